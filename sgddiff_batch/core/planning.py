@@ -1,0 +1,142 @@
+"""Planning: how a scene becomes one mosaic, tasks and blocks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Set
+from dataclasses import dataclass
+
+from sgddiff_batch.core import budget, pyramid
+from sgddiff_batch.core.grid import Grid
+from sgddiff_batch.core.scene import Scene, SceneProfile
+from sgddiff_batch.core.tiling import Lattice
+from sgddiff_batch.core.window import Window
+
+
+@dataclass(frozen=True, slots=True)
+class Tiling:
+    """The sizes that cut a mosaic up. Only ``tile_px`` and ``overlap_px`` change pixels.
+
+    Raises:
+        ValueError: if the block is not a multiple of the stride, or a size is out of range.
+    """
+
+    tile_px: int = 576
+    overlap_px: int = 64
+    block_px: int = 4096
+
+    def __post_init__(self) -> None:
+        Lattice(1, 1, self.tile_px, self.overlap_px)  # checks tile and overlap
+        if self.block_px < 1 or self.block_px % self.stride_px:
+            raise ValueError(
+                f"block_px must be a multiple of the stride {self.stride_px}, got {self.block_px}"
+            )
+
+    @property
+    def stride_px(self) -> int:
+        """Distance between neighbouring tiles."""
+        return self.tile_px - self.overlap_px
+
+    @property
+    def chunk_px(self) -> int:
+        """Side of the inner chunks: the stride. It divides every block, so all have the same levels."""
+        return self.stride_px
+
+
+@dataclass(frozen=True, slots=True)
+class Mosaic:
+    """One output store: ``store`` is its path below the output, ``<scene id>/<version>-<run key>.zarr``."""
+
+    store: str
+    scene: Scene
+    profile: SceneProfile
+    tiling: Tiling
+
+    @property
+    def grid(self) -> Grid:
+        """The grid of level 0."""
+        return self.profile.grid
+
+    @property
+    def lattice(self) -> Lattice:
+        """The tiles of the mosaic, anchored at its first pixel."""
+        return Lattice(self.grid.height_px, self.grid.width_px, self.tiling.tile_px, self.tiling.overlap_px)
+
+    @property
+    def levels(self) -> int:
+        """Number of pyramid levels, native included."""
+        return pyramid.level_count(self.grid.height_px, self.grid.width_px, self.tiling.chunk_px)
+
+    @property
+    def block_levels(self) -> int:
+        """Number of levels whose shards the task of a block writes; the others are built at commit."""
+        level = 0
+        while level < self.levels and self.shard_px(level) is not None:
+            level += 1
+        return level
+
+    def shard_px(self, level: int) -> int | None:
+        """Return the side of a level's shard, or None where the level is built at commit."""
+        return pyramid.level_shard_px(self.tiling.block_px, self.tiling.chunk_px, level)
+
+    def blocks(self) -> Iterator[Window]:
+        """Yield the blocks of the mosaic, row by row; those at the far edges are smaller."""
+        return self.grid.window.split(self.tiling.block_px)
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A rectangle of whole blocks of one mosaic: what one worker reads, infers and stores at a time."""
+
+    mosaic: Mosaic
+    window: Window
+
+    @property
+    def scene_id(self) -> str:
+        """The scene that the task belongs to."""
+        return self.mosaic.scene.scene_id
+
+    @property
+    def name(self) -> str:
+        """A name that is unique within the mosaic: the task's first pixel and its size."""
+        w = self.window
+        return f"r{w.row_start}c{w.col_start}h{w.height_px}w{w.width_px}"
+
+    @property
+    def halo(self) -> Window:
+        """The pixels to read."""
+        return self.mosaic.lattice.halo(self.window)
+
+    def blocks(self) -> Iterator[Window]:
+        """Yield the task's blocks, row by row."""
+        return self.window.split(self.mosaic.tiling.block_px)
+
+
+def plan_tasks(mosaic: Mosaic, memory_bytes: int, done: Set[Window] = frozenset()) -> list[Task]:
+    """Return the tasks that make the blocks of a mosaic that are not ``done``.
+
+    A whole scene is one task where it fits ``memory_bytes``; else runs of blocks of one row of blocks, as
+    long as they fit. A block that does not fit alone is still a task: the caller compares
+    :func:`budget.task_bytes` with its limit before it starts.
+    """
+    whole = Task(mosaic, mosaic.grid.window)
+    if not done and budget.task_bytes(whole.halo.area_px, mosaic.profile.sample_bytes) <= memory_bytes:
+        return [whole]
+    tasks: list[Task] = []
+    for block in mosaic.blocks():
+        if block in done:
+            continue
+        joined = _join(tasks[-1].window, block) if tasks else None
+        longer = Task(mosaic, joined) if joined else None
+        if longer and budget.task_bytes(longer.halo.area_px, mosaic.profile.sample_bytes) <= memory_bytes:
+            tasks[-1] = longer
+        else:
+            tasks.append(Task(mosaic, block))
+    return tasks
+
+
+def _join(left: Window, right: Window) -> Window | None:
+    """Return the union of two neighbours in one row of blocks, or None where they are not that."""
+    same_rows = (left.row_start, left.row_stop) == (right.row_start, right.row_stop)
+    if not same_rows or left.col_stop != right.col_start:
+        return None
+    return Window(left.row_start, left.row_stop, left.col_start, right.col_stop)

@@ -1,0 +1,36 @@
+"""Errors, sorted by what the caller can do about them.
+
+SgddiffBatchError
+  RetryableError    try again: a time-out, a throttled store, a lost worker
+  SceneError        put the scene into quarantine and go on with the others
+  ConfigError       mend the config or the command (exit code 2)
+  FatalError        stop: going on would lose or damage data
+"""
+
+
+class SgddiffBatchError(Exception):
+    """Base of every error that this package raises on purpose."""
+
+
+class RetryableError(SgddiffBatchError):
+    """The same call may succeed when it is made again."""
+
+
+class SceneError(SgddiffBatchError):
+    """This scene cannot be worked on; the message is the reason that the report and the quarantine show."""
+
+
+class UnreadableSceneError(SceneError):
+    """The file cannot be opened, or a read of its pixels fails: corrupt, truncated, not a raster."""
+
+
+class UnsupportedSceneError(SceneError):
+    """The file is sound, but holds what is no imagery for the network: complex samples, absurd sizes."""
+
+
+class ConfigError(SgddiffBatchError):
+    """The config or the command is wrong; the message names the key, what was found and what is allowed."""
+
+
+class FatalError(SgddiffBatchError):
+    """Going on would lose or damage data; the run stops and the message says why."""

@@ -1,0 +1,57 @@
+"""The whole path of a task: read_task -> infer_task -> store_task.
+
+Every engine runs these three verbs and nothing else; they may run in several threads at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sgddiff_batch.core.blending import MAX_CODE, NO_DATA
+from sgddiff_batch.core.fingerprint import array_digest
+from sgddiff_batch.core.planning import Task
+from sgddiff_batch.protocols import BlockRecord, BlockWriter, Ledger, Predictor, SceneReader
+
+
+@dataclass(frozen=True, slots=True)
+class TaskPixels:
+    """A task's halo: pixels (3, H, W) uint8, 0 where not valid, and validity (H, W)."""
+
+    pixels: NDArray[np.uint8]
+    valid: NDArray[np.bool_]
+
+
+def read_task(task: Task, reader: SceneReader) -> TaskPixels:
+    """Read what every tile that touches the task needs.
+
+    Raises:
+        SceneError, RetryableError: as :meth:`SceneReader.read` does.
+    """
+    return TaskPixels(*reader.read(task.mosaic.scene, task.mosaic.profile, task.halo))
+
+
+def infer_task(task: Task, read: TaskPixels, predictor: Predictor) -> NDArray[np.uint8]:
+    """Return the codes (h, w) of the task's window: 0..254 is saliency 0..1, 255 is no data."""
+    return predictor.predict(read.pixels, read.valid, task.mosaic.lattice.task_tiles(task.window))
+
+
+def store_task(
+    task: Task, codes: NDArray[np.uint8], writer: BlockWriter, ledger: Ledger
+) -> list[BlockRecord]:
+    """Store the task's blocks, each whole, then mark them: a kill in between costs this task alone."""
+    records = list(_store_blocks(task, codes, writer))
+    ledger.mark_blocks(task, records)
+    return records
+
+
+def _store_blocks(task: Task, codes: NDArray[np.uint8], writer: BlockWriter) -> Iterator[BlockRecord]:
+    for block in task.blocks():
+        part = codes[block.relative_to(task.window).slices]
+        writer.write_block(task.mosaic, block, part)
+        valid_px = int(np.count_nonzero(part != NO_DATA))
+        salient_px = int(np.count_nonzero(part >= (MAX_CODE + 1) // 2)) - (part.size - valid_px)
+        yield BlockRecord(block, array_digest(part), valid_px, salient_px)

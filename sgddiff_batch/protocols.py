@@ -1,0 +1,130 @@
+"""The seams of the system: what a task's path needs from the outside, in the words of the domain."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sgddiff_batch.core.planning import Mosaic, Task
+from sgddiff_batch.core.scene import Scene, SceneProfile
+from sgddiff_batch.core.tiling import TaskTiles
+from sgddiff_batch.core.window import Window
+
+
+@dataclass(frozen=True, slots=True)
+class BlockRecord:
+    """What the ledger keeps of a stored block: its place, digest, and counts for the report.
+
+    ``salient_px`` counts codes of at least 127 (probability 0.5), ``valid_px`` those that are not 255.
+    """
+
+    window: Window
+    digest: str
+    valid_px: int
+    salient_px: int
+
+
+@dataclass(frozen=True, slots=True)
+class SceneRecord:
+    """The ledger's row of a scene.
+
+    ``store`` is the current complete mosaic (None if there never was one), and the sizes and counts are its;
+    ``version`` and ``run_key`` are those of the last finished attempt, ``reason`` why that was put into
+    quarantine (None if it is done). ``finished_at`` is ISO 8601 in UTC.
+    """
+
+    scene_id: str
+    version: str
+    run_key: str
+    store: str | None
+    reason: str | None = None
+    valid_px: int = 0
+    salient_px: int = 0
+    height_px: int = 0
+    width_px: int = 0
+    finished_at: str = ""
+
+
+class SceneReader(Protocol):
+    """Opens scenes. Both calls may be made from several threads at once."""
+
+    def profile(self, scene: Scene) -> SceneProfile:
+        """Return what planning needs to know.
+
+        Raises:
+            SceneError: if the scene cannot be read, or holds no imagery for the network.
+            RetryableError: if the storage failed.
+        """
+
+    def read(
+        self, scene: Scene, profile: SceneProfile, window: Window
+    ) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+        """Return pixels (3, h, w) uint8, 0 where not valid, and validity (h, w) of a window.
+
+        Raises:
+            SceneError: if a pixel of the window cannot be read.
+            RetryableError: if the storage failed.
+        """
+
+
+class Predictor(Protocol):
+    """Holds the network on its device. ``predict`` may be called from several threads at once."""
+
+    def predict(
+        self, pixels: NDArray[np.uint8], valid: NDArray[np.bool_], tiles: TaskTiles, /
+    ) -> NDArray[np.uint8]:
+        """Return the codes (h, w) of the target of ``tiles``: 0..254 is saliency 0..1, 255 is no data."""
+
+
+class BlockWriter(Protocol):
+    """Writes mosaics. A block and its pyramid are written whole, by one call."""
+
+    def create(self, mosaic: Mosaic, provenance: Mapping[str, object]) -> bool:
+        """Make the store ready for blocks; return whether blocks stored in it earlier are still good.
+
+        A store of the same layout is kept as it is. One of another layout is begun anew.
+        """
+
+    def write_block(self, mosaic: Mosaic, block: Window, codes: NDArray[np.uint8]) -> None:
+        """Store a block's shards of all levels that belong to it alone."""
+
+    def commit(self, mosaic: Mosaic) -> None:
+        """Build the coarse levels, write consolidated metadata and mark the mosaic complete."""
+
+    def discard(self, store: str) -> None:
+        """Remove whatever there is of a store that was never completed."""
+
+
+class Ledger(Protocol):
+    """The durable record of finished work. A mark that was returned from is not lost by a kill."""
+
+    def records(self) -> Mapping[str, SceneRecord]:
+        """Return the record of every scene that was ever finished, by scene id."""
+
+    def finished_mosaic(self, store: str) -> SceneRecord | None:
+        """Return the record with which a store was once committed, current or superseded."""
+
+    def finished_blocks(self, store: str) -> list[BlockRecord]:
+        """Return the blocks of a store that are marked."""
+
+    def forget_blocks(self, store: str) -> None:
+        """Drop the marks of a store's blocks: they are gone, or were of another layout."""
+
+    def mark_blocks(self, task: Task, blocks: Iterable[BlockRecord]) -> None:
+        """Mark the stored blocks of a task."""
+
+    def reading(self, scene: Scene, what: str) -> None:
+        """Mark that this process is about to read from a scene, which may end the process."""
+
+    def read_ended(self, scene: Scene, what: str) -> None:
+        """Take the mark of :meth:`reading` back."""
+
+    def deaths(self) -> set[str]:
+        """Return the ids of scenes with a :meth:`reading` mark that nobody took back."""
+
+    def finish(self, record: SceneRecord) -> None:
+        """Record a scene as done or in quarantine, and drop all its marks of reading."""

@@ -1,0 +1,92 @@
+"""What all tests share: how hypothesis runs, where real data is, which machine can run GPU tests."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import hypothesis
+import psutil
+import pytest
+
+hypothesis.settings.register_profile("default", deadline=None, max_examples=50)
+hypothesis.settings.register_profile(
+    "ci", hypothesis.settings.get_profile("default"), derandomize=True, database=None, print_blob=True
+)
+hypothesis.settings.register_profile("thorough", deadline=None, max_examples=1500)
+hypothesis.settings.load_profile(
+    os.environ.get("HYPOTHESIS_PROFILE", "ci" if os.environ.get("CI") else "default")
+)
+
+LEFT_BEHIND = pytest.StashKey[list[str]]()
+_GRACE_S = 5.0
+
+
+@pytest.fixture(scope="session")
+def data_root(pytestconfig: pytest.Config) -> Path:
+    """The folder of real scenes and pictures beside the checkout."""
+    root = pytestconfig.rootpath.parent / "shared" / "data"
+    if not root.is_dir():
+        pytest.skip("the real data is not there: ../shared/data beside the checkout")
+    return root
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip tests marked ``gpu`` where there is none; torch is imported only if one was collected."""
+    on_gpu = [item for item in items if item.get_closest_marker("gpu")]
+    if on_gpu and not _has_cuda():
+        for item in on_gpu:
+            item.add_marker(pytest.mark.skip(reason="torch sees no CUDA device"))
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Fail the run if a child process outlives it: a killed worker's child, a server, a Ray node."""
+    config = session.config
+    if not getattr(config.option, "numprocesses", None):  # else the children are xdist's, and tell of theirs
+        config.stash[LEFT_BEHIND] = _children_left()
+    left = config.stash.get(LEFT_BEHIND, [])
+    if hasattr(config, "workeroutput"):
+        config.workeroutput["left_behind"] = left
+    if left and session.exitstatus == pytest.ExitCode.OK:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Take over what a worker of pytest-xdist found left behind."""
+    left = getattr(node, "workeroutput", {}).get("left_behind", [])
+    node.config.stash.setdefault(LEFT_BEHIND, []).extend(left)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Name the processes that were left behind."""
+    for line in config.stash.get(LEFT_BEHIND, []):
+        terminalreporter.write_line(f"left behind by the tests: {line}", red=True)
+
+
+def _has_cuda() -> bool:
+    try:
+        import torch
+    except ImportError:
+        return False
+    return torch.cuda.is_available()
+
+
+def _children_left() -> list[str]:
+    """Return the command lines of child processes that do not end by themselves within the grace time."""
+    children = [child for child in psutil.Process().children(recursive=True) if not _is_pythons_own(child)]
+    _, alive = psutil.wait_procs(children, timeout=_GRACE_S)
+    return [f"pid {child.pid}: {_command(child)}" for child in alive]
+
+
+def _is_pythons_own(process: psutil.Process) -> bool:
+    """Whether it is the tracker that multiprocessing keeps until the interpreter ends."""
+    return "multiprocessing.resource_tracker" in _command(process)
+
+
+def _command(process: psutil.Process) -> str:
+    try:
+        return " ".join(process.cmdline()) or process.status()
+    except psutil.NoSuchProcess:
+        return "gone"

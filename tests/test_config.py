@@ -1,0 +1,117 @@
+"""The config: its contract of names, its defaults, and the sentences of its refusals."""
+
+import textwrap
+
+import pytest
+
+from sgddiff_batch.config import load_config
+from sgddiff_batch.errors import ConfigError
+
+MINIMAL = "archive: {uri: scenes}\noutput: {uri: mosaics}\n"
+
+
+@pytest.fixture
+def write(tmp_path):
+    def write_config(text):
+        path = tmp_path / "archive.yaml"
+        path.write_text(textwrap.dedent(text))
+        return str(path)
+
+    return write_config
+
+
+def test_only_the_two_uris_are_required(write):
+    config = load_config(write(MINIMAL))
+    assert config.model.checkpoint == "bundled"
+    assert (config.tiling.tile_px, config.tiling.overlap_px, config.tiling.block_px) == (576, 64, 4096)
+    assert config.engine.kind == "local"
+
+
+def test_relative_paths_count_from_the_config_file(write, tmp_path):
+    config = load_config(write(MINIMAL + "model: {checkpoint: weights/mine}\n"))
+    assert config.archive.uri == str(tmp_path / "scenes")
+    assert config.output.uri == str(tmp_path / "mosaics")
+    assert config.model.checkpoint == str(tmp_path / "weights/mine")
+
+
+def test_absolute_and_remote_uris_are_kept(write):
+    config = load_config(write("archive: {uri: 's3://bucket/prefix'}\noutput: {uri: /data/out}\n"))
+    assert (config.archive.uri, config.output.uri) == ("s3://bucket/prefix", "/data/out")
+
+
+def test_later_assignments_win_and_are_yaml_values(write):
+    assignments = [
+        "tiling.block_px=1024",
+        "model.device=cpu",
+        "tiling.block_px=2048",
+        "input.bands=[3, 2, 1]",
+    ]
+    config = load_config(write(MINIMAL), assignments)
+    assert config.tiling.block_px == 2048
+    assert config.model.device == "cpu"
+    assert config.input.bands == (3, 2, 1)
+
+
+def test_a_relative_output_under_a_ray_job_is_refused(write):
+    with pytest.raises(ConfigError, match=r"output\.uri.*'mosaics'.*absolute"):
+        load_config(write(MINIMAL), under_ray_job=True)
+    load_config(write(MINIMAL), ["output.uri=/data/out"], under_ray_job=True)
+
+
+@pytest.mark.parametrize(
+    ("assignment", "words"),
+    [
+        ("tilling.block_px=1024", ["tilling", "unknown key", "nearest known key is tiling"]),
+        ("tiling.blok_px=1024", ["tiling.blok_px", "nearest known key is tiling.block_px"]),
+        ("block_px=1024", ["block_px", "nearest known key is tiling.block_px"]),
+        ("tiling.block_px=1000", ["tiling", "multiple of the stride 512", "1000"]),
+        ("tiling.tile_px=577", ["tile_px", "multiple of 32", "577"]),
+        ("tiling.overlap_px=400", ["tiling", "overlap"]),
+        ("tiling.overlap_px=-8", ["tiling.overlap_px", "-8"]),
+        ("tiling.task_memory_gib=.inf", ["tiling.task_memory_gib", "finite"]),
+        ("tiling.task_memory_gib=0", ["tiling.task_memory_gib", "greater than 0", "0"]),
+        ("engine.kind=spark", ["engine.kind", "'local' or 'ray'", "'spark'"]),
+        ("engine.workers=0", ["engine.workers", "0"]),
+        ("model.device=tpu", ["model.device", "'cpu'", "'tpu'"]),
+        ("input.bands=[1, 2]", ["input", "three band numbers", "[1, 2]"]),
+        ("input.bands=[0, 1, 2]", ["input.bands", "0"]),
+        ("input.stretch=[5, 5]", ["input.stretch", "below", "[5"]),
+        ("input.stretch=bright", ["input.stretch", "'auto' or 'none'", "'bright'"]),
+        ("archive.uri=", ["archive.uri", "string", "None"]),
+        ("archive=here", ["archive", "'here'"]),
+    ],
+)
+def test_a_wrong_value_is_refused_with_its_key_what_was_found_and_what_is_allowed(write, assignment, words):
+    with pytest.raises(ConfigError) as refusal:
+        load_config(write(MINIMAL), [assignment])
+    for word in words:
+        assert word in str(refusal.value)
+
+
+def test_a_missing_key_is_named(write):
+    with pytest.raises(ConfigError, match=r"output: required"):
+        load_config(write("archive: {uri: a}\n"))
+
+
+@pytest.mark.parametrize("assignment", ["tiling.block_px", "=3", "a=[1", "archive.uri.more=1"])
+def test_an_assignment_that_is_none_is_refused_as_written(write, assignment):
+    with pytest.raises(ConfigError) as refusal:
+        load_config(write(MINIMAL), [assignment])
+    assert assignment.partition("=")[0].split(".")[0] in str(refusal.value)
+
+
+@pytest.mark.parametrize("text", ["- a\n- b\n", "archive: [", "\x00"])
+def test_a_file_that_holds_no_config_is_refused(write, text):
+    with pytest.raises(ConfigError, match="--config"):
+        load_config(write(text))
+
+
+def test_a_config_that_is_not_there_is_refused(tmp_path):
+    with pytest.raises(ConfigError, match="cannot be read"):
+        load_config(str(tmp_path / "none.yaml"))
+
+
+def test_a_config_is_frozen(write):
+    config = load_config(write(MINIMAL))
+    with pytest.raises(ValueError, match="frozen"):
+        config.tiling = None
