@@ -1,0 +1,1 @@
+"""The only code that touches rasterio, zarr, fsspec and the network."""

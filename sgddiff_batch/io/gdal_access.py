@@ -1,0 +1,166 @@
+"""How GDAL is let at a scene: one driver, no references to other files, settings for object storage."""
+
+from __future__ import annotations
+
+import os
+import re
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from urllib.parse import urlsplit
+
+import rasterio
+from rasterio.errors import NotGeoreferencedWarning
+from rasterio.io import DatasetReader
+from rasterio.session import DummySession
+
+from sgddiff_batch.core.scene import Scene
+from sgddiff_batch.errors import RetryableError, SgddiffBatchError, UnreadableSceneError
+from sgddiff_batch.io import stores
+from sgddiff_batch.io.gdal_errors import (
+    GDAL_FAILURES,
+    overhearing,
+    raise_on_damage,
+    redacted,
+    translated,
+)
+
+BLOCK_CACHE_BYTES = 256 * 2**20
+"""GDAL's cache of decoded blocks, one for all threads of a process."""
+
+_TIFF_BEGINNINGS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+_REMOTE_SUFFIXES = ".tif,.tiff,.msk,.xml,.tfw,.tifw,.tiffw,.wld"
+
+# All options are set at every opening: what the main thread sets, GDAL shows to all threads that set nothing.
+_OPTIONS: dict[str, str | int] = {
+    "GDAL_CACHEMAX": BLOCK_CACHE_BYTES,
+    "GDAL_NUM_THREADS": "1",  # more would log from threads that we do not overhear
+    "GDAL_GEOREF_SOURCES": "PAM,INTERNAL,WORLDFILE",
+    "GDAL_INGESTED_BYTES_AT_OPEN": "32768",
+    "GDAL_HTTP_MULTIRANGE": "YES",
+    "GDAL_HTTP_MERGE_CONSECUTIVE_RANGES": "YES",
+    "GDAL_HTTP_MAX_RETRY": "3",
+    "GDAL_HTTP_RETRY_DELAY": "0.5",
+    "GDAL_HTTP_CONNECTTIMEOUT": "10",
+    "GDAL_HTTP_LOW_SPEED_TIME": "20",
+    "GDAL_HTTP_LOW_SPEED_LIMIT": "1000",
+    "GDAL_HTTP_TIMEOUT": "120",
+    "CPL_VSIL_CURL_NON_CACHED": "/vsis3/",  # a failure must not outlive its handle, nor an old version
+    "VSI_CACHE_SIZE": str(32 * 2**20),
+}
+
+
+def gdal_path(uri: str) -> str:
+    """Return the name by which GDAL opens a local path or an s3:// URI, and that it cannot take for another.
+
+    Raises:
+        UnreadableSceneError: if a key has a ``.`` or ``..`` segment, which HTTP clients resolve on their own.
+    """
+    if stores.is_local(uri):
+        path = os.path.abspath(uri)  # noqa: PTH100 - keeps links
+        return f"/.{path}" if path.startswith("/vsi") else path
+    key = uri.removeprefix("s3://")
+    if any(segment in (".", "..") for segment in key.split("/")):
+        raise UnreadableSceneError(
+            f"its key {key!r} has a '.' or '..' segment and cannot be asked for safely"
+        )
+    return f"/vsis3/{key}"
+
+
+def gdal_options(scene: Scene, environment: Mapping[str, str]) -> dict[str, str | int]:
+    """Return GDAL's settings for one scene; the S3 endpoint is taken from the environment."""
+    local = stores.is_local(scene.uri)
+    return {
+        **_OPTIONS,
+        **_endpoint_options(environment),
+        # EMPTY_DIR: no sidecar is looked for, which saves a dozen requests; TRUE: each is asked for by name.
+        "GDAL_DISABLE_READDIR_ON_OPEN": "TRUE" if scene.has_sidecars else "EMPTY_DIR",
+        "CPL_VSIL_CURL_ALLOWED_EXTENSIONS": ".no-network" if local else _allowed_endings(scene.uri),
+        "VSI_CACHE": "FALSE" if local else "TRUE",
+    }
+
+
+def _endpoint_options(environment: Mapping[str, str]) -> dict[str, str]:
+    url = environment.get("AWS_ENDPOINT_URL_S3") or environment.get("AWS_ENDPOINT_URL")
+    if not url:
+        return {}
+    parts = urlsplit(url if "://" in url else f"https://{url}")
+    return {
+        "AWS_S3_ENDPOINT": parts.netloc.rpartition("@")[2] + parts.path.rstrip("/"),
+        "AWS_HTTPS": "NO" if parts.scheme == "http" else "YES",
+        "AWS_VIRTUAL_HOSTING": environment.get("AWS_VIRTUAL_HOSTING", "FALSE"),
+    }
+
+
+def _allowed_endings(uri: str) -> str:
+    """Return how the names of objects that GDAL may ask for end; it takes a ``?`` for the name's end."""
+    before, has_query, _ = uri.partition("?")
+    ending = re.split("[, /]", before)[-1][-16:]
+    return f"{_REMOTE_SUFFIXES},{ending}" if has_query and ending else _REMOTE_SUFFIXES
+
+
+@contextmanager
+def opened(scene: Scene, doing: str) -> Iterator[DatasetReader]:
+    """Open a scene as a GeoTIFF, and turn what goes wrong inside the ``with`` into our errors.
+
+    Safe to use from several threads: each opening has a handle of its own. doing: what is tried, as the
+    beginning of a sentence ("reading rows 0 to 512").
+
+    Raises:
+        UnreadableSceneError: if it cannot be opened, refers to other files, or the body fails.
+        RetryableError: if the storage failed.
+    """
+    path = gdal_path(scene.uri)
+    _silence_not_georeferenced()
+    options = gdal_options(scene, os.environ)
+    with overhearing() as heard, rasterio.Env(session=DummySession(), **options):
+        try:
+            _refuse_foreign_mask(scene)
+            with rasterio.open(path, driver="GTiff", sharing=False) as source:
+                _refuse_references(source)
+                yield source
+        except SgddiffBatchError:
+            raise
+        except GDAL_FAILURES as error:
+            # The chain is cut: GDAL's messages can hold signed URLs, and tracebacks end up in logs.
+            raise translated(error, heard, doing, remote=not stores.is_local(scene.uri)) from None
+        raise_on_damage(heard, doing)
+
+
+def _refuse_references(source: DatasetReader) -> None:
+    """Refuse metadata by which GDAL would open any other file or URL, with any driver, for overviews."""
+    if named := source.tags(ns="OVERVIEWS").get("OVERVIEW_FILE"):
+        raise UnreadableSceneError(f"it refers to another file for its overviews ({redacted(named)!r})")
+
+
+def _refuse_foreign_mask(scene: Scene) -> None:
+    """Refuse a .msk that is no TIFF: GDAL opens masks with all its drivers, VRT and those of the network."""
+    if not scene.has_sidecars:
+        return
+    for suffix in (".msk", ".MSK"):
+        beginning = _beginning(scene.uri + suffix)
+        if beginning is not None and beginning not in _TIFF_BEGINNINGS:
+            raise UnreadableSceneError(f"its mask ({suffix}) is no TIFF file; other formats are not opened")
+
+
+def _beginning(uri: str) -> bytes | None:
+    store = stores.open_store(uri)
+    try:
+        data: bytes = store.filesystem.cat_file(store.root, start=0, end=4)
+    except (FileNotFoundError, IsADirectoryError):
+        return None
+    except OSError as error:
+        if stores.is_local(uri):
+            raise
+        raise RetryableError(f"looking for a mask beside it failed: {redacted(str(error))}") from None
+    return data
+
+
+def _silence_not_georeferenced() -> None:
+    """Ignore rasterio's warning of scenes without a transform, which the profile's notes tell of.
+
+    ``warnings.catch_warnings`` swaps the filters of all threads; a filter that is added once and stays is
+    safe in any thread, and no other warning is touched.
+    """
+    if not any(kind is NotGeoreferencedWarning for _, _, kind, _, _ in list(warnings.filters)):
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)

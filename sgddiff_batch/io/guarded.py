@@ -1,0 +1,65 @@
+"""GuardedReader: leaves a mark while a scene is read, and reads those in isolation that ended a process."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sgddiff_batch.core.scene import Scene, SceneProfile
+from sgddiff_batch.core.window import Window
+from sgddiff_batch.protocols import Ledger, SceneReader
+
+
+@dataclass(frozen=True, slots=True)
+class GuardedReader:
+    """Reads through ``reader``, with a mark in ``ledger`` during each call; implements ``SceneReader``.
+
+    ``suspects`` are the ids of scenes with a mark of a process that died. They are read through ``isolated``:
+    a scene that crashes GDAL ends the child, which makes its error, and one that was only being read when
+    somebody killed the process is simply read.
+    """
+
+    reader: SceneReader
+    isolated: SceneReader
+    ledger: Ledger
+    suspects: frozenset[str] = frozenset()
+
+    def profile(self, scene: Scene) -> SceneProfile:
+        """Return what the wrapped reader returns.
+
+        Raises:
+            SceneError, RetryableError: if the wrapped reader does, or reading ends a process again.
+        """
+        with self._marked(scene, "profile"):
+            return self._reader_of(scene).profile(scene)
+
+    def read(
+        self, scene: Scene, profile: SceneProfile, window: Window
+    ) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+        """Return what the wrapped reader returns.
+
+        Raises:
+            SceneError, RetryableError: if the wrapped reader does, or reading ends a process again.
+        """
+        with self._marked(scene, _window_name(window)):
+            return self._reader_of(scene).read(scene, profile, window)
+
+    def _reader_of(self, scene: Scene) -> SceneReader:
+        return self.isolated if scene.scene_id in self.suspects else self.reader
+
+    @contextmanager
+    def _marked(self, scene: Scene, what: str) -> Iterator[None]:
+        self.ledger.reading(scene, what)
+        try:
+            yield
+        finally:
+            self.ledger.read_ended(scene, what)
+
+
+def _window_name(window: Window) -> str:
+    """Return the name of a window: its first pixel and its size, as in the name of a task."""
+    return f"r{window.row_start}c{window.col_start}h{window.height_px}w{window.width_px}"

@@ -1,0 +1,117 @@
+"""The ledger as small JSON objects beside the mosaics, below ``_ledger/``.
+
+scenes/<scene id>.json          what is current for a scene: its mosaic, or why it is in quarantine
+mosaics/<store>.json            every mosaic that was ever committed
+blocks/<store>/<task>.json      blocks stored so far of a mosaic that is not committed yet
+reading/<scene id>/<what>.json  a process is reading there now, or died while it did
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+
+from sgddiff_batch.core.planning import Task
+from sgddiff_batch.core.scene import Scene
+from sgddiff_batch.core.window import Window
+from sgddiff_batch.errors import FatalError
+from sgddiff_batch.io.stores import Store
+from sgddiff_batch.protocols import BlockRecord, SceneRecord
+
+LEDGER = "_ledger"
+_SUFFIX = ".json"
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectLedger:
+    """Implements :class:`sgddiff_batch.protocols.Ledger`; every mark is one object of its own."""
+
+    store: Store
+
+    def records(self) -> dict[str, SceneRecord]:
+        """Return the record of every scene that was ever finished, by scene id."""
+        return read_records(self.store)
+
+    def finished_mosaic(self, store: str) -> SceneRecord | None:
+        """Return the record with which a store was once committed, or None."""
+        key = _key("mosaics", store)
+        try:
+            return _scene_record(key, self.store.read(key))
+        except FileNotFoundError:
+            return None
+
+    def finished_blocks(self, store: str) -> list[BlockRecord]:
+        """Return the marked blocks of a store, each once."""
+        marks = self.store.read_all(f"{LEDGER}/blocks/{store}")
+        records = (record for key, data in marks.items() for record in _block_records(key, data))
+        return list({record.window: record for record in records}.values())
+
+    def forget_blocks(self, store: str) -> None:
+        """Drop the marks of a store's blocks."""
+        self.store.delete_tree(f"{LEDGER}/blocks/{store}")
+
+    def mark_blocks(self, task: Task, blocks: Iterable[BlockRecord]) -> None:
+        """Mark the stored blocks of a task, with one object."""
+        rows = [asdict(block) for block in blocks]
+        self._write(_key("blocks", f"{task.mosaic.store}/{task.name}"), rows)
+
+    def reading(self, scene: Scene, what: str) -> None:
+        """Mark that this process is about to read from a scene."""
+        self._write(_key("reading", f"{scene.scene_id}/{what}"), {"scene_id": scene.scene_id, "what": what})
+
+    def read_ended(self, scene: Scene, what: str) -> None:
+        """Take the mark of :meth:`reading` back."""
+        self.store.delete(_key("reading", f"{scene.scene_id}/{what}"))
+
+    def deaths(self) -> set[str]:
+        """Return the ids of scenes with a mark of reading that nobody took back."""
+        prefix = f"{LEDGER}/reading/"
+        return {key.removeprefix(prefix).rpartition("/")[0] for key in self.store.keys(prefix.rstrip("/"))}
+
+    def finish(self, record: SceneRecord) -> None:
+        """Record a scene as done or in quarantine; then its marks of reading and of blocks go."""
+        if record.reason is None and record.store is not None:
+            self._write(_key("mosaics", record.store), asdict(record))
+        self._write(_key("scenes", record.scene_id), asdict(record))
+        self.store.delete_tree(f"{LEDGER}/reading/{record.scene_id}")
+        if record.store is not None:
+            self.forget_blocks(record.store)
+
+    def _write(self, key: str, value: object) -> None:
+        self.store.write(key, json.dumps(value, separators=(",", ":")).encode())
+
+
+def read_records(store: Store) -> dict[str, SceneRecord]:
+    """Return the record of every scene of an output, by scene id.
+
+    Raises:
+        FatalError: if an object of the ledger is damaged.
+    """
+    found = store.read_all(f"{LEDGER}/scenes")
+    records = (_scene_record(key, data) for key, data in found.items())
+    return {record.scene_id: record for record in records}
+
+
+def _key(kind: str, name: str) -> str:
+    return f"{LEDGER}/{kind}/{name}{_SUFFIX}"
+
+
+def _scene_record(key: str, data: bytes) -> SceneRecord:
+    try:
+        return SceneRecord(**json.loads(data))
+    except (ValueError, TypeError) as error:
+        raise _damaged(key, error) from None
+
+
+def _block_records(key: str, data: bytes) -> list[BlockRecord]:
+    try:
+        return [BlockRecord(**{**row, "window": Window(**row["window"])}) for row in json.loads(data)]
+    except (ValueError, TypeError, KeyError) as error:
+        raise _damaged(key, error) from None
+
+
+def _damaged(key: str, error: Exception) -> FatalError:
+    return FatalError(
+        f"the ledger object {key} is damaged ({error}); restore it, or delete it to redo its work"
+    )

@@ -1,0 +1,150 @@
+"""Store: a folder or an object-storage prefix, read and written as whole objects."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import fsspec
+
+from sgddiff_batch.errors import ConfigError
+
+if TYPE_CHECKING:
+    from zarr.abc.store import Store as ZarrStore
+
+_TEMPORARY = ".partial"
+_SCHEMES = ("s3",)
+_WRITE_ATTEMPTS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """Objects below one root. Keys are relative and joined by ``/``; writing an object replaces it at once.
+
+    Local writes go to a temporary file first, so that a kill leaves the old object or the new one.
+    """
+
+    root: str
+    filesystem: Any
+    is_local: bool
+
+    @property
+    def uri(self) -> str:
+        """The root as users write it."""
+        return self.root if self.is_local else f"s3://{self.root}"
+
+    def path(self, key: str) -> str:
+        """Return the file system's own path of a key."""
+        return f"{self.root}/{key}" if key else self.root
+
+    def write(self, key: str, data: bytes) -> None:
+        """Store an object, whole or not at all."""
+        if not self.is_local:
+            self.filesystem.pipe_file(self.path(key), data)
+            return
+        for attempt in range(_WRITE_ATTEMPTS):
+            try:
+                _write_file(Path(self.path(key)), data)
+                return
+            except (FileNotFoundError, FileExistsError):
+                # Another thread removed the folder, empty then, between its making and the write.
+                if attempt == _WRITE_ATTEMPTS - 1:
+                    raise
+
+    def read(self, key: str) -> bytes:
+        """Return an object.
+
+        Raises:
+            FileNotFoundError: if there is none.
+        """
+        data: bytes = self.filesystem.cat_file(self.path(key))
+        return data
+
+    def read_all(self, prefix: str) -> dict[str, bytes]:
+        """Return all objects below a prefix by key; remote ones are fetched at the same time."""
+        keys = self.keys(prefix)
+        found = self.filesystem.cat([self.path(key) for key in keys]) if keys else {}
+        by_path = {os.fspath(path): data for path, data in found.items()}
+        return {key: by_path[self.path(key)] for key in keys}
+
+    def keys(self, prefix: str = "") -> list[str]:
+        """Return the keys of all objects below a prefix, sorted; temporary files are left out."""
+        found = self.filesystem.find(self.path(prefix))
+        names = (os.fspath(name)[len(self.root) + 1 :] for name in found)
+        return sorted(name for name in names if name and not name.endswith(_TEMPORARY))
+
+    def delete(self, key: str) -> None:
+        """Remove an object if it is there, and the local folders that it leaves empty."""
+        try:
+            self.filesystem.rm_file(self.path(key))
+        except FileNotFoundError:
+            return
+        if self.is_local:
+            self._prune(Path(self.path(key)).parent)
+
+    def delete_tree(self, prefix: str) -> None:
+        """Remove everything below a prefix, temporary files included."""
+        if self.filesystem.exists(self.path(prefix)):
+            self.filesystem.rm(self.path(prefix), recursive=True)
+        if self.is_local:
+            self._prune(Path(self.path(prefix)).parent)
+
+    def sweep_temporary(self, prefix: str) -> None:
+        """Remove the temporary files that killed writers left below a local prefix."""
+        if self.is_local:
+            for path in Path(self.path(prefix)).rglob(f"*{_TEMPORARY}"):
+                path.unlink(missing_ok=True)
+
+    def zarr(self, key: str, *, read_only: bool = False) -> ZarrStore:
+        """Return the zarr store at a key."""
+        if self.is_local:
+            from zarr.storage import LocalStore
+
+            return LocalStore(self.path(key), read_only=read_only)
+        from zarr.storage import FsspecStore
+
+        return FsspecStore.from_url(f"s3://{self.path(key)}", read_only=read_only)
+
+    def _prune(self, folder: Path) -> None:
+        root = Path(self.root)
+        while folder != root and root in folder.parents:
+            try:
+                folder.rmdir()
+            except OSError:
+                return
+            folder = folder.parent
+
+
+def _write_file(path: Path, data: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.parent / f"{path.name[:100]}.{uuid.uuid4().hex}{_TEMPORARY}"
+    temporary.write_bytes(data)
+    temporary.replace(path)
+
+
+def is_local(uri: str) -> bool:
+    """Whether a URI is a path of this machine.
+
+    Raises:
+        ConfigError: if it has a scheme that this project does not speak.
+    """
+    scheme = urlsplit(uri).scheme if "://" in uri else ""
+    if scheme and scheme not in _SCHEMES:
+        raise ConfigError(f"{uri!r} starts with {scheme}://; allowed are local paths and s3://")
+    return not scheme
+
+
+def open_store(uri: str) -> Store:
+    """Open a folder or ``s3://bucket/prefix``; nothing is created or checked.
+
+    Raises:
+        ConfigError: if the URI's scheme is not known.
+    """
+    if is_local(uri):
+        return Store(os.path.abspath(uri), fsspec.filesystem("file"), True)  # noqa: PTH100 - keeps links
+    filesystem = fsspec.filesystem("s3", use_listings_cache=False)
+    return Store(uri.removeprefix("s3://").rstrip("/"), filesystem, False)

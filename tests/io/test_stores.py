@@ -1,0 +1,71 @@
+"""Stores: whole objects, on a local disk."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from sgddiff_batch.errors import ConfigError
+from sgddiff_batch.io.stores import is_local, open_store
+
+
+@pytest.fixture
+def store(tmp_path):
+    return open_store(str(tmp_path / "root"))
+
+
+def test_what_was_written_is_read(store):
+    store.write("a/b.json", b"1")
+    store.write("a/b.json", b"2")
+    assert store.read("a/b.json") == b"2"
+    assert store.keys() == ["a/b.json"]
+    assert store.read_all("a") == {"a/b.json": b"2"}
+
+
+def test_nothing_is_there_before_the_first_write(store):
+    assert store.keys() == []
+    assert store.read_all("a") == {}
+    with pytest.raises(FileNotFoundError):
+        store.read("a")
+
+
+def test_deleting_leaves_no_empty_folder(store, tmp_path):
+    store.write("a/b/c.json", b"1")
+    store.write("d.json", b"1")
+    store.delete("a/b/c.json")
+    store.delete("a/b/c.json")
+    assert [path.name for path in (tmp_path / "root").iterdir()] == ["d.json"]
+
+
+def test_deleting_a_tree_takes_temporary_files_along_and_nothing_else(store, tmp_path):
+    store.write("a/b/c.json", b"1")
+    store.write("ab/c.json", b"1")
+    (tmp_path / "root/a/b/x.partial").write_bytes(b"half")
+    store.delete_tree("a/b")
+    store.delete_tree("a/b")
+    assert [path.name for path in (tmp_path / "root").iterdir()] == ["ab"]
+
+
+def test_temporary_files_are_no_objects_and_can_be_swept(store, tmp_path):
+    store.write("a/b.json", b"1")
+    (tmp_path / "root/a/b.json.123.partial").write_bytes(b"half")
+    assert store.keys("a") == ["a/b.json"]
+    store.sweep_temporary("a")
+    assert len(list((tmp_path / "root/a").iterdir())) == 1
+
+
+def test_only_local_paths_and_s3_are_spoken():
+    assert is_local("/data/a")
+    assert not is_local("s3://bucket/a")
+    with pytest.raises(ConfigError, match="ftp"):
+        is_local("ftp://host/a")
+
+
+def test_writers_and_deleters_of_one_folder_do_not_trip_over_each_other(store):
+    def write_and_delete(number):
+        for turn in range(25):
+            store.write(f"a/b/{number}-{turn}", b"1")
+            store.delete(f"a/b/{number}-{turn}")
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(write_and_delete, range(4)))
+    assert store.keys() == []
