@@ -1,0 +1,178 @@
+"""A checkpoint is a folder: `model.safetensors`, and `checkpoint.json` with sizes, data seen and a digest.
+
+Pickles are refused: unpickling runs code of whoever made the file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from .config import ConfigError, NetworkConfig
+from .sgddiff import SGDDiff
+
+FORMAT_VERSION = 1
+TENSORS_NAME = "model.safetensors"
+FACTS_NAME = "checkpoint.json"
+PICKLE_SUFFIXES = (".pt", ".pth", ".bin", ".ckpt", ".pkl", ".pickle")
+FACTS = frozenset({"format_version", "preset", "sizes", "data", "training", "digest"})
+BUNDLED = "bundled"
+
+
+class CheckpointError(ValueError):
+    """A checkpoint cannot be used: missing, a pickle, damaged, or of other sizes than it says."""
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """What a folder holds. `digest` is the SHA-256 of the tensors; `data` and `training` are for people."""
+
+    network: SGDDiff
+    digest: str
+    data: Mapping[str, Any]
+    training: Mapping[str, Any]
+
+
+def tensor_digest(tensors: Mapping[str, Tensor]) -> str:
+    """SHA-256 over names, dtypes, shapes and bytes, in the order of names, however they were stored."""
+    digest = hashlib.sha256()
+    for name in sorted(tensors):
+        tensor = tensors[name].detach().cpu().contiguous()
+        digest.update(f"{name}|{tensor.dtype}|{tuple(tensor.shape)}|".encode())
+        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
+
+
+def save_checkpoint(
+    folder: Path, network: SGDDiff, data: Mapping[str, Any], training: Mapping[str, Any]
+) -> str:
+    """Write `folder` whole or not at all, in place of an earlier one; returns the digest.
+
+    Files of an earlier checkpoint that are neither tensors nor facts, such as a model card, are kept.
+    """
+    tensors = {name: t.detach().cpu().contiguous() for name, t in network.state_dict().items()}
+    config = network.config
+    facts = {
+        "format_version": FORMAT_VERSION,
+        "preset": config.preset,
+        "sizes": config.to_dict(),
+        "data": dict(data),
+        "training": dict(training),
+        "digest": tensor_digest(tensors),
+    }
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    fresh = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    if folder.exists():
+        shutil.copytree(folder, fresh, dirs_exist_ok=True)
+    save_file(tensors, fresh / TENSORS_NAME)
+    (fresh / FACTS_NAME).write_text(json.dumps(facts, indent=1) + "\n")
+    # Both the temporary folder and safetensors' files are private by default; a checkpoint is to be shared.
+    fresh.chmod(0o755)
+    (fresh / TENSORS_NAME).chmod(0o644)
+    _swap(fresh, folder)
+    return str(facts["digest"])
+
+
+def _swap(fresh: Path, folder: Path) -> None:
+    """Put `fresh` where `folder` is; a kill in between leaves the old one beside it, never half of one."""
+    old = folder.with_name(f".{folder.name}-old")
+    shutil.rmtree(old, ignore_errors=True)
+    if folder.exists():
+        folder.rename(old)
+    fresh.rename(folder)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def resolve_checkpoint(name: str) -> Path:
+    """The folder behind a name: "bundled" is the one inside this package. Raises CheckpointError."""
+    if name == BUNDLED:
+        return Path(str(resources.files("models").joinpath("weights", "student")))
+    path = Path(name)
+    if path.suffix.lower() in PICKLE_SUFFIXES:
+        raise CheckpointError(
+            f"{path} is a pickle, and reading one runs code; give a folder with {TENSORS_NAME}"
+        )
+    if path.name in (TENSORS_NAME, FACTS_NAME):
+        return path.parent
+    return path
+
+
+def read_facts(name: str | Path) -> dict[str, Any]:
+    """What a checkpoint says of itself: preset, sizes, data, training, digest. Raises CheckpointError."""
+    folder = resolve_checkpoint(str(name))
+    _refuse_pickles(folder)
+    return _read_facts(folder)
+
+
+def load_checkpoint(name: str | Path) -> Checkpoint:
+    """Read and verify a checkpoint: a folder or "bundled". Raises CheckpointError with the reason."""
+    folder = resolve_checkpoint(str(name))
+    _refuse_pickles(folder)
+    facts = _read_facts(folder)
+    try:
+        tensors = load_file(folder / TENSORS_NAME)
+    except (SafetensorError, OSError) as error:
+        raise CheckpointError(f"{folder / TENSORS_NAME} is damaged: {error}") from error
+    found = tensor_digest(tensors)
+    if found != facts["digest"]:
+        raise CheckpointError(
+            f"{folder}: the tensors' digest is {found[:12]}, {FACTS_NAME} says {str(facts['digest'])[:12]}"
+        )
+    return Checkpoint(_build_network(folder, facts, tensors), found, facts["data"], facts["training"])
+
+
+def _refuse_pickles(folder: Path) -> None:
+    if (folder / TENSORS_NAME).is_file() and (folder / FACTS_NAME).is_file():
+        return
+    if not folder.is_dir():
+        raise CheckpointError(
+            f"{folder}: no such folder; a checkpoint is a folder with {TENSORS_NAME} and {FACTS_NAME}"
+        )
+    pickles = sorted(p.name for p in folder.iterdir() if p.suffix.lower() in PICKLE_SUFFIXES)
+    if pickles:
+        raise CheckpointError(
+            f"{folder} holds pickles ({', '.join(pickles)}), which are never read; needed: {TENSORS_NAME}"
+        )
+    raise CheckpointError(f"{folder} lacks {TENSORS_NAME} or {FACTS_NAME}")
+
+
+def _read_facts(folder: Path) -> dict[str, Any]:
+    try:
+        facts = json.loads((folder / FACTS_NAME).read_text())
+    except (OSError, ValueError) as error:
+        raise CheckpointError(f"{folder / FACTS_NAME} cannot be read: {error}") from error
+    if not isinstance(facts, dict) or set(facts) != FACTS:
+        keys = sorted(facts) if isinstance(facts, dict) else type(facts).__name__
+        raise CheckpointError(f"{folder / FACTS_NAME} must have the keys {sorted(FACTS)}, found {keys}")
+    if facts["format_version"] != FORMAT_VERSION:
+        raise CheckpointError(
+            f"{folder}: format version {facts['format_version']}, this code reads {FORMAT_VERSION}"
+        )
+    return facts
+
+
+def _build_network(folder: Path, facts: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> SGDDiff:
+    try:
+        config = NetworkConfig.from_dict(facts["sizes"])
+    except (ConfigError, TypeError) as error:
+        raise CheckpointError(f"{folder / FACTS_NAME}: {error}") from error
+    network = SGDDiff(config)
+    try:
+        network.load_state_dict(dict(tensors))
+    except RuntimeError as error:
+        raise CheckpointError(
+            f"{folder}: the tensors do not fit the sizes in {FACTS_NAME}: {error}"
+        ) from error
+    return network.eval()

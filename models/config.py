@@ -1,0 +1,256 @@
+"""Sizes of the network: frozen dataclasses, checked where they are made, and the presets by name.
+
+A configuration goes into a checkpoint as a plain dictionary (`NetworkConfig.to_dict`) and comes back through
+`NetworkConfig.from_dict`, which refuses unknown and missing keys.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar, get_type_hints
+
+STEMS = ("conv", "efficientnet-lite0")
+SCANS = ("s6", "ssd")
+NORMS = ("dyt", "layernorm")
+
+
+class ConfigError(ValueError):
+    """A size or a name in a network configuration is not allowed; the message says which and what is."""
+
+
+@dataclass(frozen=True, slots=True)
+class StemConfig:
+    """What turns pixels into the first feature maps.
+
+    `width` is the number of channels at stride 2 of the `conv` stem (doubled at each further stride); the
+    efficientnet-lite0 stem has the widths of its paper.
+    """
+
+    kind: str = "efficientnet-lite0"
+    width: int = 16
+
+    def __post_init__(self) -> None:
+        _one_of("stem.kind", self.kind, STEMS)
+        _positive("stem.width", self.width)
+
+
+@dataclass(frozen=True, slots=True)
+class EncoderConfig:
+    """The VD encoder: one stage a stride from `NetworkConfig.stride` on, each twice as coarse."""
+
+    dims: tuple[int, ...] = (64, 96, 128)
+    depths: tuple[int, ...] = (1, 1, 1)
+    scan: str = "s6"
+    d_state: int = 1
+    expand: int = 1
+    gated: bool = False
+    norm: str = "dyt"
+    carry_state: bool = True
+    gdb: bool = True
+    attention_dim: int = 8
+    attention_scales: tuple[int, ...] = (5,)
+    drop_path: float = 0.0
+
+    def __post_init__(self) -> None:
+        _one_of("encoder.scan", self.scan, SCANS)
+        _one_of("encoder.norm", self.norm, NORMS)
+        if not self.dims or len(self.dims) != len(self.depths):
+            raise ConfigError(f"encoder.dims {self.dims} and encoder.depths {self.depths} differ in length")
+        _positive("encoder.depths", *self.depths)
+        _positive("encoder.d_state, encoder.expand", self.d_state, self.expand)
+        for dim in self.dims:
+            _divides("encoder.attention_dim", self.attention_dim, "encoder.dims", dim)
+        if any(scale < 3 or scale % 2 == 0 for scale in self.attention_scales):
+            raise ConfigError(f"encoder.attention_scales must be odd and >= 3, found {self.attention_scales}")
+        if not 0.0 <= self.drop_path < 1.0:
+            raise ConfigError(f"encoder.drop_path must lie in [0, 1), found {self.drop_path}")
+
+
+@dataclass(frozen=True, slots=True)
+class DenoiserConfig:
+    """The denoising U-Net: channels a level; as many levels as the encoder has stages."""
+
+    dims: tuple[int, ...] = (64, 96, 128)
+
+    def __post_init__(self) -> None:
+        for dim in self.dims:
+            _divides("8 groups", 8, "denoiser.dims", dim)
+
+
+@dataclass(frozen=True, slots=True)
+class DecoderConfig:
+    """Stacked deformable-attention layers and the head that refines their logits to stride 2."""
+
+    dim: int = 64
+    layers: int = 6
+    heads: int = 8
+    points: int = 4
+    feedforward: int = 128
+    norm: str = "dyt"
+    refine_dims: tuple[int, int] = (48, 24)
+
+    def __post_init__(self) -> None:
+        _positive("decoder.layers, heads, points", self.layers, self.heads, self.points, self.feedforward)
+        _divides("decoder.heads", self.heads, "decoder.dim", self.dim)
+        _one_of("decoder.norm", self.norm, NORMS)
+        for dim in self.refine_dims:
+            _divides("8 groups", 8, "decoder.refine_dims", dim)
+
+
+@dataclass(frozen=True, slots=True)
+class DiffusionConfig:
+    """The mask code and its schedule. `noise_px` is the period of the fixed noise field, in latent cells."""
+
+    code_channels: int = 32
+    bit_scale: float = 0.3
+    steps: int = 1
+    trajectories: int = 1
+    time_difference: int = 1
+    time_features: int = 64
+    noise_px: int = 64
+    noise_seed: int = 7
+
+    def __post_init__(self) -> None:
+        _positive("diffusion.steps, trajectories", self.steps, self.trajectories)
+        _positive("diffusion.code_channels, noise_px", self.code_channels, self.noise_px)
+        _divides("2", 2, "diffusion.time_features", self.time_features)
+        if self.time_difference not in (0, 1):
+            raise ConfigError(f"diffusion.time_difference must be 0 or 1, found {self.time_difference}")
+        if not self.bit_scale > 0:
+            raise ConfigError(f"diffusion.bit_scale must be positive, found {self.bit_scale}")
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkConfig:
+    """All sizes of one SGDDiff network. `stride` is that of the latent mask code and of the decoder."""
+
+    preset: str = "student"
+    stride: int = 8
+    stem: StemConfig = field(default_factory=StemConfig)
+    encoder: EncoderConfig = field(default_factory=EncoderConfig)
+    denoiser: DenoiserConfig = field(default_factory=DenoiserConfig)
+    decoder: DecoderConfig = field(default_factory=DecoderConfig)
+    diffusion: DiffusionConfig = field(default_factory=DiffusionConfig)
+
+    def __post_init__(self) -> None:
+        if self.stride not in (4, 8):
+            raise ConfigError(f"stride must be 4 or 8, found {self.stride}")
+        if len(self.denoiser.dims) != len(self.encoder.dims):
+            raise ConfigError(
+                f"denoiser.dims {self.denoiser.dims} and encoder.dims {self.encoder.dims} differ in length"
+            )
+
+    @property
+    def multiple_px(self) -> int:
+        """Picture sides are padded to a multiple of this: the coarsest feature map's stride, in pixels."""
+        coarsest = self.stride << (len(self.encoder.dims) - 1)
+        return max(coarsest, 32) if self.stem.kind == "efficientnet-lite0" else coarsest
+
+    def to_dict(self) -> dict[str, Any]:
+        """The sizes as nested dictionaries of plain values, ready for JSON."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> NetworkConfig:
+        """Rebuild a configuration. Raises ConfigError on an unknown or a missing key."""
+        return _build(cls, values, "")
+
+
+Config = TypeVar("Config")
+
+
+def _build(kind: type[Config], values: Mapping[str, Any], where: str) -> Config:
+    hints = get_type_hints(kind)
+    for key in values:
+        if key not in hints:
+            near = difflib.get_close_matches(str(key), hints, n=1)
+            raise ConfigError(
+                f"unknown key {where}{key}" + (f"; did you mean {where}{near[0]}?" if near else "")
+            )
+    missing = sorted(set(hints) - set(values))
+    if missing:
+        raise ConfigError(f"missing key {where}{missing[0]}")
+    return kind(**{key: _value(hints[key], values[key], f"{where}{key}") for key in hints})
+
+
+def _value(hint: object, value: object, where: str) -> object:
+    if isinstance(hint, type) and dataclasses.is_dataclass(hint):
+        if not isinstance(value, Mapping):
+            raise ConfigError(f"{where} must be a mapping, found {value!r}")
+        return _build(hint, value, where + ".")
+    if isinstance(value, list | tuple):
+        return tuple(value)
+    if hint is float and type(value) is int:
+        return float(value)
+    if isinstance(hint, type) and type(value) is not hint:
+        raise ConfigError(f"{where} must be {hint.__name__}, found {value!r}")
+    return value
+
+
+def with_settings(config: NetworkConfig, settings: Mapping[str, Any]) -> NetworkConfig:
+    """A copy with some values replaced, by dotted name: {"diffusion.steps": 3}. Raises ConfigError."""
+    values = config.to_dict()
+    for name, value in settings.items():
+        *path, last = name.split(".")
+        part: Any = values
+        for step in path:
+            part = part.get(step) if isinstance(part, dict) else None
+        if not isinstance(part, dict) or last not in part:
+            raise ConfigError(f"unknown setting {name}")
+        part[last] = value
+    return NetworkConfig.from_dict(values)
+
+
+def preset(name: str) -> NetworkConfig:
+    """The sizes behind a preset's name. Raises ConfigError for a name that is not a preset."""
+    presets = _presets()
+    if name not in presets:
+        raise ConfigError(f"unknown preset {name!r}; known: {', '.join(sorted(presets))}")
+    return presets[name]
+
+
+def _presets() -> dict[str, NetworkConfig]:
+    wide = EncoderConfig(
+        dims=(96, 192, 384), depths=(2, 2, 2), d_state=16, expand=2, gated=True, drop_path=0.1
+    )
+    paper = NetworkConfig(
+        preset="student-paper",
+        stride=4,
+        stem=StemConfig("conv", width=48),
+        encoder=wide,
+        denoiser=DenoiserConfig((256, 256, 256)),
+        decoder=DecoderConfig(dim=256, feedforward=1024),
+        diffusion=DiffusionConfig(code_channels=256, bit_scale=0.01, steps=3),
+    )
+    teacher_paper = dataclasses.replace(
+        paper,
+        preset="teacher-paper",
+        diffusion=dataclasses.replace(paper.diffusion, steps=10, trajectories=5),
+    )
+    tiny = NetworkConfig(
+        preset="tiny",
+        stem=StemConfig("conv", width=8),
+        encoder=EncoderConfig(dims=(16, 24), depths=(1, 1)),
+        denoiser=DenoiserConfig((16, 24)),
+        decoder=DecoderConfig(dim=16, layers=6, heads=2, points=2, feedforward=32, refine_dims=(16, 8)),
+        diffusion=DiffusionConfig(code_channels=8, time_features=16),
+    )
+    return {c.preset: c for c in (NetworkConfig(), tiny, paper, teacher_paper)}
+
+
+def _one_of(name: str, value: str, allowed: tuple[str, ...]) -> None:
+    if value not in allowed:
+        raise ConfigError(f"{name} must be one of {', '.join(allowed)}, found {value!r}")
+
+
+def _positive(name: str, *values: int) -> None:
+    if any(value < 1 for value in values):
+        raise ConfigError(f"{name} must be at least 1, found {values}")
+
+
+def _divides(name: str, divisor: int, of: str, number: int) -> None:
+    if divisor < 1 or number < 1 or number % divisor:
+        raise ConfigError(f"{name} ({divisor}) must divide {of} ({number})")

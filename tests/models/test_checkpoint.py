@@ -1,0 +1,139 @@
+import json
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from models.checkpoint import (
+    CheckpointError,
+    load_checkpoint,
+    resolve_checkpoint,
+    save_checkpoint,
+    tensor_digest,
+)
+from models.config import ConfigError, NetworkConfig, preset, with_settings
+
+
+@pytest.fixture
+def folder(tmp_path, tiny):
+    save_checkpoint(tmp_path / "student", tiny, {"name": "squares"}, {"step": 3})
+    return tmp_path / "student"
+
+
+def _edit_facts(folder, **changes):
+    path = folder / "checkpoint.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+
+
+def test_a_checkpoint_comes_back_as_it_was(folder, tiny):
+    loaded = load_checkpoint(folder)
+    assert loaded.network.config == tiny.config
+    assert loaded.data == {"name": "squares"}
+    assert loaded.training == {"step": 3}
+    for name, tensor in tiny.state_dict().items():
+        assert torch.equal(loaded.network.state_dict()[name], tensor)
+
+
+def test_the_digest_names_the_tensors_and_not_their_layout(tiny):
+    before = tensor_digest(tiny.state_dict())
+    assert tensor_digest(tiny.to(memory_format=torch.channels_last).state_dict()) == before
+    with torch.no_grad():
+        tiny.decoder.classify.bias.add_(1e-3)
+    assert tensor_digest(tiny.state_dict()) != before
+
+
+def test_saving_again_replaces_the_tensors_and_keeps_the_model_card(folder, tiny):
+    (folder / "README.md").write_text("card")
+    with torch.no_grad():
+        tiny.decoder.classify.bias.add_(1.0)
+    digest = save_checkpoint(folder, tiny, {}, {})
+    assert load_checkpoint(folder).digest == digest
+    assert (folder / "README.md").read_text() == "card"
+    assert sorted(p.name for p in folder.parent.iterdir()) == ["student"]
+
+
+def test_tampered_tensors_are_refused(folder):
+    tensors = load_file(folder / "model.safetensors")
+    tensors["decoder.classify.bias"] += 1
+    save_file(tensors, folder / "model.safetensors")
+    with pytest.raises(CheckpointError, match="digest"):
+        load_checkpoint(folder)
+
+
+def test_a_truncated_file_is_refused(folder):
+    path = folder / "model.safetensors"
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(CheckpointError, match="damaged"):
+        load_checkpoint(folder)
+
+
+@pytest.mark.parametrize("name", ["student.pt", "a/b.pth", "x.ckpt", "y.bin", "z.pkl"])
+def test_a_path_to_a_pickle_is_refused(name):
+    with pytest.raises(CheckpointError, match="pickle"):
+        load_checkpoint(name)
+
+
+def test_a_folder_with_a_pickle_in_place_of_safetensors_is_refused(folder):
+    (folder / "model.safetensors").rename(folder / "pytorch_model.bin")
+    with pytest.raises(CheckpointError, match=r"pickles \(pytorch_model.bin\)"):
+        load_checkpoint(folder)
+
+
+def test_a_missing_folder_is_refused_by_name(tmp_path):
+    with pytest.raises(CheckpointError, match="no such folder"):
+        load_checkpoint(tmp_path / "nowhere")
+
+
+def test_unknown_facts_and_other_versions_are_refused(folder):
+    _edit_facts(folder, format_version=99)
+    with pytest.raises(CheckpointError, match="format version 99"):
+        load_checkpoint(folder)
+    _edit_facts(folder, format_version=1, extra=1)
+    with pytest.raises(CheckpointError, match="must have the keys"):
+        load_checkpoint(folder)
+
+
+def test_sizes_that_the_tensors_do_not_have_are_refused(folder):
+    sizes = with_settings(preset("tiny"), {"decoder.layers": 5}).to_dict()
+    _edit_facts(folder, sizes=sizes)
+    with pytest.raises(CheckpointError, match="do not fit the sizes"):
+        load_checkpoint(folder)
+
+
+def test_unknown_sizes_are_refused_with_the_nearest_known_one(folder):
+    sizes = preset("tiny").to_dict()
+    sizes["decoder"]["layer"] = sizes["decoder"].pop("layers")
+    _edit_facts(folder, sizes=sizes)
+    with pytest.raises(CheckpointError, match=r"did you mean decoder\.layers"):
+        load_checkpoint(folder)
+
+
+def test_bundled_is_the_folder_inside_the_package():
+    assert resolve_checkpoint("bundled").parts[-3:] == ("models", "weights", "student")
+
+
+@pytest.mark.parametrize("name", ["student", "tiny", "student-paper", "teacher-paper"])
+def test_a_preset_survives_json(name):
+    config = preset(name)
+    assert NetworkConfig.from_dict(json.loads(json.dumps(config.to_dict()))) == config
+
+
+def test_an_unknown_preset_is_refused_with_the_known_ones():
+    with pytest.raises(ConfigError, match="student-paper"):
+        preset("studnet")
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "message"),
+    [
+        ("encoder.scan", "s5", "one of s6, ssd"),
+        ("diffusion.steps", 0, "at least 1"),
+        ("diffusion.steps", "three", "must be int"),
+        ("decoder.heads", 7, "must divide"),
+        ("stride", 16, "stride must be 4 or 8"),
+        ("encoder.scans", "s6", "unknown setting"),
+    ],
+)
+def test_wrong_sizes_are_refused(setting, value, message):
+    with pytest.raises(ConfigError, match=message):
+        with_settings(preset("tiny"), {setting: value})

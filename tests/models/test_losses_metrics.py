@@ -1,0 +1,76 @@
+import numpy as np
+import py_sod_metrics
+import pytest
+import torch
+
+from models.losses import LossWeights, binary_cross_entropy, saliency_losses, soft_iou_loss, total
+from models.metrics import merge_scores, score_picture
+
+
+def test_soft_iou_of_an_empty_mask_and_an_empty_prediction_is_zero_and_has_a_gradient():
+    logits = torch.full((2, 1, 4, 4), -20.0, requires_grad=True)
+    loss = soft_iou_loss(logits, torch.zeros(2, 1, 4, 4))
+    loss.backward()
+    assert float(loss.detach()) == pytest.approx(0.0, abs=1e-6)
+    assert logits.grad is not None
+    assert logits.grad.isfinite().all()
+
+
+def test_soft_iou_follows_its_formula_a_picture():
+    logits, mask = torch.randn(2, 1, 3, 3), (torch.rand(2, 1, 3, 3) > 0.5).float()
+    p = torch.sigmoid(logits)
+    each = []
+    for i in range(2):
+        both = float((p[i] * mask[i]).sum())
+        each.append(1 - (both + 1) / (float(p[i].sum()) + float(mask[i].sum()) - both + 1))
+    assert float(soft_iou_loss(logits, mask)) == pytest.approx(np.mean(each), abs=1e-6)
+
+
+def test_bce_is_the_mean_of_the_textbook_formula():
+    logits, mask = torch.randn(2, 1, 3, 3), (torch.rand(2, 1, 3, 3) > 0.5).float()
+    p = torch.sigmoid(logits)
+    expected = -(mask * p.log() + (1 - mask) * (1 - p).log()).mean()
+    torch.testing.assert_close(binary_cross_entropy(logits, mask), expected)
+
+
+def test_the_sum_weighs_every_named_loss():
+    losses = saliency_losses(torch.randn(1, 1, 16, 16), torch.randn(1, 2, 2, 2), torch.ones(1, 1, 16, 16))
+    assert set(losses) == {"bce", "iou", "coarse_bce", "coarse_iou"}
+    weights = LossWeights(bce=1, iou=2, coarse_bce=3, coarse_iou=0)
+    expected = losses["bce"] + 2 * losses["iou"] + 3 * losses["coarse_bce"]
+    torch.testing.assert_close(total(losses, weights), expected)
+
+
+def test_the_coarse_losses_are_those_of_two_class_logits():
+    coarse, target = torch.randn(1, 2, 2, 2), (torch.rand(1, 1, 8, 8) > 0.5).float()
+    share = torch.nn.functional.avg_pool2d(target, 4)
+    log_p = coarse.log_softmax(1)
+    expected = -(share * log_p[:, 1:] + (1 - share) * log_p[:, :1]).mean()
+    torch.testing.assert_close(
+        saliency_losses(torch.randn(1, 1, 8, 8), coarse, target)["coarse_bce"], expected
+    )
+
+
+@pytest.mark.filterwarnings("ignore:This class will be removed:UserWarning")  # FmeasureV2 has no plain curve
+def test_mae_and_f_equal_pysodmetrics():
+    rng = np.random.default_rng(3)
+    fmeasure, mae, ours = py_sod_metrics.Fmeasure(), py_sod_metrics.MAE(), []
+    for size in ((40, 50), (33, 20), (64, 64)):
+        label = np.zeros(size, dtype=bool)
+        label[5:20, 4:15] = True
+        saliency = np.clip(label * 120 + rng.normal(60, 40, size), 0, 250).astype(np.uint8)
+        fmeasure.step(saliency, label.astype(np.uint8) * 255)
+        mae.step(saliency, label.astype(np.uint8) * 255)
+        ours.append(score_picture(saliency, label))
+    merged = merge_scores(ours)
+    curve = fmeasure.get_results()["fm"]["curve"]
+    assert merged.max_f == pytest.approx(curve.max(), abs=1e-6)
+    assert merged.mean_f == pytest.approx(curve.mean(), abs=1e-6)
+    assert merged.mae == pytest.approx(mae.get_results()["mae"], abs=1e-6)
+
+
+def test_scores_of_maps_of_another_size_are_refused():
+    with pytest.raises(ValueError, match="differ in size"):
+        score_picture(np.zeros((3, 3), np.uint8), np.zeros((3, 4), bool))
+    with pytest.raises(ValueError, match="no pictures"):
+        merge_scores([])
