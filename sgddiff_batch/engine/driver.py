@@ -1,0 +1,244 @@
+"""The driver's half of a run: make the mosaics ready, hand their tasks to an engine, settle each scene.
+
+A scene is settled when all its tasks have ended: committed, put into quarantine, or left for the next run.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+
+from sgddiff_batch.core.planning import Mosaic, Task
+from sgddiff_batch.core.scene import Scene
+from sgddiff_batch.core.window import Window
+from sgddiff_batch.engine.survey import Refusal, RunPlan, remaining_tasks
+from sgddiff_batch.engine.worker import TaskOutcome
+from sgddiff_batch.errors import FatalError
+from sgddiff_batch.protocols import BlockRecord, BlockWriter, Ledger, SceneRecord
+
+log = logging.getLogger(__name__)
+
+Engine = Callable[[Iterable[Task]], Iterator[TaskOutcome]]
+"""Runs tasks and yields one outcome for each, in any order."""
+
+
+@dataclass(frozen=True, slots=True)
+class SceneResult:
+    """What a run did with a scene: a row of the report.
+
+    ``state``: done; unchanged (finished by an earlier run); quarantined (newly, by this run); still
+    quarantined; failed (the next run tries again); pending (this run ended before the scene did).
+    ``seconds`` are summed over tasks, by stage. ``store`` is the mosaic that is current now, if there is one.
+    """
+
+    scene_id: str
+    uri: str
+    state: str
+    reason: str | None = None
+    store: str | None = None
+    height_px: int = 0
+    width_px: int = 0
+    valid_px: int = 0
+    salient_px: int = 0
+    tiles: int = 0
+    seconds: Mapping[str, float] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class _Account:
+    """The tasks of one mosaic that have not ended, and what came of those that have."""
+
+    mosaic: Mosaic
+    waiting: int
+    blocks: dict[Window, BlockRecord]
+    outcomes: list[TaskOutcome] = field(default_factory=list)
+
+    def reason(self, state: str) -> str | None:
+        return next((o.reason for o in self.outcomes if o.state == state), None)
+
+    def seconds(self) -> dict[str, float]:
+        total: dict[str, float] = {}
+        for outcome in self.outcomes:
+            for stage, seconds in outcome.seconds.items():
+                total[stage] = total.get(stage, 0.0) + seconds
+        return total
+
+
+class Driver:
+    """Runs a plan over any engine, writer and ledger."""
+
+    def __init__(
+        self,
+        writer: BlockWriter,
+        ledger: Ledger,
+        run_key: str,
+        provenance: Callable[[Mosaic], Mapping[str, object]],
+        task_bytes: int,
+    ) -> None:
+        self._writer, self._ledger, self._run_key = writer, ledger, run_key
+        self._provenance, self._task_bytes = provenance, task_bytes
+        self._records: Mapping[str, SceneRecord] = {}
+        self._accounts: dict[str, _Account] = {}
+
+    def run(
+        self,
+        plan: RunPlan,
+        records: Mapping[str, SceneRecord],
+        engine: Engine,
+        on_outcome: Callable[[TaskOutcome], None] = lambda outcome: None,
+    ) -> Iterator[SceneResult]:
+        """Yield one result a scene of the plan, as it is settled.
+
+        Raises:
+            FatalError: where going on would damage data; what was settled before stays so.
+        """
+        self._records = records
+        yield from self._left_as_they_are(plan)
+        yield from (self._refuse(refusal) for refusal in plan.refused)
+        settled: list[SceneResult] = []
+        for outcome in engine(self._tasks(plan, settled)):
+            on_outcome(outcome)
+            account = self._accounts[outcome.task.mosaic.store]
+            account.outcomes.append(outcome)
+            account.blocks.update((block.window, block) for block in outcome.blocks)
+            account.waiting -= 1
+            if account.waiting == 0:
+                settled.append(self._settle(account))
+            yield from _drain(settled)
+        yield from _drain(settled)
+
+    def pending(self) -> list[SceneResult]:
+        """Return a result for every scene that was begun and is not settled."""
+        return [_result(a.mosaic, "pending", seconds=a.seconds()) for a in self._accounts.values()]
+
+    def _left_as_they_are(self, plan: RunPlan) -> Iterator[SceneResult]:
+        for scene, record in plan.unchanged:
+            yield _record_result(scene, record, "unchanged")
+        for scene, record in plan.still_quarantined:
+            yield _record_result(scene, record, "still quarantined")
+
+    def _tasks(self, plan: RunPlan, settled: list[SceneResult]) -> Iterator[Task]:
+        for mosaic in plan.mosaics:
+            finished = self._ledger.finished_mosaic(mosaic.store)
+            if finished is not None:
+                settled.append(self._finish(mosaic, replace(finished, finished_at=_now()), {}))
+                continue
+            account = self._open(mosaic)
+            tasks = remaining_tasks(mosaic, self._ledger, self._task_bytes)
+            account.waiting = len(tasks)
+            self._accounts[mosaic.store] = account
+            if not tasks:
+                settled.append(self._settle(account))
+            yield from tasks
+
+    def _open(self, mosaic: Mosaic) -> _Account:
+        """Make a mosaic ready; what a killed run stored in it counts if its layout is the same."""
+        if not self._writer.create(mosaic, self._provenance(mosaic)):
+            self._ledger.forget_blocks(mosaic.store)
+        windows = set(mosaic.blocks())
+        stored = (block for block in self._ledger.finished_blocks(mosaic.store) if block.window in windows)
+        return _Account(mosaic, 0, {block.window: block for block in stored})
+
+    def _settle(self, account: _Account) -> SceneResult:
+        mosaic, seconds = account.mosaic, account.seconds()
+        del self._accounts[mosaic.store]
+        reason = account.reason("quarantine")
+        if reason is not None:
+            self._writer.discard(mosaic.store)
+            self._ledger.forget_blocks(mosaic.store)
+            self._quarantine(mosaic.scene, reason)
+            return _result(mosaic, "quarantined", reason=reason, seconds=seconds)
+        reason = account.reason("failed") or account.reason("skipped")
+        if reason is not None:
+            return _result(mosaic, "failed", reason=reason, seconds=seconds)
+        return self._commit(account, seconds)
+
+    def _commit(self, account: _Account, seconds: dict[str, float]) -> SceneResult:
+        mosaic, start = account.mosaic, time.perf_counter()
+        missing = set(mosaic.blocks()) - set(account.blocks)
+        if missing:
+            raise FatalError(f"{mosaic.store}: all tasks ended, but {len(missing)} blocks were never stored")
+        try:
+            self._writer.commit(mosaic)
+        except OSError as error:
+            return _result(mosaic, "failed", reason=f"the commit failed: {error}", seconds=seconds)
+        blocks = account.blocks.values()
+        record = SceneRecord(
+            mosaic.scene.scene_id,
+            mosaic.scene.version,
+            self._run_key,
+            mosaic.store,
+            valid_px=sum(block.valid_px for block in blocks),
+            salient_px=sum(block.salient_px for block in blocks),
+            height_px=mosaic.grid.height_px,
+            width_px=mosaic.grid.width_px,
+            finished_at=_now(),
+        )
+        seconds["commit"] = time.perf_counter() - start
+        return self._finish(mosaic, record, seconds)
+
+    def _finish(self, mosaic: Mosaic, record: SceneRecord, seconds: Mapping[str, float]) -> SceneResult:
+        self._ledger.finish(record)
+        return replace(
+            _record_result(mosaic.scene, record, "done"),
+            tiles=mosaic.lattice.count,
+            seconds=seconds,
+            notes=mosaic.profile.notes,
+        )
+
+    def _refuse(self, refusal: Refusal) -> SceneResult:
+        scene = refusal.scene
+        if refusal.retry:
+            return SceneResult(scene.scene_id, scene.uri, "failed", refusal.reason)
+        self._quarantine(scene, refusal.reason)
+        return SceneResult(scene.scene_id, scene.uri, "quarantined", refusal.reason)
+
+    def _quarantine(self, scene: Scene, reason: str) -> None:
+        """Record the reason; a mosaic of an earlier version stays the current one."""
+        earlier = self._records.get(scene.scene_id) or SceneRecord(scene.scene_id, "", "", None)
+        self._ledger.finish(
+            replace(earlier, version=scene.version, run_key=self._run_key, reason=reason, finished_at=_now())
+        )
+
+
+def _drain(settled: list[SceneResult]) -> Iterator[SceneResult]:
+    while settled:
+        yield settled.pop(0)
+
+
+def _result(
+    mosaic: Mosaic, state: str, *, reason: str | None = None, seconds: Mapping[str, float]
+) -> SceneResult:
+    return SceneResult(
+        mosaic.scene.scene_id,
+        mosaic.scene.uri,
+        state,
+        reason,
+        height_px=mosaic.grid.height_px,
+        width_px=mosaic.grid.width_px,
+        tiles=mosaic.lattice.count,
+        seconds=seconds,
+        notes=mosaic.profile.notes,
+    )
+
+
+def _record_result(scene: Scene, record: SceneRecord, state: str) -> SceneResult:
+    return SceneResult(
+        scene.scene_id,
+        scene.uri,
+        state,
+        record.reason,
+        record.store,
+        record.height_px,
+        record.width_px,
+        record.valid_px,
+        record.salient_px,
+    )
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -1,0 +1,100 @@
+"""The Ray cluster that a run works on: joined, or started for it; and how many workers fit on it."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from sgddiff_batch.errors import ConfigError, FatalError
+
+OBJECT_STORE_BYTES = 256 * 2**20
+"""Of a cluster of our own: only descriptors and reports go through it, no pixels."""
+
+_ADDRESS = "RAY_ADDRESS"
+_PRIVATE = {
+    # Ray's only switch for listening on the loopback alone; it reads it when it is imported.
+    "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
+    "RAY_USAGE_STATS_ENABLED": "0",
+}
+log = logging.getLogger(__name__)
+
+
+@contextmanager
+def connect_ray(*, num_cpus: int | None = None) -> Iterator[None]:
+    """Join the cluster of ``RAY_ADDRESS``, which ``ray job submit`` sets, or start one on this machine.
+
+    A cluster of our own listens on the loopback alone, has no dashboard, and is shut down at the end; one
+    that was joined is only left, and a connection that this process had already is kept as it is.
+    ``num_cpus`` is for a cluster of our own: None means all of this machine's.
+
+    Raises:
+        FatalError: if the cluster cannot be reached or started.
+    """
+    if not _joins():
+        for name, value in _PRIVATE.items():
+            os.environ.setdefault(name, value)
+    import ray
+
+    if ray.is_initialized():
+        yield
+        return
+    options: dict[str, Any] = {"logging_level": logging.ERROR}
+    if not _joins():
+        # "local": otherwise Ray joins whatever cluster another user last started on this machine.
+        options |= {"address": "local", "num_cpus": num_cpus, "include_dashboard": False}
+        options |= {"object_store_memory": OBJECT_STORE_BYTES}
+    try:
+        ray.init(**options)
+    except Exception as error:
+        raise FatalError(f"no Ray cluster: {_where()} failed with {type(error).__name__}: {error}") from error
+    try:
+        yield
+    finally:
+        ray.shutdown()
+
+
+def count_workers(gpus_per_worker: float, worker_bytes: int) -> int:
+    """Return how many workers the cluster has room for now, at least 1.
+
+    A cluster that was joined may grow by workers that it has no room for yet.
+
+    Raises:
+        ConfigError: if the cluster is this machine alone and has no room for one.
+    """
+    import ray
+
+    list_nodes: Callable[[], list[dict[str, Any]]] = ray.nodes
+    nodes = [node["Resources"] for node in list_nodes() if node["Alive"]]
+    room = fitting_workers(nodes, gpus_per_worker, worker_bytes)
+    if room:
+        return room
+    need = f"{gpus_per_worker:g} GPU" if gpus_per_worker else "1 CPU"
+    message = f"a worker needs {need} and {worker_bytes / 1e9:.1f} GB, no machine has that; found {nodes}"
+    if not _joins():
+        raise ConfigError(f"{message}; lower the memory of a task, or change the device")
+    log.warning("%s; waiting for the cluster to grow", message)
+    return 1
+
+
+def fitting_workers(nodes: Iterable[Mapping[str, float]], gpus_per_worker: float, worker_bytes: int) -> int:
+    """Return how many workers fit on machines with these resources, by Ray's names.
+
+    A worker takes its share of the GPUs, or else one CPU, and ``worker_bytes`` of memory.
+    """
+    count = 0
+    for node in nodes:
+        device = node.get("GPU", 0.0) / gpus_per_worker if gpus_per_worker else node.get("CPU", 0.0)
+        memory = node.get("memory", 0.0) / worker_bytes if worker_bytes else device
+        count += int(min(device, memory))
+    return count
+
+
+def _joins() -> bool:
+    return os.environ.get(_ADDRESS, "local") != "local"
+
+
+def _where() -> str:
+    return f"joining {os.environ[_ADDRESS]}" if _joins() else "starting one on this machine"

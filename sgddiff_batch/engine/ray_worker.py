@@ -1,0 +1,162 @@
+"""What runs inside the processes of a Ray cluster: the worker of an actor pool, and the board they share."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sgddiff_batch.core.planning import Task
+from sgddiff_batch.engine.worker import SKIPPED, TaskOutcome, Worker
+from sgddiff_batch.errors import FatalError, SgddiffBatchError
+
+if TYPE_CHECKING:
+    from ray import ObjectRef
+
+MAX_STARTS = 3
+"""How often a task is started whose worker process dies, and a worker process that dies while it starts."""
+
+_STUCK_EXIT_CODE = 86
+_DIED = "its worker process died {} times: a crash in a library, out of memory, or a lost machine"
+
+
+class Board:
+    """What the workers of a run must know of each other, dead ones included: one actor without a CPU.
+
+    Ray starts a dead actor and its tasks again for ever; the counts kept here are the budget that ends it.
+    """
+
+    def __init__(self) -> None:
+        self._starts: Counter[int | str] = Counter()
+        self._spoiled: set[str] = set()
+
+    def look(self, what: int | str, store: str = "") -> tuple[int, bool]:
+        """Return how often something was started, and whether a scene's store is spoiled."""
+        return self._starts[what], store in self._spoiled
+
+    def start(self, what: int | str) -> None:
+        """Count a start of a task, by its number, or of a worker, by its actor's id."""
+        self._starts[what] += 1
+
+    def forget(self, what: int | str) -> None:
+        """Drop a count."""
+        del self._starts[what]
+
+    def spoil(self, store: str) -> None:
+        """Tell all workers to skip the tasks of a store."""
+        self._spoiled.add(store)
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What every worker of a run is given, once: the tasks are named by their place in ``tasks``."""
+
+    make_worker: Callable[[], Worker]
+    tasks: tuple[Task, ...]
+    board: Any
+    in_flight: int
+    task_timeout_s: float
+
+
+class RayWorker:
+    """A worker of the pool. Ray calls it from ``in_flight`` threads, so that stages of tasks overlap.
+
+    A row {"number": n} in, a row {"number": n, "answer": bytes} out, where the answer is a pickled
+    :class:`TaskOutcome`, or the exception that must end the run. No call raises: an exception would make Ray
+    Data abort the job with an error of its own.
+    """
+
+    def __init__(self, job_ref: ObjectRef[Job]) -> None:
+        import ray
+
+        self._get = ray.get
+        self._one_alone = threading.Lock()
+        self._stuck = False
+        try:
+            self._job: Job = ray.get(job_ref)
+            self._places = threading.Semaphore(self._job.in_flight)
+            self._worker: Worker | Exception = self._make_worker(ray.get_runtime_context().get_actor_id())
+        except Exception as error:
+            self._worker = _portable(error)
+
+    def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
+        """Run the task of a row."""
+        number = int(row["number"])
+        try:
+            answer: TaskOutcome | Exception = self._answer(number)
+        except Exception as error:
+            answer = _portable(error)
+        return {"number": number, "answer": pickle.dumps(answer)}
+
+    def _make_worker(self, actor_id: str | None) -> Worker:
+        board, key = self._job.board, f"worker {actor_id}"
+        starts, _ = self._get(board.look.remote(key))
+        if starts >= MAX_STARTS:
+            raise FatalError(
+                f"a worker process died {starts} times while it started: out of memory, or a broken library; "
+                "its log is in the session folder of Ray"
+            )
+        self._get(board.start.remote(key))
+        worker = self._job.make_worker()
+        self._get(board.forget.remote(key))
+        return worker
+
+    def _answer(self, number: int) -> TaskOutcome:
+        if isinstance(self._worker, Exception):
+            raise self._worker
+        task, board = self._job.tasks[number], self._job.board
+        starts, spoiled = self._get(board.look.remote(number, task.mosaic.store))
+        if spoiled:
+            return TaskOutcome(task, "skipped", SKIPPED)
+        if starts >= MAX_STARTS:
+            outcome = TaskOutcome(task, "failed", _DIED.format(starts))
+        else:
+            with self._alone() if starts else self._places:
+                if self._stuck:
+                    os._exit(_STUCK_EXIT_CODE)  # nothing else ends a thread that hangs in a library
+                self._get(board.start.remote(number))
+                outcome = self._run_in_time(self._worker, task)
+        if outcome.state in ("quarantine", "failed"):
+            self._get(board.spoil.remote(task.mosaic.store))
+        return outcome
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Wait until no other task runs here: a second death is then this task's own."""
+        with self._one_alone:
+            for _ in range(self._job.in_flight):
+                self._places.acquire()
+        try:
+            yield
+        finally:
+            self._places.release(self._job.in_flight)
+
+    def _run_in_time(self, worker: Worker, task: Task) -> TaskOutcome:
+        future: Future[TaskOutcome] = Future()
+        threading.Thread(target=_fulfil, args=(future, worker, task), daemon=True).start()
+        try:
+            return future.result(self._job.task_timeout_s)
+        except TimeoutError:
+            self._stuck = True
+            return TaskOutcome(task, "failed", f"it did not end within {self._job.task_timeout_s:g} s")
+
+
+def _fulfil(future: Future[TaskOutcome], worker: Worker, task: Task) -> None:
+    try:
+        future.set_result(worker.run(task))
+    except BaseException as error:
+        future.set_exception(error)
+
+
+def _portable(error: Exception) -> Exception:
+    """Return one of our errors as it is, any other as one line: it may not survive being pickled."""
+    if isinstance(error, SgddiffBatchError):
+        return error
+    first, *_ = str(error).splitlines() or [""]
+    return FatalError(f"a worker process failed with {type(error).__name__}: {first}")

@@ -1,0 +1,146 @@
+"""Survey: compare the archive with the ledger, and plan what is new or changed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from sgddiff_batch.core import budget
+from sgddiff_batch.core.planning import Mosaic, Task, Tiling, plan_tasks
+from sgddiff_batch.core.scene import Scene
+from sgddiff_batch.errors import ConfigError, RetryableError, SceneError
+from sgddiff_batch.protocols import Ledger, SceneReader, SceneRecord
+
+_OPENED_AT_ONCE = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A scene that cannot be planned: for quarantine, or (``retry``) for the next run to try again."""
+
+    scene: Scene
+    reason: str
+    retry: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RunPlan:
+    """What a run will do, and what it leaves as it is."""
+
+    mosaics: tuple[Mosaic, ...]
+    refused: tuple[Refusal, ...]
+    unchanged: tuple[tuple[Scene, SceneRecord], ...]
+    still_quarantined: tuple[tuple[Scene, SceneRecord], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """The plan in numbers. ``read_px`` counts halos, ``mosaic_px`` does not; bytes are before compression."""
+
+    scenes: int
+    tasks: int
+    tiles: int
+    mosaic_px: int
+    read_px: int
+    read_bytes: int
+    write_bytes: int
+    peak_memory_bytes: int
+
+    @property
+    def halo_overhead(self) -> float:
+        """Pixels read more than once, as a share of the mosaics' pixels."""
+        return self.read_px / self.mosaic_px - 1 if self.mosaic_px else 0.0
+
+
+def survey(
+    scenes: Iterable[Scene],
+    records: Mapping[str, SceneRecord],
+    reader: SceneReader,
+    tiling: Tiling,
+    run_key: str,
+    missing: Mapping[Scene, str] | None = None,
+) -> RunPlan:
+    """Plan every scene whose version or run key is not the ledger's; only those are opened.
+
+    ``missing`` are scenes that the archive names and does not have, with the reasons: for quarantine.
+    """
+    absent = missing or {}
+    unchanged: list[tuple[Scene, SceneRecord]] = []
+    quarantined: list[tuple[Scene, SceneRecord]] = []
+    new: list[Scene] = []
+    for scene in (*scenes, *absent):
+        record = records.get(scene.scene_id)
+        if record is None or (record.version, record.run_key) != (scene.version, run_key):
+            new.append(scene)
+        else:
+            (quarantined if record.reason else unchanged).append((scene, record))
+    refused = [Refusal(scene, absent[scene], retry=False) for scene in new if scene in absent]
+    present = [scene for scene in new if scene not in absent]
+    with ThreadPoolExecutor(_OPENED_AT_ONCE, thread_name_prefix="survey") as pool:
+        planned = list(pool.map(lambda scene: _plan_scene(scene, reader, tiling, run_key), present))
+    return RunPlan(
+        tuple(plan for plan in planned if isinstance(plan, Mosaic)),
+        (*refused, *(plan for plan in planned if isinstance(plan, Refusal))),
+        tuple(unchanged),
+        tuple(quarantined),
+    )
+
+
+def _plan_scene(scene: Scene, reader: SceneReader, tiling: Tiling, run_key: str) -> Mosaic | Refusal:
+    try:
+        profile = reader.profile(scene)
+    except SceneError as error:
+        return Refusal(scene, str(error), retry=False)
+    except RetryableError as error:
+        return Refusal(scene, str(error), retry=True)
+    return Mosaic(f"{scene.scene_id}/{scene.version}-{run_key}.zarr", scene, profile, tiling)
+
+
+def remaining_tasks(mosaic: Mosaic, ledger: Ledger, task_bytes: int) -> list[Task]:
+    """Return the tasks of a mosaic's blocks that are not marked in the ledger."""
+    done = {record.window for record in ledger.finished_blocks(mosaic.store)} & set(mosaic.blocks())
+    return plan_tasks(mosaic, task_bytes, done)
+
+
+def forecast(plan: RunPlan, ledger: Ledger, task_memory_bytes: int, in_flight: int, workers: int) -> Forecast:
+    """Return what the plan takes.
+
+    Raises:
+        ConfigError: if its largest task does not fit the memory of the tasks in flight.
+    """
+    limit = task_memory_bytes // in_flight
+    tasks = [task for mosaic in plan.mosaics for task in remaining_tasks(mosaic, ledger, limit)]
+    largest = max((_task_bytes(task) for task in tasks), default=0)
+    if largest > limit:
+        raise ConfigError(_does_not_fit(max(tasks, key=_task_bytes), largest, in_flight, task_memory_bytes))
+    areas = list(_areas(tasks))
+    return Forecast(
+        scenes=len(plan.mosaics),
+        tasks=len(tasks),
+        tiles=sum(task.mosaic.lattice.tile_count(task.window) for task in tasks),
+        mosaic_px=sum(area for area, _, _ in areas),
+        read_px=sum(read for _, read, _ in areas),
+        read_bytes=sum(read_bytes for _, _, read_bytes in areas),
+        write_bytes=sum(area * 4 // 3 for area, _, _ in areas),
+        peak_memory_bytes=workers * budget.worker_bytes(min(in_flight * largest, task_memory_bytes)),
+    )
+
+
+def _areas(tasks: Iterable[Task]) -> Iterator[tuple[int, int, int]]:
+    for task in tasks:
+        profile, read_px = task.mosaic.profile, task.halo.area_px
+        yield task.window.area_px, read_px, read_px * len(set(profile.bands)) * profile.sample_bytes
+
+
+def _task_bytes(task: Task) -> int:
+    return budget.task_bytes(task.halo.area_px, task.mosaic.profile.sample_bytes)
+
+
+def _does_not_fit(task: Task, largest: int, in_flight: int, memory_bytes: int) -> str:
+    gib = 2.0**30
+    return (
+        f"tiling.task_memory_gib: {in_flight} tasks of one block of {task.scene_id} take "
+        f"{in_flight * largest / gib:.2f} GiB, but it allows {memory_bytes / gib:.2f}; raise it, or lower "
+        f"tiling.block_px (it is {task.mosaic.tiling.block_px})"
+    )

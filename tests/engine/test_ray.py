@@ -1,0 +1,143 @@
+"""What the Ray engine promises beyond the contract: processes that die, hang, or cannot start."""
+
+import os
+import signal
+
+import numpy as np
+import psutil
+import pytest
+
+from sgddiff_batch.engine.ray_cluster import connect_ray, count_workers, fitting_workers
+from sgddiff_batch.engine.ray_worker import MAX_STARTS
+from sgddiff_batch.errors import ConfigError, FatalError
+from tests.engine.archives import Archive, WatchedReader, read_log
+from tests.engine.conftest import on_ray
+from tests.kit.fakes import SyntheticReader, make_scene
+
+pytestmark = pytest.mark.usefixtures("ray_cluster")
+
+
+@pytest.fixture(scope="module")
+def deadly(tmp_path_factory, ray_cluster):
+    """A run in which one scene kills its process whenever it is read, and the test kills one, too."""
+    root = tmp_path_factory.mktemp("deadly")
+    scenes = {
+        "a.tif": make_scene(64, 64, 1),
+        "deadly.tif": make_scene(16, 16, 2),
+        "b.tif": make_scene(64, 64, 4),
+    }
+    log = root / "reads.jsonl"
+    reader = WatchedReader(scenes, log=log, trouble={"deadly.tif": "die"}, read_s=0.02)
+    archive = Archive(root / "out", scenes, reader)
+    outcomes = []
+    for outcome in on_ray(archive, workers=1):
+        outcomes.append(outcome)
+        if len(outcomes) == 5:
+            os.kill(read_log(log)[-1]["pid"], signal.SIGKILL)
+    return archive, outcomes, read_log(log)
+
+
+@pytest.mark.slow
+def test_every_task_has_one_outcome_although_processes_died(deadly):
+    archive, outcomes, _ = deadly
+    assert sorted(o.task.name + o.task.scene_id for o in outcomes) == sorted(
+        task.name + task.scene_id for task in archive.tasks
+    )
+
+
+@pytest.mark.slow
+def test_a_task_that_always_ends_its_process_fails_after_a_few_starts_and_takes_no_other_with_it(deadly):
+    _, outcomes, reads = deadly
+    ends = {o.task.scene_id: (o.state, o.reason) for o in outcomes}
+    state, reason = ends.pop("deadly.tif")
+    assert state == "failed"
+    assert f"its worker process died {MAX_STARTS} times" in reason
+    assert set(ends.values()) == {("stored", None)}
+    assert sum(read["scene_id"] == "deadly.tif" for read in reads) == MAX_STARTS
+
+
+@pytest.mark.slow
+def test_mosaics_are_equal_to_the_byte_although_processes_died(deadly):
+    archive, _, _ = deadly
+    for mosaic in archive.mosaics:
+        if mosaic.scene.scene_id != "deadly.tif":
+            archive.writer.commit(mosaic)
+            assert np.array_equal(archive.stored(mosaic), archive.expected(mosaic))
+
+
+@pytest.mark.slow
+def test_a_worker_computes_with_one_thread(deadly):
+    assert {read["omp"] for read in deadly[2]} == {"1"}
+
+
+def test_a_task_that_hangs_fails_in_time_and_its_process_is_replaced(tmp_path):
+    scenes = {"stuck.tif": make_scene(16, 16, 1), "good.tif": make_scene(128, 96, 2)}
+    log = tmp_path / "reads.jsonl"
+    archive = Archive(
+        tmp_path / "out", scenes, WatchedReader(scenes, log=log, trouble={"stuck.tif": "hang"}, read_s=0.2)
+    )
+    ends = {(o.task.scene_id, o.state, o.reason) for o in on_ray(archive, workers=1, task_timeout_s=3.0)}
+    assert ends == {("good.tif", "stored", None), ("stuck.tif", "failed", "it did not end within 3 s")}
+    assert len({read["pid"] for read in read_log(log)}) == 2
+
+
+def _refuse():
+    raise ConfigError("model.checkpoint: found nothing at x")
+
+
+def _die():
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+@pytest.mark.parametrize(
+    ("make_worker", "error", "message"),
+    [
+        (_refuse, ConfigError, "^model.checkpoint: found nothing at x$"),
+        pytest.param(_die, FatalError, "while it started", marks=pytest.mark.slow),
+    ],
+)
+def test_a_worker_that_cannot_be_made_ends_the_run_with_the_reason(tmp_path, make_worker, error, message):
+    from sgddiff_batch.engine.ray_data import run_ray
+
+    scenes = {"a.tif": make_scene(40, 40, 1)}
+    archive = Archive(tmp_path, scenes, SyntheticReader(scenes))
+    with pytest.raises(error, match=message):
+        list(run_ray(archive.tasks, make_worker, workers=1))
+
+
+def test_a_worker_that_fits_nowhere_is_refused_with_both_sides():
+    with pytest.raises(ConfigError, match=r"1 CPU and 1000000\.0 GB.*found .*memory"):
+        count_workers(0.0, 10**15)
+    with pytest.raises(ConfigError, match="1 GPU"):
+        count_workers(1.0, 0)
+
+
+def test_a_connection_that_is_there_is_used_and_left():
+    import ray
+
+    with connect_ray():
+        assert count_workers(0.0, 0) == 2
+    assert ray.is_initialized()
+
+
+def test_our_own_cluster_listens_on_the_loopback_alone():
+    children = psutil.Process().children(recursive=True)
+    servers = [child for child in children if child.name() in ("gcs_server", "raylet")]
+    assert len(servers) == 2
+    listening = {c.laddr.ip for s in servers for c in s.net_connections("tcp") if c.status == "LISTEN"}
+    assert listening <= {"127.0.0.1", "::1", "::ffff:127.0.0.1"}
+
+
+@pytest.mark.parametrize(
+    ("nodes", "gpus", "memory", "count"),
+    [
+        ([{"CPU": 4.0, "memory": 1e9}, {"CPU": 2.0}], 0.0, 0, 6),
+        ([{"CPU": 4.0, "memory": 5e9}, {"CPU": 2.0, "memory": 1e9}], 0.0, 2 * 10**9, 2),
+        ([{"CPU": 16.0, "GPU": 2.0, "memory": 1e12}], 1.0, 10**9, 2),
+        ([{"CPU": 16.0, "GPU": 1.0}], 0.25, 0, 4),
+        ([{"memory": 1e9}], 0.0, 0, 0),
+        ([], 0.0, 0, 0),
+    ],
+)
+def test_workers_are_counted_machine_by_machine(nodes, gpus, memory, count):
+    assert fitting_workers(nodes, gpus, memory) == count
