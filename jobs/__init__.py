@@ -1,0 +1,1 @@
+"""Command line jobs: they join the models, the engines and the storage."""

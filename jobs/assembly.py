@@ -1,0 +1,123 @@
+"""Assembly: the readers, writers and predictors that a config asks for, made from plain values.
+
+What a Ray actor needs is made here from a :class:`WorkerRecipe`, which is small and can be pickled.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+from sgddiff_batch.config import ArchiveJobConfig
+from sgddiff_batch.core.scene import Scene, escape_scene_id
+from sgddiff_batch.engine.worker import Worker
+from sgddiff_batch.errors import ConfigError
+from sgddiff_batch.io.archive_files import IgnoredFile
+from sgddiff_batch.io.guarded import GuardedReader
+from sgddiff_batch.io.isolation import IsolatedReader
+from sgddiff_batch.io.ledgers import ObjectLedger
+from sgddiff_batch.io.mosaics import ZarrBlockWriter
+from sgddiff_batch.io.scenes import GeoTiffReader
+from sgddiff_batch.io.stores import open_store
+from sgddiff_batch.protocols import Predictor, SceneReader
+
+PIXELS_VERSION = 1
+"""Raised whenever the code changes the value of a pixel for the same scene, model and settings."""
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerRecipe:
+    """Makes a worker in whatever process it is called: ``predictors`` of its tasks infer at once."""
+
+    config: ArchiveJobConfig
+    device: str
+    predictors: int = 1
+
+    def __call__(self) -> Worker:
+        """Load the network and open the stores."""
+        ledger = make_ledger(self.config)
+        return Worker(
+            make_reader(self.config, ledger),
+            make_predictor(self.config, self.device),
+            ZarrBlockWriter(open_store(self.config.output.uri)),
+            ledger,
+            predictors=self.predictors,
+        )
+
+
+def make_ledger(config: ArchiveJobConfig) -> ObjectLedger:
+    """Return the ledger beside the output."""
+    return ObjectLedger(open_store(config.output.uri))
+
+
+def make_reader(config: ArchiveJobConfig, ledger: ObjectLedger | None) -> SceneReader:
+    """Return the reader of scenes; those that a process died of are read in a process of their own.
+
+    Without a ledger it is the bare reader, which leaves no marks.
+    """
+    reader = GeoTiffReader(bands=config.input.bands, stretch=config.input.stretch)
+    if ledger is None:
+        return reader
+    return GuardedReader(reader, IsolatedReader(reader), ledger, frozenset(ledger.deaths()))
+
+
+def missing_scene(file: IgnoredFile) -> Scene:
+    """Return a scene that a list names and that is not there, so that it can be put into quarantine."""
+    return Scene(escape_scene_id(file.path), file.path, "missing", 0)
+
+
+def make_predictor(config: ArchiveJobConfig, device: str) -> Predictor:
+    """Load the network onto a device, with the number of threads that belongs to its results."""
+    from models.predictor import limit_threads, load_predictor
+
+    limit_threads()
+    return load_predictor(config.model.checkpoint, device, config.model.batch_tiles)
+
+
+def resolve_device(config: ArchiveJobConfig) -> str:
+    """Return cpu or cuda; auto is cuda where this process sees a GPU.
+
+    Raises:
+        ConfigError: if the local engine is to use a GPU and there is none.
+    """
+    import torch
+
+    wanted, found = config.model.device, torch.cuda.is_available()
+    if wanted == "auto":
+        return "cuda" if found else "cpu"
+    if wanted == "cuda" and not found and config.engine.kind == "local":
+        raise ConfigError("model.device: is cuda, but PyTorch finds no GPU here; allowed are auto and cpu")
+    return wanted
+
+
+def resolve_workers(wanted: int | str, device: str) -> int:
+    """Return how many predictors run at once on this machine: one a core, or one a GPU."""
+    if isinstance(wanted, int):
+        return wanted
+    if device == "cpu":
+        return max(1, len(os.sched_getaffinity(0)))
+    import torch
+
+    return max(1, torch.cuda.device_count())
+
+
+def pixel_settings(config: ArchiveJobConfig, device: str) -> dict[str, object]:
+    """Return everything, besides the scene, that decides the value of a pixel.
+
+    Raises:
+        ConfigError: if the checkpoint cannot be used.
+    """
+    from models.checkpoint import CheckpointError
+    from models.predictor import describe_predictor
+
+    try:
+        model = describe_predictor(config.model.checkpoint, device, config.model.batch_tiles)
+    except CheckpointError as error:
+        raise ConfigError(f"model.checkpoint: {error}") from None
+    return {
+        "pixels_version": PIXELS_VERSION,
+        "model": model,
+        "input": config.input.model_dump(mode="json"),
+        "tile_px": config.tiling.tile_px,
+        "overlap_px": config.tiling.overlap_px,
+    }

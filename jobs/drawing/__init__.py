@@ -1,0 +1,1 @@
+"""Draws lifelike aerial pictures from nothing but a seed, for the demo."""

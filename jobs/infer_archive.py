@@ -1,0 +1,227 @@
+"""The main job: an archive of scenes in, saliency mosaics out.
+
+    python jobs/infer_archive.py --config archive.yaml [--set key=value ...] [--dry-run]
+
+Exit codes: 0 all done; 3 done, but scenes were newly put into quarantine; 2 the config or the command is
+wrong; 1 anything else.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from functools import partial
+
+from jobs import assembly, summary
+from jobs.progress import RunProgress
+from sgddiff_batch.config import ArchiveJobConfig, load_config
+from sgddiff_batch.core.budget import worker_bytes
+from sgddiff_batch.core.fingerprint import run_key
+from sgddiff_batch.core.planning import Mosaic, Task
+from sgddiff_batch.engine.driver import Driver, SceneResult
+from sgddiff_batch.engine.local import run_local
+from sgddiff_batch.engine.survey import Forecast, RunPlan, forecast, survey
+from sgddiff_batch.engine.worker import TaskOutcome, tasks_in_flight
+from sgddiff_batch.errors import ConfigError, SgddiffBatchError
+from sgddiff_batch.io.catalog import Listing, list_scenes
+from sgddiff_batch.io.mosaics import ZarrBlockWriter
+from sgddiff_batch.io.reports import build_report, new_run_id, redact_uri, versions, write_report
+from sgddiff_batch.io.stores import open_store
+from sgddiff_batch.protocols import SceneRecord
+
+log = logging.getLogger("infer_archive")
+
+EXIT_DONE, EXIT_FAILED, EXIT_CONFIG, EXIT_QUARANTINED = 0, 1, 2, 3
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A run that has been planned: everything that it needs, nothing started."""
+
+    run_id: str
+    config: ArchiveJobConfig
+    device: str
+    workers: int
+    listing: Listing
+    records: Mapping[str, SceneRecord]
+    plan: RunPlan
+    forecast: Forecast
+    pixel_settings: Mapping[str, object]
+    run_key: str
+
+    @property
+    def predictors(self) -> int:
+        """Predictors of one worker: the local engine has one worker with all of them."""
+        return self.workers if self.config.engine.kind == "local" else 1
+
+    @property
+    def task_bytes(self) -> int:
+        """Memory that one task may take."""
+        return self.config.tiling.task_memory_bytes // tasks_in_flight(self.predictors)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the job and return its exit code."""
+    logging.basicConfig(
+        level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", datefmt="%H:%M:%S"
+    )
+    options = _parse(argv)
+    try:
+        config = load_config(options.config, options.set, under_ray_job=_under_ray_job())
+        run = plan_run(config, dry=options.dry_run)
+        if options.dry_run:
+            summary.print_plan(run.plan, run.forecast, run.listing.ignored)
+            return EXIT_DONE
+        return execute(run)
+    except ConfigError as error:
+        log.error("%s", error)
+        return EXIT_CONFIG
+    except SgddiffBatchError as error:
+        log.error("the run stopped: %s", error)
+        return EXIT_FAILED
+    except KeyboardInterrupt:
+        log.error("interrupted; run the same command again to go on")
+        return EXIT_FAILED
+
+
+def plan_run(config: ArchiveJobConfig, *, dry: bool = False) -> Run:
+    """List the archive, compare it with the ledger, and plan what is new or changed.
+
+    A dry plan leaves no marks in the ledger while scenes are opened.
+
+    Raises:
+        ConfigError: if the archive is not there, or the plan does not fit its memory.
+    """
+    device = assembly.resolve_device(config)
+    workers = assembly.resolve_workers(config.engine.workers, device)
+    settings = assembly.pixel_settings(config, device)
+    key = run_key(settings)
+    listing = list_scenes(config.archive.uri, config.output.uri)
+    ledger = assembly.make_ledger(config)
+    records = ledger.records()
+    reader = assembly.make_reader(config, None if dry else ledger)
+    missing = {assembly.missing_scene(file): file.reason for file in listing.missing}
+    plan = survey(listing.scenes, records, reader, config.tiling.tiling, key, missing)
+    local = config.engine.kind == "local"
+    in_flight = tasks_in_flight(workers if local else 1)
+    numbers = forecast(plan, ledger, config.tiling.task_memory_bytes, in_flight, 1 if local else workers)
+    return Run(new_run_id(), config, device, workers, listing, records, plan, numbers, settings, key)
+
+
+def execute(run: Run) -> int:
+    """Do the work of a planned run, write its report, print its table, and return the exit code."""
+    started, start = datetime.now(UTC).isoformat(timespec="seconds"), time.monotonic()
+    results: list[SceneResult] = []
+    output = open_store(run.config.output.uri)
+    driver = Driver(
+        ZarrBlockWriter(output),
+        assembly.make_ledger(run.config),
+        run.run_key,
+        partial(provenance, run),
+        run.task_bytes,
+    )
+    try:
+        with RunProgress(run.forecast.scenes, run.forecast.tiles) as progress:
+            for result in driver.run(run.plan, run.records, _engine(run), partial(_count, progress)):
+                progress.scene()
+                _log_result(result)
+                results.append(result)
+    finally:
+        results += driver.pending()
+        seconds = time.monotonic() - start
+        uri = write_report(output, _report(run, results, started, seconds))
+        summary.print_results(results, seconds, uri)
+    return _exit_code(results)
+
+
+def provenance(run: Run, mosaic: Mosaic) -> dict[str, object]:
+    """Return what a mosaic says about where it comes from."""
+    stretch = mosaic.profile.stretch
+    return {
+        "scene_id": mosaic.scene.scene_id,
+        "source_uri": redact_uri(mosaic.scene.uri),
+        "source_version": mosaic.scene.version,
+        "source_size_bytes": mosaic.scene.size_bytes,
+        "bands": list(mosaic.profile.bands),
+        "stretch": None if stretch is None else [stretch.low, stretch.high],
+        "notes": list(mosaic.profile.notes),
+        "pixel_settings": dict(run.pixel_settings),
+        "run_key": run.run_key,
+        "run_id": run.run_id,
+        "software": versions(),
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+
+
+def _engine(run: Run) -> Callable[[Iterable[Task]], Iterator[TaskOutcome]]:
+    recipe = assembly.WorkerRecipe(run.config, run.device, run.predictors)
+    if run.config.engine.kind == "local":
+        return lambda tasks: run_local(tasks, recipe(), run.predictors)
+    from sgddiff_batch.engine.ray_cluster import connect_ray
+    from sgddiff_batch.engine.ray_data import run_ray
+
+    def run_on_ray(tasks: Iterable[Task]) -> Iterator[TaskOutcome]:
+        wanted = run.config.engine.workers
+        with connect_ray():
+            yield from run_ray(
+                tasks,
+                recipe,
+                workers=wanted if isinstance(wanted, int) else None,
+                gpus_per_worker=1.0 if run.device == "cuda" else 0.0,
+                worker_bytes=worker_bytes(run.config.tiling.task_memory_bytes),
+            )
+
+    return run_on_ray
+
+
+def _count(progress: RunProgress, outcome: TaskOutcome) -> None:
+    progress.tiles(outcome.task.mosaic.lattice.tile_count(outcome.task.window))
+
+
+def _log_result(result: SceneResult) -> None:
+    if result.state in ("quarantined", "failed"):
+        log.warning("%s: %s: %s", result.scene_id, result.state, result.reason)
+
+
+def _report(run: Run, results: Sequence[SceneResult], started: str, seconds: float) -> dict[str, object]:
+    scenes = [{**asdict(result), "uri": redact_uri(result.uri)} for result in results]
+    return build_report(
+        run.run_id,
+        started_at=started,
+        seconds=seconds,
+        config=run.config.model_dump(mode="json"),
+        run={"run_key": run.run_key, "device": run.device, "workers": run.workers, **asdict(run.forecast)},
+        scenes=scenes,
+        ignored=[asdict(file) for file in run.listing.ignored],
+    )
+
+
+def _exit_code(results: Iterable[SceneResult]) -> int:
+    states = {result.state for result in results}
+    if states & {"failed", "pending"}:
+        return EXIT_FAILED
+    return EXIT_QUARANTINED if "quarantined" in states else EXIT_DONE
+
+
+def _under_ray_job() -> bool:
+    return "RAY_JOB_CONFIG_JSON_ENV_VAR" in os.environ
+
+
+def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="infer_archive", description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument(
+        "--config", required=True, metavar="FILE", help="YAML file; archive.uri and output.uri"
+    )
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="lay over the file")
+    parser.add_argument("--dry-run", action="store_true", help="print the plan and start nothing")
+    return parser.parse_args(argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

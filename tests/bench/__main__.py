@@ -1,0 +1,136 @@
+"""Time of the main job over the time of the bare network on the same tiles, both engines, in one run.
+
+    python -m tests.bench [--scene scene.tif] [--workers 1] [--repeat 2] [--engines local ray]
+
+Without --scene it draws one of 6144 x 6144 px. The bare network runs as many threads as the job runs
+predictors, on tiles that are gathered before its clock starts. The job's clock covers everything between
+the call of ``main`` and its return: listing, planning, loading the network, reading, storing, commit, report.
+The two alternate, so that whatever else the machine does touches both.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import sys
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import rasterio
+import yaml
+
+from jobs import infer_archive
+from models.predictor import limit_threads, load_predictor
+from sgddiff_batch.core.blending import gather_tile
+from sgddiff_batch.core.tiling import Lattice
+from sgddiff_batch.core.window import Window
+
+TILE_PX, OVERLAP_PX = 576, 64
+
+
+def main() -> int:
+    """Print one line a measurement, then the ratios."""
+    options = _parse()
+    with tempfile.TemporaryDirectory() as folder:
+        scene = Path(options.scene) if options.scene else _draw_scene(Path(folder) / "archive")
+        seconds: dict[str, list[float]] = {}
+        for turn in range(options.repeat):
+            seconds.setdefault("bare network", []).append(_bare_network(scene, options.workers))
+            for engine in options.engines:
+                output = Path(folder) / f"{engine}-{turn}"
+                seconds.setdefault(engine, []).append(_job(scene, output, engine, options.workers))
+    bare = seconds.pop("bare network")
+    print(f"bare network: {_list(bare)} s on {options.workers} thread(s)")
+    for engine, times in seconds.items():
+        ratios = [job / network for job, network in zip(times, bare, strict=True)]
+        print(
+            f"job, {engine}: {_list(times)} s; over the bare network: median {statistics.median(ratios):.3f}"
+        )
+    return 0
+
+
+def _bare_network(scene: Path, threads: int) -> float:
+    limit_threads()
+    predictor = load_predictor("bundled", "cpu", None)
+    tiles, origins = _tiles(scene)
+    with ThreadPoolExecutor(threads) as pool:
+        predictor.predict_tiles(tiles[:1], origins[:1])
+        start = time.perf_counter()
+        list(
+            pool.map(
+                lambda k: predictor.predict_tiles(tiles[k : k + 1], origins[k : k + 1]), range(len(tiles))
+            )
+        )
+        return time.perf_counter() - start
+
+
+def _tiles(scene: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Return the tiles (n, 3, 576, 576) of a scene that have a valid pixel, and their origins (n, 2)."""
+    with rasterio.open(scene) as dataset:
+        pixels, valid = dataset.read((1, 2, 3)), dataset.dataset_mask() > 0
+    lattice = Lattice(*valid.shape, TILE_PX, OVERLAP_PX)
+    layout = lattice.task_tiles(Window(0, valid.shape[0], 0, valid.shape[1]))
+    origins = [
+        (int(row), int(col))
+        for row in layout.row_starts
+        for col in layout.col_starts
+        if valid[row : row + TILE_PX, col : col + TILE_PX].any()
+    ]
+    return np.stack([gather_tile(pixels, *origin, TILE_PX) for origin in origins]), np.asarray(origins)
+
+
+def _job(scene: Path, output: Path, engine: str, workers: int) -> float:
+    config = output.with_suffix(".yaml")
+    settings = {
+        "archive": {"uri": str(scene)},
+        "output": {"uri": str(output)},
+        "model": {"device": "cpu"},
+        "engine": {"kind": engine, "workers": workers},
+    }
+    config.write_text(yaml.safe_dump(settings))
+    start = time.perf_counter()
+    code = infer_archive.main(["--config", str(config)])
+    seconds = time.perf_counter() - start
+    if code != 0:
+        sys.exit(f"the job ended with exit code {code}")
+    return seconds
+
+
+def _draw_scene(folder: Path, size_px: int = 6144) -> Path:
+    folder.mkdir()
+    path = folder / "noise.tif"
+    noise = np.random.default_rng(7).integers(0, 256, (3, size_px, size_px), dtype=np.uint8)
+    profile = {"driver": "GTiff", "dtype": "uint8", "count": 3, "height": size_px, "width": size_px}
+    transform = rasterio.transform.from_origin(500_000, 5_000_000, 1, 1)
+    with rasterio.open(
+        path,
+        "w",
+        **profile,
+        tiled=True,
+        compress="deflate",
+        photometric="RGB",
+        crs="EPSG:32633",
+        transform=transform,
+    ) as dataset:
+        dataset.write(noise)
+    return path
+
+
+def _list(times: list[float]) -> str:
+    return ", ".join(f"{seconds:.1f}" for seconds in times)
+
+
+def _parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.bench")
+    parser.add_argument("--scene")
+    parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--repeat", type=int, default=2)
+    parser.add_argument("--engines", nargs="+", default=["local", "ray"], choices=["local", "ray"])
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,307 @@
+"""The arrows between packages, what core may know, and how large a file may grow."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGES = ("sgddiff_batch", "models", "jobs")
+LONGEST_FILE, LONGEST_FUNCTION = 300, 50
+
+LAYERS: dict[str, tuple[str, ...]] = {
+    "sgddiff_batch.errors": (),
+    "sgddiff_batch.core": ("sgddiff_batch.errors",),
+    "sgddiff_batch.config": ("sgddiff_batch.core", "sgddiff_batch.errors"),
+    "sgddiff_batch.protocols": ("sgddiff_batch.core", "sgddiff_batch.errors"),
+    "sgddiff_batch.pipeline": ("sgddiff_batch.protocols", "sgddiff_batch.core", "sgddiff_batch.errors"),
+    "sgddiff_batch.io": ("sgddiff_batch.protocols", "sgddiff_batch.core", "sgddiff_batch.errors"),
+    "sgddiff_batch.engine": (
+        "sgddiff_batch.pipeline",
+        "sgddiff_batch.protocols",
+        "sgddiff_batch.core",
+        "sgddiff_batch.errors",
+    ),
+    "sgddiff_batch": ("sgddiff_batch.io",),
+    "models": (),
+    "jobs": ("models", "sgddiff_batch"),
+}
+"""Who may import whom, besides itself. A module belongs to the longest name that it starts with."""
+
+STORAGE = {"rasterio", "zarr", "fsspec", "s3fs", "obstore", "aiobotocore", "boto3", "botocore"}
+CORE_MAY_IMPORT = {
+    "__future__", "abc", "bisect", "collections", "dataclasses", "enum", "fractions", "functools", "hashlib",
+    "heapq", "itertools", "json", "math", "numpy", "operator", "re", "typing", "urllib.parse",
+}  # fmt: skip
+"""Named one by one: what is pure. Clocks, randomness, files, processes, the environment and logs are not."""
+CORE_MAY_NOT_USE = {"numpy.random", "np.random", "np.load", "np.save", "np.memmap", "open", "print", "input"}
+
+SIZE_EXEMPTIONS: dict[str, str] = {}
+"""Files and functions ("path" or "path::function") that may be longer, each with the argument for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Module:
+    """A module's dotted name and its source."""
+
+    name: str
+    source: str
+    is_package: bool = False
+
+    @property
+    def tree(self) -> ast.Module:
+        return ast.parse(self.source)
+
+
+def project_modules() -> list[Module]:
+    return [module_at(path) for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py"))]
+
+
+def module_at(path: Path) -> Module:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    is_package = parts[-1] == "__init__"
+    return Module(".".join(parts[:-1] if is_package else parts), path.read_text(), is_package)
+
+
+def imports(module: Module) -> Iterator[str]:
+    """Yield the full names that a module imports, wherever in it."""
+    for node in ast.walk(module.tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = _base(module, node)
+            yield from (f"{base}.{alias.name}" for alias in node.names)
+
+
+def _base(module: Module, node: ast.ImportFrom) -> str:
+    if not node.level:
+        return node.module or ""
+    package = module.name.split(".") if module.is_package else module.name.split(".")[:-1]
+    parents = package[: len(package) - node.level + 1]
+    return ".".join([*parents, *([node.module] if node.module else [])])
+
+
+def layer_of(name: str) -> str | None:
+    owners = [layer for layer in LAYERS if name == layer or name.startswith(f"{layer}.")]
+    return max(owners, key=len, default=None)
+
+
+def wrong_arrows(module: Module) -> list[str]:
+    """Return the imports of a module that point the wrong way."""
+    own = layer_of(module.name)
+    if own is None:
+        return [f"{module.name} belongs to no layer"]
+    wrong = []
+    for name in imports(module):
+        target = layer_of(name)
+        if target is not None and target != own and not _allowed(own, target):
+            wrong.append(f"{module.name} imports {name}")
+    return wrong
+
+
+def _allowed(own: str, target: str) -> bool:
+    return any(target == layer or (own == "jobs" and target.startswith(f"{layer}.")) for layer in LAYERS[own])
+
+
+def misplaced_libraries(module: Module) -> list[str]:
+    """Return the imports of libraries that belong to other packages."""
+    in_io = module.name.startswith("sgddiff_batch.io")
+    wrong = []
+    for name in imports(module):
+        top = name.split(".")[0]
+        ours = module.name.split(".")[0]
+        storage = ours == "sgddiff_batch" and top in STORAGE and not in_io
+        network = ours == "sgddiff_batch" and top in {"torch", "safetensors", "mamba_ssm", "kornia"}
+        cluster = top == "ray" and (ours == "models" or in_io)
+        if storage or network or cluster:
+            wrong.append(f"{module.name} imports {name}")
+    return wrong
+
+
+def impurities(module: Module) -> list[str]:
+    """Return what a module of core imports or uses that is not pure."""
+    wrong = []
+    for name in imports(module):
+        if not any(
+            name == pure or name.startswith(f"{pure}.") for pure in CORE_MAY_IMPORT | {"sgddiff_batch"}
+        ):
+            wrong.append(f"{module.name} imports {name}")
+    used = {
+        ast.unparse(node) for node in ast.walk(module.tree) if isinstance(node, (ast.Attribute, ast.Name))
+    }
+    wrong += [
+        f"{module.name} uses {name}" for name in sorted((used | set(imports(module))) & CORE_MAY_NOT_USE)
+    ]
+    return wrong
+
+
+def oversized(path: str, source: str) -> list[str]:
+    """Return the file if it is too long, and its functions that are."""
+    long = []
+    lines = len(source.splitlines())
+    if lines > LONGEST_FILE and path not in SIZE_EXEMPTIONS:
+        long.append(f"{path} has {lines} lines")
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            lines = (node.end_lineno or 0) - node.lineno + 1
+            if lines > LONGEST_FUNCTION and f"{path}::{node.name}" not in SIZE_EXEMPTIONS:
+                long.append(f"{path}::{node.name} has {lines} lines")
+    return long
+
+
+def work_at_load(module: Module) -> list[str]:
+    """Return the calls that importing a module makes as bare statements.
+
+    A job may extend sys.path: it is started as a file, also where the project is not installed.
+    """
+    calls = [n for n in module.tree.body if isinstance(n, ast.Expr) and isinstance(n.value, ast.Call)]
+    found = {node.lineno: ast.unparse(node) for node in calls}
+    is_job = module.name.startswith("jobs.")
+    return [
+        f"{module.name}:{line} {call}"
+        for line, call in found.items()
+        if not (is_job and call.startswith("sys.path.insert("))
+    ]
+
+
+MODULES = project_modules()
+
+
+def test_the_project_is_found() -> None:
+    names = {module.name for module in MODULES}
+    assert {"sgddiff_batch.core.tiling", "sgddiff_batch.io.stores", "models.config", "jobs.demo"} <= names
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda module: module.name)
+def test_imports_go_one_way(module: Module) -> None:
+    assert wrong_arrows(module) == []
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda module: module.name)
+def test_libraries_stay_in_the_packages_that_own_them(module: Module) -> None:
+    assert misplaced_libraries(module) == []
+
+
+@pytest.mark.parametrize(
+    "module", [m for m in MODULES if layer_of(m.name) == "sgddiff_batch.core"], ids=lambda module: module.name
+)
+def test_core_is_pure(module: Module) -> None:
+    assert impurities(module) == []
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda module: module.name)
+def test_importing_a_module_does_no_work(module: Module) -> None:
+    assert work_at_load(module) == []
+
+
+def test_files_and_functions_stay_short() -> None:
+    paths = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
+    long = [line for path in paths for line in oversized(str(path.relative_to(ROOT)), path.read_text())]
+    assert long == []
+
+
+def test_every_size_exemption_is_argued_and_names_something() -> None:
+    for key, reason in SIZE_EXEMPTIONS.items():
+        path, _, function = key.partition("::")
+        assert len(reason) > 20, key
+        assert function in (ROOT / path).read_text(), key
+
+
+def test_importing_the_package_loads_nothing_heavy() -> None:
+    heavy = ("rasterio", "zarr", "ray", "torch", "xarray", "fsspec", "s3fs", "pyarrow", "PIL", "pydantic")
+    code = f"import sys, sgddiff_batch; print([name for name in {heavy} if name in sys.modules])"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert found.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    ("name", "source"),
+    [
+        ("sgddiff_batch.errors", "import sgddiff_batch.core.window"),
+        ("sgddiff_batch.core.made_up", "from sgddiff_batch.protocols import Ledger"),
+        ("sgddiff_batch.core.made_up", "from sgddiff_batch import protocols"),
+        ("sgddiff_batch.core.made_up", "from ..io import stores"),
+        ("sgddiff_batch.protocols", "from sgddiff_batch import pipeline"),
+        ("sgddiff_batch.pipeline", "def late():\n    from sgddiff_batch.engine import local"),
+        ("sgddiff_batch.io.made_up", "from sgddiff_batch.engine.local import run_local"),
+        ("sgddiff_batch.io.made_up", "from ..engine.local import run_local"),
+        ("sgddiff_batch.engine.made_up", "import sgddiff_batch.io.mosaics as m"),
+        ("sgddiff_batch.engine.made_up", "from models import predictor"),
+        ("sgddiff_batch.made_up", "import jobs.demo"),
+        ("sgddiff_batch.made_up", "import models"),
+        ("models.made_up", "from sgddiff_batch.core.window import Window"),
+        ("models.made_up", "import jobs"),
+        ("elsewhere", "import os"),
+    ],
+)
+def test_a_wrong_arrow_is_found(name: str, source: str) -> None:
+    assert wrong_arrows(Module(name, source))
+
+
+@pytest.mark.parametrize(
+    ("name", "source"),
+    [
+        ("sgddiff_batch.core.made_up", "from sgddiff_batch.core.window import Window"),
+        ("sgddiff_batch.io.made_up", "from sgddiff_batch.protocols import BlockRecord"),
+        ("sgddiff_batch.engine.made_up", "from sgddiff_batch.pipeline import read_task"),
+        ("jobs.made_up", "from models import predictor\nfrom sgddiff_batch.engine.local import run_local"),
+    ],
+)
+def test_a_right_arrow_is_let_through(name: str, source: str) -> None:
+    assert wrong_arrows(Module(name, source)) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "source"),
+    [
+        ("sgddiff_batch.engine.made_up", "import torch"),
+        ("sgddiff_batch.io.made_up", "def late():\n    import torch.nn"),
+        ("sgddiff_batch.core.made_up", "import rasterio"),
+        ("sgddiff_batch.engine.made_up", "from zarr.storage import LocalStore"),
+        ("sgddiff_batch.made_up", "import s3fs"),
+        ("models.made_up", "import ray"),
+        ("sgddiff_batch.io.made_up", "import ray.data"),
+    ],
+)
+def test_a_misplaced_library_is_found(name: str, source: str) -> None:
+    assert misplaced_libraries(Module(name, source))
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import time",
+        "import random",
+        "import logging",
+        "import os",
+        "from os import environ",
+        "from datetime import datetime",
+        "from pathlib import Path",
+        "import scipy",
+        "from urllib import request",
+        "import numpy as np\nnoise = np.random.default_rng(1)",
+        "from numpy import random",
+        "def f():\n    return open('x')",
+        "def f():\n    import time",
+    ],
+)
+def test_an_impurity_of_core_is_found(source: str) -> None:
+    assert impurities(Module("sgddiff_batch.core.made_up", source))
+
+
+def test_a_long_file_and_a_long_function_are_found() -> None:
+    assert oversized("made_up.py", "x = 1\n" * (LONGEST_FILE + 1))
+    assert oversized("made_up.py", "def f():\n" + "    x = 1\n" * LONGEST_FUNCTION)
+    assert not oversized("made_up.py", "def f():\n" + "    x = 1\n" * (LONGEST_FUNCTION - 1))
+
+
+def test_work_at_import_is_found() -> None:
+    assert work_at_load(Module("models.made_up", "import torch\ntorch.set_num_threads(1)"))
+    assert work_at_load(Module("models.made_up", "import sys\nsys.path.insert(0, '.')"))
+    assert not work_at_load(Module("jobs.made_up", "import sys\nif __name__ == '__main__':\n    sys.exit(0)"))
