@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from dataclasses import dataclass, replace
 
@@ -212,7 +213,7 @@ def test_the_description_holds_what_decides_pixels(tmp_path, tiny):
     assert described == {
         "digest": digest,
         "preset": "tiny",
-        "sizes": preset("tiny").to_dict(),
+        "sizes": json.loads(json.dumps(preset("tiny").to_dict())),
         "device": "cpu",
         "scan_backend": "torch",
         "threads": 1,
