@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 from sgddiff_batch.config import ArchiveJobConfig
 from sgddiff_batch.core.scene import Scene, escape_scene_id
-from sgddiff_batch.engine.worker import Worker
+from sgddiff_batch.engine.survey import Crew
+from sgddiff_batch.engine.worker import Worker, tasks_in_flight
 from sgddiff_batch.errors import ConfigError
 from sgddiff_batch.io.archive_files import IgnoredFile
 from sgddiff_batch.io.guarded import GuardedReader
@@ -99,6 +100,16 @@ def resolve_workers(wanted: int | str, device: str) -> int:
     import torch
 
     return max(1, torch.cuda.device_count())
+
+
+def make_crew(config: ArchiveJobConfig, device: str, predictors: int, workers: int) -> Crew:
+    """Return who works on a plan: ``workers`` processes with ``predictors`` each."""
+    from models.predictor import BATCH_TILES
+
+    batch_tiles = config.model.batch_tiles or BATCH_TILES[device]
+    tiles = predictors * batch_tiles if device == "cpu" else 0
+    memory = config.tiling.task_memory_bytes
+    return Crew(workers, tasks_in_flight(predictors), memory, tiles * config.tiling.tile_px**2)
 
 
 def pixel_settings(config: ArchiveJobConfig, device: str) -> dict[str, object]:

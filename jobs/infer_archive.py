@@ -9,6 +9,7 @@ wrong; 1 anything else.
 from __future__ import annotations
 
 import argparse
+import json
 import logging
 import os
 import sys
@@ -21,13 +22,12 @@ from functools import partial
 from jobs import assembly, summary
 from jobs.progress import RunProgress
 from sgddiff_batch.config import ArchiveJobConfig, load_config
-from sgddiff_batch.core.budget import worker_bytes
 from sgddiff_batch.core.fingerprint import run_key
 from sgddiff_batch.core.planning import Mosaic, Task
 from sgddiff_batch.engine.driver import Driver, SceneResult
 from sgddiff_batch.engine.local import run_local
-from sgddiff_batch.engine.survey import Forecast, RunPlan, forecast, survey
-from sgddiff_batch.engine.worker import TaskOutcome, tasks_in_flight
+from sgddiff_batch.engine.survey import Crew, Forecast, RunPlan, forecast, survey
+from sgddiff_batch.engine.worker import TaskOutcome
 from sgddiff_batch.errors import ConfigError, SgddiffBatchError
 from sgddiff_batch.io.catalog import Listing, list_scenes
 from sgddiff_batch.io.mosaics import ZarrBlockWriter
@@ -47,23 +47,14 @@ class Run:
     run_id: str
     config: ArchiveJobConfig
     device: str
-    workers: int
+    predictors: int
+    crew: Crew
     listing: Listing
     records: Mapping[str, SceneRecord]
     plan: RunPlan
     forecast: Forecast
     pixel_settings: Mapping[str, object]
     run_key: str
-
-    @property
-    def predictors(self) -> int:
-        """Predictors of one worker: the local engine has one worker with all of them."""
-        return self.workers if self.config.engine.kind == "local" else 1
-
-    @property
-    def task_bytes(self) -> int:
-        """Memory that one task may take."""
-        return self.config.tiling.task_memory_bytes // tasks_in_flight(self.predictors)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -88,6 +79,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         log.error("interrupted; run the same command again to go on")
         return EXIT_FAILED
+    except Exception as error:
+        log.error("the run stopped: %s: %s", type(error).__name__, " ".join(str(error).split()))
+        log.debug("where it stopped:", exc_info=True)
+        return EXIT_FAILED
 
 
 def plan_run(config: ArchiveJobConfig, *, dry: bool = False) -> Run:
@@ -100,18 +95,37 @@ def plan_run(config: ArchiveJobConfig, *, dry: bool = False) -> Run:
     """
     device = assembly.resolve_device(config)
     workers = assembly.resolve_workers(config.engine.workers, device)
+    local = config.engine.kind == "local"
+    predictors, processes = (workers, 1) if local else (1, workers)
+    crew = assembly.make_crew(config, device, predictors, processes)
     settings = assembly.pixel_settings(config, device)
     key = run_key(settings)
     listing = list_scenes(config.archive.uri, config.output.uri)
     ledger = assembly.make_ledger(config)
+    if not dry:
+        _check_output(config.output.uri)
     records = ledger.records()
     reader = assembly.make_reader(config, None if dry else ledger)
     missing = {assembly.missing_scene(file): file.reason for file in listing.missing}
     plan = survey(listing.scenes, records, reader, config.tiling.tiling, key, missing)
-    local = config.engine.kind == "local"
-    in_flight = tasks_in_flight(workers if local else 1)
-    numbers = forecast(plan, ledger, config.tiling.task_memory_bytes, in_flight, 1 if local else workers)
-    return Run(new_run_id(), config, device, workers, listing, records, plan, numbers, settings, key)
+    if not listing.scenes and not listing.missing:
+        log.warning("archive.uri: there are no .tif or .tiff files in %s", config.archive.uri)
+    numbers = forecast(plan, ledger, crew)
+    return Run(new_run_id(), config, device, predictors, crew, listing, records, plan, numbers, settings, key)
+
+
+def _check_output(uri: str) -> None:
+    """Write an object to the output and remove it.
+
+    Raises:
+        ConfigError: if that is denied, or the output cannot be there.
+    """
+    store, probe = open_store(uri), "_ledger/probe~.json"
+    try:
+        store.write(probe, b"{}")
+        store.delete(probe)
+    except (SgddiffBatchError, OSError) as error:
+        raise ConfigError(f"output.uri: cannot be written to: {error}") from error
 
 
 def execute(run: Run) -> int:
@@ -124,20 +138,30 @@ def execute(run: Run) -> int:
         assembly.make_ledger(run.config),
         run.run_key,
         partial(provenance, run),
-        run.task_bytes,
+        run.crew.task_bytes,
     )
+    planned = {mosaic.scene.scene_id for mosaic in run.plan.mosaics}
     try:
         with RunProgress(run.forecast.scenes, run.forecast.tiles) as progress:
             for result in driver.run(run.plan, run.records, _engine(run), partial(_count, progress)):
-                progress.scene()
+                if result.scene_id in planned:
+                    progress.scene()
                 _log_result(result)
                 results.append(result)
     finally:
         results += driver.pending()
-        seconds = time.monotonic() - start
-        uri = write_report(output, _report(run, results, started, seconds))
-        summary.print_results(results, seconds, uri)
+        _conclude(run, results, started, time.monotonic() - start)
     return _exit_code(results)
+
+
+def _conclude(run: Run, results: Sequence[SceneResult], started: str, seconds: float) -> None:
+    """Write the report and print the table, also of a run that is being broken off."""
+    try:
+        uri = write_report(open_store(run.config.output.uri), _report(run, results, started, seconds))
+    except (SgddiffBatchError, OSError) as error:
+        log.error("the report could not be written: %s", error)
+        uri = "none"
+    summary.print_results(results, seconds, uri)
 
 
 def provenance(run: Run, mosaic: Mosaic) -> dict[str, object]:
@@ -174,7 +198,7 @@ def _engine(run: Run) -> Callable[[Iterable[Task]], Iterator[TaskOutcome]]:
                 recipe,
                 workers=wanted if isinstance(wanted, int) else None,
                 gpus_per_worker=1.0 if run.device == "cuda" else 0.0,
-                worker_bytes=worker_bytes(run.config.tiling.task_memory_bytes),
+                worker_bytes=run.crew.worker_bytes,
             )
 
     return run_on_ray
@@ -195,8 +219,8 @@ def _report(run: Run, results: Sequence[SceneResult], started: str, seconds: flo
         run.run_id,
         started_at=started,
         seconds=seconds,
-        config=run.config.model_dump(mode="json"),
-        run={"run_key": run.run_key, "device": run.device, "workers": run.workers, **asdict(run.forecast)},
+        config=json.loads(redact_uri(run.config.model_dump_json())),
+        run={"run_key": run.run_key, "device": run.device, **asdict(run.crew), **asdict(run.forecast)},
         scenes=scenes,
         ignored=[asdict(file) for file in run.listing.ignored],
     )

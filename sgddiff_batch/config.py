@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -18,14 +18,18 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from sgddiff_batch.core.planning import Tiling
 from sgddiff_batch.errors import ConfigError
 
+_MOST_STRIDES = 64
+"""A block's shard has an index entry for every square of one stride, written or not."""
+
 
 class _Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 def _check_scheme(uri: str) -> str:
-    if "://" in uri and not uri.startswith("s3://"):
-        raise ValueError(f"must be a local path or s3://, got {uri.partition('://')[0]}://")
+    scheme, separator, rest = uri.partition("://")
+    if separator and (scheme != "s3" or not rest.strip("/")):
+        raise ValueError(f"must be a local path or s3://bucket/..., got {uri!r}")
     return uri
 
 
@@ -93,6 +97,8 @@ class TilingConfig(_Section):
         if (self.tile_px - self.overlap_px) % 8:
             raise ValueError(f"the stride, tile_px - overlap_px = {self.stride_px}, must be a multiple of 8")
         self.tiling  # noqa: B018 - raises where the sizes do not fit together
+        if self.block_px > _MOST_STRIDES * self.stride_px:
+            raise ValueError(f"block_px must be at most {_MOST_STRIDES} strides, got {self.block_px}")
         return self
 
     @property
@@ -115,7 +121,7 @@ class EngineConfig(_Section):
     """Who runs the tasks: one process (local) or a pool of Ray actors (ray); how many predictors at once."""
 
     kind: Literal["local", "ray"] = "local"
-    workers: Literal["auto"] | Annotated[int, Field(ge=1, le=10_000)] = "auto"
+    workers: Literal["auto"] | Annotated[int, Field(ge=1, le=10_000, strict=True)] = "auto"
 
 
 class ArchiveJobConfig(_Section):
@@ -149,16 +155,30 @@ def load_config(
             f"output.uri is the relative path {config.output.uri!r}, and a Ray job runs in a temporary copy "
             "of the working directory: give an absolute path or s3://"
         )
-    return _resolve_paths(config, Path(path).absolute().parent)
+    resolved = _resolve_paths(config, Path(path).absolute().parent)
+    if resolved.archive.uri.rstrip("/") == resolved.output.uri.rstrip("/"):
+        raise ConfigError(f"output.uri: must not be the archive itself, got {config.output.uri!r}")
+    return resolved
+
+
+class _UniqueKeyLoader(yaml.SafeLoader):
+    """Refuses a key that is given twice, of which YAML would silently keep the last."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        keys = [key.value for key, _ in node.value]
+        twice = sorted({str(key) for key in keys if keys.count(key) > 1})
+        if twice:
+            raise yaml.constructor.ConstructorError(None, None, f"{twice[0]} is given twice", node.start_mark)
+        return super().construct_mapping(node, deep)
 
 
 def _read_yaml(path: str) -> dict[str, Any]:
     try:
-        tree = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+        tree = yaml.load(Path(path).read_text(encoding="utf-8"), Loader=_UniqueKeyLoader)
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"--config {path}: cannot be read: {error}") from None
     except yaml.YAMLError as error:
-        raise ConfigError(f"--config {path}: is not YAML: {' '.join(str(error).split())}") from None
+        raise ConfigError(f"--config {path}: is not a YAML config: {' '.join(str(error).split())}") from None
     if tree is None:
         return {}
     if not isinstance(tree, dict):
@@ -193,7 +213,7 @@ def _explain(error: ValidationError) -> str:
         key = ".".join(_known_part(location))
         if problem["type"] == "extra_forbidden":
             sentences[key] = f"{key}: unknown key{_nearest(location)}"
-        elif problem["type"] == "missing":
+        elif problem["type"] == "missing" and len(location) <= 2:
             sentences[key] = f"{key}: required, but not given"
         else:
             message = problem["msg"].removeprefix("Value error, ")
@@ -234,7 +254,7 @@ def _is_absolute(uri: str) -> bool:
 
 def _resolve_paths(config: ArchiveJobConfig, folder: Path) -> ArchiveJobConfig:
     def resolve(uri: str) -> str:
-        return uri if _is_absolute(uri) else os.path.normpath(folder / uri)
+        return uri if _is_absolute(uri) else os.path.normpath(folder / Path(uri).expanduser())
 
     updates: Mapping[str, Any] = {
         "archive": ArchiveConfig(uri=resolve(config.archive.uri)),

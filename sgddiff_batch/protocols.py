@@ -83,6 +83,9 @@ class Predictor(Protocol):
 class BlockWriter(Protocol):
     """Writes mosaics. A block and its pyramid are written whole, by one call."""
 
+    def is_ready(self, mosaic: Mosaic, provenance: Mapping[str, object]) -> bool:
+        """Whether :meth:`create` would keep the store, and the blocks in it, as it is."""
+
     def create(self, mosaic: Mosaic, provenance: Mapping[str, object]) -> bool:
         """Make the store ready for blocks; return whether blocks stored in it earlier are still good.
 
@@ -124,7 +127,7 @@ class Ledger(Protocol):
         """Take the mark of :meth:`reading` back."""
 
     def deaths(self) -> set[str]:
-        """Return the ids of scenes with a :meth:`reading` mark that nobody took back."""
+        """Return the ids of scenes with a :meth:`reading` mark of a process that is not known to live."""
 
     def finish(self, record: SceneRecord) -> None:
         """Record a scene as done or in quarantine, and drop all its marks of reading."""

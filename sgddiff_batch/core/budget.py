@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-TASKS_IN_FLIGHT = 3
-"""Tasks that a worker holds at once: one is read, one is inferred, one is stored."""
+PROCESS_BYTES = 1_200_000_000
+"""Interpreter, libraries, weights and GDAL's cache of a worker."""
 
-PROCESS_BYTES = 1_500_000_000
-"""Interpreter, libraries, weights and one batch's activations of a worker."""
+ACTIVATION_BYTES_PER_PX = 420
+"""Of a batch's tiles in the network on a CPU: the peak that was measured, 380, and a tenth."""
 
 _PIXELS_AND_MASK = 3 + 1
-_BLENDING = 4 + 4
+_BLENDING = 4 + 4 + 4
 _CODES = 1 + 1
 _STRETCH = 4 + 4
 
@@ -21,6 +21,10 @@ def task_bytes(halo_area_px: int, sample_bytes: int) -> int:
     return halo_area_px * max(reading, inferring)
 
 
-def worker_bytes(task_memory_bytes: int) -> int:
-    """Return the peak bytes of one worker process whose tasks in flight may take ``task_memory_bytes``."""
-    return PROCESS_BYTES + task_memory_bytes
+def worker_bytes(task_memory_bytes: int, batch_px: int) -> int:
+    """Return the peak bytes of one worker process.
+
+    task_memory_bytes: what its tasks in flight may take; batch_px: pixels of the tiles that are in the
+    network at once on a CPU, all predictors together (0 on a GPU, whose memory is its own).
+    """
+    return PROCESS_BYTES + task_memory_bytes + ACTIVATION_BYTES_PER_PX * batch_px

@@ -16,10 +16,13 @@ from sgddiff_batch.core.scene import Scene
 from sgddiff_batch.core.window import Window
 from sgddiff_batch.engine.survey import Refusal, RunPlan, remaining_tasks
 from sgddiff_batch.engine.worker import TaskOutcome
-from sgddiff_batch.errors import FatalError
+from sgddiff_batch.errors import FatalError, RetryableError, SceneError
 from sgddiff_batch.protocols import BlockRecord, BlockWriter, Ledger, SceneRecord
 
 log = logging.getLogger(__name__)
+
+_OF_ONE_SCENE = (OSError, RetryableError, SceneError)
+"""What can go wrong with one scene's store and must not stop the others."""
 
 Engine = Callable[[Iterable[Task]], Iterator[TaskOutcome]]
 """Runs tasks and yields one outcome for each, in any order."""
@@ -83,6 +86,7 @@ class Driver:
         self._provenance, self._task_bytes = provenance, task_bytes
         self._records: Mapping[str, SceneRecord] = {}
         self._accounts: dict[str, _Account] = {}
+        self._unsettled: dict[str, Mosaic] = {}
 
     def run(
         self,
@@ -97,6 +101,7 @@ class Driver:
             FatalError: where going on would damage data; what was settled before stays so.
         """
         self._records = records
+        self._unsettled = {mosaic.store: mosaic for mosaic in plan.mosaics}
         yield from self._left_as_they_are(plan)
         yield from (self._refuse(refusal) for refusal in plan.refused)
         settled: list[SceneResult] = []
@@ -112,8 +117,10 @@ class Driver:
         yield from _drain(settled)
 
     def pending(self) -> list[SceneResult]:
-        """Return a result for every scene that was begun and is not settled."""
-        return [_result(a.mosaic, "pending", seconds=a.seconds()) for a in self._accounts.values()]
+        """Return a result for every scene of the plan that is not settled."""
+        accounts = self._accounts
+        seconds = {store: accounts[store].seconds() if store in accounts else {} for store in self._unsettled}
+        return [_result(mosaic, "pending", seconds=seconds[s]) for s, mosaic in self._unsettled.items()]
 
     def _left_as_they_are(self, plan: RunPlan) -> Iterator[SceneResult]:
         for scene, record in plan.unchanged:
@@ -123,39 +130,65 @@ class Driver:
 
     def _tasks(self, plan: RunPlan, settled: list[SceneResult]) -> Iterator[Task]:
         for mosaic in plan.mosaics:
-            finished = self._ledger.finished_mosaic(mosaic.store)
-            if finished is not None:
-                settled.append(self._finish(mosaic, replace(finished, finished_at=_now()), {}))
+            try:
+                tasks = self._begin(mosaic, settled)
+            except _OF_ONE_SCENE as error:
+                settled.append(self._settled(mosaic, _failure(mosaic, f"it could not be begun: {error}")))
                 continue
-            account = self._open(mosaic)
-            tasks = remaining_tasks(mosaic, self._ledger, self._task_bytes)
-            account.waiting = len(tasks)
-            self._accounts[mosaic.store] = account
-            if not tasks:
-                settled.append(self._settle(account))
             yield from tasks
+
+    def _begin(self, mosaic: Mosaic, settled: list[SceneResult]) -> list[Task]:
+        finished = self._ledger.finished_mosaic(mosaic.store)
+        if finished is not None:
+            result = self._finish(mosaic, replace(finished, finished_at=_now()), {})
+            settled.append(self._settled(mosaic, result))
+            return []
+        account = self._open(mosaic)
+        tasks = remaining_tasks(mosaic, self._ledger, self._task_bytes)
+        account.waiting = len(tasks)
+        self._accounts[mosaic.store] = account
+        if not tasks:
+            settled.append(self._settle(account))
+        return tasks
 
     def _open(self, mosaic: Mosaic) -> _Account:
         """Make a mosaic ready; what a killed run stored in it counts if its layout is the same."""
-        if not self._writer.create(mosaic, self._provenance(mosaic)):
+        provenance = self._provenance(mosaic)
+        if not self._writer.is_ready(mosaic, provenance):
+            # First the marks, then the blocks: a kill in between must leave no mark without its block.
             self._ledger.forget_blocks(mosaic.store)
+        self._writer.create(mosaic, provenance)
         windows = set(mosaic.blocks())
         stored = (block for block in self._ledger.finished_blocks(mosaic.store) if block.window in windows)
         return _Account(mosaic, 0, {block.window: block for block in stored})
 
     def _settle(self, account: _Account) -> SceneResult:
         mosaic, seconds = account.mosaic, account.seconds()
-        del self._accounts[mosaic.store]
-        reason = account.reason("quarantine")
+        try:
+            result = self._conclude(account, seconds)
+        except _OF_ONE_SCENE as error:
+            result = _failure(mosaic, f"it could not be finished: {error}", seconds)
+        return self._settled(mosaic, result)
+
+    def _settled(self, mosaic: Mosaic, result: SceneResult) -> SceneResult:
+        self._accounts.pop(mosaic.store, None)
+        del self._unsettled[mosaic.store]
+        return result
+
+    def _conclude(self, account: _Account, seconds: dict[str, float]) -> SceneResult:
+        mosaic, reason = account.mosaic, account.reason("quarantine")
         if reason is not None:
-            self._writer.discard(mosaic.store)
-            self._ledger.forget_blocks(mosaic.store)
+            self._begin_anew(mosaic)
             self._quarantine(mosaic.scene, reason)
             return _result(mosaic, "quarantined", reason=reason, seconds=seconds)
         reason = account.reason("failed") or account.reason("skipped")
         if reason is not None:
-            return _result(mosaic, "failed", reason=reason, seconds=seconds)
+            return _failure(mosaic, reason, seconds)
         return self._commit(account, seconds)
+
+    def _begin_anew(self, mosaic: Mosaic) -> None:
+        self._ledger.forget_blocks(mosaic.store)
+        self._writer.discard(mosaic.store)
 
     def _commit(self, account: _Account, seconds: dict[str, float]) -> SceneResult:
         mosaic, start = account.mosaic, time.perf_counter()
@@ -164,8 +197,10 @@ class Driver:
             raise FatalError(f"{mosaic.store}: all tasks ended, but {len(missing)} blocks were never stored")
         try:
             self._writer.commit(mosaic)
-        except OSError as error:
-            return _result(mosaic, "failed", reason=f"the commit failed: {error}", seconds=seconds)
+        except SceneError:
+            # What was stored is damaged: the next run begins this mosaic anew.
+            self._begin_anew(mosaic)
+            raise
         blocks = account.blocks.values()
         record = SceneRecord(
             mosaic.scene.scene_id,
@@ -194,7 +229,11 @@ class Driver:
         scene = refusal.scene
         if refusal.retry:
             return SceneResult(scene.scene_id, scene.uri, "failed", refusal.reason)
-        self._quarantine(scene, refusal.reason)
+        try:
+            self._quarantine(scene, refusal.reason)
+        except _OF_ONE_SCENE as error:
+            reason = f"{refusal.reason}; and its quarantine could not be recorded: {error}"
+            return SceneResult(scene.scene_id, scene.uri, "failed", reason)
         return SceneResult(scene.scene_id, scene.uri, "quarantined", refusal.reason)
 
     def _quarantine(self, scene: Scene, reason: str) -> None:
@@ -203,6 +242,10 @@ class Driver:
         self._ledger.finish(
             replace(earlier, version=scene.version, run_key=self._run_key, reason=reason, finished_at=_now())
         )
+
+
+def _failure(mosaic: Mosaic, reason: str, seconds: Mapping[str, float] | None = None) -> SceneResult:
+    return _result(mosaic, "failed", reason=" ".join(reason.split()), seconds=seconds or {})
 
 
 def _drain(settled: list[SceneResult]) -> Iterator[SceneResult]:

@@ -98,22 +98,53 @@ def _plan_scene(scene: Scene, reader: SceneReader, tiling: Tiling, run_key: str)
 
 
 def remaining_tasks(mosaic: Mosaic, ledger: Ledger, task_bytes: int) -> list[Task]:
-    """Return the tasks of a mosaic's blocks that are not marked in the ledger."""
+    """Return the tasks of a mosaic's blocks that are not marked; none if it was committed before."""
+    if ledger.finished_mosaic(mosaic.store) is not None:
+        return []
     done = {record.window for record in ledger.finished_blocks(mosaic.store)} & set(mosaic.blocks())
     return plan_tasks(mosaic, task_bytes, done)
 
 
-def forecast(plan: RunPlan, ledger: Ledger, task_memory_bytes: int, in_flight: int, workers: int) -> Forecast:
+@dataclass(frozen=True, slots=True)
+class Crew:
+    """Who will work on a plan: ``workers`` processes, each with ``in_flight`` tasks at once.
+
+    ``task_memory_bytes`` is what the tasks of one worker may take, ``batch_px`` the pixels of the tiles that
+    are in a worker's networks at once, on a CPU.
+    """
+
+    workers: int
+    in_flight: int
+    task_memory_bytes: int
+    batch_px: int
+
+    @property
+    def task_bytes(self) -> int:
+        """What one task may take."""
+        return self.task_memory_bytes // self.in_flight
+
+    @property
+    def worker_bytes(self) -> int:
+        """What one worker may take."""
+        return budget.worker_bytes(self.task_memory_bytes, self.batch_px)
+
+    def peak_bytes(self, largest_task_bytes: int) -> int:
+        """Return the peak memory of all workers with tasks of at most that size."""
+        tasks = min(self.in_flight * largest_task_bytes, self.task_memory_bytes)
+        return self.workers * budget.worker_bytes(tasks, self.batch_px)
+
+
+def forecast(plan: RunPlan, ledger: Ledger, crew: Crew) -> Forecast:
     """Return what the plan takes.
 
     Raises:
         ConfigError: if its largest task does not fit the memory of the tasks in flight.
     """
-    limit = task_memory_bytes // in_flight
+    limit = crew.task_bytes
     tasks = [task for mosaic in plan.mosaics for task in remaining_tasks(mosaic, ledger, limit)]
     largest = max((_task_bytes(task) for task in tasks), default=0)
     if largest > limit:
-        raise ConfigError(_does_not_fit(max(tasks, key=_task_bytes), largest, in_flight, task_memory_bytes))
+        raise ConfigError(_does_not_fit(max(tasks, key=_task_bytes), largest, crew))
     areas = list(_areas(tasks))
     return Forecast(
         scenes=len(plan.mosaics),
@@ -123,7 +154,7 @@ def forecast(plan: RunPlan, ledger: Ledger, task_memory_bytes: int, in_flight: i
         read_px=sum(read for _, read, _ in areas),
         read_bytes=sum(read_bytes for _, _, read_bytes in areas),
         write_bytes=sum(area * 4 // 3 for area, _, _ in areas),
-        peak_memory_bytes=workers * budget.worker_bytes(min(in_flight * largest, task_memory_bytes)),
+        peak_memory_bytes=crew.peak_bytes(largest),
     )
 
 
@@ -137,10 +168,11 @@ def _task_bytes(task: Task) -> int:
     return budget.task_bytes(task.halo.area_px, task.mosaic.profile.sample_bytes)
 
 
-def _does_not_fit(task: Task, largest: int, in_flight: int, memory_bytes: int) -> str:
+def _does_not_fit(task: Task, largest: int, crew: Crew) -> str:
     gib = 2.0**30
     return (
-        f"tiling.task_memory_gib: {in_flight} tasks of one block of {task.scene_id} take "
-        f"{in_flight * largest / gib:.2f} GiB, but it allows {memory_bytes / gib:.2f}; raise it, or lower "
-        f"tiling.block_px (it is {task.mosaic.tiling.block_px})"
+        f"tiling.task_memory_gib: a worker holds {crew.in_flight} tasks, which at one block each of "
+        f"{task.scene_id} take {crew.in_flight * largest / gib:.3g} GiB, but it allows "
+        f"{crew.task_memory_bytes / gib:.3g}; raise it, or lower tiling.block_px (it is "
+        f"{task.mosaic.tiling.block_px}) or engine.workers"
     )

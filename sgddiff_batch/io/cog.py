@@ -133,7 +133,7 @@ def _read(codes: zarr.Array[Any], part: Window) -> NDArray[np.uint8]:
     except (ValueError, RuntimeError) as error:
         raise FatalError(
             f"cannot read {part} of {codes.store_path}: it is damaged ({error}); "
-            "remove the mosaic and run the job again"
+            "run the job again into another output"
         ) from error
 
 

@@ -1,9 +1,9 @@
 """The ledger as small JSON objects beside the mosaics, below ``_ledger/``.
 
-scenes/<scene id>.json          what is current for a scene: its mosaic, or why it is in quarantine
-mosaics/<store>.json            every mosaic that was ever committed
-blocks/<store>/<task>.json      blocks stored so far of a mosaic that is not committed yet
-reading/<scene id>/<what>.json  a process is reading there now, or died while it did
+scenes/<scene id>~.json          what is current for a scene: its mosaic, or why it is in quarantine
+mosaics/<store>~.json            every mosaic that was ever committed
+blocks/<store>/<task>~.json      blocks stored so far of a mosaic that is not committed yet
+reading/<scene id>/<what>~.json  a process is reading there now, or died while it did
 """
 
 from __future__ import annotations
@@ -16,11 +16,13 @@ from sgddiff_batch.core.planning import Task
 from sgddiff_batch.core.scene import Scene
 from sgddiff_batch.core.window import Window
 from sgddiff_batch.errors import FatalError
+from sgddiff_batch.io import processes
 from sgddiff_batch.io.stores import Store
 from sgddiff_batch.protocols import BlockRecord, SceneRecord
 
 LEDGER = "_ledger"
-_SUFFIX = ".json"
+_SUFFIX = "~.json"
+"""No part of a scene id ends so: the objects of one scene are never folders of another's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,16 +60,18 @@ class ObjectLedger:
 
     def reading(self, scene: Scene, what: str) -> None:
         """Mark that this process is about to read from a scene."""
-        self._write(_key("reading", f"{scene.scene_id}/{what}"), {"scene_id": scene.scene_id, "what": what})
+        self._write(_key("reading", f"{scene.scene_id}/{what}"), processes.this_process())
 
     def read_ended(self, scene: Scene, what: str) -> None:
         """Take the mark of :meth:`reading` back."""
         self.store.delete(_key("reading", f"{scene.scene_id}/{what}"))
 
     def deaths(self) -> set[str]:
-        """Return the ids of scenes with a mark of reading that nobody took back."""
-        prefix = f"{LEDGER}/reading/"
-        return {key.removeprefix(prefix).rpartition("/")[0] for key in self.store.keys(prefix.rstrip("/"))}
+        """Return the ids of scenes with a mark of reading whose process is not known to live."""
+        prefix = f"{LEDGER}/reading"
+        marks = self.store.read_all(prefix)
+        dead = (key for key, data in marks.items() if not processes.is_alive(data))
+        return {key.removeprefix(f"{prefix}/").rpartition("/")[0] for key in dead}
 
     def finish(self, record: SceneRecord) -> None:
         """Record a scene as done or in quarantine; then its marks of reading and of blocks go."""

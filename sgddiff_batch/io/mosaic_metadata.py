@@ -20,8 +20,8 @@ from sgddiff_batch.io.shards import ShardSpec
 
 ROOT = "zarr.json"
 """Key of the root group's metadata: written after all others, and again when the mosaic is complete."""
-PASSING = frozenset({"created", "run_id"})
-"""Provenance keys that say when a store was made, not what is in it."""
+PASSING = frozenset({"created", "run_id", "software"})
+"""Provenance keys that say when and by what a store was made, not what is in it."""
 
 COARSE_SHARD_PX = 2048
 """Least side of a shard of the levels that commit builds, so that they are few objects."""

@@ -34,6 +34,11 @@ class ZarrBlockWriter:
     zstd_level: int = 1
     requests: int = 8
 
+    def is_ready(self, mosaic: Mosaic, provenance: Mapping[str, object]) -> bool:
+        """Whether :meth:`create` would keep the store as it is."""
+        found = self._read(f"{mosaic.store}/{ROOT}")
+        return found is not None and metadata.describe_same(found, self._metadata(mosaic, provenance)[1])
+
     def create(self, mosaic: Mosaic, provenance: Mapping[str, object]) -> bool:
         """Make the store ready for blocks; return whether blocks stored in it earlier are still good.
 
@@ -43,8 +48,7 @@ class ZarrBlockWriter:
         Raises:
             TypeError, ValueError: if the provenance is not JSON.
         """
-        levels = metadata.levels_of(mosaic, self.zstd_level)
-        files, root = metadata.metadata_objects(mosaic.grid, levels, provenance)
+        files, root = self._metadata(mosaic, provenance)
         found = self._read(f"{mosaic.store}/{ROOT}")
         if found is not None and metadata.describe_same(found, root):
             return True
@@ -110,6 +114,12 @@ class ZarrBlockWriter:
         # The root goes first: a removal that is cut short must not leave a mosaic with holes.
         self.store.delete(f"{store}/{ROOT}")
         self.store.delete_tree(store)
+
+    def _metadata(
+        self, mosaic: Mosaic, provenance: Mapping[str, object]
+    ) -> tuple[Mapping[str, bytes], bytes]:
+        levels = metadata.levels_of(mosaic, self.zstd_level)
+        return metadata.metadata_objects(mosaic.grid, levels, provenance)
 
     def _build_level(self, store: str, source: Level, target: Level) -> None:
         """Write a level, shard by shard, from the level below it."""

@@ -47,6 +47,12 @@ def list_mosaics(output_uri: str) -> list[MosaicEntry]:
             f"cannot list the mosaics of {output_uri!r}: there is no {ledgers.LEDGER} below it; "
             "give the output.uri of a run"
         )
+    ledger = ledgers.ObjectLedger(store)
+    current = []
+    for _, record in sorted(records.items()):
+        if record.store is not None:
+            # The record of a newer version in quarantine keeps the mosaic of the older one.
+            current.append((record.reason and ledger.finished_mosaic(record.store)) or record)
     return [
         MosaicEntry(
             scene_id=record.scene_id,
@@ -59,8 +65,7 @@ def list_mosaics(output_uri: str) -> list[MosaicEntry]:
             run_key=record.run_key,
             finished_at=record.finished_at,
         )
-        for _, record in sorted(records.items())
-        if record.store is not None
+        for record in current
     ]
 
 

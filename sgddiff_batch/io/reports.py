@@ -78,6 +78,5 @@ def versions() -> dict[str, str]:
 
 
 def redact_uri(uri: str) -> str:
-    """Return a URI without user, password and query, which may hold secrets."""
-    bare = re.sub(r"(?<=://)[^/@]*@", "", uri)
-    return bare.partition("?")[0] if "://" in bare else bare
+    """Return a URI without user and password."""
+    return re.sub(r"(?<=://)[^/@]*@", "", uri)

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import os
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+import aiohttp
 import fsspec
+from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
-from sgddiff_batch.errors import ConfigError
+from sgddiff_batch.errors import ConfigError, RetryableError
 
 if TYPE_CHECKING:
     from zarr.abc.store import Store as ZarrStore
@@ -42,10 +46,19 @@ class Store:
         return f"{self.root}/{key}" if key else self.root
 
     def write(self, key: str, data: bytes) -> None:
-        """Store an object, whole or not at all."""
-        if not self.is_local:
-            self.filesystem.pipe_file(self.path(key), data)
-            return
+        """Store an object, whole or not at all.
+
+        Raises (as every call of a store):
+            ConfigError: if the store denies it, or cannot be there: no bucket, a file in the way.
+            RetryableError: if the store failed.
+        """
+        with translated(self.path(key)):
+            if self.is_local:
+                self._write_local(key, data)
+            else:
+                self.filesystem.pipe_file(self.path(key), data)
+
+    def _write_local(self, key: str, data: bytes) -> None:
         for attempt in range(_WRITE_ATTEMPTS):
             try:
                 _write_file(Path(self.path(key)), data)
@@ -61,26 +74,32 @@ class Store:
         Raises:
             FileNotFoundError: if there is none.
         """
-        data: bytes = self.filesystem.cat_file(self.path(key))
+        with translated(self.path(key)):
+            data: bytes = self.filesystem.cat_file(self.path(key))
         return data
 
     def read_all(self, prefix: str) -> dict[str, bytes]:
         """Return all objects below a prefix by key; remote ones are fetched at the same time."""
         keys = self.keys(prefix)
-        found = self.filesystem.cat([self.path(key) for key in keys]) if keys else {}
+        with translated(self.path(prefix)):
+            found = self.filesystem.cat([self.path(key) for key in keys]) if keys else {}
         by_path = {os.fspath(path): data for path, data in found.items()}
         return {key: by_path[self.path(key)] for key in keys}
 
     def keys(self, prefix: str = "") -> list[str]:
         """Return the keys of all objects below a prefix, sorted; temporary files are left out."""
-        found = self.filesystem.find(self.path(prefix))
-        names = (os.fspath(name)[len(self.root) + 1 :] for name in found)
-        return sorted(name for name in names if name and not name.endswith(_TEMPORARY))
+        with translated(self.path(prefix)):
+            found = self.filesystem.find(self.path(prefix))
+        # Some stores list a prefix that was emptied as an object of its own name.
+        below = f"{self.path(prefix)}/"
+        names = (name[len(self.root) + 1 :] for name in map(os.fspath, found) if name.startswith(below))
+        return sorted(name for name in names if not name.endswith(_TEMPORARY))
 
     def delete(self, key: str) -> None:
         """Remove an object if it is there, and the local folders that it leaves empty."""
         try:
-            self.filesystem.rm_file(self.path(key))
+            with translated(self.path(key)):
+                self.filesystem.rm_file(self.path(key))
         except FileNotFoundError:
             return
         if self.is_local:
@@ -88,8 +107,9 @@ class Store:
 
     def delete_tree(self, prefix: str) -> None:
         """Remove everything below a prefix, temporary files included."""
-        if self.filesystem.exists(self.path(prefix)):
-            self.filesystem.rm(self.path(prefix), recursive=True)
+        with translated(self.path(prefix)):
+            if self.filesystem.exists(self.path(prefix)):
+                self.filesystem.rm(self.path(prefix), recursive=True)
         if self.is_local:
             self._prune(Path(self.path(prefix)).parent)
 
@@ -117,6 +137,26 @@ class Store:
             except OSError:
                 return
             folder = folder.parent
+
+
+@contextmanager
+def translated(path: str) -> Iterator[None]:
+    """Turn what a file system raises into our errors; FileNotFoundError is an answer, and passes."""
+    try:
+        yield
+    except FileNotFoundError as error:
+        if "bucket does not exist" in str(error):
+            raise ConfigError(f"{path}: {_words(error)}") from error
+        raise
+    except (PermissionError, NotADirectoryError, IsADirectoryError, NoCredentialsError) as error:
+        raise ConfigError(f"{path}: {_words(error)}") from error
+    except (OSError, BotoCoreError, ClientError, aiohttp.ClientError) as error:
+        raise RetryableError(f"{path}: {_words(error)}") from error
+
+
+def _words(error: Exception) -> str:
+    text = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return " ".join(str(text).split())
 
 
 def _write_file(path: Path, data: bytes) -> None:

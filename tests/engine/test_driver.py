@@ -1,5 +1,6 @@
 """Survey and driver over fakes: what is done, skipped, refused and settled, night after night."""
 
+import contextlib
 from collections import Counter
 
 import numpy as np
@@ -11,7 +12,7 @@ from sgddiff_batch.core.tiling import Lattice
 from sgddiff_batch.core.window import Window
 from sgddiff_batch.engine.driver import Driver
 from sgddiff_batch.engine.local import run_local
-from sgddiff_batch.engine.survey import forecast, survey
+from sgddiff_batch.engine.survey import Crew, forecast, survey
 from sgddiff_batch.engine.worker import Worker
 from sgddiff_batch.errors import ConfigError, FatalError, RetryableError, SceneError
 from tests.kit.fakes import (
@@ -36,7 +37,17 @@ class Archive:
     def __init__(self):
         self.writer, self.ledger, self.predictor = MemoryWriter(), MemoryLedger(), ToyPredictor()
 
-    def run(self, scenes=SCENES, *, faults=(), run_key="key", tiling=TINY, stop_after=None, writer=None):
+    def run(
+        self,
+        scenes=SCENES,
+        *,
+        faults=(),
+        run_key="key",
+        tiling=TINY,
+        stop_after=None,
+        stop_before_commit=False,
+        writer=None,
+    ):
         reader = SyntheticReader(scenes, faults)
         records = self.ledger.records()
         plan = survey(reader.scenes(), records, reader, tiling, run_key)
@@ -47,6 +58,8 @@ class Archive:
 
         def on_outcome(outcome):
             outcomes.append(outcome)
+            if stop_before_commit:
+                raise KeyboardInterrupt
             if stop_after is not None and len(outcomes) >= stop_after:
                 raise KeyboardInterrupt
 
@@ -218,6 +231,87 @@ def _blocks(mosaic, codes):
         yield BlockRecord(block, array_digest(part), int(valid.sum()), int((valid & (part >= 127)).sum()))
 
 
+def test_going_back_to_an_earlier_run_key_is_forecast_as_no_work():
+    archive, reader = Archive(), SyntheticReader(SCENES)
+    archive.run()
+    archive.run(run_key="other")
+    plan = survey(reader.scenes(), archive.ledger.records(), reader, TINY, "key")
+    assert forecast(plan, archive.ledger, Crew(1, 3, 3 * ONE_BLOCK, 0)).tiles == 0
+
+
+class KilledAt:
+    """Passes calls on to a writer or ledger, and is killed before or after call number ``number``."""
+
+    def __init__(self, target, calls, number):
+        self.target, self.calls, self.number = target, calls, number
+
+    def __getattr__(self, name):
+        method = getattr(self.target, name)
+
+        def call(*args):
+            self.calls.append(name)
+            if len(self.calls) == self.number:
+                raise KeyboardInterrupt
+            result = method(*args)
+            self.calls.append(name)
+            if len(self.calls) == self.number:
+                raise KeyboardInterrupt
+            return result
+
+        return call
+
+
+def test_a_run_of_another_layout_killed_at_any_call_leaves_no_mark_without_its_block():
+    scenes = {"a.tif": make_scene(13, 21, 1)}  # one block, with the same window for every layout
+    other = type(TINY)(TINY.tile_px, TINY.overlap_px, 24)
+    for number in range(1, 60):
+        archive = Archive()
+        archive.run(scenes, stop_before_commit=True)
+        assert archive.ledger.finished_blocks(next(iter(archive.writer.stores)))
+        calls = []
+        writer, ledger = archive.writer, archive.ledger
+        archive.writer, archive.ledger = KilledAt(writer, calls, number), KilledAt(ledger, calls, number)
+        with contextlib.suppress(KeyboardInterrupt):
+            archive.run(scenes, tiling=other)
+        archive.writer, archive.ledger = writer, ledger
+        archive.run(scenes)
+        np.testing.assert_array_equal(archive.level0()["a.tif"], expected(scenes["a.tif"]))
+        if len(calls) < number:
+            return
+    pytest.fail("the run never ended")
+
+
+@pytest.mark.parametrize(
+    "error", [OSError("disk full"), RetryableError("503"), SceneError("a shard is damaged")]
+)
+@pytest.mark.parametrize("method", ["create", "commit"])
+def test_a_store_that_cannot_be_made_or_committed_fails_alone_and_is_done_by_the_next_run(method, error):
+    archive = Archive()
+    broken = Failing(archive.writer, method, "a.tif", error)
+    assert states(archive.run(writer=broken)) == {"a.tif": "failed", "b.tif": "done"}
+    assert states(archive.run()) == {"a.tif": "done", "b.tif": "unchanged"}
+    np.testing.assert_array_equal(archive.level0()["a.tif"], expected(SCENES["a.tif"]))
+
+
+class Failing:
+    """Passes calls on to a writer, but raises at one method for one scene."""
+
+    def __init__(self, writer, method, scene_id, error):
+        self.writer, self.method, self.scene_id, self.error = writer, method, scene_id, error
+
+    def __getattr__(self, name):
+        def call(mosaic, *args):
+            if name == self.method and mosaic.scene.scene_id == self.scene_id:
+                raise self.error
+            return getattr(self.writer, name)(mosaic, *args)
+
+        return call
+
+
+def test_a_run_that_was_broken_off_reports_every_scene_that_it_had_planned():
+    assert sorted(states(Archive().run(stop_after=1))) == ["a.tif", "b.tif"]
+
+
 def test_an_engine_that_loses_a_block_stops_the_run():
     archive = Archive()
     reader = SyntheticReader(SCENES)
@@ -236,14 +330,15 @@ def test_an_engine_that_loses_a_block_stops_the_run():
 def test_a_plan_that_does_not_fit_is_refused_with_both_numbers():
     reader = SyntheticReader(SCENES)
     plan = survey(reader.scenes(), {}, reader, TINY, "key")
-    with pytest.raises(ConfigError, match=r"task_memory_gib.*3 tasks.*0\.00 GiB.*allows 0\.00.*block_px"):
-        forecast(plan, MemoryLedger(), 1000, 3, 1)
+    words = r"task_memory_gib.*3 tasks.*take 3\.94e-05 GiB.*allows 9\.31e-07.*block_px"
+    with pytest.raises(ConfigError, match=words):
+        forecast(plan, MemoryLedger(), Crew(1, 3, 1000, 0))
 
 
 def test_the_forecast_counts_what_the_run_then_does():
     archive, reader = Archive(), SyntheticReader(SCENES)
     plan = survey(reader.scenes(), {}, reader, TINY, "key")
-    numbers = forecast(plan, archive.ledger, 3 * ONE_BLOCK, 3, 1)
+    numbers = forecast(plan, archive.ledger, Crew(1, 3, 3 * ONE_BLOCK, 0))
     archive.run()
     assert numbers.scenes == 2
     assert numbers.tiles == archive.tiles

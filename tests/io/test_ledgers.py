@@ -1,10 +1,16 @@
 """The ledger: what was returned from is there, what was finished is dropped, damage is told."""
 
+import json
+import os
+import socket
+import subprocess
+import sys
+
 import pytest
 
 from sgddiff_batch.core.grid import Grid
 from sgddiff_batch.core.planning import Mosaic, Task, Tiling
-from sgddiff_batch.core.scene import Scene, SceneProfile
+from sgddiff_batch.core.scene import Scene, SceneProfile, escape_scene_id
 from sgddiff_batch.core.window import Window
 from sgddiff_batch.errors import FatalError
 from sgddiff_batch.io.ledgers import ObjectLedger
@@ -12,6 +18,7 @@ from sgddiff_batch.io.stores import open_store
 from sgddiff_batch.protocols import BlockRecord, SceneRecord
 
 SCENE = Scene("north/a.tif", "/archive/north/a.tif", "v1", 10)
+OTHER = Scene("b.tif", "/archive/b.tif", "v1", 10)
 MOSAIC = Mosaic(
     "north/a.tif/v1-key.zarr", SCENE, SceneProfile(Grid(100, 90), (1, 2, 3), "uint8", 1), Tiling(64, 0, 64)
 )
@@ -50,8 +57,8 @@ def test_a_finished_scene_leaves_its_records_and_no_marks(ledger, tmp_path):
     assert ledger.records() == {"north/a.tif": DONE}
     assert ledger.finished_mosaic(MOSAIC.store) == DONE
     assert ledger.store.keys() == [
-        "_ledger/mosaics/north/a.tif/v1-key.zarr.json",
-        "_ledger/scenes/north/a.tif.json",
+        "_ledger/mosaics/north/a.tif/v1-key.zarr~.json",
+        "_ledger/scenes/north/a.tif~.json",
     ]
     assert sorted(path.name for path in (tmp_path / "_ledger").iterdir()) == ["mosaics", "scenes"]
 
@@ -64,22 +71,50 @@ def test_quarantine_keeps_the_mosaic_of_the_earlier_version(ledger):
     assert ledger.finished_mosaic(MOSAIC.store) == DONE
 
 
-def test_a_read_that_never_ended_is_a_death_of_its_scene(ledger):
-    other = Scene("b.tif", "/archive/b.tif", "v1", 10)
-    ledger.reading(SCENE, "r0c0h4w4")
-    ledger.reading(other, "profile")
-    ledger.read_ended(other, "profile")
+def leave_mark(ledger, scene, what, **process):
+    """Write the mark of a process that ended."""
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    mark = {"host": socket.gethostname(), "pid": ended.pid, "started": 12345, **process}
+    ledger.store.write(f"_ledger/reading/{scene.scene_id}/{what}~.json", json.dumps(mark).encode())
+
+
+def test_a_read_whose_process_ended_is_a_death_of_its_scene(ledger):
+    leave_mark(ledger, SCENE, "r0c0h4w4")
+    ledger.read_ended(OTHER, "profile")
     assert ledger.deaths() == {"north/a.tif"}
+
+
+def test_a_read_that_is_going_on_is_no_death(ledger):
+    ledger.reading(SCENE, "profile")
+    assert ledger.deaths() == set()
+    ledger.read_ended(SCENE, "profile")
+    assert ledger.store.keys() == []
+
+
+def test_a_mark_of_an_unknown_process_counts_as_a_death(ledger):
+    leave_mark(ledger, SCENE, "profile", host="elsewhere", pid=os.getpid())
+    leave_mark(ledger, OTHER, "profile", pid=os.getpid())  # the number was given to another process since
+    ledger.store.write("_ledger/reading/c.tif/profile~.json", b"torn")
+    assert ledger.deaths() == {"north/a.tif", "b.tif", "c.tif"}
+
+
+def test_scenes_whose_names_contain_each_other_do_not_collide(ledger):
+    names = ["a.tif", "a.tif/b.tif", "a.tif.json/b.tif", "a.tif~.json"]
+    names = [escape_scene_id(name) for name in names]
+    for name in names:
+        ledger.finish(SceneRecord(name, "v1", "key", f"{name}/v1-key.zarr"))
+    assert sorted(ledger.records()) == sorted(names)
 
 
 @pytest.mark.parametrize("data", [b"", b"{", b"[]", b'{"scene_id": "a"}', b'{"other": 1}'])
 def test_a_damaged_record_is_told_by_its_key(ledger, data):
-    ledger.store.write("_ledger/scenes/a.tif.json", data)
-    with pytest.raises(FatalError, match=r"_ledger/scenes/a\.tif\.json"):
+    ledger.store.write("_ledger/scenes/a.tif~.json", data)
+    with pytest.raises(FatalError, match=r"_ledger/scenes/a\.tif~\.json"):
         ledger.records()
 
 
 def test_a_damaged_block_mark_is_told_by_its_key(ledger):
-    ledger.store.write(f"_ledger/blocks/{MOSAIC.store}/t.json", b'[{"window": 3}]')
-    with pytest.raises(FatalError, match=r"t\.json"):
+    ledger.store.write(f"_ledger/blocks/{MOSAIC.store}/t~.json", b'[{"window": 3}]')
+    with pytest.raises(FatalError, match=r"t~\.json"):
         ledger.finished_blocks(MOSAIC.store)

@@ -12,6 +12,13 @@ from jobs import infer_archive
 from tests.kit import jobs
 
 
+@pytest.fixture(autouse=True)
+def _loud(caplog):
+    """Libraries, Ray for one, switch off the loggers that they find; what a test reads must be on."""
+    infer_archive.log.disabled = False
+    caplog.set_level("INFO")
+
+
 @pytest.fixture
 def run(tmp_path, archive, checkpoint):
     """Run the job in this process over an archive into ``tmp_path/out``; returns its exit code."""
@@ -151,17 +158,39 @@ def test_the_dry_run_prints_the_plan_and_writes_nothing(run, tmp_path, archive, 
 
 def test_a_plan_that_does_not_fit_is_refused_with_both_numbers(run, tmp_path, caplog):
     assert run("tiling.task_memory_gib=0.0001") == infer_archive.EXIT_CONFIG
-    assert re.search(r"take 0\.\d\d GiB, but it allows 0\.00", caplog.text)
+    assert re.search(r"take 0\.00[1-9]\d* GiB, but it allows 0\.0001", caplog.text)
     assert not (tmp_path / "out").exists() or jobs.object_names(tmp_path / "out") == []
 
 
 @pytest.mark.parametrize(
-    "assignment",
-    ["tiling.blok_px=3", "archive.uri=/nowhere/at/all", "output.uri=ftp://x/y", "model.checkpoint=/none"],
+    ("assignment", "words"),
+    [
+        ("tiling.blok_px=3", "nearest known key is tiling.block_px"),
+        ("archive.uri=/nowhere/at/all", "archive.uri: there is nothing at"),
+        ("output.uri=ftp://x/y", "output.uri: must be a local path or s3://"),
+        ("output.uri=s3://", "output.uri: must be a local path or s3://"),
+        ("model.checkpoint=/none", "model.checkpoint: /none: no such folder"),
+    ],
 )
-def test_a_wrong_config_ends_with_2_and_names_its_key(run, caplog, assignment):
+def test_a_wrong_config_ends_with_2_and_names_its_key(run, caplog, assignment, words):
     assert run(assignment) == infer_archive.EXIT_CONFIG
-    assert assignment.partition("=")[0].replace("blok", "block") in caplog.text or "checkpoint" in caplog.text
+    assert words in caplog.text
+
+
+def test_an_output_that_cannot_be_written_ends_with_2_before_any_work(run, tmp_path, archive, caplog):
+    (tmp_path / "file").write_text("in the way")
+    assert run(f"output.uri={tmp_path}/file/out") == infer_archive.EXIT_CONFIG
+    assert run(f"output.uri={archive}") == infer_archive.EXIT_CONFIG
+    assert caplog.text.count("output.uri:") == 2
+
+
+def test_a_fault_that_nobody_thought_of_ends_with_1_and_one_line(run, caplog, monkeypatch):
+    def broken(*args):
+        raise ZeroDivisionError("of all things")
+
+    monkeypatch.setattr(infer_archive, "survey", broken)
+    assert run() == infer_archive.EXIT_FAILED
+    assert "the run stopped: ZeroDivisionError: of all things" in caplog.text
 
 
 def test_a_wrong_command_ends_with_2(capsys):

@@ -4,6 +4,7 @@ import pytest
 
 import sgddiff_batch
 from jobs import infer_archive
+from sgddiff_batch.io.stores import open_store
 from tests.kit import jobs
 
 
@@ -42,3 +43,21 @@ def test_a_run_from_s3_to_s3_equals_a_local_one_and_its_repetition_computes_noth
     assert [name for name in bucket.find("archive-bucket/out") if "report-" not in name] == [
         name for name in before if "report-" not in name
     ]
+
+
+def test_a_prefix_that_was_emptied_holds_nothing(bucket):
+    store = open_store("s3://archive-bucket/out")
+    store.write("a/b/c", b"1")
+    store.delete_tree("a/b")
+    assert store.keys("a") == store.keys() == []
+    assert store.read_all("a") == {}
+
+
+def test_a_wrong_secret_ends_with_2_before_any_work(bucket, tmp_path, archive, checkpoint, monkeypatch):
+    config = jobs.write_config(tmp_path / "run.yaml", archive, "s3://archive-bucket/out", checkpoint)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "not-the-secret")
+    assert jobs.run_job(config) == infer_archive.EXIT_CONFIG
+    text = config.with_suffix(".log").read_text()
+    assert "output.uri: cannot be written to" in text
+    assert "Traceback" not in text
+    assert "not-the-secret" not in text

@@ -182,7 +182,7 @@ class MemoryWriter(_Shared):
     """A BlockWriter that keeps arrays; ``stores`` maps a store's name to what is in it.
 
     It refuses what no engine may do: a block that is none, a second version of a block's bytes, a commit
-    with blocks missing, a complete store begun anew or discarded. ``before_write`` is called with the store
+    with blocks missing, a complete store discarded. ``before_write`` is called with the store
     and block before a block is stored, to fail or to wait there.
     """
 
@@ -191,12 +191,16 @@ class MemoryWriter(_Shared):
         self.stores: dict[str, StoredMosaic] = {}
         self._before_write = before_write
 
-    def create(self, mosaic: Mosaic, provenance: Mapping[str, object]) -> bool:
+    def is_ready(self, mosaic: Mosaic, provenance: Mapping[str, object]) -> bool:
         with self._lock:
             stored = self.stores.get(mosaic.store)
-            if stored and (stored.mosaic.grid, stored.mosaic.tiling) == (mosaic.grid, mosaic.tiling):
+            layout = (mosaic.grid, mosaic.tiling)
+            return stored is not None and (stored.mosaic.grid, stored.mosaic.tiling) == layout
+
+    def create(self, mosaic: Mosaic, provenance: Mapping[str, object]) -> bool:
+        with self._lock:
+            if self.is_ready(mosaic, provenance):
                 return True
-            assert not (stored and stored.complete), f"{mosaic.store} is complete and was begun anew"
             empty = np.full((mosaic.grid.height_px, mosaic.grid.width_px), NO_DATA, np.uint8)
             self.stores[mosaic.store] = StoredMosaic(mosaic, dict(provenance), [empty])
             return False
