@@ -72,11 +72,17 @@ def _end(process):
 
 
 def submit(head, config, *flags):
+    """Submit the job and wait for its end; the head may answer before its agent for jobs is there."""
     command = [str(BIN / "ray"), "job", "submit", "--address", head, "--working-dir", ".", "--"]
     command += ["python", "jobs/infer_archive.py", "--config", str(config), *flags]
-    return subprocess.run(
-        command, check=False, env=ENVIRONMENT, cwd=jobs.ROOT, capture_output=True, text=True, timeout=300
-    )
+    end = time.monotonic() + 120
+    while True:
+        ended = subprocess.run(
+            command, check=False, env=ENVIRONMENT, cwd=jobs.ROOT, capture_output=True, text=True, timeout=300
+        )
+        if "No available agent" not in ended.stderr or time.monotonic() > end:
+            return ended
+        time.sleep(2)
 
 
 def test_a_submitted_job_makes_the_mosaics_of_a_local_run(head, tmp_path, archive, checkpoint, unbroken):
