@@ -75,7 +75,10 @@ class Store:
             FileNotFoundError: if there is none.
         """
         with translated(self.path(key)):
-            data: bytes = self.filesystem.cat_file(self.path(key))
+            try:
+                data: bytes = self.filesystem.cat_file(self.path(key))
+            except NotADirectoryError as error:
+                raise FileNotFoundError(f"there is no {self.path(key)}") from error
         return data
 
     def read_all(self, prefix: str) -> dict[str, bytes]:
