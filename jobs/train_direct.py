@@ -22,17 +22,10 @@ import torch
 from models.checkpoint import load_checkpoint, save_checkpoint
 from models.config import ConfigError, preset, with_settings
 from models.data import DataError, Pair, draw_batch, find_pairs, load_pairs, split_pairs
+from models.run import load_state, save_state, train
 from models.sgddiff import SGDDiff, to_channels_last
 from models.stem import EfficientNetLite0, load_imagenet_weights
-from models.training import (
-    TrainSettings,
-    load_state,
-    save_state,
-    seed_everything,
-    start_state,
-    train,
-    train_step,
-)
+from models.training import TrainSettings, seed_everything, start_state, train_step
 
 log = logging.getLogger("train_direct")
 

@@ -230,6 +230,16 @@ def _presets() -> dict[str, NetworkConfig]:
         preset="teacher-paper",
         diffusion=dataclasses.replace(paper.diffusion, steps=10, trajectories=5),
     )
+    student = NetworkConfig()
+    # The student's encoder, a U-Net and a decoder of twice the width: 5.6 M parameters; 1.3 GMAC for the
+    # encoder and 2.3 GMAC a step at 352 x 352.
+    teacher = dataclasses.replace(
+        student,
+        preset="teacher",
+        denoiser=DenoiserConfig((128, 160, 192)),
+        decoder=DecoderConfig(dim=128, feedforward=512),
+        diffusion=dataclasses.replace(student.diffusion, steps=10, trajectories=5),
+    )
     tiny = NetworkConfig(
         preset="tiny",
         stem=StemConfig("conv", width=8),
@@ -238,7 +248,7 @@ def _presets() -> dict[str, NetworkConfig]:
         decoder=DecoderConfig(dim=16, layers=6, heads=2, points=2, feedforward=32, refine_dims=(16, 8)),
         diffusion=DiffusionConfig(code_channels=8, time_features=16),
     )
-    return {c.preset: c for c in (NetworkConfig(), tiny, paper, teacher_paper)}
+    return {c.preset: c for c in (student, teacher, tiny, paper, teacher_paper)}
 
 
 def _one_of(name: str, value: str, allowed: tuple[str, ...]) -> None:

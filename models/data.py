@@ -101,11 +101,16 @@ def split_pairs(count: int, held_out: int, seed: int) -> tuple[list[int], list[i
 
 
 def draw_batch(
-    pairs: Sequence[Pair], batch: int, settings: CropSettings, seed: int, step: int
+    pairs: Sequence[Pair], batch: int, settings: CropSettings, seed: int, step: int, first: int = 0
 ) -> tuple[Tensor, Tensor]:
-    """Crops (batch, 3, S, S) float32 in 0..255 and their masks (batch, 1, S, S) of 0 and 1."""
-    rng = np.random.default_rng([seed, step])
-    crops = [draw_crop(pairs[int(rng.integers(len(pairs)))], settings, rng) for _ in range(batch)]
+    """Crops (batch, 3, S, S) float32 in 0..255 and their masks (batch, 1, S, S) of 0 and 1.
+
+    A crop is a function of (seed, step, its place in the batch): a worker draws `first..first + batch` alone.
+    """
+    crops = []
+    for index in range(first, first + batch):
+        rng = np.random.default_rng([seed, step, index])
+        crops.append(draw_crop(pairs[int(rng.integers(len(pairs)))], settings, rng))
     pixels, masks = zip(*crops, strict=True)
     return torch.stack(pixels), torch.stack(masks)
 

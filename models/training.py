@@ -6,29 +6,25 @@ killed goes on as if it had not been.
 
 from __future__ import annotations
 
-import json
-import logging
-import time
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
-from pathlib import Path
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from .checkpoint import save_checkpoint
-from .data import CropSettings, Pair, draw_batch
+from .data import CropSettings
 from .diffusion import TIME_MAX, noised_code
 from .losses import LossWeights, saliency_losses, total
-from .metrics import Scores, merge_scores, score_picture
 from .sgddiff import SGDDiff
 
-log = logging.getLogger(__name__)
-
-STATE_NAME = "state.train"
 UNDECAYED = ("A_log", "D", "step_bias", "embedding", "frequencies")
+
+
+class TrainingError(RuntimeError):
+    """Training cannot go on: a state is of another run or damaged, or the loss is no longer a number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +32,8 @@ class TrainSettings:
     """How to train. Learning rates are peaks; `stem_rate` multiplies that of the pretrained stem.
 
     `label_codes`: the share of crops whose code is their label's at a random time; the others start from pure
-    noise, as every picture does at inference.
+    noise, as every picture does at inference. `validate_as`: (steps, trajectories) to validate with, None for
+    the network's own; a teacher's 10 x 5 is slow on a CPU.
     """
 
     steps: int
@@ -53,6 +50,7 @@ class TrainSettings:
     label_codes: float = 0.2
     save_every_s: float = 180.0
     validate_every: int = 400
+    validate_as: tuple[int, int] | None = None
     log_every: int = 20
     crops: CropSettings = field(default_factory=CropSettings)
     weights: LossWeights = field(default_factory=LossWeights)
@@ -67,6 +65,21 @@ class TrainState:
     optimiser: torch.optim.AdamW
     step: int = 0
     best_f: float = -1.0
+
+    def facts(self) -> dict[str, Any]:
+        """What its checkpoints say of this run, for people."""
+        return {}
+
+    def saved(self) -> dict[str, Any]:
+        """What goes into a saved state beside weights, average, optimiser and step."""
+        return {}
+
+    def restore(self, content: Mapping[str, Any]) -> None:
+        """Take over what a saved state holds. Raises where it does not fit."""
+        self.network.load_state_dict(content["network"])
+        self.average.load_state_dict(content["average"])
+        self.optimiser.load_state_dict(content["optimiser"])
+        self.step, self.best_f = content["step"], content["best_f"]
 
 
 def start_state(network: SGDDiff, settings: TrainSettings) -> TrainState:
@@ -133,19 +146,34 @@ def label_code(network: SGDDiff, mask: Tensor, height: int, width: int) -> Tenso
 def train_step(state: TrainState, pixels: Tensor, mask: Tensor, settings: TrainSettings) -> dict[str, float]:
     """One update of the weights and of their average; returns the losses by name and their sum."""
     generator = torch.Generator().manual_seed(settings.seed * 1_000_003 + state.step)
+    state.network.train()
+    return descend(
+        state, training_losses(state.network, pixels, mask, settings.label_codes, generator), settings
+    )
+
+
+def descend(state: TrainState, losses: Mapping[str, Tensor], settings: TrainSettings) -> dict[str, float]:
+    """One update along the weighted sum of `losses`; returns them by name and their sum.
+
+    Raises TrainingError, before anything has changed, where the sum is not a number.
+    """
     rate = learning_rate(state.step, settings)
     for group in state.optimiser.param_groups:
         group["lr"] = rate * group["share"]
-    state.network.train()
-    losses = training_losses(state.network, pixels, mask, settings.label_codes, generator)
     loss = total(losses, settings.weights)
+    values = {name: float(value.detach()) for name, value in {"loss": loss, **losses}.items()}
+    if not math.isfinite(values["loss"]):
+        raise TrainingError(
+            f"the loss of step {state.step} is not a number: {values}; lower `rate` or `clip`"
+        )
     state.optimiser.zero_grad(set_to_none=True)
     loss.backward()  # type: ignore[no-untyped-call]
-    torch.nn.utils.clip_grad_norm_(state.network.parameters(), settings.clip)
+    trained = [p for group in state.optimiser.param_groups for p in group["params"]]
+    torch.nn.utils.clip_grad_norm_(trained, settings.clip)
     state.optimiser.step()
     state.step += 1
     update_average(state, settings.ema)
-    return {name: float(value.detach()) for name, value in {"loss": loss, **losses}.items()}
+    return values
 
 
 @torch.no_grad()
@@ -154,106 +182,6 @@ def update_average(state: TrainState, decay: float) -> None:
     keep = min(decay, (1 + state.step) / (10 + state.step))
     for old, new in zip(state.average.parameters(), state.network.parameters(), strict=True):
         old.lerp_(new, 1 - keep)
-
-
-@torch.inference_mode()
-def validate(network: SGDDiff, pairs: Sequence[Pair]) -> Scores:
-    """Scores over whole pictures, one after another."""
-    network.eval()
-    scores = []
-    for pair in pairs:
-        saliency = network(torch.from_numpy(pair.pixels)[None])[0, 0]
-        scores.append(score_picture((saliency * 255).round().to(torch.uint8).numpy(), pair.mask))
-    return merge_scores(scores)
-
-
-def save_state(folder: Path, state: TrainState) -> None:
-    """Write everything needed to go on, whole or not at all."""
-    content = {
-        "network": state.network.state_dict(),
-        "average": state.average.state_dict(),
-        "optimiser": state.optimiser.state_dict(),
-        "step": state.step,
-        "best_f": state.best_f,
-    }
-    folder.mkdir(parents=True, exist_ok=True)
-    fresh = folder / f".{STATE_NAME}"
-    torch.save(content, fresh)
-    fresh.replace(folder / STATE_NAME)
-
-
-def load_state(folder: Path, state: TrainState) -> bool:
-    """Continue `state` from `folder` if a state lies there; the file is read without unpickling code."""
-    path = folder / STATE_NAME
-    if not path.is_file():
-        return False
-    content = torch.load(path, map_location="cpu", weights_only=True)
-    state.network.load_state_dict(content["network"])
-    state.average.load_state_dict(content["average"])
-    state.optimiser.load_state_dict(content["optimiser"])
-    state.step, state.best_f = content["step"], content["best_f"]
-    return True
-
-
-def train(
-    state: TrainState,
-    pairs: Sequence[Pair],
-    validation: Sequence[Pair],
-    settings: TrainSettings,
-    folder: Path,
-    data_facts: dict[str, Any],
-    clock: Callable[[], float] = time.monotonic,
-) -> TrainState:
-    """Run to the last step. Writes `folder`/state, `last` and `best` (by validation) and validation.jsonl."""
-    saved = began = clock()
-    first = state.step
-    sums: dict[str, float] = {}
-    while state.step < settings.steps:
-        pixels, mask = draw_batch(pairs, settings.batch, settings.crops, settings.seed, state.step)
-        for name, value in train_step(state, pixels, mask, settings).items():
-            sums[name] = sums.get(name, 0.0) + value / settings.log_every
-        if state.step % settings.log_every == 0:
-            log.info(_progress(state.step, first, clock() - began, sums, settings))
-            sums = {}
-        if state.step % settings.validate_every == 0 or state.step == settings.steps:
-            _validate_and_keep(state, validation, settings, folder, data_facts)
-        if clock() - saved > settings.save_every_s or state.step == settings.steps:
-            save_state(folder, state)
-            saved = clock()
-    return state
-
-
-def _validate_and_keep(
-    state: TrainState,
-    validation: Sequence[Pair],
-    settings: TrainSettings,
-    folder: Path,
-    data_facts: dict[str, Any],
-) -> None:
-    scores = validate(state.average, validation)
-    log.info(
-        "validation step %d max F %.4f mean F %.4f MAE %.4f",
-        state.step,
-        scores.max_f,
-        scores.mean_f,
-        scores.mae,
-    )
-    facts = {"step": state.step, "validation": asdict(scores), "settings": asdict(settings)}
-    with (folder / "validation.jsonl").open("a") as lines:
-        lines.write(json.dumps({"step": state.step, **asdict(scores)}) + "\n")
-    save_checkpoint(folder / "last", state.average, data_facts, facts)
-    if scores.max_f > state.best_f:
-        state.best_f = scores.max_f
-        save_checkpoint(folder / "best", state.average, data_facts, facts)
-
-
-def _progress(step: int, first: int, seconds: float, sums: dict[str, float], settings: TrainSettings) -> str:
-    rate = (step - first) / max(seconds, 1e-9)
-    named = " ".join(f"{name} {value:.4f}" for name, value in sums.items())
-    left = (settings.steps - step) / rate / 60
-    lr = learning_rate(step - 1, settings)
-    speed = f"pictures/s {rate * settings.batch:.2f} left {left:.0f} min"
-    return f"step {step}/{settings.steps} {named} lr {lr:.2e} {speed}"
 
 
 def _pretrained(network: nn.Module) -> bool:

@@ -96,7 +96,7 @@ def test_picture_and_mask_are_turned_together(squares):
 
 
 def test_crops_that_are_no_negatives_hold_an_object(squares):
-    settings = CropSettings(crop_px=96, negatives=0, wedge=0)
+    settings = CropSettings(crop_px=96, negatives=0, wedge=0, mirror=0)
     _, mask = draw_batch(squares, 20, settings, 0, 0)
     assert (mask.sum((1, 2, 3)) > 0).all()
 

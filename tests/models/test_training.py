@@ -6,18 +6,9 @@ import torch
 from models.checkpoint import load_checkpoint
 from models.config import preset
 from models.data import CropSettings, draw_batch
+from models.run import load_state, train, validate
 from models.sgddiff import SGDDiff
-from models.training import (
-    TrainSettings,
-    build_optimiser,
-    label_code,
-    learning_rate,
-    load_state,
-    start_state,
-    train,
-    train_step,
-    validate,
-)
+from models.training import TrainSettings, build_optimiser, label_code, learning_rate, start_state, train_step
 
 SETTINGS = TrainSettings(
     steps=4,
@@ -63,7 +54,7 @@ def test_a_resumed_run_gives_the_weights_of_an_unbroken_one(squares, tmp_path):
     state = _fresh(half)
     for step in range(2):
         train_step(state, *draw_batch(squares[:2], 2, half.crops, half.seed, step), half)
-    from models.training import save_state
+    from models.run import save_state
 
     save_state(tmp_path / "broken", state)
     resumed = _fresh()
