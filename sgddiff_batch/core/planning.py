@@ -97,9 +97,8 @@ class Task:
 
     @property
     def name(self) -> str:
-        """A name that is unique within the mosaic: the task's first pixel and its size."""
-        w = self.window
-        return f"r{w.row_start}c{w.col_start}h{w.height_px}w{w.width_px}"
+        """A name that is unique within the mosaic: its window's."""
+        return self.window.name
 
     @property
     def halo(self) -> Window:

@@ -40,6 +40,11 @@ class Window:
         return self.height_px * self.width_px
 
     @property
+    def name(self) -> str:
+        """A name for keys and logs: the first pixel and the size, such as r0c512h256w256."""
+        return f"r{self.row_start}c{self.col_start}h{self.height_px}w{self.width_px}"
+
+    @property
     def slices(self) -> tuple[slice, slice]:
         """Index of this window into an array whose last two axes are (row, column)."""
         return slice(self.row_start, self.row_stop), slice(self.col_start, self.col_stop)

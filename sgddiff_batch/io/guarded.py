@@ -45,7 +45,7 @@ class GuardedReader:
         Raises:
             SceneError, RetryableError: if the wrapped reader does, or reading ends a process again.
         """
-        with self._marked(scene, _window_name(window)):
+        with self._marked(scene, window.name):
             return self._reader_of(scene).read(scene, profile, window)
 
     def _reader_of(self, scene: Scene) -> SceneReader:
@@ -58,8 +58,3 @@ class GuardedReader:
             yield
         finally:
             self.ledger.read_ended(scene, what)
-
-
-def _window_name(window: Window) -> str:
-    """Return the name of a window: its first pixel and its size, as in the name of a task."""
-    return f"r{window.row_start}c{window.col_start}h{window.height_px}w{window.width_px}"
