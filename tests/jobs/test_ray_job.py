@@ -15,7 +15,16 @@ from tests.kit import jobs
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 BIN = Path(sys.executable).parent
-PORTS = {"port": 6391, "dashboard": 8391}
+PORTS = {
+    "port": 6391,
+    "dashboard-port": 8391,
+    "dashboard-agent-listen-port": 8392,
+    "dashboard-agent-grpc-port": 8393,
+    "runtime-env-agent-port": 8394,
+    "metrics-export-port": 8395,
+    "ray-client-server-port": 8396,
+}
+"""All of its own: the cluster of the engine's tests may run beside it, on Ray's usual ports."""
 ENVIRONMENT = {
     **os.environ,
     "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}",
@@ -30,17 +39,13 @@ def head(tmp_path_factory):
     """The address of the dashboard of a head with two CPUs; the head and all below it end with the test."""
     folder = tmp_path_factory.mktemp("ray")
     command = [str(BIN / "ray"), "start", "--head", "--block", "--num-cpus=2", "--node-ip-address=127.0.0.1"]
-    command += [
-        f"--port={PORTS['port']}",
-        "--dashboard-host=127.0.0.1",
-        f"--dashboard-port={PORTS['dashboard']}",
-    ]
+    command += ["--dashboard-host=127.0.0.1", *(f"--{name}={port}" for name, port in PORTS.items())]
     command += ["--object-store-memory=100000000", f"--temp-dir=/tmp/r{os.getpid()}"]
     environment = {name: value for name, value in ENVIRONMENT.items() if name != "RAY_ADDRESS"}
     with (folder / "head.log").open("wb") as log:
         process = subprocess.Popen(command, env=environment, stdout=log, stderr=subprocess.STDOUT)
     try:
-        address = f"http://127.0.0.1:{PORTS['dashboard']}"
+        address = f"http://127.0.0.1:{PORTS['dashboard-port']}"
         _wait_for(f"{address}/api/version", process, folder / "head.log")
         yield address
     finally:
