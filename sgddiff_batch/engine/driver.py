@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
-from sgddiff_batch.core.planning import Mosaic, Task
+from sgddiff_batch.core.planning import Mosaic, Task, plan_tasks
 from sgddiff_batch.core.scene import Scene
 from sgddiff_batch.core.window import Window
-from sgddiff_batch.engine.survey import Refusal, RunPlan, remaining_tasks
+from sgddiff_batch.engine.survey import Refusal, RunPlan
 from sgddiff_batch.engine.worker import TaskOutcome
 from sgddiff_batch.errors import FatalError, RetryableError, SceneError
 from sgddiff_batch.protocols import BlockRecord, BlockWriter, Ledger, SceneRecord
@@ -144,7 +144,7 @@ class Driver:
             settled.append(self._settled(mosaic, result))
             return []
         account = self._open(mosaic)
-        tasks = remaining_tasks(mosaic, self._ledger, self._task_bytes)
+        tasks = plan_tasks(mosaic, self._task_bytes, set(account.blocks))
         account.waiting = len(tasks)
         self._accounts[mosaic.store] = account
         if not tasks:

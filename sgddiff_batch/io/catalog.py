@@ -24,9 +24,8 @@ from sgddiff_batch.io.archive_files import (
     local_file,
     printable,
 )
-from sgddiff_batch.io.scene_lists import is_list, read_list
+from sgddiff_batch.io.scene_lists import SCENE_SUFFIXES, is_list, read_list
 
-_SCENE_SUFFIXES = (".tif", ".tiff")
 _AFTER_NAME = (".msk", ".ovr", ".aux.xml")
 _AFTER_STEM = (".tfw", ".tifw", ".tiffw", ".wld", ".aux.xml")
 _WILDCARD = re.compile(r"[*?\[]")
@@ -233,7 +232,7 @@ def _sidecars(path: str, by_lower: Mapping[str, list[ArchiveFile]]) -> list[Arch
 
 
 def _is_scene(path: str) -> bool:
-    return path.lower().endswith(_SCENE_SUFFIXES) and not posixpath.basename(path).startswith("._")
+    return path.lower().endswith(SCENE_SUFFIXES) and not posixpath.basename(path).startswith("._")
 
 
 def _why_ignored(path: str) -> str:

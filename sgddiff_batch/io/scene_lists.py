@@ -12,7 +12,7 @@ from sgddiff_batch.io import stores
 
 _SUFFIXES = (".txt", ".csv", ".parquet")
 _COLUMNS = ("uri", "path")
-_SCENE_SUFFIXES = (".tif", ".tiff")
+SCENE_SUFFIXES = (".tif", ".tiff")
 
 
 def is_list(uri: str) -> bool:
@@ -67,7 +67,7 @@ def _csv_entries(text: str) -> list[str]:
     if not rows:
         return []
     header = [cell.strip().lower() for cell in rows[0]]
-    if len(header) == 1 and header[0].endswith(_SCENE_SUFFIXES):
+    if len(header) == 1 and header[0].endswith(SCENE_SUFFIXES):
         return [row[0] for row in rows]
     column = _column(header)
     return [row[column] for row in rows[1:] if column < len(row)]
