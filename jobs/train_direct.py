@@ -21,7 +21,8 @@ import torch
 
 from models.checkpoint import load_checkpoint, save_checkpoint
 from models.config import ConfigError, preset, with_settings
-from models.data import DataError, Pair, draw_batch, find_pairs, load_pairs, split_pairs
+from models.crops import draw_batch
+from models.data import DataError, Pair, find_pairs, load_pairs, split_pairs
 from models.run import load_state, save_state, train
 from models.sgddiff import SGDDiff, to_channels_last
 from models.stem import EfficientNetLite0, load_imagenet_weights

@@ -17,7 +17,8 @@ from torch import Tensor
 
 from .checkpoint import save_checkpoint
 from .config import with_settings
-from .data import Pair, draw_batch
+from .crops import draw_batch
+from .data import Pair
 from .metrics import Scores, merge_scores, score_picture
 from .sgddiff import SGDDiff
 from .training import TrainingError, TrainSettings, TrainState, learning_rate, train_step

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from .data import CropSettings
+from .crops import CropSettings
 from .diffusion import TIME_MAX, noised_code
 from .losses import LossWeights, saliency_losses, total
 from .sgddiff import SGDDiff

@@ -3,7 +3,8 @@ import pytest
 import torch
 from PIL import Image
 
-from models.data import CropSettings, DataError, draw_batch, draw_crop, find_pairs, load_pairs, split_pairs
+from models.crops import CropSettings, draw_batch, draw_crop
+from models.data import DataError, find_pairs, load_pairs, split_pairs
 
 
 @pytest.fixture

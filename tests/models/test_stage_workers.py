@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import distributed
 
-from models.data import draw_batch
+from models.crops import draw_batch
 from models.stages import stage_step
 
 from .test_stages import SETTINGS, TEACHER, _shapes, make_teacher, start_student, start_teacher, tiny_student

@@ -10,7 +10,8 @@ import torch
 
 from models.checkpoint import load_checkpoint, tensor_digest
 from models.config import ConfigError, preset, with_settings
-from models.data import CropSettings, draw_batch, make_pair
+from models.crops import CropSettings, draw_batch
+from models.data import make_pair
 from models.distillation import DistillWeights
 from models.run import shown, train, validate
 from models.sgddiff import SGDDiff

@@ -5,7 +5,7 @@ import torch
 
 from models.checkpoint import load_checkpoint
 from models.config import preset
-from models.data import CropSettings, draw_batch
+from models.crops import CropSettings, draw_batch
 from models.run import load_state, train, validate
 from models.sgddiff import SGDDiff
 from models.training import TrainSettings, build_optimiser, label_code, learning_rate, start_state, train_step
