@@ -8,26 +8,24 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFont
 from rich.console import Console
 from rich.table import Table
 
+from jobs.contact_sheet import SheetRow, draw_contact_sheet
 from jobs.scoring import Row, Totals
 from models.sod_metrics import MEASURE_NAMES, ScoreSums
+from models.sod_metrics_objects import ALARM_ABOVE, WINDOW_PX
 
 PANEL_PX = 512
-"""No side of a picture, label or map on a sheet is longer."""
+"""The longer side of a picture, label or map on a sheet."""
 
 _HEADINGS = ("S", "max F", "mean F", "adp F", "max E", "mean E", "adp E", "weighted F", "MAE")
-_MARGIN_PX, _STRIP_PX = 8, 24
-_PAPER, _INK = (250, 250, 248), (40, 42, 46)
-_NARROWEST_PX = 400
 _LONGEST_NAME = 50
 _OUR_SHEETS = re.compile(r"worst-\d\d-.*\.png")
 
 
 def print_scores(totals: Totals) -> None:
-    """Print the measures, the recall by size, and the false alarms where a mask is empty."""
+    """Print the measures, the recall by size, and the false alarms where there is no object."""
     console = _console()
     console.print(_measures_table(totals))
     if totals.with_objects.pictures:
@@ -37,6 +35,13 @@ def print_scores(totals: Totals) -> None:
         console.print(
             f"empty masks: {alarms.pictures} pictures, false-alarm area {alarms.area / alarms.pictures:.4%} "
             f"on average, {alarms.with_alarm} with any; F and adaptive E are 0 there even for a perfect map"
+        )
+    if totals.windows.pictures:
+        windows = totals.windows
+        console.print(
+            f"windows of {WINDOW_PX} px without objects: {windows.pictures}, false-alarm area "
+            f"{windows.area / windows.pictures:.4%} on average, {windows.with_alarm} with more than "
+            f"{ALARM_ABOVE:.1%}"
         )
 
 
@@ -81,21 +86,11 @@ def clear_sheets(folder: Path) -> None:
 
 def draw_sheet(folder: Path, place: int, row: Row, panels: Sequence[NDArray[np.uint8]]) -> Path:
     """Draw panels (H, W) or (H, W, 3) of one size side by side, with the scores, as the `place`-th worst."""
-    parts = [Image.fromarray(np.ascontiguousarray(panel)).convert("RGB") for panel in panels]
-    for part in parts:
-        part.thumbnail((PANEL_PX, PANEL_PX))
-    width = sum(part.width + _MARGIN_PX for part in parts) + _MARGIN_PX
-    sheet = Image.new("RGB", (max(width, _NARROWEST_PX), parts[0].height + _STRIP_PX + _MARGIN_PX), _PAPER)
+    pictures = tuple(panel.transpose(2, 0, 1) if panel.ndim == 3 else panel for panel in panels)
     measures = row.scores.measures
-    name = row.name[:_LONGEST_NAME].encode(errors="replace").decode()
-    caption = f"{name}  S {measures.s:.3f}  wF {measures.weighted_f:.3f}  MAE {measures.mae:.4f}"
-    ImageDraw.Draw(sheet).text((_MARGIN_PX, 5), caption, _INK, ImageFont.load_default(12))
-    left = _MARGIN_PX
-    for part in parts:
-        sheet.paste(part, (left, _STRIP_PX))
-        left += part.width + _MARGIN_PX
+    caption = f"S {measures.s:.3f}  wF {measures.weighted_f:.3f}  MAE {measures.mae:.4f}"
     path = folder / f"worst-{place:02d}-{row.name[:_LONGEST_NAME]}.png"
-    sheet.save(path)
+    path.write_bytes(draw_contact_sheet([SheetRow(row.name, pictures, caption)], (), PANEL_PX))
     return path
 
 

@@ -1,4 +1,6 @@
-"""A checkpoint is a folder: `model.safetensors`, and `checkpoint.json` with sizes, data seen and a digest.
+"""A checkpoint is a folder: `checkpoint.json` with sizes, data seen and a digest, and the tensors it names.
+
+The tensors lie in `model-<start of the digest>.safetensors`, or in `model.safetensors`.
 
 Pickles are refused: unpickling runs code of whoever made the file.
 """
@@ -7,8 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import resources
@@ -17,11 +17,12 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor
 
 from .config import ConfigError, NetworkConfig
 from .sgddiff import SGDDiff
+from .storage import FolderStorage, Storage
 
 FORMAT_VERSION = 1
 TENSORS_NAME = "model.safetensors"
@@ -56,43 +57,45 @@ def tensor_digest(tensors: Mapping[str, Tensor]) -> str:
 
 
 def save_checkpoint(
-    folder: Path, network: SGDDiff, data: Mapping[str, Any], training: Mapping[str, Any]
+    place: Path | Storage, network: SGDDiff, data: Mapping[str, Any], training: Mapping[str, Any]
 ) -> str:
-    """Write `folder` whole or not at all, in place of an earlier one; returns the digest.
+    """Write a checkpoint, whole or not at all, in place of an earlier one; returns the digest.
 
-    Files of an earlier checkpoint that are neither tensors nor facts, such as a model card, are kept.
+    The tensors go under a name of their own first, and the facts, which name them by their digest, replace
+    the earlier ones at once. Other files, such as a model card, are kept.
     """
+    storage = FolderStorage(place) if isinstance(place, Path) else place
     tensors = {name: t.detach().cpu().contiguous() for name, t in network.state_dict().items()}
-    config = network.config
+    config, digest = network.config, tensor_digest(tensors)
     facts = {
         "format_version": FORMAT_VERSION,
         "preset": config.preset,
         "sizes": config.to_dict(),
         "data": dict(data),
         "training": dict(training),
-        "digest": tensor_digest(tensors),
+        "digest": digest,
     }
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    fresh = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-    if folder.exists():
-        shutil.copytree(folder, fresh, dirs_exist_ok=True)
-    save_file(tensors, fresh / TENSORS_NAME)
-    (fresh / FACTS_NAME).write_text(json.dumps(facts, indent=1) + "\n")
-    # Both the temporary folder and safetensors' files are private by default; a checkpoint is to be shared.
-    fresh.chmod(0o755)
-    (fresh / TENSORS_NAME).chmod(0o644)
-    _swap(fresh, folder)
-    return str(facts["digest"])
+    earlier = storage.read(FACTS_NAME)
+    storage.write(tensors_name(digest), save(tensors))
+    storage.write(FACTS_NAME, (json.dumps(facts, indent=1) + "\n").encode())
+    if earlier is not None:
+        _delete_tensors(storage, earlier, digest)
+    return digest
 
 
-def _swap(fresh: Path, folder: Path) -> None:
-    """Put `fresh` where `folder` is; a kill in between leaves the old one beside it, never half of one."""
-    old = folder.with_name(f".{folder.name}-old")
-    shutil.rmtree(old, ignore_errors=True)
-    if folder.exists():
-        folder.rename(old)
-    fresh.rename(folder)
-    shutil.rmtree(old, ignore_errors=True)
+def tensors_name(digest: str) -> str:
+    """The file that holds the tensors of a digest."""
+    return f"model-{digest[:12]}.safetensors"
+
+
+def _delete_tensors(storage: Storage, earlier: bytes, digest: str) -> None:
+    try:
+        old = str(json.loads(earlier)["digest"])
+    except (ValueError, LookupError, TypeError):
+        return
+    storage.delete(TENSORS_NAME)
+    if tensors_name(old) != tensors_name(digest) and old.isalnum():
+        storage.delete(tensors_name(old))
 
 
 def resolve_checkpoint(name: str) -> Path:
@@ -104,7 +107,7 @@ def resolve_checkpoint(name: str) -> Path:
         raise CheckpointError(
             f"{path} is a pickle, and reading one runs code; give a folder with {TENSORS_NAME}"
         )
-    if path.name in (TENSORS_NAME, FACTS_NAME):
+    if path.name == FACTS_NAME or path.suffix == ".safetensors":
         return path.parent
     return path
 
@@ -121,20 +124,27 @@ def load_checkpoint(name: str | Path) -> Checkpoint:
     folder = resolve_checkpoint(str(name))
     _refuse_pickles(folder)
     facts = _read_facts(folder)
+    path = _tensors_path(folder, str(facts["digest"]))
     try:
-        tensors = load_file(folder / TENSORS_NAME)
+        tensors = load_file(path)
     except (SafetensorError, OSError) as error:
-        raise CheckpointError(f"{folder / TENSORS_NAME} is damaged: {error}") from error
+        raise CheckpointError(f"{path} is damaged: {error}") from error
     found = tensor_digest(tensors)
     if found != facts["digest"]:
         raise CheckpointError(
-            f"{folder}: the tensors' digest is {found[:12]}, {FACTS_NAME} says {str(facts['digest'])[:12]}"
+            f"{path}: the tensors' digest is {found[:12]}, {FACTS_NAME} says {str(facts['digest'])[:12]}"
         )
     return Checkpoint(_build_network(folder, facts, tensors), found, facts["data"], facts["training"])
 
 
+def _tensors_path(folder: Path, digest: str) -> Path:
+    """Where the tensors of a digest lie; a digest is not trusted to be a name."""
+    named = folder / tensors_name(digest) if digest.isalnum() else folder / TENSORS_NAME
+    return named if named.is_file() else folder / TENSORS_NAME
+
+
 def _refuse_pickles(folder: Path) -> None:
-    if (folder / TENSORS_NAME).is_file() and (folder / FACTS_NAME).is_file():
+    if (folder / FACTS_NAME).is_file() and any(folder.glob("model*.safetensors")):
         return
     if not folder.is_dir():
         raise CheckpointError(

@@ -17,6 +17,15 @@ CELL_PX = 16
 class DataError(ValueError):
     """The training data has mistakes; the message lists all of them, a line each, with the files' names."""
 
+    def __init__(self, mistakes: Sequence[str]) -> None:
+        # The list itself is the argument, so that the error survives pickling on its way out of a worker.
+        super().__init__(tuple(mistakes))
+        self.mistakes = tuple(mistakes)
+
+    def __str__(self) -> str:
+        noun = "mistake" if len(self.mistakes) == 1 else "mistakes"
+        return "\n  ".join([f"{len(self.mistakes)} {noun} in the training data:", *self.mistakes])
+
 
 @dataclass(frozen=True, slots=True)
 class Pair:
@@ -88,7 +97,7 @@ def _load_pair(picture: Path, mask: Path) -> Pair:
 
 def _by_stem(folder: Path) -> dict[str, list[Path]]:
     if not folder.is_dir():
-        raise DataError(f"{folder}: no such folder")
+        raise DataError([f"{folder}: no such folder"])
     found: dict[str, list[Path]] = {}
     for path in sorted(folder.iterdir()):
         if path.suffix.lower() in SUFFIXES:
@@ -98,4 +107,4 @@ def _by_stem(folder: Path) -> dict[str, list[Path]]:
 
 def _refuse(mistakes: Sequence[str]) -> None:
     if mistakes:
-        raise DataError(f"{len(mistakes)} mistakes in the training data:\n" + "\n".join(mistakes))
+        raise DataError(mistakes)

@@ -2,48 +2,109 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
 import json
 import logging
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from functools import partial
-from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
 
 import torch
-from torch import Tensor
 
+from .augmentation import Window, augment
 from .checkpoint import save_checkpoint
 from .config import with_settings
-from .crops import draw_batch
+from .crops import draw_windows
 from .data import Pair
-from .metrics import Scores, merge_scores, score_picture
+from .mixing import Mix
+from .place import Place
+from .prefetch import Ahead
 from .sgddiff import SGDDiff
-from .training import TrainingError, TrainSettings, TrainState, learning_rate, train_step
+from .sod_metrics import Measures, ScoreSums, score_map
+from .stages import StageState, spread, stage_step
+from .storage import Below, Storage
+from .training import TrainingError, TrainSettings, learning_rate
 
 log = logging.getLogger(__name__)
 
 STATE_NAME = "state.train"
+BEST, LAST = "best", "last"
 
-TakeStep = Callable[["TrainState", Tensor, Tensor], dict[str, float]]
-"""One update from pixels and masks; returns the losses by name."""
 
-Report = Callable[[int, dict[str, float]], None]
-"""Called after every step with the step's number, from 1, and the losses by name."""
+class Listener:
+    """Is told how a training goes; every method may be left as it is."""
+
+    def stepped(self, step: int, losses: Mapping[str, float]) -> None:
+        """After every step, on the first worker: its number, from 1, and the losses by name."""
+
+    def logged(self, row: Mapping[str, float]) -> None:
+        """Every `log_every` steps, on the first worker: step, rate, mean losses, speed, time left."""
+
+    def validated(self, row: Mapping[str, float], state: StageState) -> None:
+        """After a validation, on every worker: step and measures of the state's average."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What a training works with. `facts` go into its checkpoints, for people."""
+
+    source: Mix
+    validation: Sequence[Pair]
+    settings: TrainSettings
+    storage: Storage
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    place: Place = field(default_factory=Place)
+    listener: Listener = field(default_factory=Listener)
+    clock: Callable[[], float] = time.monotonic
+
+
+def train(state: StageState, run: Run) -> StageState:
+    """Go on from the saved state, if there is one, to the last step. Writes state, `last` and `best`.
+
+    Raises TrainingError for a state of another run, and where the loss is no longer a number.
+    """
+    load_state(run, state)
+    settings, place = run.settings, run.place
+    wrapped = spread(state, place)
+    meter = _Meter(run, state.step)
+    with Ahead(partial(draw_parts, run), state.step, settings.steps - 1) as ahead:
+        while state.step < settings.steps:
+            crops = [augment(windows, place.device) for windows in ahead.take()]
+            losses = stage_step(state, crops, settings, place, wrapped)
+            meter.add(state, losses, ahead.waited_s)
+            if state.step % settings.validate_every == 0 or state.step == settings.steps:
+                _validate_and_keep(state, run)
+            if place.is_first:
+                if meter.save_is_due(state.step):
+                    save_state(run, state)
+                run.listener.stepped(state.step, losses)
+    return state
+
+
+def draw_parts(run: Run, step: int) -> list[Sequence[Window]]:
+    """What this worker's parts of a step's batch are made of; cheap, and on the host."""
+    settings = run.settings
+    return [
+        draw_windows(run.source, len(part), settings.crops, settings.seed, step, part.start)
+        for part in run.place.parts(settings.batch)
+    ]
 
 
 @torch.inference_mode()
-def validate(network: SGDDiff, pairs: Sequence[Pair]) -> Scores:
-    """Scores over whole pictures, one after another."""
+def validate(network: SGDDiff, pairs: Sequence[Pair], place: Place | None = None) -> Measures:
+    """Measures over whole pictures, one after another; workers share them. The same on every worker."""
+    place = place or Place()
     network.eval()
     device = network.noise_field.device
     scores = []
-    for pair in pairs:
+    for pair in pairs[place.rank :: place.workers]:
         saliency = network(torch.from_numpy(pair.pixels)[None].to(device))[0, 0]
-        scores.append(score_picture((saliency * 255).round().to(torch.uint8).cpu().numpy(), pair.mask))
-    return merge_scores(scores)
+        scores.append(score_map((saliency * 255).round().to(torch.uint8).cpu().numpy(), pair.mask))
+    return ScoreSums.from_vector(place.sum(ScoreSums.over(scores).as_vector())).means()
 
 
 def shown(network: SGDDiff, validate_as: tuple[int, int] | None) -> SGDDiff:
@@ -53,107 +114,140 @@ def shown(network: SGDDiff, validate_as: tuple[int, int] | None) -> SGDDiff:
     changes = dict(zip(("diffusion.steps", "diffusion.trajectories"), validate_as, strict=True))
     view = SGDDiff(with_settings(network.config, changes)).to(network.noise_field.device)
     view.load_state_dict(network.state_dict())
-    return view
+    return view.eval()
 
 
-def save_state(folder: Path, state: TrainState) -> None:
+def save_state(run: Run, state: StageState) -> None:
     """Write everything needed to go on, whole or not at all."""
-    content = {
-        "network": state.network.state_dict(),
-        "average": state.average.state_dict(),
-        "optimiser": state.optimiser.state_dict(),
-        "step": state.step,
-        "best_f": state.best_f,
-        **state.saved(),
-    }
-    folder.mkdir(parents=True, exist_ok=True)
-    fresh = folder / f".{STATE_NAME}"
-    torch.save(content, fresh)
-    fresh.replace(folder / STATE_NAME)
+    content = {**state.saved(), "settings": asdict(run.settings), "data": data_digest(run.source)}
+    buffer = io.BytesIO()
+    torch.save(content, buffer)
+    run.storage.write(STATE_NAME, buffer.getvalue())
 
 
-def load_state(folder: Path, state: TrainState) -> bool:
-    """Continue `state` from `folder` if a state lies there; the file is read without unpickling code.
+def load_state(run: Run, state: StageState) -> bool:
+    """Continue `state` from the run's storage if one lies there; it is read without unpickling code.
 
-    Raises TrainingError where it is damaged, or of another run or other sizes.
+    Raises TrainingError where it is damaged, or of another run, other data or other sizes.
     """
-    path = folder / STATE_NAME
-    if not path.is_file():
+    data = run.storage.read(STATE_NAME)
+    if data is None:
         return False
     try:
-        state.restore(torch.load(path, map_location="cpu", weights_only=True))
+        content = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
+        _check_same_run(content, run)
+        state.restore(content)
     except TrainingError as error:
-        raise TrainingError(f"{path} {error}; give this run a folder of its own") from error
+        raise TrainingError(f"{STATE_NAME} {error}; give this run a place of its own") from error
     except (OSError, RuntimeError, ValueError, LookupError, TypeError, EOFError, UnpicklingError) as error:
         raise TrainingError(
-            f"{path} cannot be read, or is of other sizes: {error}; remove it to start"
+            f"{STATE_NAME} cannot be read, or is of other sizes: {error}; remove it to start anew"
         ) from error
+    if run.place.is_first:
+        log.info("resumed at step %d", state.step)
     return True
 
 
-def train(
-    state: TrainState,
-    pairs: Sequence[Pair],
-    validation: Sequence[Pair],
-    settings: TrainSettings,
-    folder: Path,
-    data_facts: dict[str, Any],
-    clock: Callable[[], float] = time.monotonic,
-    take_step: TakeStep | None = None,
-    report: Report | None = None,
-) -> TrainState:
-    """Run to the last step. Writes `folder`/state, `last` and `best` (by validation) and validation.jsonl."""
-    take = take_step or partial(train_step, settings=settings)
-    saved = began = clock()
-    first = state.step
-    sums: dict[str, float] = {}
-    while state.step < settings.steps:
-        pixels, mask = draw_batch(pairs, settings.batch, settings.crops, settings.seed, state.step)
-        values = take(state, pixels, mask)
-        for name, value in values.items():
-            sums[name] = sums.get(name, 0.0) + value / settings.log_every
-        if state.step % settings.log_every == 0:
-            log.info(_progress(state.step, first, clock() - began, sums, settings))
-            sums = {}
-        if validation and (state.step % settings.validate_every == 0 or state.step == settings.steps):
-            _validate_and_keep(state, validation, settings, folder, data_facts)
-        if clock() - saved > settings.save_every_s or state.step == settings.steps:
-            save_state(folder, state)
-            saved = clock()
-        if report is not None:
-            report(state.step, values)
-    return state
+def data_digest(source: Mix) -> str:
+    """What a state says of the pictures it was trained on, whatever folders they lie in."""
+    digest = hashlib.sha256()
+    for weight, pairs in zip(source.weights, source.sets, strict=True):
+        digest.update(f"{weight}|".encode())
+        for pair in pairs:
+            digest.update(f"{pair.name}|{pair.mask.shape}|{int(pair.mask.sum())}|".encode())
+    return digest.hexdigest()
 
 
-def _validate_and_keep(
-    state: TrainState,
-    validation: Sequence[Pair],
-    settings: TrainSettings,
-    folder: Path,
-    data_facts: dict[str, Any],
-) -> None:
-    scores = validate(shown(state.average, settings.validate_as), validation)
-    log.info(
-        "validation step %d max F %.4f mean F %.4f MAE %.4f",
-        state.step,
-        scores.max_f,
-        scores.mean_f,
-        scores.mae,
+def _check_same_run(content: Mapping[str, Any], run: Run) -> None:
+    found = run.settings.differences(content["settings"])
+    if content["data"] != data_digest(run.source):
+        found.append("the training pictures or their weights are others")
+    if found:
+        raise TrainingError("is of another run: " + "; ".join(found))
+
+
+def _validate_and_keep(state: StageState, run: Run) -> None:
+    """Score the average, if there is anything to score it on, and keep it as `last` and perhaps as `best`."""
+    measures = {}
+    if run.validation:
+        measures = asdict(validate(shown(state.average, run.settings.validate_as), run.validation, run.place))
+    better = measures.get("s", -1.0) > state.best
+    if better:
+        state.best = measures["s"]
+    if run.place.is_first:
+        _keep(state, run, measures, (LAST, BEST) if better else (LAST,))
+    if measures:
+        row = {"step": float(state.step), **measures}
+        state.history["scores"].append(row)
+        if run.place.is_first:
+            log.info("validation %s", " ".join(f"{k} {v:.4f}" for k, v in row.items() if k in SHOWN))
+        run.listener.validated(row, state)
+
+
+def _keep(state: StageState, run: Run, measures: Mapping[str, float], names: Sequence[str]) -> None:
+    facts = {
+        **state.facts(),
+        "step": state.step,
+        "validation": dict(measures),
+        "settings": json.loads(json.dumps(asdict(run.settings))),
+    }
+    for name in names:
+        save_checkpoint(Below(run.storage, name), state.average, run.facts, facts)
+
+
+SHOWN = ("step", "s", "max_f", "mean_f", "mae")
+
+
+class _Meter:
+    """Counts steps, losses and seconds of this process, and says when a state is due."""
+
+    def __init__(self, run: Run, first: int) -> None:
+        self.run, self.first = run, first
+        self.began = self.saved = self.counted = run.clock()
+        self.sums: dict[str, float] = {}
+        self.count = 0
+
+    def add(self, state: StageState, losses: Mapping[str, float], waited_s: float) -> None:
+        """Take in a step, and log where it is time to."""
+        self.count += 1
+        now = self.run.clock()
+        state.spent_s, self.counted = state.spent_s + now - self.counted, now
+        for name, value in losses.items():
+            self.sums[name] = self.sums.get(name, 0.0) + value
+        if state.step % self.run.settings.log_every == 0 or state.step == self.run.settings.steps:
+            self._log(state, waited_s)
+
+    def save_is_due(self, step: int) -> bool:
+        """Whether so much time went by, or the run is at its end."""
+        due = self.run.clock() - self.saved > self.run.settings.save_every_s
+        if due or step == self.run.settings.steps:
+            self.saved = self.run.clock()
+            return True
+        return False
+
+    def _log(self, state: StageState, waited_s: float) -> None:
+        settings, seconds = self.run.settings, max(self.run.clock() - self.began, 1e-9)
+        a_step_s = seconds / max(state.step - self.first, 1)
+        row = {
+            "step": float(state.step),
+            "rate": learning_rate(state.step - 1, settings),
+            **{name: value / self.count for name, value in self.sums.items()},
+            "pictures_per_s": settings.batch / a_step_s,
+            "data_share": waited_s / seconds,
+            "left_s": (settings.steps - state.step) * a_step_s,
+            "spent_s": state.spent_s,
+        }
+        self.sums, self.count = {}, 0
+        state.history["losses"].append(row)
+        if self.run.place.is_first:
+            log.info(_sentence(row, settings.steps))
+            self.run.listener.logged(row)
+
+
+def _sentence(row: Mapping[str, float], steps: int) -> str:
+    own = ("step", "rate", "pictures_per_s", "data_share", "left_s", "spent_s")
+    losses = " ".join(f"{name} {value:.4f}" for name, value in row.items() if name not in own)
+    return (
+        f"step {row['step']:.0f}/{steps} {losses} rate {row['rate']:.2e} pictures/s "
+        f"{row['pictures_per_s']:.2f} waiting {row['data_share']:.1%} left {row['left_s'] / 60:.0f} min"
     )
-    facts = {**state.facts(), "step": state.step, "validation": asdict(scores), "settings": asdict(settings)}
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "validation.jsonl").open("a") as lines:
-        lines.write(json.dumps({"step": state.step, **asdict(scores)}) + "\n")
-    save_checkpoint(folder / "last", state.average, data_facts, facts)
-    if scores.max_f > state.best_f:
-        state.best_f = scores.max_f
-        save_checkpoint(folder / "best", state.average, data_facts, facts)
-
-
-def _progress(step: int, first: int, seconds: float, sums: dict[str, float], settings: TrainSettings) -> str:
-    rate = (step - first) / max(seconds, 1e-9)
-    named = " ".join(f"{name} {value:.4f}" for name, value in sums.items())
-    left = (settings.steps - step) / rate / 60
-    lr = learning_rate(step - 1, settings)
-    speed = f"pictures/s {rate * settings.batch:.2f} left {left:.0f} min"
-    return f"step {step}/{settings.steps} {named} lr {lr:.2e} {speed}"

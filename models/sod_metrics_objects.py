@@ -1,7 +1,8 @@
 """What the tables of papers do not say: which objects are found, by size, and false alarms without any.
 
 An object is a connected part of a label (corners touch). Maps count as they are, not stretched: a pixel is
-found at a probability of one half or more, which is 128 of 255.
+found at a probability of one half or more, which is 128 of 255. False alarms are measured where there is no
+object: in whole pictures with an empty label, and in windows of 320 px of every picture.
 """
 
 from __future__ import annotations
@@ -15,6 +16,10 @@ FOUND_FROM = 128
 SIZE_LIMITS = (0.005, 0.02)
 SIZE_CLASSES = ("below 0.5 %", "0.5 to 2 %", "above 2 %")
 """Shares of the picture; both limits belong to the class in the middle."""
+WINDOW_PX = 320
+"""Side of the windows without objects."""
+ALARM_ABOVE = 0.001
+"""A window's false alarm is counted above this share of its area; a few scattered pixels mark nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +59,10 @@ class ObjectSums:
 
 @dataclass(frozen=True, slots=True)
 class AlarmSums:
-    """Sums over pictures with an empty mask. area: of the shares, 0..1, of pixels at one half or more."""
+    """Sums over pictures with an empty mask, or over windows without objects; they merge by `+`.
+
+    area: of the shares, 0..1, of pixels at one half or more. with_alarm: how many have a false alarm.
+    """
 
     pictures: int = 0
     area: float = 0.0
@@ -65,12 +73,12 @@ class AlarmSums:
             self.pictures + other.pictures, self.area + other.area, self.with_alarm + other.with_alarm
         )
 
-    def means(self) -> dict[str, float | int | None]:
-        """The mean false-alarm area and the share of pictures with any; None where there are no pictures."""
+    def means(self, what: str = "pictures") -> dict[str, float | int | None]:
+        """The mean false-alarm area and the share with an alarm; None where there are none. what: the noun."""
         return {
-            "pictures": self.pictures,
+            what: self.pictures,
             "false_alarm_area": self.area / self.pictures if self.pictures else None,
-            "pictures_with_alarm": self.with_alarm / self.pictures if self.pictures else None,
+            f"{what}_with_alarm": self.with_alarm / self.pictures if self.pictures else None,
         }
 
 
@@ -101,6 +109,27 @@ def measure_alarms(saliency: NDArray[np.uint8]) -> AlarmSums:
     """Measure the false alarms of a map (H, W), 0..255, whose label is empty."""
     area = float((saliency >= FOUND_FROM).mean())
     return AlarmSums(1, area, int(area > 0))
+
+
+def measure_windows(saliency: NDArray[np.uint8], label: NDArray[np.bool_]) -> AlarmSums:
+    """Measure the false alarms of a map (H, W), 0..255, in the windows of WINDOW_PX without a salient pixel.
+
+    The windows lie side by side from the first row and column; what is left at the far sides is not looked at.
+    Raises ValueError when the shapes differ.
+    """
+    if saliency.shape != label.shape:
+        raise ValueError(f"map {saliency.shape} and label {label.shape} differ in size")
+    empty = _window_counts(label) == 0
+    areas = _window_counts(saliency >= FOUND_FROM)[empty] / WINDOW_PX**2
+    return AlarmSums(int(empty.sum()), float(areas.sum()), int((areas > ALARM_ABOVE).sum()))
+
+
+def _window_counts(marked: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """How many pixels of (H, W) are marked in each whole window, (H // WINDOW_PX, W // WINDOW_PX)."""
+    rows, columns = (side // WINDOW_PX for side in marked.shape)
+    whole = marked[: rows * WINDOW_PX, : columns * WINDOW_PX]
+    counts: NDArray[np.int64] = whole.reshape(rows, WINDOW_PX, columns, WINDOW_PX).sum((1, 3), dtype=np.int64)
+    return counts
 
 
 def _size_classes(shares: NDArray[np.float64]) -> NDArray[np.int64]:

@@ -1,63 +1,55 @@
-"""The training's two stages in plain PyTorch: the teacher on label codes, then the student on its teacher.
+"""The stages of a training in plain PyTorch: on labels alone, and a student on its teacher.
 
-A step is a function of (settings, step) and of the saved state, dropped branches included, so a run that was
-killed goes on as if it had not been. Noise is drawn a picture at a time: a worker that holds pictures
-`first..` of a batch draws what one worker with the whole batch would.
+On labels there are two: `direct`, a student without a teacher, and `teacher`, which starts from label codes
+more often. A step is a function of (settings, step) and of the saved state, dropped branches included, so a
+run that was killed goes on as if it had not been. Noise is drawn a picture at a time: a worker that holds
+pictures `first..` of a batch draws what one worker with the whole batch would.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
 
 from .checkpoint import tensor_digest
 from .config import NetworkConfig
 from .diffusion import TIME_MAX, noised_code
-from .distillation import DistillWeights, StudentStage
-from .losses import saliency_losses
+from .distillation import StudentStage
+from .losses import saliency_losses, total
+from .place import Place
 from .sgddiff import SGDDiff, to_channels_last
 from .stem import EfficientNetLite0, load_imagenet_weights
 from .training import (
     TrainingError,
     TrainSettings,
-    TrainState,
+    build_optimiser,
     descend,
-    label_code,
     seed_everything,
-    start_state,
+    update_average,
 )
 
 # Tell the random numbers of one (seed, step, picture) apart from each other and from the crops'.
 NOISE, BRANCHES = 1, 2
+ON_LABELS = ("direct", "teacher")
+
+Crops = tuple[Tensor, Tensor]
+"""Pixels (B, 3, S, S) in 0..255 and masks (B, 1, S, S) of 0 and 1."""
 
 
-@dataclass(frozen=True, slots=True)
-class StageSettings(TrainSettings):
-    """How to train a stage. `label_codes`: the teacher's share of crops that start from their label's code.
+class LabelStage(nn.Module):
+    """Conditional diffusion on the label's code, `t ~ U(0, .999)` or pure noise, and supervised losses."""
 
-    teacher_steps: how many steps the teacher takes beside the student, rounded to a multiple of the
-    student's; 0 for as many as it is configured for.
-    """
-
-    label_codes: float = 1.0
-    weights: DistillWeights = field(default_factory=DistillWeights)
-    temperature: float = 4.0
-    teacher_steps: int = 0
-
-
-class TeacherStage(nn.Module):
-    """The first stage: conditional diffusion on the label's code, `t ~ U(0, .999)`, supervised losses."""
-
-    name = "teacher"
-
-    def __init__(self, network: SGDDiff) -> None:
+    def __init__(self, network: SGDDiff, name: str = "teacher") -> None:
         super().__init__()
-        self.network = network
+        self.network, self.name = network, name
 
     @property
     def noise_channels(self) -> int:
@@ -72,65 +64,134 @@ class TeacherStage(nn.Module):
         return saliency_losses(self.network.refine(encoded, denoised), denoised.logits, mask)
 
 
-@dataclass
-class StageState(TrainState):
-    """What a stage carries from step to step; `teacher` is the digest of the student's teacher or ""."""
+Stage = LabelStage | StudentStage
 
-    stage: TeacherStage | StudentStage = field(kw_only=True)
+
+@dataclass
+class StageState:
+    """What a stage carries from step to step; all of it is in a saved state.
+
+    teacher: the digest of the student's teacher or "". spent_s: seconds of training, over restarts. history:
+    rows of losses and of scores, by kind.
+    """
+
+    network: SGDDiff
+    average: SGDDiff
+    optimiser: torch.optim.AdamW
+    stage: Stage
     teacher: str = ""
+    step: int = 0
+    best: float = -1.0
+    spent_s: float = 0.0
+    history: dict[str, list[dict[str, float]]] = field(default_factory=lambda: {"losses": [], "scores": []})
 
     def facts(self) -> dict[str, Any]:
         """The stage's name and its teacher's digest."""
         return {"stage": self.stage.name, "teacher": self.teacher}
 
     def saved(self) -> dict[str, Any]:
-        """The facts, and the projection where there is one."""
-        return {**self.facts(), "projection": self._projection().state_dict()}
+        """Everything to go on with, as plain values and tensors."""
+        return {
+            **self.facts(),
+            "network": self.network.state_dict(),
+            "average": self.average.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "projection": self._projection().state_dict(),
+            "step": self.step,
+            "best": self.best,
+            "spent_s": self.spent_s,
+            "history": self.history,
+        }
 
     def restore(self, content: Mapping[str, Any]) -> None:
         """Take over what a saved state holds. Raises TrainingError for another stage or teacher."""
         found = {name: content[name] for name in self.facts()}
         if found != self.facts():
             raise TrainingError(f"is of {found}, not of {self.facts()}")
-        super().restore(content)
+        self.network.load_state_dict(content["network"])
+        self.average.load_state_dict(content["average"])
+        self.optimiser.load_state_dict(content["optimiser"])
         self._projection().load_state_dict(content["projection"])
+        self.step, self.best, self.spent_s = content["step"], content["best"], content["spent_s"]
+        self.history = content["history"]
 
     def _projection(self) -> nn.Module:
-        """What is trained beside the student; nothing for a teacher."""
+        """What is trained beside the student; nothing on labels."""
         return self.stage.projection if isinstance(self.stage, StudentStage) else nn.Identity()
 
 
-def start_teacher(config: NetworkConfig, settings: StageSettings) -> StageState:
-    """The teacher at step 0, its stem from ImageNet where it has such a stem.
+def start_on_labels(
+    config: NetworkConfig,
+    settings: TrainSettings,
+    name: str = "teacher",
+    warm: SGDDiff | None = None,
+    device: torch.device | str = "cpu",
+) -> StageState:
+    """A teacher, or a student trained directly, at step 0, its stem from ImageNet where it has such a stem.
 
+    warm: a network whose tensors are taken where names and shapes are equal.
     Raises FileNotFoundError where the package with the ImageNet weights is missing.
     """
     seed_everything(settings.seed)
     network = SGDDiff(config)
     if isinstance(network.stem, EfficientNetLite0):
         load_imagenet_weights(network.stem)
-    base = start_state(to_channels_last(network), settings)
-    return StageState(base.network, base.average, base.optimiser, stage=TeacherStage(network))
+    take_over(network, warm)
+    stage = LabelStage(to_channels_last(network), name).to(device)
+    return _start(stage, settings)
 
 
-def start_student(teacher: SGDDiff, config: NetworkConfig, settings: StageSettings) -> StageState:
+def start_student(
+    teacher: SGDDiff,
+    config: NetworkConfig,
+    settings: TrainSettings,
+    warm: SGDDiff | None = None,
+    device: torch.device | str = "cpu",
+) -> StageState:
     """The student at step 0, on the encoder of `teacher`, which is frozen in place.
 
+    warm: a network whose tensors are taken where names and shapes are equal, but for the encoder.
     Raises ConfigError where the two encoders differ in size, or a setting makes no sense.
     """
     seed_everything(settings.seed)
     network, digest = SGDDiff(config), tensor_digest(teacher.state_dict())
+    take_over(network, warm)
     stage = StudentStage(network, teacher, settings.weights, settings.temperature, settings.teacher_steps)
     stage.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    base = start_state(network, settings)
+    state = _start(stage.to(device), settings, digest)
     extra = list(stage.projection.parameters())
     if extra:
-        base.optimiser.add_param_group({"params": extra, "weight_decay": settings.decay, "share": 1.0})
-    return StageState(base.network, base.average, base.optimiser, stage=stage, teacher=digest)
+        state.optimiser.add_param_group({"params": extra, "weight_decay": settings.decay, "share": 1.0})
+    return state
+
+
+def take_over(network: SGDDiff, warm: SGDDiff | None) -> int:
+    """Copy the tensors of `warm` whose names and shapes `network` has; returns how many."""
+    own = network.state_dict()
+    given = warm.state_dict() if warm is not None else {}
+    fitting = {name: t for name, t in given.items() if name in own and own[name].shape == t.shape}
+    network.load_state_dict({**own, **fitting})
+    return len(fitting)
+
+
+def _start(stage: Stage, settings: TrainSettings, teacher: str = "") -> StageState:
+    """A state at step 0; `average` is the exponential moving average of the weights."""
+    network = stage.network
+    average = SGDDiff(network.config).to(network.noise_field.device)
+    average.load_state_dict(network.state_dict())
+    average.requires_grad_(False)
+    return StageState(network, average.eval(), build_optimiser(network, settings), stage, teacher)
+
+
+def label_code(network: SGDDiff, mask: Tensor, height: int, width: int) -> Tensor:
+    """The clean code (B, K, h, w) of a mask (B, 1, H, W): each cell takes the class of most of its pixels."""
+    salient = (nn.functional.adaptive_avg_pool2d(mask, (height, width)) > 0.5).float()
+    code: Tensor = network.code(torch.cat([1 - salient, salient], dim=1))
+    return code
 
 
 def draw(
-    stage: TeacherStage | StudentStage, pixels: Tensor, settings: StageSettings, step: int, first: int = 0
+    stage: Stage, pixels: Tensor, settings: TrainSettings, step: int, first: int = 0
 ) -> tuple[Tensor, Tensor]:
     """Noise (B, K, h, w) and times (B) of the pictures `first..first + B` of a step's batch."""
     stride = stage.network.config.stride
@@ -146,7 +207,7 @@ def draw(
 
 
 def stage_losses(
-    stage: nn.Module, state: StageState, pixels: Tensor, mask: Tensor, settings: StageSettings, first: int = 0
+    stage: nn.Module, state: StageState, pixels: Tensor, mask: Tensor, settings: TrainSettings, first: int = 0
 ) -> dict[str, Tensor]:
     """The named losses of a batch. `stage` is `state.stage`, or what wraps it for several workers."""
     noise, times = draw(state.stage, pixels, settings, state.step, first)
@@ -159,20 +220,52 @@ def stage_losses(
     return losses
 
 
+def spread(state: StageState, place: Place) -> nn.Module:
+    """The stage as this place runs it: where there are several workers, inside what averages gradients."""
+    if place.workers == 1:
+        return state.stage
+    stage = nn.SyncBatchNorm.convert_sync_batchnorm(state.stage)  # type: ignore[no-untyped-call]
+    return DistributedDataParallel(stage, [place.device] if place.device.type == "cuda" else None)
+
+
 def stage_step(
     state: StageState,
-    pixels: Tensor,
-    mask: Tensor,
-    settings: StageSettings,
-    first: int = 0,
+    parts: Sequence[Crops],
+    settings: TrainSettings,
+    place: Place | None = None,
     wrapped: nn.Module | None = None,
 ) -> dict[str, float]:
-    """One update of the weights and of their average; returns the losses by name and their sum.
+    """One update of the weights and of their average from this worker's equal parts of a batch.
 
-    wrapped: the stage inside what averages gradients over workers. Raises TrainingError, before anything has
-    changed, where the loss is not a number.
+    wrapped: what `spread` made of the stage. Returns the losses by name and their sum, means over the whole
+    batch of all workers. Raises TrainingError on every worker, before any weight has changed, where their sum
+    is not a number.
     """
+    place = place or Place()
+    stage = wrapped or state.stage
     state.stage.train()
-    return descend(
-        state, stage_losses(wrapped or state.stage, state, pixels, mask, settings, first), settings
-    )
+    state.optimiser.zero_grad(set_to_none=True)
+    values: dict[str, float] = {}
+    for index, (part, (pixels, mask)) in enumerate(zip(place.parts(settings.batch), parts, strict=True)):
+        with _held_back(stage, index + 1 < len(parts)), place.autocast():
+            losses = stage_losses(stage, state, pixels, mask, settings, part.start)
+            loss = total(losses, settings.weights)
+            (loss / len(parts)).backward()  # type: ignore[no-untyped-call]
+        for name, value in {"loss": loss, **losses}.items():
+            values[name] = values.get(name, 0.0) + float(value.detach()) / len(parts)
+    values = place.mean(values)
+    if not math.isfinite(values["loss"]):
+        raise TrainingError(
+            f"the loss of step {state.step} is not a number: {values}; lower `rate` or `clip`"
+        )
+    descend(state.optimiser, state.step, settings)
+    state.step += 1
+    update_average(state.average, state.network, state.step, settings.ema)
+    return values
+
+
+def _held_back(stage: nn.Module, more: bool) -> AbstractContextManager[None]:
+    """Workers average their gradients once a step, with the last part."""
+    if more and isinstance(stage, DistributedDataParallel):
+        return stage.no_sync()
+    return nullcontext()

@@ -1,4 +1,4 @@
-"""The training loop in plain PyTorch: one student, trained on labels, resumable at any step.
+"""How to train: settings, optimiser, learning rate, the moving average of the weights, and one update.
 
 Everything random in a step is a function of (seed, step), and the whole state is saved, so a run that was
 killed goes on as if it had not been.
@@ -6,21 +6,24 @@ killed goes on as if it had not been.
 
 from __future__ import annotations
 
+import dataclasses
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 
+from .config import ConfigError
 from .crops import CropSettings
-from .diffusion import TIME_MAX, noised_code
-from .losses import LossWeights, saliency_losses, total
+from .distillation import DistillWeights
 from .sgddiff import SGDDiff
 
 UNDECAYED = ("A_log", "D", "step_bias", "embedding", "frequencies")
+FREE = frozenset({"save_every_s", "log_every", "validate_every", "validate_as"})
+"""Settings that may change when a run goes on, because they do not decide what is learnt."""
 
 
 class TrainingError(RuntimeError):
@@ -29,11 +32,15 @@ class TrainingError(RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class TrainSettings:
-    """How to train. Learning rates are peaks; `stem_rate` multiplies that of the pretrained stem.
+    """How to train a stage. `batch` counts the crops of all workers; `rate` is the peak learning rate,
+    `stem_rate` multiplies it for the pretrained stem, `clip` bounds the gradient's norm.
 
-    `label_codes`: the share of crops whose code is their label's at a random time; the others start from pure
-    noise, as every picture does at inference. `validate_as`: (steps, trajectories) to validate with, None for
-    the network's own; a teacher's 10 x 5 is slow on a CPU.
+    label_codes: the share of crops whose code is their label's at a random time; the others start from pure
+    noise, as every picture does at inference (not for a student). validate_as: (steps, trajectories) to
+    validate with, None for the network's own; a teacher's 10 x 5 is slow on a CPU. teacher_steps: how many
+    steps the teacher takes beside the student, rounded to a multiple of the student's; 0 for its own number.
+
+    Raises ConfigError, naming the field, for what makes no sense.
     """
 
     steps: int
@@ -47,47 +54,53 @@ class TrainSettings:
     power: float = 1.0
     clip: float = 2.0
     ema: float = 0.998
-    label_codes: float = 0.2
+    label_codes: float = 1.0
+    temperature: float = 4.0
+    teacher_steps: int = 0
     save_every_s: float = 180.0
     validate_every: int = 400
     validate_as: tuple[int, int] | None = None
     log_every: int = 20
     crops: CropSettings = field(default_factory=CropSettings)
-    weights: LossWeights = field(default_factory=LossWeights)
+    weights: DistillWeights = field(default_factory=DistillWeights)
+
+    def __post_init__(self) -> None:
+        for name in ("steps", "batch", "warmup", "validate_every", "log_every"):
+            _require(getattr(self, name) >= 1, name, "at least 1", getattr(self, name))
+        for name in ("rate", "clip", "temperature"):
+            value = getattr(self, name)
+            _require(math.isfinite(value) and value > 0, name, "positive", value)
+        for name in ("stem_rate", "decay", "power", "save_every_s", "teacher_steps", "seed"):
+            value = getattr(self, name)
+            _require(math.isfinite(value) and value >= 0, name, "at least 0", value)
+        for name in ("ema", "label_codes"):
+            _require(0 <= getattr(self, name) <= 1, name, "in 0..1", getattr(self, name))
+        _require(all(0 <= beta < 1 for beta in self.betas), "betas", "two numbers in [0, 1)", self.betas)
+        as_ = self.validate_as or (1, 1)
+        _require(all(n >= 1 for n in as_), "validate_as", "two numbers of at least 1", as_)
+
+    def differences(self, saved: Mapping[str, Any]) -> list[str]:
+        """What of a saved run's settings differs from these, a sentence each; FREE ones are passed over."""
+        own = {name: value for name, value in _flat(dataclasses.asdict(self)) if name not in FREE}
+        old = {name: value for name, value in _flat(saved) if name.split(".")[0] not in FREE}
+        return [
+            f"{name} is {own.get(name)!r}, was {old.get(name)!r}"
+            for name in sorted(own.keys() | old.keys())
+            if own.get(name) != old.get(name)
+        ]
 
 
-@dataclass
-class TrainState:
-    """What a run carries from step to step; all of it is in a saved state."""
-
-    network: SGDDiff
-    average: SGDDiff
-    optimiser: torch.optim.AdamW
-    step: int = 0
-    best_f: float = -1.0
-
-    def facts(self) -> dict[str, Any]:
-        """What its checkpoints say of this run, for people."""
-        return {}
-
-    def saved(self) -> dict[str, Any]:
-        """What goes into a saved state beside weights, average, optimiser and step."""
-        return {}
-
-    def restore(self, content: Mapping[str, Any]) -> None:
-        """Take over what a saved state holds. Raises where it does not fit."""
-        self.network.load_state_dict(content["network"])
-        self.average.load_state_dict(content["average"])
-        self.optimiser.load_state_dict(content["optimiser"])
-        self.step, self.best_f = content["step"], content["best_f"]
+def _require(holds: bool, name: str, allowed: str, found: object) -> None:
+    if not holds:
+        raise ConfigError(f"{name} must be {allowed}, found {found}")
 
 
-def start_state(network: SGDDiff, settings: TrainSettings) -> TrainState:
-    """A state at step 0; `average` is the exponential moving average of the weights."""
-    average = SGDDiff(network.config)
-    average.load_state_dict(network.state_dict())
-    average.requires_grad_(False)
-    return TrainState(network, average.eval(), build_optimiser(network, settings))
+def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, Any]]:
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{prefix}{name}.")
+        else:
+            yield prefix + name, tuple(value) if isinstance(value, list) else value
 
 
 def build_optimiser(network: nn.Module, settings: TrainSettings) -> torch.optim.AdamW:
@@ -117,70 +130,21 @@ def learning_rate(step: int, settings: TrainSettings) -> float:
     return settings.rate * warm * float(left**settings.power)
 
 
-def training_losses(
-    network: SGDDiff, pixels: Tensor, mask: Tensor, share: float, generator: torch.Generator
-) -> dict[str, Tensor]:
-    """The named losses of one batch; pixels (B, 3, S, S) in 0..255, mask (B, 1, S, S) of 0 and 1.
-
-    `share` of the pictures get their label's code at a random time, the rest pure noise at time 1.
-    """
-    encoded = network.encode(pixels)
-    batch, _, height, width = encoded.features[0].shape
-    # Drawn on the CPU whatever the device, so that the numbers are the same on both.
-    noise = torch.randn(batch, network.config.diffusion.code_channels, height, width, generator=generator)
-    draws = torch.rand(2, batch, generator=generator)
-    noise, draws = noise.to(pixels.device), draws.to(pixels.device)
-    times = torch.where(draws[0] < share, draws[1] * TIME_MAX, torch.ones_like(draws[1]))
-    code = noised_code(label_code(network, mask, height, width), noise, times)
-    denoised = network.denoise(encoded, code, times)
-    return saliency_losses(network.refine(encoded, denoised), denoised.logits, mask)
-
-
-def label_code(network: SGDDiff, mask: Tensor, height: int, width: int) -> Tensor:
-    """The clean code (B, K, h, w) of a mask (B, 1, H, W): each cell takes the class of most of its pixels."""
-    salient = (nn.functional.adaptive_avg_pool2d(mask, (height, width)) > 0.5).float()
-    code: Tensor = network.code(torch.cat([1 - salient, salient], dim=1))
-    return code
-
-
-def train_step(state: TrainState, pixels: Tensor, mask: Tensor, settings: TrainSettings) -> dict[str, float]:
-    """One update of the weights and of their average; returns the losses by name and their sum."""
-    generator = torch.Generator().manual_seed(settings.seed * 1_000_003 + state.step)
-    state.network.train()
-    return descend(
-        state, training_losses(state.network, pixels, mask, settings.label_codes, generator), settings
-    )
-
-
-def descend(state: TrainState, losses: Mapping[str, Tensor], settings: TrainSettings) -> dict[str, float]:
-    """One update along the weighted sum of `losses`; returns them by name and their sum.
-
-    Raises TrainingError, before anything has changed, where the sum is not a number.
-    """
-    rate = learning_rate(state.step, settings)
-    for group in state.optimiser.param_groups:
+def descend(optimiser: torch.optim.Optimizer, step: int, settings: TrainSettings) -> None:
+    """One update of the weights along the gradients that they hold, clipped by their norm."""
+    rate = learning_rate(step, settings)
+    for group in optimiser.param_groups:
         group["lr"] = rate * group["share"]
-    loss = total(losses, settings.weights)
-    values = {name: float(value.detach()) for name, value in {"loss": loss, **losses}.items()}
-    if not math.isfinite(values["loss"]):
-        raise TrainingError(
-            f"the loss of step {state.step} is not a number: {values}; lower `rate` or `clip`"
-        )
-    state.optimiser.zero_grad(set_to_none=True)
-    loss.backward()  # type: ignore[no-untyped-call]
-    trained = [p for group in state.optimiser.param_groups for p in group["params"]]
+    trained = [p for group in optimiser.param_groups for p in group["params"]]
     torch.nn.utils.clip_grad_norm_(trained, settings.clip)
-    state.optimiser.step()
-    state.step += 1
-    update_average(state, settings.ema)
-    return values
+    optimiser.step()
 
 
 @torch.no_grad()
-def update_average(state: TrainState, decay: float) -> None:
+def update_average(average: SGDDiff, network: SGDDiff, step: int, decay: float) -> None:
     """`average <- d * average + (1 - d) * weights`, with d small in the first steps."""
-    keep = min(decay, (1 + state.step) / (10 + state.step))
-    for old, new in zip(state.average.parameters(), state.network.parameters(), strict=True):
+    keep = min(decay, (1 + step) / (10 + step))
+    for old, new in zip(average.parameters(), network.parameters(), strict=True):
         old.lerp_(new, 1 - keep)
 
 

@@ -6,15 +6,14 @@ count from the config file.
 
 from __future__ import annotations
 
-import difflib
 import os
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
+from sgddiff_batch.config_reading import Section, Uri, read_config
 from sgddiff_batch.core.planning import Tiling
 from sgddiff_batch.errors import ConfigError
 
@@ -22,33 +21,19 @@ _MOST_STRIDES = 64
 """A block's shard has an index entry for every square of one stride, written or not."""
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-def _check_scheme(uri: str) -> str:
-    scheme, separator, rest = uri.partition("://")
-    if separator and (scheme != "s3" or not rest.strip("/")):
-        raise ValueError(f"must be a local path or s3://bucket/..., got {uri!r}")
-    return uri
-
-
-_Uri = Annotated[str, Field(min_length=1), AfterValidator(_check_scheme)]
-
-
-class ArchiveConfig(_Section):
+class ArchiveConfig(Section):
     """Where the scenes are: a folder or prefix, a glob, or a .txt, .csv or .parquet list; local or s3://."""
 
-    uri: _Uri
+    uri: Uri
 
 
-class OutputConfig(_Section):
+class OutputConfig(Section):
     """Where the mosaics, the ledger and the reports go; local or s3://."""
 
-    uri: _Uri
+    uri: Uri
 
 
-class ModelConfig(_Section):
+class ModelConfig(Section):
     """The network: ``bundled`` or a checkpoint folder, and the device that it runs on.
 
     ``batch_tiles`` is the one size of every network batch; null lets the device decide.
@@ -65,7 +50,7 @@ def _check_stretch(ends: tuple[float, float]) -> tuple[float, float]:
     return ends
 
 
-class InputConfig(_Section):
+class InputConfig(Section):
     """How a scene becomes three uint8 bands.
 
     ``bands``: auto, or three 1-based numbers. ``stretch``: auto (uint8 passes, other types get one stretch a
@@ -82,7 +67,7 @@ class InputConfig(_Section):
         return self
 
 
-class TilingConfig(_Section):
+class TilingConfig(Section):
     """The sizes that cut a mosaic up, in pixels, and the memory that a worker's tasks may take, in GiB."""
 
     tile_px: int = Field(default=576, ge=64, le=4096)
@@ -117,14 +102,14 @@ class TilingConfig(_Section):
         return int(self.task_memory_gib * 2**30)
 
 
-class EngineConfig(_Section):
+class EngineConfig(Section):
     """Who runs the tasks: one process (local) or a pool of Ray actors (ray); how many predictors at once."""
 
     kind: Literal["local", "ray"] = "local"
     workers: Literal["auto"] | Annotated[int, Field(ge=1, le=10_000, strict=True)] = "auto"
 
 
-class ArchiveJobConfig(_Section):
+class ArchiveJobConfig(Section):
     """Everything that ``jobs/infer_archive.py`` reads. Only the two URIs are required."""
 
     archive: ArchiveConfig
@@ -143,14 +128,8 @@ def load_config(
     Raises:
         ConfigError: naming the key, what was found, and what is allowed.
     """
-    tree = _read_yaml(path)
-    for assignment in assignments:
-        _assign(tree, assignment)
-    try:
-        config = ArchiveJobConfig.model_validate(tree)
-    except ValidationError as error:
-        raise ConfigError(_explain(error)) from None
-    if under_ray_job and not _is_absolute(config.output.uri):
+    config = read_config(ArchiveJobConfig, path, assignments)
+    if under_ray_job and not is_absolute(config.output.uri):
         raise ConfigError(
             f"output.uri is the relative path {config.output.uri!r}, and a Ray job runs in a temporary copy "
             "of the working directory: give an absolute path or s3://"
@@ -161,100 +140,14 @@ def load_config(
     return resolved
 
 
-class _UniqueKeyLoader(yaml.SafeLoader):
-    """Refuses a key that is given twice, of which YAML would silently keep the last."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        keys = [key.value for key, _ in node.value]
-        twice = sorted({str(key) for key in keys if keys.count(key) > 1})
-        if twice:
-            raise yaml.constructor.ConstructorError(None, None, f"{twice[0]} is given twice", node.start_mark)
-        return super().construct_mapping(node, deep)
-
-
-def _read_yaml(path: str) -> dict[str, Any]:
-    try:
-        tree = yaml.load(Path(path).read_text(encoding="utf-8"), Loader=_UniqueKeyLoader)
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"--config {path}: cannot be read: {error}") from None
-    except yaml.YAMLError as error:
-        raise ConfigError(f"--config {path}: is not a YAML config: {' '.join(str(error).split())}") from None
-    if tree is None:
-        return {}
-    if not isinstance(tree, dict):
-        raise ConfigError(f"--config {path}: must hold keys and values, found a {type(tree).__name__}")
-    return tree
-
-
-def _assign(tree: dict[str, Any], assignment: str) -> None:
-    key, equals, text = assignment.partition("=")
-    if not equals or not key.strip():
-        raise ConfigError(f"--set {assignment!r}: must be key=value, such as tiling.block_px=1024")
-    try:
-        value = yaml.safe_load(text)
-    except yaml.YAMLError:
-        raise ConfigError(f"--set {assignment!r}: {text!r} is not a YAML value") from None
-    *sections, name = key.strip().split(".")
-    for section in sections:
-        branch = tree.setdefault(section, {})
-        if branch is None:
-            branch = tree[section] = {}
-        if not isinstance(branch, dict):
-            raise ConfigError(f"--set {assignment!r}: {section} is {branch!r}, not a section")
-        tree = branch
-    tree[name] = value
-
-
-def _explain(error: ValidationError) -> str:
-    """Return one sentence a problem: the dotted key, what was found, what is allowed, the nearest key."""
-    sentences = {}
-    for problem in error.errors(include_url=False):
-        location = tuple(str(part) for part in problem["loc"])
-        key = ".".join(_known_part(location))
-        if problem["type"] == "extra_forbidden":
-            sentences[key] = f"{key}: unknown key{_nearest(location)}"
-        elif problem["type"] == "missing" and len(location) <= 2:
-            sentences[key] = f"{key}: required, but not given"
-        else:
-            message = problem["msg"].removeprefix("Value error, ")
-            message = message[0].lower() + message[1:]
-            found = "" if "got" in message else f", got {problem['input']!r}"
-            earlier = sentences.get(key)
-            sentences[key] = f"{earlier}; or {message}" if earlier else f"{key}: {message}{found}"
-    return "; ".join(sentences.values())
-
-
-def _known_part(location: tuple[str, ...]) -> tuple[str, ...]:
-    """Drop pydantic's own words for the members of a union from a location."""
-    section = ArchiveJobConfig.model_fields.get(location[0])
-    return location[:2] if section is not None else location
-
-
-def _nearest(location: tuple[str, ...]) -> str:
-    known = _known_keys()
-    wanted = ".".join(location)
-    match = difflib.get_close_matches(wanted, known, n=1, cutoff=0.5)
-    same_name = [key for key in known if key.rsplit(".", 1)[-1] == location[-1]]
-    nearest = same_name or match
-    return f"; the nearest known key is {nearest[0]}" if nearest else f"; known are {', '.join(known)}"
-
-
-def _known_keys() -> list[str]:
-    keys = []
-    for section, field in ArchiveJobConfig.model_fields.items():
-        model = field.annotation
-        names = model.model_fields if isinstance(model, type) and issubclass(model, BaseModel) else {}
-        keys += [section, *(f"{section}.{name}" for name in names)]
-    return keys
-
-
-def _is_absolute(uri: str) -> bool:
+def is_absolute(uri: str) -> bool:
+    """Whether a URI means the same from every folder."""
     return "://" in uri or os.path.isabs(uri)  # noqa: PTH117 - URIs are no paths
 
 
 def _resolve_paths(config: ArchiveJobConfig, folder: Path) -> ArchiveJobConfig:
     def resolve(uri: str) -> str:
-        return uri if _is_absolute(uri) else os.path.normpath(folder / Path(uri).expanduser())
+        return uri if is_absolute(uri) else os.path.normpath(folder / Path(uri).expanduser())
 
     updates: Mapping[str, Any] = {
         "archive": ArchiveConfig(uri=resolve(config.archive.uri)),

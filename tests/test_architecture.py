@@ -18,7 +18,8 @@ LONGEST_FILE, LONGEST_FUNCTION = 300, 50
 LAYERS: dict[str, tuple[str, ...]] = {
     "sgddiff_batch.errors": (),
     "sgddiff_batch.core": ("sgddiff_batch.errors",),
-    "sgddiff_batch.config": ("sgddiff_batch.core", "sgddiff_batch.errors"),
+    "sgddiff_batch.config_reading": ("sgddiff_batch.errors",),
+    "sgddiff_batch.config": ("sgddiff_batch.config_reading", "sgddiff_batch.core", "sgddiff_batch.errors"),
     "sgddiff_batch.protocols": ("sgddiff_batch.core", "sgddiff_batch.errors"),
     "sgddiff_batch.pipeline": ("sgddiff_batch.protocols", "sgddiff_batch.core", "sgddiff_batch.errors"),
     "sgddiff_batch.io": ("sgddiff_batch.protocols", "sgddiff_batch.core", "sgddiff_batch.errors"),

@@ -98,6 +98,25 @@ class Store:
         names = (name[len(self.root) + 1 :] for name in map(os.fspath, found) if name.startswith(below))
         return sorted(name for name in names if not name.endswith(_TEMPORARY))
 
+    def entries(self, prefix: str = "") -> dict[str, str | None]:
+        """Return what lies right in a folder, by name: an object's version, None for a folder.
+
+        A version is the ETag where the store has one, else the size and the time of the last change; it is
+        empty where there is only a broken link. Pipes and devices are left out: reading them may hang.
+
+        Raises:
+            FileNotFoundError: if there is no such folder.
+        """
+        path = self.path(prefix)
+        with translated(path):
+            if self.is_local:
+                with os.scandir(path) as listing:
+                    return {entry.name: _local_version(entry) for entry in listing if not _is_special(entry)}
+            infos = self.filesystem.ls(path, detail=True)
+        below = f"{path}/"
+        named = {info["name"].removeprefix(below): info for info in infos if info["name"].startswith(below)}
+        return {name: _remote_version(info) for name, info in named.items() if name}
+
     def delete(self, key: str) -> None:
         """Remove an object if it is there, and the local folders that it leaves empty."""
         try:
@@ -167,6 +186,27 @@ def _write_file(path: Path, data: bytes) -> None:
     temporary = path.parent / f"{path.name[:100]}.{uuid.uuid4().hex}{_TEMPORARY}"
     temporary.write_bytes(data)
     temporary.replace(path)
+
+
+def _is_special(entry: os.DirEntry[str]) -> bool:
+    return Path(entry.path).exists() and not entry.is_dir() and not entry.is_file()
+
+
+def _local_version(entry: os.DirEntry[str]) -> str | None:
+    if entry.is_dir():
+        return None
+    try:
+        status = entry.stat()
+    except FileNotFoundError:
+        return ""
+    return f"{status.st_size} {status.st_mtime_ns}"
+
+
+def _remote_version(info: dict[str, Any]) -> str | None:
+    if info["type"] == "directory":
+        return None
+    etag = str(info.get("ETag") or "").strip('"')
+    return etag or f"{info.get('size')} {info.get('LastModified')}"
 
 
 def is_local(uri: str) -> bool:

@@ -1,5 +1,6 @@
 """Stores: whole objects, on a local disk."""
 
+import os
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -69,3 +70,27 @@ def test_writers_and_deleters_of_one_folder_do_not_trip_over_each_other(store):
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(write_and_delete, range(4)))
     assert store.keys() == []
+
+
+def test_the_entries_of_a_folder_are_its_folders_and_its_files_at_their_versions(store, tmp_path):
+    store.write("a/one", b"1")
+    store.write("a/two", b"2")
+    store.write("a/inner/three", b"3")
+    (tmp_path / "root/a/linked").symlink_to(tmp_path / "root/a/inner")
+    (tmp_path / "root/a/broken").symlink_to(tmp_path / "nowhere")
+    os.mkfifo(tmp_path / "root/a/pipe")
+    before = store.entries("a")
+    assert sorted(before) == ["broken", "inner", "linked", "one", "two"]
+    assert {name for name, version in before.items() if version is None} == {"inner", "linked"}
+    assert store.entries("a") == before
+    store.write("a/one", b"12")
+    assert store.entries("a")["one"] != before["one"]
+    assert store.entries("a")["two"] == before["two"]
+
+
+def test_the_entries_of_a_folder_that_is_not_there_cannot_be_told(store):
+    store.write("file", b"1")
+    with pytest.raises(FileNotFoundError):
+        store.entries("nowhere")
+    with pytest.raises(ConfigError):
+        store.entries("file")

@@ -12,12 +12,18 @@ from models.checkpoint import (
     tensor_digest,
 )
 from models.config import ConfigError, NetworkConfig, preset, with_settings
+from models.storage import FolderStorage
 
 
 @pytest.fixture
 def folder(tmp_path, tiny):
     save_checkpoint(tmp_path / "student", tiny, {"name": "squares"}, {"step": 3})
     return tmp_path / "student"
+
+
+def _tensors(folder):
+    (path,) = folder.glob("*.safetensors")
+    return path
 
 
 def _edit_facts(folder, **changes):
@@ -49,19 +55,48 @@ def test_saving_again_replaces_the_tensors_and_keeps_the_model_card(folder, tiny
     digest = save_checkpoint(folder, tiny, {}, {})
     assert load_checkpoint(folder).digest == digest
     assert (folder / "README.md").read_text() == "card"
-    assert sorted(p.name for p in folder.parent.iterdir()) == ["student"]
+    names = {"README.md", "checkpoint.json", f"model-{digest[:12]}.safetensors"}
+    assert {p.name for p in folder.iterdir()} == names
+
+
+def test_a_kill_between_two_writes_leaves_the_old_checkpoint_or_the_new_one(folder, tiny):
+    class Dying(FolderStorage):
+        left = 0
+
+        def write(self, name, data):
+            if self.left == 0:
+                raise KeyboardInterrupt
+            self.left -= 1
+            super().write(name, data)
+
+    old = load_checkpoint(folder).digest
+    with torch.no_grad():
+        tiny.decoder.classify.bias.add_(1.0)
+    for writes in (0, 1):
+        storage = Dying(folder)
+        storage.left = writes
+        with pytest.raises(KeyboardInterrupt):
+            save_checkpoint(storage, tiny, {}, {})
+        assert load_checkpoint(folder).digest == old
+    assert load_checkpoint(folder).digest != save_checkpoint(folder, tiny, {}, {})
+
+
+def test_a_digest_that_is_a_path_leads_nowhere(folder):
+    _edit_facts(folder, digest="../../x")
+    with pytest.raises(CheckpointError, match=r"model\.safetensors is damaged"):
+        load_checkpoint(folder)
 
 
 def test_tampered_tensors_are_refused(folder):
-    tensors = load_file(folder / "model.safetensors")
+    tensors = load_file(_tensors(folder))
     tensors["decoder.classify.bias"] += 1
-    save_file(tensors, folder / "model.safetensors")
+    save_file(tensors, _tensors(folder))
     with pytest.raises(CheckpointError, match="digest"):
         load_checkpoint(folder)
 
 
 def test_a_truncated_file_is_refused(folder):
-    path = folder / "model.safetensors"
+    path = _tensors(folder)
     path.write_bytes(path.read_bytes()[:-100])
     with pytest.raises(CheckpointError, match="damaged"):
         load_checkpoint(folder)
@@ -74,7 +109,7 @@ def test_a_path_to_a_pickle_is_refused(name):
 
 
 def test_a_folder_with_a_pickle_in_place_of_safetensors_is_refused(folder):
-    (folder / "model.safetensors").rename(folder / "pytorch_model.bin")
+    _tensors(folder).rename(folder / "pytorch_model.bin")
     with pytest.raises(CheckpointError, match=r"pickles \(pytorch_model.bin\)"):
         load_checkpoint(folder)
 

@@ -1,9 +1,7 @@
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 
-from models.crops import CropSettings, draw_batch, draw_crop
 from models.data import DataError, find_pairs, load_pairs, split_pairs
 
 
@@ -69,37 +67,6 @@ def test_an_empty_or_missing_folder_is_a_clear_error(folders, tmp_path):
         find_pairs(*folders)
     with pytest.raises(DataError, match="no such folder"):
         find_pairs(tmp_path / "nowhere", folders[1])
-
-
-def test_a_batch_is_a_function_of_seed_and_step(squares):
-    settings = CropSettings(crop_px=96)
-    first, again, other = (draw_batch(squares, 3, settings, 5, step) for step in (7, 7, 8))
-    assert torch.equal(first[0], again[0])
-    assert torch.equal(first[1], again[1])
-    assert not torch.equal(first[0], other[0])
-
-
-def test_crops_have_their_size_range_and_a_mask_of_zeros_and_ones(squares):
-    settings = CropSettings(crop_px=96, wedge=1.0, haze=1.0, grey=0.5)
-    pixels, mask = draw_batch(squares, 8, settings, 0, 0)
-    assert pixels.shape == (8, 3, 96, 96)
-    assert 0 <= float(pixels.min()) <= float(pixels.max()) <= 255
-    assert set(mask.unique().tolist()) <= {0.0, 1.0}
-
-
-def test_picture_and_mask_are_turned_together(squares):
-    settings = CropSettings(crop_px=96, colour=0, haze=0, grey=0, wedge=0, negatives=0)
-    rng = np.random.default_rng(0)
-    for _ in range(10):
-        pixels, mask = draw_crop(squares[0], settings, rng)
-        inside, outside = pixels[:, mask[0] > 0.5], pixels[:, mask[0] < 0.5]
-        assert inside.mean() > 100 > outside.mean()
-
-
-def test_crops_that_are_no_negatives_hold_an_object(squares):
-    settings = CropSettings(crop_px=96, negatives=0, wedge=0, mirror=0)
-    _, mask = draw_batch(squares, 20, settings, 0, 0)
-    assert (mask.sum((1, 2, 3)) > 0).all()
 
 
 def test_the_split_is_whole_disjoint_and_seeded():

@@ -6,35 +6,56 @@ import pytest
 import torch
 from torch import distributed
 
-from models.crops import draw_batch
+from models.augmentation import augment
+from models.mixing import Mix
+from models.place import Place
+from models.run import Listener, Run, draw_parts, train
 from models.stages import stage_step
+from models.storage import FolderStorage
+from models.training import TrainingError
 
-from .test_stages import SETTINGS, TEACHER, _shapes, make_teacher, start_student, start_teacher, tiny_student
+from .test_stages import (
+    SETTINGS,
+    TEACHER,
+    _shapes,
+    make_teacher,
+    start_on_labels,
+    start_student,
+    tiny_student,
+)
 
-WORKERS, BATCH, STEPS = 2, 4, 3
+WORKERS = 2
+SHARED = dataclasses.replace(SETTINGS, batch=4, steps=3, validate_every=3)
 
 
-def train_a_share(rank, workers, group_file, results, which):
-    """What each worker does: its share of every batch, and the mean of all workers' losses."""
+class Rows(Listener):
+    """Keeps the losses of every step and the scores of every validation."""
+
+    def __init__(self):
+        self.losses, self.scores = [], []
+
+    def stepped(self, step, losses):
+        self.losses.append([losses[name] for name in sorted(losses)])
+
+    def validated(self, row, state):
+        self.scores.append([row[name] for name in sorted(row)])
+
+
+def train_a_share(rank, workers, folder, which):
+    """What each worker does; the first one writes what it was told."""
     torch.set_num_threads(1)
-    settings = dataclasses.replace(SETTINGS, batch=BATCH, steps=STEPS)
     state = (
-        start_teacher(TEACHER, settings)
+        start_on_labels(TEACHER, SHARED)
         if which == "teacher"
-        else start_student(make_teacher(), tiny_student(3), settings)
+        else start_student(make_teacher(), tiny_student(3), SHARED)
     )
-    distributed.init_process_group("gloo", f"file://{group_file}", rank=rank, world_size=workers)
-    wrapped = torch.nn.parallel.DistributedDataParallel(state.stage)
-    share = BATCH // workers
-    first, pairs, rows = rank * share, _shapes(4), []
-    for step in range(STEPS):
-        pixels, mask = (x[first : first + share] for x in draw_batch(pairs, BATCH, settings.crops, 0, step))
-        losses = stage_step(state, pixels, mask, settings, first, wrapped)
-        row = torch.tensor([losses[name] for name in sorted(losses)])
-        distributed.all_reduce(row)
-        rows.append(row / workers)
+    distributed.init_process_group("gloo", f"file://{folder}/group", rank=rank, world_size=workers)
+    rows, pairs = Rows(), _shapes(7)
+    source = Mix((pairs[:4],), (1.0,))
+    storage = FolderStorage(folder / "run")
+    train(state, Run(source, pairs[4:], SHARED, storage, place=Place(rank, workers), listener=rows))
     if rank == 0:
-        torch.save(torch.stack(rows), results)
+        torch.save((torch.tensor(rows.losses), torch.tensor(rows.scores)), folder / "rows")
     distributed.destroy_process_group()
 
 
@@ -43,8 +64,36 @@ def train_a_share(rank, workers, group_file, results, which):
 def test_two_workers_give_the_losses_of_one_with_the_same_global_batch(which, tmp_path):
     found = {}
     for workers in (1, WORKERS):
-        results = tmp_path / f"{workers}.pt"
-        arguments = (workers, str(tmp_path / f"group{workers}"), str(results), which)
-        torch.multiprocessing.spawn(train_a_share, arguments, nprocs=workers)
-        found[workers] = torch.load(results, weights_only=True)
-    torch.testing.assert_close(found[WORKERS], found[1], rtol=1e-4, atol=1e-6)
+        folder = tmp_path / str(workers)
+        folder.mkdir()
+        torch.multiprocessing.spawn(train_a_share, (workers, folder, which), nprocs=workers)
+        found[workers] = torch.load(folder / "rows", weights_only=True)
+    for of_two, of_one in zip(found[WORKERS], found[1], strict=True):
+        assert len(of_one)
+        torch.testing.assert_close(of_two, of_one, rtol=1e-4, atol=1e-5)
+
+
+def meet_a_loss_that_is_no_number(rank, workers, folder):
+    """The second worker's picture is broken; both must stop, or the first would wait for ever."""
+    torch.set_num_threads(1)
+    distributed.init_process_group("gloo", f"file://{folder}/group", rank=rank, world_size=workers)
+    state = start_on_labels(TEACHER, SHARED)
+    if rank == 1:
+        with torch.no_grad():
+            state.network.decoder.classify.bias.fill_(float("nan"))
+    place = Place(rank, workers)
+    run = Run(Mix((_shapes(2),), (1.0,)), [], SHARED, FolderStorage(folder / "run"), place=place)
+    crops = [augment(windows) for windows in draw_parts(run, 0)]
+    try:
+        # Not `train`: what it wraps the stage in would give both workers the first one's weights.
+        stage_step(state, crops, SHARED, place)
+    except TrainingError as error:
+        (folder / f"error{rank}").write_text(str(error))
+    distributed.destroy_process_group()
+
+
+@pytest.mark.slow
+def test_a_loss_that_is_no_number_stops_every_worker(tmp_path):
+    torch.multiprocessing.spawn(meet_a_loss_that_is_no_number, (WORKERS, tmp_path), nprocs=WORKERS)
+    for rank in range(WORKERS):
+        assert "is not a number" in (tmp_path / f"error{rank}").read_text()

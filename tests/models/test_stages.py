@@ -1,7 +1,6 @@
 """The two stages: what they train, that a killed one goes on to the bit, and that they learn."""
 
 import dataclasses
-from functools import partial
 
 import numpy as np
 import py_sod_metrics
@@ -13,23 +12,26 @@ from models.config import ConfigError, preset, with_settings
 from models.crops import CropSettings, draw_batch
 from models.data import make_pair
 from models.distillation import DistillWeights
-from models.run import shown, train, validate
+from models.mixing import Mix
+from models.place import Place
+from models.run import Run, shown, train, validate
 from models.sgddiff import SGDDiff
 from models.stages import (
-    StageSettings,
     draw,
     stage_losses,
     stage_step,
+    start_on_labels,
     start_student,
-    start_teacher,
+    take_over,
 )
-from models.training import TrainingError
+from models.storage import FolderStorage
+from models.training import TrainingError, TrainSettings
 
 TEACHER = with_settings(
     preset("tiny"),
     {"preset": "tiny-teacher", "decoder.dim": 32, "diffusion.steps": 6, "diffusion.trajectories": 2},
 )
-SETTINGS = StageSettings(
+SETTINGS = TrainSettings(
     steps=4,
     batch=2,
     warmup=2,
@@ -41,6 +43,7 @@ SETTINGS = StageSettings(
     validate_as=(1, 1),
     crops=CropSettings(32),
 )
+PLAIN_CROPS = CropSettings(64, 1.0, 1.0, *[0.0] * 10)
 SUPERVISED = {"bce", "iou", "coarse_bce", "coarse_iou"}
 TERMS = ("features", "trajectory", "logits")
 
@@ -57,7 +60,7 @@ def make_teacher():
 def start(which, settings=SETTINGS):
     """A stage at step 0. The teacher's blocks drop branches, by PyTorch's global generator."""
     if which == "teacher":
-        return start_teacher(with_settings(TEACHER, {"encoder.drop_path": 0.4}), settings)
+        return start_on_labels(with_settings(TEACHER, {"encoder.drop_path": 0.4}), settings)
     return start_student(make_teacher(), tiny_student(3 if "three" in which else 1), settings)
 
 
@@ -66,7 +69,7 @@ def take(state, pairs, count, settings=SETTINGS):
     batches = (
         draw_batch(pairs, settings.batch, settings.crops, settings.seed, state.step) for _ in range(count)
     )
-    return [stage_step(state, *batch, settings) for batch in batches]
+    return [stage_step(state, [batch], settings) for batch in batches]
 
 
 def tensors_of(state):
@@ -80,9 +83,12 @@ def tensors_of(state):
     return found
 
 
-def run_stage(state, pairs, validation, settings, folder, facts, report=None):
-    take = partial(stage_step, settings=settings)
-    return train(state, pairs, validation, settings, folder, facts, take_step=take, report=report)
+def run_stage(state, pairs, validation, settings, folder, facts, **more):
+    return train(state, make_run(pairs, validation, settings, folder, facts, **more))
+
+
+def make_run(pairs, validation, settings, folder, facts, **more):
+    return Run(Mix((pairs,), (1.0,)), validation, settings, FolderStorage(folder), facts, **more)
 
 
 # What a step draws.
@@ -164,7 +170,7 @@ def test_a_loss_that_is_no_number_stops_before_anything_changes(squares):
     before = {n: t.clone() for n, t in tensors_of(state).items()}
     pixels, mask = draw_batch(squares, 2, SETTINGS.crops, 0, 1)
     with pytest.raises(TrainingError, match=r"step 1 is not a number.*lower `rate`"):
-        stage_step(state, pixels * float("nan"), mask, SETTINGS)
+        stage_step(state, [(pixels * float("nan"), mask)], SETTINGS)
     assert state.step == 1
     assert all(torch.equal(t, before[n]) for n, t in tensors_of(state).items())
 
@@ -189,15 +195,52 @@ def test_a_student_is_trained_from_the_teachers_checkpoint_and_stands_alone(squa
     assert student.training["step"] == 4
     assert student.network.config == config
     assert load_checkpoint(tmp_path / "s" / "best").data == {"name": "squares"}
-    assert len((tmp_path / "s" / "validation.jsonl").read_text().splitlines()) == 2
+    assert [row["step"] for row in state.history["scores"]] == [2, 4]
+    assert [row["step"] for row in state.history["losses"]] == [1, 2, 3, 4]
     pixels = torch.from_numpy(squares[0].pixels)[None]
     with torch.inference_mode():
         assert torch.equal(student.network(pixels), state.average.eval()(pixels))
 
 
-def test_a_run_without_validation_pictures_saves_its_state_only(squares, tmp_path):
+def test_a_run_without_validation_pictures_has_a_last_checkpoint_and_no_best_one(squares, tmp_path):
     run_stage(start("student"), squares, [], SETTINGS, tmp_path, {})
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["state.train"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["last", "state.train"]
+
+
+def test_a_warm_start_takes_what_fits_and_leaves_the_rest(squares):
+    torch.manual_seed(5)
+    given = SGDDiff(with_settings(preset("tiny"), {"decoder.dim": 32, "denoiser.dims": [24, 24]}))
+    own = start("teacher").network
+    before = {name: t.clone() for name, t in own.state_dict().items()}
+    taken = take_over(own, given)
+    after, offered = own.state_dict(), given.state_dict()
+    fitting = {n for n in after if offered[n].shape == after[n].shape}
+    assert taken == len(fitting) < len(after)
+    assert all(torch.equal(after[n], offered[n] if n in fitting else before[n]) for n in after)
+    state = start_on_labels(given.config, SETTINGS, "direct", warm=given)
+    assert tensor_digest(state.average.state_dict()) == tensor_digest(given.state_dict())
+
+
+def test_parts_of_a_batch_add_up_to_the_whole(squares):
+    whole, parted = start("student of three steps"), start("student of three steps")
+    settings = dataclasses.replace(SETTINGS, batch=4)
+    pixels, mask = draw_batch(squares, 4, settings.crops, 0, 0)
+    one = stage_step(whole, [(pixels, mask)], settings)
+    two = stage_step(parted, [(pixels[:2], mask[:2]), (pixels[2:], mask[2:])], settings, Place(accumulate=2))
+    assert two == pytest.approx(one, rel=1e-4)
+    for (name, a), b in zip(
+        whole.network.state_dict().items(), parted.network.state_dict().values(), strict=True
+    ):
+        torch.testing.assert_close(a, b, rtol=1e-3, atol=2e-4, msg=name)
+
+
+@pytest.mark.parametrize("which", ["teacher", "student of three steps"])
+def test_a_step_in_bfloat16_is_near_one_in_float32(which, squares):
+    batch = draw_batch(squares, 2, SETTINGS.crops, 0, 0)
+    exact = stage_step(start(which), [batch], SETTINGS)
+    rough = stage_step(start(which), [batch], SETTINGS, Place(precision="bf16"))
+    assert rough != exact
+    assert rough == pytest.approx(exact, rel=0.05, abs=0.01)
 
 
 def test_validation_may_take_fewer_steps_than_the_network():
@@ -214,7 +257,7 @@ def test_validation_may_take_fewer_steps_than_the_network():
 @pytest.mark.parametrize("steps", [1, 3])
 def test_distillation_lowers_every_distillation_loss(steps, squares):
     settings = dataclasses.replace(SETTINGS, steps=40, batch=4, warmup=5)
-    teacher = start_teacher(TEACHER, settings)
+    teacher = start_on_labels(TEACHER, settings)
     take(teacher, squares, 20, settings)
     only = DistillWeights(bce=0.0, iou=0.0, coarse_bce=0.0, coarse_iou=0.0)
     settings = dataclasses.replace(settings, weights=only)
@@ -261,10 +304,8 @@ def _s_measure(network, pairs):
 @pytest.mark.slow
 def test_tiny_overfits_eight_pictures_as_teacher_and_as_student_of_one_and_three_steps():
     pairs = _shapes(8)
-    settings = dataclasses.replace(
-        SETTINGS, steps=130, batch=8, warmup=10, crops=CropSettings(64, 1.0, 1.0, 0, 0, 0, 0, 0, 0)
-    )
-    teacher = start_teacher(TEACHER, settings)
+    settings = dataclasses.replace(SETTINGS, steps=130, batch=8, warmup=10, crops=PLAIN_CROPS)
+    teacher = start_on_labels(TEACHER, settings)
     take(teacher, pairs, 130, settings)
     scores = {"teacher": _s_measure(shown(teacher.average, (10, 5)), pairs)}
     for steps in (1, 3):

@@ -1,14 +1,16 @@
 """A stage that was killed goes on to the bit; a state of another run, or half of one, is refused."""
 
+import dataclasses
+
 import pytest
 import torch
 
 from models.config import with_settings
-from models.run import load_state, save_state
+from models.run import STATE_NAME, Listener, load_state, save_state
 from models.stages import start_student
 from models.training import TrainingError
 
-from .test_stages import SETTINGS, make_teacher, run_stage, start, tensors_of, tiny_student
+from .test_stages import SETTINGS, make_run, make_teacher, run_stage, start, tensors_of, tiny_student
 
 STAGES = ("teacher", "student of one step", "student of three steps")
 
@@ -17,61 +19,93 @@ class Killed(BaseException):
     """What a kill looks like from inside."""
 
 
-@pytest.mark.parametrize("which", STAGES)
-def test_a_killed_stage_goes_on_to_the_bit(which, squares, tmp_path):
-    def kill(step, losses):
-        if step == 2:
+class Recorder(Listener):
+    """Keeps the losses of every step, and dies after `last`."""
+
+    def __init__(self, last=None):
+        self.losses, self.last = [], last
+
+    def stepped(self, step, losses):
+        self.losses.append(losses)
+        if step == self.last:
             raise Killed
 
-    unbroken: list[dict[str, float]] = []
+
+@pytest.mark.parametrize("which", STAGES)
+def test_a_killed_stage_goes_on_to_the_bit(which, squares, tmp_path):
+    unbroken = Recorder()
     whole = run_stage(
-        start(which), squares[:2], squares[2:], SETTINGS, tmp_path / "whole", {},
-        report=lambda step, losses: unbroken.append(losses),
-    )  # fmt: skip
+        start(which), squares[:2], squares[2:], SETTINGS, tmp_path / "whole", {}, listener=unbroken
+    )
     with pytest.raises(Killed):
-        run_stage(start(which), squares[:2], squares[2:], SETTINGS, tmp_path / "broken", {}, report=kill)
-    again = start(which)
+        run_stage(
+            start(which), squares[:2], squares[2:], SETTINGS, tmp_path / "broken", {}, listener=Recorder(2)
+        )
+    again, resumed = start(which), Recorder()
     torch.manual_seed(987654)  # a new process has other global numbers
-    assert load_state(tmp_path / "broken", again)
-    assert again.step == 2
-    resumed: list[dict[str, float]] = []
-    run_stage(
-        again, squares[:2], squares[2:], SETTINGS, tmp_path / "broken", {},
-        report=lambda step, losses: resumed.append(losses),
-    )  # fmt: skip
-    assert resumed == unbroken[2:]
+    run_stage(again, squares[:2], squares[2:], SETTINGS, tmp_path / "broken", {}, listener=resumed)
+    assert resumed.losses == unbroken.losses[2:]
     expected, found = tensors_of(whole), tensors_of(again)
     assert set(found) == set(expected)
     assert [name for name in found if not torch.equal(found[name], expected[name])] == []
-    assert (again.step, again.best_f) == (whole.step, whole.best_f)
+    assert (again.step, again.best) == (whole.step, whole.best)
+    assert again.history["scores"] == whole.history["scores"]
+    assert [row["step"] for row in again.history["losses"]] == [1, 2, 3, 4]
 
 
-def test_there_is_nothing_to_resume_in_an_empty_folder(tmp_path):
-    assert not load_state(tmp_path, start("student"))
+def test_a_finished_stage_does_nothing_more(squares, tmp_path):
+    run_stage(start("student"), squares[:2], squares[2:], SETTINGS, tmp_path, {})
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    listener = Recorder()
+    state = run_stage(start("student"), squares[:2], squares[2:], SETTINGS, tmp_path, {}, listener=listener)
+    assert (state.step, listener.losses) == (4, [])
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
 
 
-def test_the_state_of_another_stage_or_teacher_is_refused(tmp_path):
-    save_state(tmp_path, start("student"))
-    with pytest.raises(TrainingError, match=r"'stage': 'student'.*folder of its own"):
-        load_state(tmp_path, start("teacher"))
+@pytest.fixture
+def run(squares, tmp_path):
+    return make_run(squares[:2], [], SETTINGS, tmp_path, {})
+
+
+def test_there_is_nothing_to_resume_in_an_empty_folder(run):
+    assert not load_state(run, start("student"))
+
+
+def test_the_state_of_another_stage_or_teacher_is_refused(run):
+    save_state(run, start("student"))
+    with pytest.raises(TrainingError, match=r"'stage': 'student'.*place of its own"):
+        load_state(run, start("teacher"))
     other = make_teacher()
     with torch.no_grad():
         other.decoder.classify.weight.add_(1e-3)
     with pytest.raises(TrainingError, match="'teacher': "):
-        load_state(tmp_path, start_student(other, tiny_student(), SETTINGS))
+        load_state(run, start_student(other, tiny_student(), SETTINGS))
+
+
+def test_the_state_of_other_settings_is_refused_with_their_names(run):
+    save_state(run, start("student"))
+    other = dataclasses.replace(run, settings=dataclasses.replace(SETTINGS, seed=3, steps=9, log_every=7))
+    with pytest.raises(TrainingError, match="another run: seed is 3, was 0; steps is 9, was 4; give"):
+        load_state(other, start("student"))
+
+
+def test_the_state_of_other_pictures_is_refused(run, squares, tmp_path):
+    save_state(run, start("student"))
+    with pytest.raises(TrainingError, match="the training pictures or their weights are others"):
+        load_state(make_run(squares, [], SETTINGS, tmp_path, {}), start("student"))
 
 
 @pytest.mark.parametrize("keep", [0, 100, 5000, -10])
-def test_a_damaged_state_is_refused_with_its_name(keep, tmp_path):
-    save_state(tmp_path, start("student"))
-    path = tmp_path / "state.train"
+def test_a_damaged_state_is_refused_with_its_name(keep, run, tmp_path):
+    save_state(run, start("student"))
+    path = tmp_path / STATE_NAME
     path.write_bytes(path.read_bytes()[:keep])
     with pytest.raises(TrainingError, match=r"state\.train cannot be read"):
-        load_state(tmp_path, start("student"))
+        load_state(run, start("student"))
 
 
-def test_a_state_of_other_sizes_is_refused(tmp_path):
-    save_state(tmp_path, start("student"))
+def test_a_state_of_other_sizes_is_refused(run):
+    save_state(run, start("student"))
     wider = with_settings(tiny_student(), {"decoder.feedforward": 48})
     with pytest.raises(TrainingError, match="other sizes"):
-        load_state(tmp_path, start_student(make_teacher(), wider, SETTINGS))
+        load_state(run, start_student(make_teacher(), wider, SETTINGS))

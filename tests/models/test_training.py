@@ -3,12 +3,13 @@ import dataclasses
 import pytest
 import torch
 
-from models.checkpoint import load_checkpoint
-from models.config import preset
+from models.config import ConfigError, preset
 from models.crops import CropSettings, draw_batch
-from models.run import load_state, train, validate
+from models.run import validate
 from models.sgddiff import SGDDiff
-from models.training import TrainSettings, build_optimiser, label_code, learning_rate, start_state, train_step
+from models.sod_metrics import ScoreSums, score_map
+from models.stages import label_code, stage_step, start_on_labels
+from models.training import TrainSettings, build_optimiser, learning_rate
 
 SETTINGS = TrainSettings(
     steps=4,
@@ -23,14 +24,13 @@ SETTINGS = TrainSettings(
 
 
 def _fresh(settings=SETTINGS):
-    torch.manual_seed(1)
-    return start_state(SGDDiff(preset("tiny")), settings)
+    return start_on_labels(preset("tiny"), settings, "direct")
 
 
 def test_one_step_changes_every_weight_that_has_a_gradient(squares):
     state = _fresh()
     before = {name: p.detach().clone() for name, p in state.network.named_parameters()}
-    losses = train_step(state, *draw_batch(squares, 2, SETTINGS.crops, 0, 0), SETTINGS)
+    losses = stage_step(state, [draw_batch(squares, 2, SETTINGS.crops, 0, 0)], SETTINGS)
     assert set(losses) == {"loss", "bce", "iou", "coarse_bce", "coarse_iou"}
     unmoved = [n for n, p in state.network.named_parameters() if torch.equal(p, before[n])]
     # The embedding moves only where a crop's code is its label's; layers ignore the time at first.
@@ -41,43 +41,40 @@ def test_training_on_squares_lowers_the_loss(squares):
     settings = dataclasses.replace(SETTINGS, steps=40, batch=4)
     state = _fresh(settings)
     losses = [
-        train_step(state, *draw_batch(squares, 4, settings.crops, 0, step), settings)["loss"]
+        stage_step(state, [draw_batch(squares, 4, settings.crops, 0, step)], settings)["loss"]
         for step in range(40)
     ]
     assert sum(losses[-5:]) < 0.8 * sum(losses[:5])
 
 
-def test_a_resumed_run_gives_the_weights_of_an_unbroken_one(squares, tmp_path):
-    unbroken = train(_fresh(), squares[:2], squares[2:], SETTINGS, tmp_path / "whole", {})
-    (tmp_path / "broken").mkdir()
-    half = dataclasses.replace(SETTINGS, steps=4)
-    state = _fresh(half)
-    for step in range(2):
-        train_step(state, *draw_batch(squares[:2], 2, half.crops, half.seed, step), half)
-    from models.run import save_state
-
-    save_state(tmp_path / "broken", state)
-    resumed = _fresh()
-    assert load_state(tmp_path / "broken", resumed)
-    assert resumed.step == 2
-    resumed = train(resumed, squares[:2], squares[2:], SETTINGS, tmp_path / "broken", {})
-    for (name, a), b in zip(
-        unbroken.average.state_dict().items(), resumed.average.state_dict().values(), strict=True
-    ):
-        assert torch.equal(a, b), name
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"steps": 0}, "steps must be at least 1"),
+        ({"rate": float("nan")}, "rate must be positive"),
+        ({"clip": 0.0}, "clip must be positive"),
+        ({"decay": -0.1}, "decay must be at least 0"),
+        ({"ema": 1.5}, r"ema must be in 0\.\.1"),
+        ({"betas": (0.9, 1.0)}, "betas must be"),
+        ({"validate_as": (0, 1)}, "validate_as must be"),
+    ],
+)
+def test_settings_that_make_no_sense_are_refused_by_name(wrong, message):
+    with pytest.raises(ConfigError, match=message):
+        dataclasses.replace(SETTINGS, **wrong)
 
 
-def test_a_run_leaves_checkpoints_and_validation_lines(squares, tmp_path):
-    train(_fresh(), squares[:2], squares[2:], SETTINGS, tmp_path, {"name": "squares"})
-    last = load_checkpoint(tmp_path / "last")
-    assert last.data == {"name": "squares"}
-    assert last.training["step"] == 4
-    assert load_checkpoint(tmp_path / "best").training["validation"]["pictures"] == 1
-    assert len((tmp_path / "validation.jsonl").read_text().splitlines()) == 2
-
-
-def test_there_is_nothing_to_resume_in_an_empty_folder(tmp_path):
-    assert not load_state(tmp_path, _fresh())
+def test_differences_name_what_decides_what_is_learnt_and_nothing_else():
+    saved = dataclasses.asdict(SETTINGS)
+    assert SETTINGS.differences(saved) == []
+    other = dataclasses.replace(
+        SETTINGS, rate=1.0, log_every=9, validate_as=(3, 1), crops=CropSettings(96, haze=0.5)
+    )
+    assert other.differences(saved) == [
+        "crops.crop_px is 96, was 64",
+        "crops.haze is 0.5, was 0.15",
+        "rate is 1.0, was 0.002",
+    ]
 
 
 def test_norms_biases_and_scan_parameters_are_not_decayed():
@@ -112,5 +109,10 @@ def test_a_cell_of_the_label_code_takes_the_class_of_most_of_its_pixels(tiny):
     torch.testing.assert_close(code, tiny.code(torch.stack([1 - one_hot, one_hot], 1)))
 
 
-def test_validation_scores_whole_pictures(tiny, squares):
-    assert validate(tiny, squares).pictures == 3
+def test_validation_scores_whole_pictures_as_the_predictor_maps_them(tiny, squares):
+    scores = []
+    for pair in squares:
+        with torch.inference_mode():
+            saliency = tiny(torch.from_numpy(pair.pixels)[None])[0, 0]
+        scores.append(score_map((saliency * 255).round().to(torch.uint8).numpy(), pair.mask))
+    assert validate(tiny, squares) == ScoreSums.over(scores).means()

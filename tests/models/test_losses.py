@@ -1,10 +1,8 @@
 import numpy as np
-import py_sod_metrics
 import pytest
 import torch
 
 from models.losses import LossWeights, binary_cross_entropy, saliency_losses, soft_iou_loss, total
-from models.metrics import merge_scores, score_picture
 
 
 def test_soft_iou_of_an_empty_mask_and_an_empty_prediction_is_zero_and_has_a_gradient():
@@ -49,28 +47,3 @@ def test_the_coarse_losses_are_those_of_two_class_logits():
     torch.testing.assert_close(
         saliency_losses(torch.randn(1, 1, 8, 8), coarse, target)["coarse_bce"], expected
     )
-
-
-@pytest.mark.filterwarnings("ignore:This class will be removed:UserWarning")  # FmeasureV2 has no plain curve
-def test_mae_and_f_equal_pysodmetrics():
-    rng = np.random.default_rng(3)
-    fmeasure, mae, ours = py_sod_metrics.Fmeasure(), py_sod_metrics.MAE(), []
-    for size in ((40, 50), (33, 20), (64, 64)):
-        label = np.zeros(size, dtype=bool)
-        label[5:20, 4:15] = True
-        saliency = np.clip(label * 120 + rng.normal(60, 40, size), 0, 250).astype(np.uint8)
-        fmeasure.step(saliency, label.astype(np.uint8) * 255)
-        mae.step(saliency, label.astype(np.uint8) * 255)
-        ours.append(score_picture(saliency, label))
-    merged = merge_scores(ours)
-    curve = fmeasure.get_results()["fm"]["curve"]
-    assert merged.max_f == pytest.approx(curve.max(), abs=1e-6)
-    assert merged.mean_f == pytest.approx(curve.mean(), abs=1e-6)
-    assert merged.mae == pytest.approx(mae.get_results()["mae"], abs=1e-6)
-
-
-def test_scores_of_maps_of_another_size_are_refused():
-    with pytest.raises(ValueError, match="differ in size"):
-        score_picture(np.zeros((3, 3), np.uint8), np.zeros((3, 4), bool))
-    with pytest.raises(ValueError, match="no pictures"):
-        merge_scores([])

@@ -1,0 +1,150 @@
+"""Reading a config: a YAML file with `--set key=value` laid over it, and mistakes told by their keys."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Hashable, Sequence
+from pathlib import Path
+from typing import Annotated, Any, TypeVar, get_args
+
+import yaml
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+from sgddiff_batch.errors import ConfigError
+
+
+class Section(BaseModel):
+    """A part of a config: frozen, and without unknown keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+def _check_scheme(uri: str) -> str:
+    scheme, separator, rest = uri.partition("://")
+    if separator and (scheme != "s3" or not rest.strip("/")):
+        raise ValueError(f"must be a local path or s3://bucket/..., got {uri!r}")
+    return uri
+
+
+Uri = Annotated[str, Field(min_length=1), AfterValidator(_check_scheme)]
+"""A local path or ``s3://bucket/...``."""
+
+Config = TypeVar("Config", bound=BaseModel)
+
+
+def read_config(kind: type[Config], path: str, assignments: Sequence[str] = ()) -> Config:
+    """Read a config file and lay ``key=value`` assignments (dotted keys, YAML values) over it.
+
+    Raises:
+        ConfigError: naming the key, what was found, and what is allowed.
+    """
+    tree = _read_yaml(path)
+    for assignment in assignments:
+        _assign(tree, assignment)
+    try:
+        return kind.model_validate(tree)
+    except ValidationError as error:
+        raise ConfigError(_explain(error, kind)) from None
+
+
+class _UniqueKeyLoader(yaml.SafeLoader):
+    """Refuses a key that is given twice, of which YAML would silently keep the last."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        keys = [key.value for key, _ in node.value]
+        twice = sorted({str(key) for key in keys if keys.count(key) > 1})
+        if twice:
+            raise yaml.constructor.ConstructorError(None, None, f"{twice[0]} is given twice", node.start_mark)
+        return super().construct_mapping(node, deep)
+
+
+def _read_yaml(path: str) -> dict[str, Any]:
+    try:
+        tree = yaml.load(Path(path).read_text(encoding="utf-8"), Loader=_UniqueKeyLoader)
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"--config {path}: cannot be read: {error}") from None
+    except yaml.YAMLError as error:
+        raise ConfigError(f"--config {path}: is not a YAML config: {' '.join(str(error).split())}") from None
+    if tree is None:
+        return {}
+    if not isinstance(tree, dict):
+        raise ConfigError(f"--config {path}: must hold keys and values, found a {type(tree).__name__}")
+    return tree
+
+
+def _assign(tree: dict[str, Any], assignment: str) -> None:
+    key, equals, text = assignment.partition("=")
+    if not equals or not key.strip():
+        raise ConfigError(f"--set {assignment!r}: must be key=value, such as tiling.block_px=1024")
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError:
+        raise ConfigError(f"--set {assignment!r}: {text!r} is not a YAML value") from None
+    *sections, name = key.strip().split(".")
+    for section in sections:
+        branch = tree.setdefault(section, {})
+        if branch is None:
+            branch = tree[section] = {}
+        if not isinstance(branch, dict):
+            raise ConfigError(f"--set {assignment!r}: {section} is {branch!r}, not a section")
+        tree = branch
+    tree[name] = value
+
+
+def _explain(error: ValidationError, kind: type[BaseModel]) -> str:
+    """Return one sentence a problem: the dotted key, what was found, what is allowed, the nearest key."""
+    sentences = {}
+    for problem in error.errors(include_url=False):
+        location = tuple(str(part) for part in problem["loc"])
+        key = ".".join(_known_part(location, kind))
+        if problem["type"] == "extra_forbidden":
+            sentences[key] = f"{key}: unknown key{_nearest(location, kind)}"
+        elif problem["type"] == "missing" and len(location) <= 2:
+            sentences[key] = f"{key}: required, but not given"
+        else:
+            message = problem["msg"].removeprefix("Value error, ")
+            message = message[0].lower() + message[1:]
+            found = "" if "got" in message else f", got {problem['input']!r}"
+            earlier = sentences.get(key)
+            sentences[key] = f"{earlier}; or {message}" if earlier else f"{key}: {message}{found}"
+    return "; ".join(sentences.values())
+
+
+def _known_part(location: tuple[str, ...], kind: type[BaseModel]) -> tuple[str, ...]:
+    """Drop pydantic's own words for the members of a union, which follow the key of a plain value."""
+    section, known = kind, []
+    for part in location:
+        known.append(part)
+        if part.isdigit():
+            continue
+        field = section.model_fields.get(part)
+        inside = _section_of(field.annotation) if field is not None else None
+        if inside is None:
+            break
+        section = inside
+    return tuple(known)
+
+
+def _section_of(annotation: object) -> type[BaseModel] | None:
+    """The section that a key holds, one or a list of them."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    members = [m for m in map(_section_of, get_args(annotation)) if m is not None]
+    return members[0] if members else None
+
+
+def _nearest(location: tuple[str, ...], kind: type[BaseModel]) -> str:
+    known = _known_keys(kind)
+    wanted = ".".join(location)
+    match = difflib.get_close_matches(wanted, known, n=1, cutoff=0.5)
+    same_name = [key for key in known if key.rsplit(".", 1)[-1] == location[-1]]
+    nearest = same_name or match
+    return f"; the nearest known key is {nearest[0]}" if nearest else f"; known are {', '.join(known)}"
+
+
+def _known_keys(kind: type[BaseModel], prefix: str = "") -> list[str]:
+    keys = []
+    for name, field in kind.model_fields.items():
+        inside = _section_of(field.annotation)
+        keys += [prefix + name, *(_known_keys(inside, f"{prefix}{name}.") if inside else ())]
+    return keys
