@@ -161,6 +161,10 @@ class Store:
             folder = folder.parent
 
 
+_NOT_THERE_EVER = (PermissionError, NotADirectoryError, IsADirectoryError, FileExistsError)
+"""Denied, or a file in the way of a folder: trying again does not help."""
+
+
 @contextmanager
 def translated(path: str) -> Iterator[None]:
     """Turn what a file system raises into our errors; FileNotFoundError is an answer, and passes."""
@@ -170,7 +174,7 @@ def translated(path: str) -> Iterator[None]:
         if "bucket does not exist" in str(error):
             raise ConfigError(f"{path}: {_words(error)}") from error
         raise
-    except (PermissionError, NotADirectoryError, IsADirectoryError, NoCredentialsError) as error:
+    except (*_NOT_THERE_EVER, NoCredentialsError) as error:
         raise ConfigError(f"{path}: {_words(error)}") from error
     except (OSError, BotoCoreError, ClientError, aiohttp.ClientError) as error:
         raise RetryableError(f"{path}: {_words(error)}") from error

@@ -1,0 +1,116 @@
+"""The stages of a training, seed after seed: each from its beginning, or from where it was killed.
+
+A storage holds, for each seed and stage, `seed-N/STAGE/`: the state to go on from, the checkpoints `last` and
+`best`, history, curves and contact sheet.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from jobs.training_config import ORDER, StageName, TrainJobConfig
+from jobs.training_reports import Reporter, Teller
+from jobs.training_storage import StoreStorage, read_checkpoint
+from models.checkpoint import Checkpoint
+from models.config import NetworkConfig
+from models.data import Pair
+from models.mixing import Mix
+from models.place import Place
+from models.run import BEST, LAST, Run, train
+from models.sgddiff import SGDDiff
+from models.stages import StageState, start_on_labels, start_student
+from models.storage import Below
+from models.teacher import check_compatible
+from sgddiff_batch.errors import ConfigError
+from sgddiff_batch.io.stores import open_store
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Lesson:
+    """What every stage of every seed shares: the config, the pictures, this worker's place, who is told."""
+
+    config: TrainJobConfig
+    source: Mix
+    validation: Sequence[Pair]
+    facts: Mapping[str, Any]
+    place: Place
+    teller: Teller
+
+    def run(self) -> None:
+        """Train what is not finished yet.
+
+        Raises:
+            TrainingError: if a saved state is of another run, or a loss is no longer a number.
+        """
+        for seed in self.config.seeds:
+            for name in self.config.stages:
+                self._run_stage(name, seed)
+
+    def _run_stage(self, name: StageName, seed: int) -> None:
+        section = self.config.section(name)
+        storage = Below(StoreStorage(open_store(self.config.storage)), f"seed-{seed}/{name}")
+        settings = section.settings(seed)
+        if self.place.is_first:
+            log.info("seed %d, %s: %d steps of %d crops", seed, name, settings.steps, settings.batch)
+        state, teacher = self._start(name, seed)
+        reporter = Reporter(name, seed, self, storage, teacher)
+        facts = {**self.facts, "init": section.init or ""}
+        train(
+            state,
+            Run(self.source, self.validation, settings, storage, facts, self.place, reporter),
+        )
+        reporter.finish(state)
+        # A barrier: no worker may look for this stage's checkpoint before the first one has written it.
+        self.place.sum(np.zeros(1))
+
+    def _start(self, name: StageName, seed: int) -> tuple[StageState, SGDDiff | None]:
+        section, device = self.config.section(name), self.place.device
+        warm = self._checkpoint(section.init, seed).network if section.init else None
+        settings, sizes = section.settings(seed), section.sizes()
+        if name != "student":
+            return start_on_labels(sizes, settings, name, warm, device), None
+        teacher = self._checkpoint(self.config.teacher.checkpoint or "teacher", seed).network
+        return start_student(teacher, sizes, settings, warm, device), teacher
+
+    def _checkpoint(self, name: str, seed: int) -> Checkpoint:
+        """A checkpoint by its name; that of an earlier stage is its best, or its last without validation."""
+        if name not in ORDER:
+            return read_checkpoint(name)
+        root = f"{self.config.storage.rstrip('/')}/seed-{seed}/{name}"
+        return read_checkpoint(f"{root}/{BEST if self.validation else LAST}")
+
+
+def check_stages(config: TrainJobConfig, place: Place) -> None:
+    """Find what is wrong with the stages before any of them is trained.
+
+    Raises:
+        ConfigError: of this package or of `models`, naming the stage and the key.
+        CheckpointError: if a checkpoint that is named cannot be used.
+    """
+    if "student" in config.stages and "teacher" not in config.stages and not config.teacher.checkpoint:
+        raise ConfigError("teacher.checkpoint: the student needs one, or the stage teacher before it")
+    sizes: dict[str, NetworkConfig] = {}
+    for index, name in enumerate(config.stages):
+        section = config.section(name)
+        sizes[name] = section.sizes()
+        place.parts(section.settings(config.seeds[0]).batch)
+        if section.init in ORDER and section.init not in config.stages[:index]:
+            raise ConfigError(f"{name}.init: {section.init} is no earlier one of the stages {config.stages}")
+        if section.init and section.init not in ORDER:
+            read_checkpoint(section.init)
+        if section.checkpoint:
+            raise ConfigError(f"{name}.checkpoint: {name} is one of the stages; take out it or this key")
+    if "student" in config.stages:
+        check_compatible(_teacher_sizes(config, sizes), sizes["student"])
+
+
+def _teacher_sizes(config: TrainJobConfig, sizes: Mapping[str, NetworkConfig]) -> NetworkConfig:
+    given = config.teacher.checkpoint
+    return read_checkpoint(given).network.config if given else sizes["teacher"]

@@ -1,0 +1,64 @@
+"""A training's storage on local disk or object storage, and checkpoints read from either."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from jobs.training_cache import retrying
+from models.checkpoint import Checkpoint, CheckpointError, load_checkpoint
+from sgddiff_batch.io.stores import Store, is_local, open_store
+
+
+@dataclass(frozen=True, slots=True)
+class StoreStorage:
+    """`models.storage.Storage` over a store. Raises as the store does, failures after several attempts."""
+
+    store: Store
+
+    def read(self, name: str) -> bytes | None:
+        """The object, None where there is none."""
+        try:
+            return retrying(partial(self.store.read, name))
+        except FileNotFoundError:
+            return None
+
+    def write(self, name: str, data: bytes) -> None:
+        """Store an object in place of an earlier one, whole or not at all."""
+        retrying(partial(self.store.write, name, data))
+
+    def delete(self, name: str) -> None:
+        """Remove an object if it is there."""
+        retrying(partial(self.store.delete, name))
+
+
+def read_checkpoint(name: str) -> Checkpoint:
+    """Read and verify a checkpoint: "bundled", a local folder, or a prefix of object storage.
+
+    Raises:
+        CheckpointError: if it cannot be used.
+        ConfigError: if a store denies it.
+    """
+    if is_local(name):
+        return load_checkpoint(name)
+    store = open_store(name)
+    with tempfile.TemporaryDirectory() as folder:
+        for key in retrying(store.keys):
+            path = Path(folder) / Path(key).name
+            if "/" not in key and path.suffix in (".json", ".safetensors"):
+                path.write_bytes(retrying(partial(store.read, key)))
+        if not any(Path(folder).iterdir()):
+            raise CheckpointError(f"{name}: there is no checkpoint")
+        return load_checkpoint(folder)
+
+
+def write_probe(store: Store) -> None:
+    """Write and delete an object, so that a storage that refuses is found before any work.
+
+    Raises:
+        ConfigError: if the store denies it, or cannot be there.
+    """
+    retrying(partial(store.write, ".probe", b""))
+    retrying(partial(store.delete, ".probe"))
