@@ -49,19 +49,26 @@ def make_norm(kind: str, channels: int) -> nn.Module:
 
 
 class DropPath(nn.Module):
-    """Stochastic depth: in training drops a picture's whole branch with this probability (Huang 2016)."""
+    """Stochastic depth: in training drops a picture's whole branch with this probability (Huang 2016).
+
+    place: (first, whole) where the pictures are part of a larger batch: then draws are made for the whole, on
+    the CPU, so that each picture's is the same whoever holds it.
+    """
 
     def __init__(self, probability: float) -> None:
         super().__init__()
         self.probability = probability
+        self.place: tuple[int, int] | None = None
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, ...) to the same."""
         if not self.training or self.probability == 0.0:
             return x
         keep = 1.0 - self.probability
-        mask = torch.rand((x.shape[0],) + (1,) * (x.dim() - 1), device=x.device) < keep
-        return x * mask.to(x.dtype) / keep
+        first, whole = self.place or (0, len(x))
+        kept = torch.rand(whole)[first : first + len(x)] < keep
+        mask = kept.to(x.device, x.dtype).reshape(-1, *(1,) * (x.dim() - 1))
+        return x * mask / keep
 
 
 def depthwise(channels: int, kernel: int, stride: int = 1) -> nn.Conv2d:

@@ -23,6 +23,7 @@ from .checkpoint import tensor_digest
 from .config import NetworkConfig
 from .diffusion import TIME_MAX, noised_code
 from .distillation import StudentStage
+from .layers import DropPath
 from .losses import saliency_losses, total
 from .place import Place
 from .sgddiff import SGDDiff, to_channels_last
@@ -211,10 +212,12 @@ def stage_losses(
 ) -> dict[str, Tensor]:
     """The named losses of a batch. `stage` is `state.stage`, or what wraps it for several workers."""
     noise, times = draw(state.stage, pixels, settings, state.step, first)
-    seeds = np.random.SeedSequence([settings.seed, state.step, first, BRANCHES])
-    devices = [pixels.device] if pixels.device.type == "cuda" else []
+    seeds = np.random.SeedSequence([settings.seed, state.step, BRANCHES])
+    for module in state.stage.modules():
+        if isinstance(module, DropPath):
+            module.place = first, max(settings.batch, first + len(pixels))
     # Dropped branches (stochastic depth) read PyTorch's global generator.
-    with torch.random.fork_rng(devices):
+    with torch.random.fork_rng([]):
         torch.manual_seed(int(seeds.generate_state(1)[0]))
         losses: dict[str, Tensor] = stage(pixels, mask, noise, times)
     return losses

@@ -221,8 +221,9 @@ def test_a_warm_start_takes_what_fits_and_leaves_the_rest(squares):
     assert tensor_digest(state.average.state_dict()) == tensor_digest(given.state_dict())
 
 
-def test_parts_of_a_batch_add_up_to_the_whole(squares):
-    whole, parted = start("student of three steps"), start("student of three steps")
+@pytest.mark.parametrize("which", ["teacher", "student of three steps"])
+def test_parts_of_a_batch_add_up_to_the_whole_dropped_branches_included(which, squares):
+    whole, parted = start(which), start(which)
     settings = dataclasses.replace(SETTINGS, batch=4)
     pixels, mask = draw_batch(squares, 4, settings.crops, 0, 0)
     one = stage_step(whole, [(pixels, mask)], settings)
