@@ -12,20 +12,33 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.sod_metrics import MapScores, ScoreSums, score_map
-from models.sod_metrics_objects import AlarmSums, ObjectSums, measure_alarms, measure_objects
+from models.sod_metrics_objects import (
+    ALARM_ABOVE,
+    WINDOW_PX,
+    AlarmSums,
+    ObjectSums,
+    measure_alarms,
+    measure_objects,
+    measure_windows,
+)
 
 FORMAT_VERSION = 1
 PROTOCOL = (
     "PySODMetrics' definitions on uint8 maps, no test-time augmentation, sizes restored to the label's size; "
     "maps are stretched to 0..1 a picture, curves averaged over pictures before their maximum is taken; "
     "labels are salient above 127. Objects (connected parts of a label, corners touch) and false alarms: "
-    "maps as they are, found at 0.5 or more; both recalls are means over objects."
+    "maps as they are, found at 0.5 or more; both recalls are means over objects. Windows without objects: "
+    f"whole windows of {WINDOW_PX} x {WINDOW_PX} px, side by side from the first row and column, without a "
+    f"salient pixel; one has an alarm where more than {ALARM_ABOVE:.1%} of it is found."
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One picture, scored. `salient_px` is the label's area; a picture without any counts for `alarms`."""
+    """One picture, scored. `salient_px` is the label's area; a picture without any counts for `alarms`.
+
+    windows: false alarms in the picture's windows without objects.
+    """
 
     name: str
     height_px: int
@@ -34,6 +47,7 @@ class Row:
     scores: MapScores
     objects: ObjectSums
     alarms: AlarmSums
+    windows: AlarmSums
 
     @property
     def is_empty(self) -> bool:
@@ -48,12 +62,27 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """Sums over pictures: those with objects, those without, and what was found by size."""
+    """Sums over pictures: those with objects, those without, what was found by size, and false alarms.
+
+    alarms: in pictures with an empty mask; windows: in windows without objects, of all pictures.
+    """
 
     with_objects: ScoreSums
     empty: ScoreSums
     objects: ObjectSums
     alarms: AlarmSums
+    windows: AlarmSums
+
+    def plain(self) -> dict[str, Any]:
+        """The means as plain values, None or nothing where there is nothing to average."""
+        return {
+            "pictures": self.with_objects.pictures + self.empty.pictures,
+            "with_objects": _means(self.with_objects),
+            "empty_masks": self.alarms.means() | {"mae": _mae(self.empty)},
+            "all_pictures": _means(self.with_objects + self.empty),
+            "objects_by_size": self.objects.means(),
+            "windows_without_objects": self.windows.means("windows"),
+        }
 
 
 def score_picture(name: str, saliency: NDArray[np.uint8], label: NDArray[np.bool_]) -> Row:
@@ -65,7 +94,8 @@ def score_picture(name: str, saliency: NDArray[np.uint8], label: NDArray[np.bool
     salient = int(np.count_nonzero(label))
     alarms = AlarmSums() if salient else measure_alarms(saliency)
     height, width = label.shape
-    return Row(name, height, width, salient, scores, measure_objects(saliency, label), alarms)
+    objects, windows = measure_objects(saliency, label), measure_windows(saliency, label)
+    return Row(name, height, width, salient, scores, objects, alarms, windows)
 
 
 def sum_up(rows: Sequence[Row]) -> Totals:
@@ -75,24 +105,18 @@ def sum_up(rows: Sequence[Row]) -> Totals:
         ScoreSums.over(row.scores for row in rows if row.is_empty),
         functools.reduce(operator.add, (row.objects for row in rows), ObjectSums()),
         functools.reduce(operator.add, (row.alarms for row in rows), AlarmSums()),
+        functools.reduce(operator.add, (row.windows for row in rows), AlarmSums()),
     )
 
 
 def build_report(rows: Sequence[Row], maps: dict[str, Any], folders: dict[str, str]) -> dict[str, Any]:
     """The report as plain values: where the maps come from, totals, and picture by picture."""
-    totals = sum_up(rows)
     return {
         "format_version": FORMAT_VERSION,
         "protocol": PROTOCOL,
         "folders": folders,
         "maps": maps,
-        "totals": {
-            "pictures": len(rows),
-            "with_objects": _means(totals.with_objects),
-            "empty_masks": totals.alarms.means() | {"mae": _mae(totals.empty)},
-            "all_pictures": _means(totals.with_objects + totals.empty),
-            "objects_by_size": totals.objects.means(),
-        },
+        "totals": sum_up(rows).plain(),
         "pictures": [_plain(row) for row in rows],
     }
 
@@ -105,6 +129,7 @@ def _plain(row: Row) -> dict[str, Any]:
         "salient_area": row.salient_px / (row.height_px * row.width_px),
         "empty_mask": row.is_empty,
         **asdict(row.scores.measures),
+        "windows_without_objects": row.windows.means("windows"),
     }
     if row.is_empty:
         return plain | {"false_alarm_area": row.alarms.area}

@@ -12,6 +12,8 @@ import torch
 from numpy.typing import NDArray
 
 from jobs.contact_sheet import SheetRow, choose_rows, draw_contact_sheet
+from jobs.model_cards import write_cards
+from jobs.training_assessment import record_assessment
 from jobs.training_config import StageName
 from jobs.training_curves import draw_curves
 from jobs.training_events import Events
@@ -20,6 +22,7 @@ from models.sgddiff import SGDDiff
 from models.sod_metrics import score_map
 from models.stages import StageState
 from models.storage import Storage
+from sgddiff_batch.io.stores import open_store
 
 if TYPE_CHECKING:
     from jobs.training_stages import Lesson
@@ -72,9 +75,12 @@ class Reporter(Listener):
         self.lesson.teller.report({"stage": self.name, **row})
 
     def finish(self, state: StageState) -> None:
-        """Write once more, for a stage without validation pictures."""
-        if self.lesson.place.is_first and not self.lesson.validation:
-            self._write(state)
+        """Assess what was trained, unless that is done, and write the cards; on the first worker."""
+        if self.lesson.place.is_first:
+            if not self.lesson.validation:
+                self._write(state)
+            record_assessment(self.stage, self.seed, self.lesson, self.storage, state)
+            write_cards(open_store(self.lesson.config.storage), self.stage)
 
     def _write(self, state: StageState) -> None:
         losses = [

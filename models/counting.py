@@ -24,10 +24,11 @@ def count_gmac(config: NetworkConfig) -> float:
     Counted are convolutions and matrix products, as PyTorch's FlopCounterMode finds them, on the CPU. What a
     further step and a further trajectory cost is counted once, because many of them take long.
     """
-    diffusion = config.diffusion
-    one, two_steps, two_walks = (_counted(config, *counts) for counts in ((1, 1), (2, 1), (1, 2)))
-    step, walk = two_steps - one, two_walks - one
-    return one + (diffusion.steps - 1) * diffusion.trajectories * step + (diffusion.trajectories - 1) * walk
+    steps, walks = config.diffusion.steps, config.diffusion.trajectories
+    one = _counted(config, 1, 1)
+    a_step = _counted(config, 2, 1) - one if steps > 1 else 0.0
+    a_walk = _counted(config, 1, 2) - one if walks > 1 else 0.0
+    return one + (steps - 1) * walks * a_step + (walks - 1) * a_walk
 
 
 @torch.inference_mode()

@@ -74,7 +74,7 @@ class AlarmSums:
         )
 
     def means(self, what: str = "pictures") -> dict[str, float | int | None]:
-        """The mean false-alarm area and the share with an alarm; None where there are none. what: the noun."""
+        """The mean false-alarm area and the share with an alarm, None for none at all. what: the noun."""
         return {
             what: self.pictures,
             "false_alarm_area": self.area / self.pictures if self.pictures else None,
@@ -114,7 +114,8 @@ def measure_alarms(saliency: NDArray[np.uint8]) -> AlarmSums:
 def measure_windows(saliency: NDArray[np.uint8], label: NDArray[np.bool_]) -> AlarmSums:
     """Measure the false alarms of a map (H, W), 0..255, in the windows of WINDOW_PX without a salient pixel.
 
-    The windows lie side by side from the first row and column; what is left at the far sides is not looked at.
+    The windows lie side by side from the first row and column; what is left at the far sides is not looked
+    at.
     Raises ValueError when the shapes differ.
     """
     if saliency.shape != label.shape:
