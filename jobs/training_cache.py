@@ -5,19 +5,24 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from sgddiff_batch.core.retrying import backoff_s
+from sgddiff_batch.core import retrying as core_retrying
+from sgddiff_batch.core.retrying import RetryBudget, Spent
 from sgddiff_batch.errors import RetryableError
 from sgddiff_batch.io.archive_files import printable
 from sgddiff_batch.io.stores import Store, open_store
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
+
+BUDGET = RetryBudget()
+"""How often a call to the store is made; there is no limit over all calls: training cannot go on without."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +76,21 @@ class FileCache:
         return f"{digest[:2]}/{digest}"
 
 
-def retrying(call: Callable[[], T], sleep: Callable[[float], None] = time.sleep) -> T:
-    """Call again, after longer and longer pauses, while it raises RetryableError; the last one passes."""
-    for pause_s in backoff_s():
-        try:
-            return call()
-        except RetryableError as error:
-            log.warning("trying again in %.1f s: %s", pause_s, printable(str(error)))
-            sleep(pause_s)
-    return call()
+def retrying(
+    call: Callable[[], T],
+    sleep: Callable[[float], None] = time.sleep,
+    draw: Callable[[], float] | None = None,
+) -> T:
+    """Call again, after longer and longer pauses, while it raises RetryableError; the last one passes.
+
+    ``draw`` is the source of jitter: by default none that training seeds.
+    """
+    drawn = draw or random.SystemRandom().random
+
+    def tell(pause_s: float, error: RetryableError) -> None:
+        log.warning("trying again in %.1f s: %s", pause_s, printable(str(error)))
+
+    def pause_s(failures: int) -> float | None:
+        return BUDGET.pause_s(failures, drawn(), Spent(), Spent())
+
+    return core_retrying.retrying(call, pause_s, sleep, tell)

@@ -46,12 +46,14 @@ class StageSection(_Settings):  # type: ignore[misc, valid-type]
     """One stage: the network's preset and changes to it, how to train it, and what to begin with.
 
     ``init``: a checkpoint, or an earlier stage of this run, whose tensors are taken where they fit.
-    ``checkpoint``: in place of training this stage, for the stages after it.
+    ``encoder``: a checkpoint, or an earlier stage, whose stem and encoder are taken and kept as they are (not
+    for a student, which has its teacher's). ``checkpoint``: in place of training this stage, for later ones.
     """
 
     preset: str
     network: dict[str, Any] = Field(default_factory=dict)
     init: str | None = None
+    encoder: str | None = None
     checkpoint: str | None = None
     steps: int = 2000
     crops: CropsSection = CropsSection()  # type: ignore[valid-type]
@@ -202,7 +204,7 @@ def _resolve(config: TrainJobConfig, folder: Path) -> TrainJobConfig:
         "storage": resolve(config.storage),
         **{
             name: section.model_copy(
-                update={"init": checkpoint(section.init), "checkpoint": checkpoint(section.checkpoint)}
+                update={key: checkpoint(getattr(section, key)) for key in ("init", "encoder", "checkpoint")}
             )
             for name, section in ((name, config.section(name)) for name in ORDER)
         },

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -26,8 +27,9 @@ from models.sgddiff import SGDDiff
 from models.stages import StageState, start_on_labels, start_student
 from models.storage import Below
 from models.teacher import check_compatible
+from sgddiff_batch.config import is_absolute
 from sgddiff_batch.errors import ConfigError
-from sgddiff_batch.io.stores import open_store
+from sgddiff_batch.io.stores import is_local, open_store
 
 log = logging.getLogger(__name__)
 
@@ -61,7 +63,7 @@ class Lesson:
             log.info("seed %d, %s: %d steps of %d crops", seed, name, settings.steps, settings.batch)
         state, teacher = self._start(name, seed)
         reporter = Reporter(name, seed, self, storage, teacher)
-        facts = {**self.facts, "init": section.init or ""}
+        facts = {**self.facts, "init": shown(section.init), "encoder": shown(section.encoder)}
         train(
             state,
             Run(self.source, self.validation, settings, storage, facts, self.place, reporter),
@@ -75,7 +77,8 @@ class Lesson:
         warm = self._checkpoint(section.init, seed).network if section.init else None
         settings, sizes = section.settings(seed), section.sizes()
         if name != "student":
-            return start_on_labels(sizes, settings, name, warm, device), None
+            kept = self._checkpoint(section.encoder, seed).network if section.encoder else None
+            return start_on_labels(sizes, settings, name, warm, device, kept), None
         teacher = self._checkpoint(self.config.teacher.checkpoint or "teacher", seed).network
         return start_student(teacher, sizes, settings, warm, device), teacher
 
@@ -87,6 +90,13 @@ class Lesson:
         return read_checkpoint(f"{root}/{BEST if self.validation else LAST}")
 
 
+def shown(name: str | None) -> str:
+    """A checkpoint's name as other people may see it: a local path without the folders it lies in."""
+    if not name or not is_local(name) or not is_absolute(name):
+        return name or ""
+    return "/".join(Path(name).parts[-3:])
+
+
 def check_stages(config: TrainJobConfig, place: Place) -> None:
     """Find what is wrong with the stages before any of them is trained.
 
@@ -94,6 +104,8 @@ def check_stages(config: TrainJobConfig, place: Place) -> None:
         ConfigError: of this package or of `models`, naming the stage and the key.
         CheckpointError: if a checkpoint that is named cannot be used.
     """
+    if config.student.encoder:
+        raise ConfigError("student.encoder: a student has its teacher's encoder; give teacher.encoder")
     if "student" in config.stages and "teacher" not in config.stages and not config.teacher.checkpoint:
         raise ConfigError("teacher.checkpoint: the student needs one, or the stage teacher before it")
     sizes: dict[str, NetworkConfig] = {}
@@ -101,10 +113,12 @@ def check_stages(config: TrainJobConfig, place: Place) -> None:
         section = config.section(name)
         sizes[name] = section.sizes()
         place.parts(section.settings(config.seeds[0]).batch)
-        if section.init in ORDER and section.init not in config.stages[:index]:
-            raise ConfigError(f"{name}.init: {section.init} is no earlier one of the stages {config.stages}")
-        if section.init and section.init not in ORDER:
-            read_checkpoint(section.init)
+        for key, given in (("init", section.init), ("encoder", section.encoder)):
+            if given in ORDER and given not in config.stages[:index]:
+                raise ConfigError(f"{name}.{key}: {given} is no earlier one of the stages {config.stages}")
+            found = read_checkpoint(given).network.config if given and given not in ORDER else None
+            if key == "encoder" and given:
+                check_compatible(found or sizes[given], sizes[name])
         if section.checkpoint:
             raise ConfigError(f"{name}.checkpoint: {name} is one of the stages; take out it or this key")
     if "student" in config.stages:

@@ -21,7 +21,7 @@ from .diffusion import MaskCode, ddim_step, time_pairs
 from .layers import Pointwise
 from .losses import LossWeights, saliency_losses
 from .sgddiff import Denoised, Encoded, SGDDiff
-from .teacher import adopt_encoder, freeze
+from .teacher import adopt_code, adopt_encoder, freeze
 
 # The fourth of six layers, counted from 0.
 ALIGNED_LAYER = 3
@@ -143,6 +143,7 @@ class StudentStage(nn.Module):
         super().__init__()
         _check(student.config, teacher.config, temperature)
         adopt_encoder(student, teacher)
+        adopt_code(student, teacher)
         self.network, self.teacher = student, teacher.requires_grad_(False)
         self.projection = (
             make_projection(student.config, teacher.config) if weights.features else nn.Identity()

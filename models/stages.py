@@ -28,6 +28,7 @@ from .losses import saliency_losses, total
 from .place import Place
 from .sgddiff import SGDDiff, to_channels_last
 from .stem import EfficientNetLite0, load_imagenet_weights
+from .teacher import adopt_encoder
 from .training import (
     TrainingError,
     TrainSettings,
@@ -127,17 +128,22 @@ def start_on_labels(
     name: str = "teacher",
     warm: SGDDiff | None = None,
     device: torch.device | str = "cpu",
+    encoder: SGDDiff | None = None,
 ) -> StageState:
     """A teacher, or a student trained directly, at step 0, its stem from ImageNet where it has such a stem.
 
-    warm: a network whose tensors are taken where names and shapes are equal.
-    Raises FileNotFoundError where the package with the ImageNet weights is missing.
+    warm: a network whose tensors are taken where names and shapes are equal. encoder: a network whose stem
+    and encoder are taken and stay as they are.
+    Raises FileNotFoundError where the package with the ImageNet weights is missing, ConfigError where
+    `encoder` is of other sizes.
     """
     seed_everything(settings.seed)
     network = SGDDiff(config)
     if isinstance(network.stem, EfficientNetLite0):
         load_imagenet_weights(network.stem)
     take_over(network, warm)
+    if encoder is not None:
+        adopt_encoder(network, encoder)
     stage = LabelStage(to_channels_last(network), name).to(device)
     return _start(stage, settings)
 

@@ -32,17 +32,17 @@ def check_compatible(teacher: NetworkConfig, student: NetworkConfig) -> None:
         )
 
 
-def adopt_encoder(student: SGDDiff, teacher: SGDDiff) -> None:
-    """Copy the teacher's stem and encoder into the student and freeze them there; raises ConfigError.
-
-    Where both codes have one width the student takes the teacher's embedding too, frozen: a clean code then
-    means the same to both.
-    """
-    check_compatible(teacher.config, student.config)
+def adopt_encoder(network: SGDDiff, given: SGDDiff) -> None:
+    """Copy the stem and the encoder of `given` into `network` and freeze them there; raises ConfigError."""
+    check_compatible(given.config, network.config)
     for name in SHARED_PARTS:
-        part: nn.Module = getattr(student, name)
-        part.load_state_dict(getattr(teacher, name).state_dict())
+        part: nn.Module = getattr(network, name)
+        part.load_state_dict(getattr(given, name).state_dict())
         freeze(part)
+
+
+def adopt_code(student: SGDDiff, teacher: SGDDiff) -> None:
+    """Take the teacher's embedding, frozen, where the codes are of one width: a code means the same to both."""
     if student.code.embedding.shape == teacher.code.embedding.shape:
         with torch.no_grad():
             student.code.embedding.copy_(teacher.code.embedding)

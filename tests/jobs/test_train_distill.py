@@ -171,6 +171,8 @@ def test_a_job_that_is_killed_again_and_again_ends_as_an_unbroken_one(config, tm
         ("teacher.checkpoint=elsewhere", "teacher.checkpoint: teacher is one of the stages"),
         ("stages=[teacher]", "teacher.init: direct is no earlier one"),
         ("direct.init=nowhere", "nowhere: no such folder"),
+        ("direct.encoder=teacher", "direct.encoder: teacher is no earlier one"),
+        ("student.encoder=direct", "student.encoder: a student has its teacher's"),
         ("engine.accumulate=4", "cannot be shared evenly"),
         ("engine.workers=2", "local is one worker"),
         ("engine.precision=fp16", "engine.precision: "),
@@ -218,6 +220,16 @@ def test_a_run_that_goes_on_with_another_config_is_refused_by_the_settings_name(
 def test_a_relative_storage_is_refused_under_a_ray_job(config):
     with pytest.raises(ConfigError, match="storage is the relative path 'run'"):
         load_train_config(str(config), under_ray_job=True)
+
+
+def test_a_teacher_may_keep_the_encoder_of_an_earlier_stage(config, tmp_path):
+    assert train(config, "stages=[direct, teacher]", "teacher.encoder=direct", "teacher.init=null") == 0
+    seed = tmp_path / "run" / "seed-0"
+    direct, teacher = (load_checkpoint(seed / stage / "best") for stage in ("direct", "teacher"))
+    assert teacher.data["encoder"] == "direct"
+    own, given = teacher.network.state_dict(), direct.network.state_dict()
+    assert all(torch.equal(own[n], given[n]) for n in given if n.startswith(("stem.", "encoder.")))
+    assert not torch.equal(own["decoder.classify.bias"], given["decoder.classify.bias"])
 
 
 def test_paths_count_from_the_config_and_stages_are_no_paths(config, tmp_path):

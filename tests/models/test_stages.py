@@ -221,6 +221,17 @@ def test_a_warm_start_takes_what_fits_and_leaves_the_rest(squares):
     assert tensor_digest(state.average.state_dict()) == tensor_digest(given.state_dict())
 
 
+def test_an_encoder_that_is_kept_stays_as_it_is_while_the_rest_is_trained(squares):
+    given = make_teacher()
+    state = start_on_labels(TEACHER, SETTINGS, encoder=given)
+    take(state, squares, 2)
+    moved = {n for n, t in state.network.state_dict().items() if not torch.equal(t, given.state_dict()[n])}
+    assert not any(name.startswith(("stem.", "encoder.")) for name in moved)
+    assert {"code.embedding", "decoder.classify.weight"} <= moved
+    with pytest.raises(ConfigError, match="encoder: teacher"):
+        start_on_labels(with_settings(TEACHER, {"encoder.gdb": False}), SETTINGS, encoder=given)
+
+
 @pytest.mark.parametrize("which", ["teacher", "student of three steps"])
 def test_parts_of_a_batch_add_up_to_the_whole_dropped_branches_included(which, squares):
     whole, parted = start(which), start(which)

@@ -1,0 +1,92 @@
+"""What runs in the processes of Ray Train: a worker's share of the training, and what ends a run for good."""
+
+from __future__ import annotations
+
+import logging
+import socket
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+import ray.train
+import ray.train.torch
+import torch
+from ray.train import UserCallback
+
+from jobs.train_distill import WRONG, lesson, load_data, open_events, place_of
+from jobs.training_config import TrainJobConfig
+from jobs.training_events import Events, Fanout
+from jobs.training_ray import MARK
+from jobs.training_reports import Teller
+from jobs.training_storage import StoreStorage
+from models.place import Place
+from models.training import TrainingError
+from sgddiff_batch.errors import ConfigError, FatalError
+from sgddiff_batch.io.stores import open_store
+
+log = logging.getLogger(__name__)
+
+FINAL = (*WRONG, TrainingError, FatalError)
+"""What comes again however often workers are started again."""
+
+
+class StopsForGood(UserCallback):
+    """Ends a run whose worker raised what is FINAL; Ray Train would start the workers again.
+
+    Ray Train takes an error of a callback as the end.
+    """
+
+    def after_exception(self, run_context: object, worker_exceptions: Mapping[int, Exception]) -> None:
+        """Raise the first such error. Workers that only miss the others' answers raise none of them."""
+        for _, error in sorted(worker_exceptions.items()):
+            if isinstance(error, FINAL):
+                raise error
+        for rank, error in sorted(worker_exceptions.items()):
+            log.warning("a worker was lost, number %d: %s", rank, " ".join(str(error).split())[:300])
+
+
+def train_share(values: Mapping[str, Any]) -> None:
+    """Train as one of Ray Train's workers.
+
+    values: `config`, a TrainJobConfig as plain values, and `word`, which the driver left in its storage.
+
+    Raises:
+        ConfigError: if this node has another storage than the driver's.
+        TrainingError: as a local training does.
+    """
+    config = TrainJobConfig.model_validate(values["config"])
+    place = _place(config)
+    _speak(place)
+    torch.set_num_threads(config.engine.threads)
+    _check_shared(config.storage, values["word"], place)
+    data = load_data(config)
+    events: Events = open_events(config) if place.is_first else Fanout()
+    try:
+        lesson(config, data, place, Teller(events, _report)).run()
+    finally:
+        events.close()
+
+
+def _place(config: TrainJobConfig) -> Place:
+    device = ray.train.torch.get_device()
+    if device.type == "cuda":
+        torch.cuda.set_device(device)
+    return place_of(config.engine, ray.train.get_context().get_world_rank(), device)
+
+
+def _speak(place: Place) -> None:
+    """The first worker says what a local training would; Ray prints it at the driver."""
+    level = logging.INFO if place.is_first else logging.WARNING
+    logging.basicConfig(level=level, format="%(asctime)s %(message)s", stream=sys.stdout, force=True)
+
+
+def _report(values: Mapping[str, Any]) -> None:
+    ray.train.report(dict(values))
+
+
+def _check_shared(storage: str, word: str, place: Place) -> None:
+    if StoreStorage(open_store(storage)).read(MARK) != word.encode():
+        raise ConfigError(
+            f"storage: {storage} on {socket.gethostname()} (worker {place.rank}) is not the folder that the "
+            "driver sees; name one that all nodes share, such as s3://"
+        )
