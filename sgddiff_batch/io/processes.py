@@ -26,10 +26,10 @@ def is_alive(mark: bytes) -> bool:
 
 
 def _started(pid: int) -> int:
-    """Return the start of a process in clock ticks since boot, 0 where there is none or no /proc."""
+    """Return the start of a process in clock ticks since boot, 0 where it has ended or there is no /proc."""
     try:
         # The second field is the command in brackets and may hold anything.
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        return int(fields[19])
+        return 0 if fields[0] in "ZX" else int(fields[19])
     except (OSError, ValueError, IndexError):
         return 0

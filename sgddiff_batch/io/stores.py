@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,10 +13,13 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import aiohttp
+import botocore.exceptions as boto
 import fsspec
-from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
+from botocore.parsers import ResponseParserError
 
 from sgddiff_batch.errors import ConfigError, RetryableError
+from sgddiff_batch.io import conditional
+from sgddiff_batch.io.conditional import Versioned
 
 if TYPE_CHECKING:
     from zarr.abc.store import Store as ZarrStore
@@ -23,6 +27,10 @@ if TYPE_CHECKING:
 _TEMPORARY = ".partial"
 _SCHEMES = ("s3",)
 _WRITE_ATTEMPTS = 20
+_LOGIN = re.compile(r"://[^/\s@]*@")
+_S3_RETRIES = {"mode": "standard", "total_max_attempts": 3}
+"""With jitter, and a quota a client. By default botocore and s3fs make up to 25 requests of one call."""
+_BODY_ATTEMPTS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,13 +89,57 @@ class Store:
                 raise FileNotFoundError(f"there is no {self.path(key)}") from error
         return data
 
+    def read_versioned(self, key: str) -> Versioned:
+        """Return an object with the version that :meth:`replace` asks for.
+
+        Raises:
+            FileNotFoundError: if there is none.
+        """
+        path = self.path(key)
+        with translated(path):
+            if self.is_local:
+                return conditional.read_local(Path(path))
+            return conditional.read_s3(self.filesystem, path)
+
+    def create(self, key: str, data: bytes) -> str | None:
+        """Store an object if there is none; return its version, or None if there was one.
+
+        Of many callers one wins. ``data`` must be the caller's alone (a write id inside): that is how a write
+        is known again whose reply was lost.
+        """
+        return self._put_if(key, data, None)
+
+    def replace(self, key: str, data: bytes, version: str) -> str | None:
+        """Replace an object if it still has ``version``; return its new one, or None if it had not.
+
+        As :meth:`create`: one of many wins, and ``data`` must be the caller's alone.
+        """
+        return self._put_if(key, data, version)
+
+    def _put_if(self, key: str, data: bytes, version: str | None) -> str | None:
+        path = self.path(key)
+
+        def put() -> str:
+            with translated(path):
+                if self.is_local:
+                    return conditional.put_local(Path(path), data, version)
+                return conditional.put_s3(self.filesystem, path, data, version)
+
+        return conditional.settled(put, lambda: self.read_versioned(key), data, version)
+
     def read_all(self, prefix: str) -> dict[str, bytes]:
         """Return all objects below a prefix by key; remote ones are fetched at the same time."""
         keys = self.keys(prefix)
         with translated(self.path(prefix)):
-            found = self.filesystem.cat([self.path(key) for key in keys]) if keys else {}
-        by_path = {os.fspath(path): data for path, data in found.items()}
-        return {key: by_path[self.path(key)] for key in keys}
+            paths = [self.path(key) for key in keys]
+            found = self.filesystem.cat(paths, on_error="return") if keys else {}
+            by_path = {os.fspath(path): data for path, data in found.items()}
+            for data in by_path.values():
+                # Another process may take an object away between the listing and here: its mark of reading.
+                if isinstance(data, BaseException) and not isinstance(data, FileNotFoundError):
+                    raise data
+        there = (key for key in keys if isinstance(by_path[self.path(key)], bytes))
+        return {key: by_path[self.path(key)] for key in there}
 
     def keys(self, prefix: str = "") -> list[str]:
         """Return the keys of all objects below a prefix, sorted; temporary files are left out."""
@@ -161,6 +213,8 @@ class Store:
             folder = folder.parent
 
 
+_NO_CREDENTIALS = (boto.NoCredentialsError, boto.PartialCredentialsError, boto.ProfileNotFound)
+_FAILED = (OSError, boto.BotoCoreError, boto.ClientError, aiohttp.ClientError, ResponseParserError)
 _NOT_THERE_EVER = (PermissionError, NotADirectoryError, IsADirectoryError, FileExistsError)
 """Denied, or a file in the way of a folder: trying again does not help."""
 
@@ -174,15 +228,15 @@ def translated(path: str) -> Iterator[None]:
         if "bucket does not exist" in str(error):
             raise ConfigError(f"{path}: {_words(error)}") from error
         raise
-    except (*_NOT_THERE_EVER, NoCredentialsError) as error:
+    except (*_NOT_THERE_EVER, *_NO_CREDENTIALS) as error:
         raise ConfigError(f"{path}: {_words(error)}") from error
-    except (OSError, BotoCoreError, ClientError, aiohttp.ClientError) as error:
+    except _FAILED as error:
         raise RetryableError(f"{path}: {_words(error)}") from error
 
 
 def _words(error: Exception) -> str:
     text = getattr(error, "strerror", None) or str(error) or type(error).__name__
-    return " ".join(str(text).split())
+    return _LOGIN.sub("://***@", " ".join(str(text).split()))
 
 
 def _write_file(path: Path, data: bytes) -> None:
@@ -233,5 +287,9 @@ def open_store(uri: str) -> Store:
     """
     if is_local(uri):
         return Store(os.path.abspath(uri), fsspec.filesystem("file"), True)  # noqa: PTH100 - keeps links
-    filesystem = fsspec.filesystem("s3", use_listings_cache=False)
+    # fsspec keeps one client for all that is asked for alike: its endpoint has to be among that.
+    endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL") or None
+    options = {"endpoint_url": endpoint, "config_kwargs": {"retries": _S3_RETRIES}}
+    filesystem = fsspec.filesystem("s3", use_listings_cache=False, **options)
+    filesystem.retries = _BODY_ATTEMPTS
     return Store(uri.removeprefix("s3://").rstrip("/"), filesystem, False)
