@@ -12,14 +12,17 @@ from sgddiff_batch.config import ArchiveJobConfig
 from sgddiff_batch.core.scene import Scene, escape_scene_id
 from sgddiff_batch.engine.survey import Crew
 from sgddiff_batch.engine.worker import Worker, tasks_in_flight
-from sgddiff_batch.errors import ConfigError
+from sgddiff_batch.errors import ConfigError, SgddiffBatchError
 from sgddiff_batch.io.archive_files import IgnoredFile
+from sgddiff_batch.io.checked import CheckedReader
+from sgddiff_batch.io.fences import Fence, fenced
 from sgddiff_batch.io.guarded import GuardedReader
 from sgddiff_batch.io.isolation import IsolatedReader
+from sgddiff_batch.io.leases import Lease
 from sgddiff_batch.io.ledgers import ObjectLedger
 from sgddiff_batch.io.mosaics import ZarrBlockWriter
 from sgddiff_batch.io.scenes import GeoTiffReader
-from sgddiff_batch.io.stores import open_store
+from sgddiff_batch.io.stores import Store, open_store
 from sgddiff_batch.protocols import Predictor, SceneReader
 
 PIXELS_VERSION = 1
@@ -28,27 +31,55 @@ PIXELS_VERSION = 1
 
 @dataclass(frozen=True, slots=True)
 class WorkerRecipe:
-    """Makes a worker in whatever process it is called: ``predictors`` of its tasks infer at once."""
+    """Makes a worker in whatever process it is called: ``predictors`` of its tasks infer at once.
+
+    ``fence`` is asked before the worker changes anything in the output.
+    """
 
     config: ArchiveJobConfig
     device: str
     predictors: int = 1
+    fence: Fence | None = None
 
     def __call__(self) -> Worker:
         """Load the network and open the stores."""
-        ledger = make_ledger(self.config)
+        ledger = make_ledger(self.config, self.fence)
         return Worker(
             make_reader(self.config, ledger),
             make_predictor(self.config, self.device),
-            ZarrBlockWriter(open_store(self.config.output.uri)),
+            ZarrBlockWriter(open_output(self.config, self.fence)),
             ledger,
             predictors=self.predictors,
         )
 
 
-def make_ledger(config: ArchiveJobConfig) -> ObjectLedger:
+def open_output(config: ArchiveJobConfig, fence: Fence | None = None) -> Store:
+    """Return the output; with a fence, nothing is changed there without asking it."""
+    return fenced(open_store(config.output.uri), fence)
+
+
+def check_output(uri: str) -> None:
+    """Write an object to the output and remove it.
+
+    Raises:
+        ConfigError: if that is denied, or the output cannot be there.
+    """
+    store, probe = open_store(uri), "_ledger/probe~.json"
+    try:
+        store.write(probe, b"{}")
+        store.delete(probe)
+    except (SgddiffBatchError, OSError) as error:
+        raise ConfigError(f"output.uri: cannot be written to: {error}") from error
+
+
+def make_lease(config: ArchiveJobConfig, run_id: str) -> Lease:
+    """Return the lease on the output, not taken yet."""
+    return Lease(open_store(config.output.uri), run_id, config.lease.seconds)
+
+
+def make_ledger(config: ArchiveJobConfig, fence: Fence | None = None) -> ObjectLedger:
     """Return the ledger beside the output."""
-    return ObjectLedger(open_store(config.output.uri))
+    return ObjectLedger(open_output(config, fence))
 
 
 def make_reader(config: ArchiveJobConfig, ledger: ObjectLedger | None) -> SceneReader:
@@ -56,7 +87,7 @@ def make_reader(config: ArchiveJobConfig, ledger: ObjectLedger | None) -> SceneR
 
     Without a ledger it is the bare reader, which leaves no marks.
     """
-    reader = GeoTiffReader(bands=config.input.bands, stretch=config.input.stretch)
+    reader = CheckedReader(GeoTiffReader(bands=config.input.bands, stretch=config.input.stretch))
     if ledger is None:
         return reader
     return GuardedReader(reader, IsolatedReader(reader), ledger, frozenset(ledger.deaths()))

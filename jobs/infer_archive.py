@@ -2,8 +2,8 @@
 
     python jobs/infer_archive.py --config archive.yaml [--set key=value ...] [--dry-run]
 
-Exit codes: 0 all done; 3 done, but scenes were newly put into quarantine; 2 the config or the command is
-wrong; 1 anything else.
+Exit codes: 0 all done; 3 done, but scenes were newly put into quarantine; 4 another run is at work on the
+same output, and nothing was done; 2 the config or the command is wrong; 1 anything else.
 """
 
 from __future__ import annotations
@@ -19,25 +19,28 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from functools import partial
 
-from jobs import assembly, summary
+from jobs import assembly, publishing, scope, summary
 from jobs.progress import RunProgress
 from sgddiff_batch.config import ArchiveJobConfig, load_config
+from sgddiff_batch.core.catalogue import Withdrawals
 from sgddiff_batch.core.fingerprint import run_key
 from sgddiff_batch.core.planning import Mosaic, Task
 from sgddiff_batch.engine.driver import Driver, SceneResult
 from sgddiff_batch.engine.local import run_local
+from sgddiff_batch.engine.retries import Retries
 from sgddiff_batch.engine.survey import Crew, Forecast, RunPlan, forecast, survey
 from sgddiff_batch.engine.worker import TaskOutcome
 from sgddiff_batch.errors import ConfigError, SgddiffBatchError
-from sgddiff_batch.io.catalog import Listing, list_scenes
+from sgddiff_batch.io.leases import Lease, LeaseHeldError
 from sgddiff_batch.io.mosaics import ZarrBlockWriter
+from sgddiff_batch.io.redo import RedoMark
 from sgddiff_batch.io.reports import build_report, new_run_id, redact_uri, versions, write_report
-from sgddiff_batch.io.stores import open_store
+from sgddiff_batch.io.sources import Listing, list_archive
 from sgddiff_batch.protocols import SceneRecord
 
 log = logging.getLogger("infer_archive")
 
-EXIT_DONE, EXIT_FAILED, EXIT_CONFIG, EXIT_QUARANTINED = 0, 1, 2, 3
+EXIT_DONE, EXIT_FAILED, EXIT_CONFIG, EXIT_QUARANTINED, EXIT_HELD = 0, 1, 2, 3, 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +58,14 @@ class Run:
     forecast: Forecast
     pixel_settings: Mapping[str, object]
     run_key: str
+    lease: Lease | None
+    withdrawals: Withdrawals
+    marks: Mapping[str, RedoMark]
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether it saw all of the archive, and leaves nothing of it for another run."""
+        return self.listing.is_whole and not self.plan.postponed
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -65,11 +76,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = _parse(argv)
     try:
         config = load_config(options.config, options.set, under_ray_job=_under_ray_job())
-        run = plan_run(config, dry=options.dry_run)
-        if options.dry_run:
-            summary.print_plan(run.plan, run.forecast, run.listing.ignored)
-            return EXIT_DONE
-        return execute(run)
+        return (_dry_run if options.dry_run else _leased_run)(config, options)
+    except LeaseHeldError as error:
+        log.error("%s", error)
+        return EXIT_HELD
     except ConfigError as error:
         log.error("%s", error)
         return EXIT_CONFIG
@@ -85,10 +95,40 @@ def main(argv: Sequence[str] | None = None) -> int:
         return EXIT_FAILED
 
 
-def plan_run(config: ArchiveJobConfig, *, dry: bool = False) -> Run:
+def _dry_run(config: ArchiveJobConfig, options: argparse.Namespace) -> int:
+    run = plan_run(config, None, scope.scope_of(options), allow_withdrawals=options.allow_withdrawals)
+    summary.print_plan(run.plan, run.forecast, run.listing.ignored, run.listing.rows())
+    return EXIT_DONE
+
+
+def _leased_run(config: ArchiveJobConfig, options: argparse.Namespace) -> int:
+    return run_leased(config, scope.scope_of(options), allow_withdrawals=options.allow_withdrawals)
+
+
+def run_leased(
+    config: ArchiveJobConfig, extent: scope.Scope = scope.EVERYTHING, *, allow_withdrawals: bool = False
+) -> int:
+    """Take the lease, plan a run and execute it; return the exit code.
+
+    Raises:
+        LeaseHeldError: if another run is at work there.
+        SgddiffBatchError: as :func:`plan_run` and the stores do.
+    """
+    assembly.check_output(config.output.uri)
+    with assembly.make_lease(config, new_run_id()) as lease:
+        return execute(plan_run(config, lease, extent, allow_withdrawals=allow_withdrawals))
+
+
+def plan_run(
+    config: ArchiveJobConfig,
+    lease: Lease | None = None,
+    extent: scope.Scope = scope.EVERYTHING,
+    *,
+    allow_withdrawals: bool = False,
+) -> Run:
     """List the archive, compare it with the ledger, and plan what is new or changed.
 
-    A dry plan leaves no marks in the ledger while scenes are opened.
+    Without a lease on the output the plan is a dry one: no marks are left there while scenes are opened.
 
     Raises:
         ConfigError: if the archive is not there, or the plan does not fit its memory.
@@ -100,45 +140,40 @@ def plan_run(config: ArchiveJobConfig, *, dry: bool = False) -> Run:
     crew = assembly.make_crew(config, device, predictors, processes)
     settings = assembly.pixel_settings(config, device)
     key = run_key(settings)
-    listing = list_scenes(config.archive.uri, config.output.uri)
-    ledger = assembly.make_ledger(config)
-    if not dry:
-        _check_output(config.output.uri)
+    listing = list_archive(config.archive.query(), config.output.uri)
+    ledger = assembly.make_ledger(config, lease)
     records = ledger.records()
-    reader = assembly.make_reader(config, None if dry else ledger)
+    withdrawals = publishing.plan_withdrawals(config, ledger, listing, partial=False, allow=allow_withdrawals)
+    reader = assembly.make_reader(config, None if lease is None else ledger)
     missing = {assembly.missing_scene(file): file.reason for file in listing.missing}
-    plan = survey(listing.scenes, records, reader, config.tiling.tiling, key, missing)
+    marks = scope.read_marks(ledger, records, drop_outdated=lease is not None)
+    chosen = extent.extent(listing, records, marks)
+    plan = survey(listing.scenes, records, reader, config.tiling.tiling, key, missing, chosen, Retries())
+    scope.tell_postponed(plan)
+    if lease is not None:
+        scope.begin_damaged_anew(plan, marks, ledger)
     if not listing.scenes and not listing.missing:
         log.warning("archive.uri: there are no .tif or .tiff files in %s", config.archive.uri)
     numbers = forecast(plan, ledger, crew)
-    return Run(new_run_id(), config, device, predictors, crew, listing, records, plan, numbers, settings, key)
-
-
-def _check_output(uri: str) -> None:
-    """Write an object to the output and remove it.
-
-    Raises:
-        ConfigError: if that is denied, or the output cannot be there.
-    """
-    store, probe = open_store(uri), "_ledger/probe~.json"
-    try:
-        store.write(probe, b"{}")
-        store.delete(probe)
-    except (SgddiffBatchError, OSError) as error:
-        raise ConfigError(f"output.uri: cannot be written to: {error}") from error
+    run_id = lease.run_id if lease else new_run_id()
+    return Run(
+        run_id, config, device, predictors, crew, listing, records, plan, numbers, settings, key, lease,
+        withdrawals, marks,
+    )  # fmt: skip
 
 
 def execute(run: Run) -> int:
     """Do the work of a planned run, write its report, print its table, and return the exit code."""
     started, start = datetime.now(UTC).isoformat(timespec="seconds"), time.monotonic()
     results: list[SceneResult] = []
-    output = open_store(run.config.output.uri)
+    output = assembly.open_output(run.config, run.lease)
     driver = Driver(
         ZarrBlockWriter(output),
-        assembly.make_ledger(run.config),
+        assembly.make_ledger(run.config, run.lease),
         run.run_key,
         partial(provenance, run),
         run.crew.task_bytes,
+        Retries(),
     )
     planned = {mosaic.scene.scene_id for mosaic in run.plan.mosaics}
     try:
@@ -147,17 +182,20 @@ def execute(run: Run) -> int:
                 if result.scene_id in planned:
                     progress.scene()
                 _log_result(result)
+                scope.settle_mark(assembly.make_ledger(run.config, run.lease), run.marks, result)
                 results.append(result)
     finally:
         results += driver.pending()
+        published = publishing.publish_safely(run, results)
         _conclude(run, results, started, time.monotonic() - start)
-    return _exit_code(results)
+    return _exit_code(results) if published else EXIT_FAILED
 
 
 def _conclude(run: Run, results: Sequence[SceneResult], started: str, seconds: float) -> None:
     """Write the report and print the table, also of a run that is being broken off."""
     try:
-        uri = write_report(open_store(run.config.output.uri), _report(run, results, started, seconds))
+        output = assembly.open_output(run.config, run.lease)
+        uri = write_report(output, _report(run, results, started, seconds))
     except (SgddiffBatchError, OSError) as error:
         log.error("the report could not be written: %s", error)
         uri = "none"
@@ -184,8 +222,11 @@ def provenance(run: Run, mosaic: Mosaic) -> dict[str, object]:
 
 
 def _engine(run: Run) -> Callable[[Iterable[Task]], Iterator[TaskOutcome]]:
-    recipe = assembly.WorkerRecipe(run.config, run.device, run.predictors)
-    if run.config.engine.kind == "local":
+    local = run.config.engine.kind == "local"
+    # Workers in other processes look at the lease; those in this one share it.
+    fence = run.lease.watch() if run.lease and not local else run.lease
+    recipe = assembly.WorkerRecipe(run.config, run.device, run.predictors, fence)
+    if local:
         return lambda tasks: run_local(tasks, recipe(), run.predictors)
     from sgddiff_batch.engine.ray_cluster import connect_ray
     from sgddiff_batch.engine.ray_data import run_ray
@@ -220,7 +261,8 @@ def _report(run: Run, results: Sequence[SceneResult], started: str, seconds: flo
         started_at=started,
         seconds=seconds,
         config=json.loads(redact_uri(run.config.model_dump_json())),
-        run={"run_key": run.run_key, "device": run.device, **asdict(run.crew), **asdict(run.forecast)},
+        run={"run_key": run.run_key, "device": run.device, **asdict(run.crew), **asdict(run.forecast)}
+        | {"listing": run.listing.report()},
         scenes=scenes,
         ignored=[asdict(file) for file in run.listing.ignored],
     )
@@ -244,6 +286,12 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="lay over the file")
     parser.add_argument("--dry-run", action="store_true", help="print the plan and start nothing")
+    parser.add_argument(
+        "--allow-withdrawals",
+        action="store_true",
+        help="withdraw scenes that are no longer listed also if they are more than half of the archive",
+    )
+    scope.add_flags(parser)
     return parser.parse_args(argv)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from sgddiff_batch.engine.driver import SceneResult
@@ -16,14 +17,21 @@ _MIB = 2.0**20
 _STYLES = {"done": "green", "unchanged": "dim", "quarantined": "yellow", "failed": "red", "pending": "red"}
 
 
-def print_plan(plan: RunPlan, forecast: Forecast, ignored: Sequence[IgnoredFile]) -> None:
-    """Print what a run would do."""
+def print_plan(
+    plan: RunPlan,
+    forecast: Forecast,
+    ignored: Sequence[IgnoredFile],
+    listing: Iterable[tuple[str, str]] = (),
+) -> None:
+    """Print what a run would do; ``listing`` are more rows, of what its sources say."""
     table = Table(title="plan", show_header=False)
     table.add_row("scenes to do", str(forecast.scenes))
     table.add_row("scenes unchanged", str(len(plan.unchanged)))
     table.add_row("scenes in quarantine", str(len(plan.still_quarantined)))
     table.add_row("scenes that cannot be opened", str(len(plan.refused)))
     table.add_row("files ignored", str(len(ignored)))
+    for row in listing:
+        table.add_row(*map(escape, row))
     table.add_row("tasks", str(forecast.tasks))
     table.add_row("tiles", str(forecast.tiles))
     table.add_row("halo overhead", f"{forecast.halo_overhead:.1%}")

@@ -42,7 +42,7 @@ def adopt_encoder(network: SGDDiff, given: SGDDiff) -> None:
 
 
 def adopt_code(student: SGDDiff, teacher: SGDDiff) -> None:
-    """Take the teacher's embedding, frozen, where the codes are of one width: a code means the same to both."""
+    """Take the embedding of the teacher, frozen, where both codes are of one width: one code, one meaning."""
     if student.code.embedding.shape == teacher.code.embedding.shape:
         with torch.no_grad():
             student.code.embedding.copy_(teacher.code.embedding)

@@ -17,15 +17,21 @@ __all__ = ["list_mosaics", "open_mosaic"]
 __version__ = "0.1.0"
 
 
-def list_mosaics(output_uri: str) -> list[MosaicEntry]:
+def list_mosaics(
+    output_uri: str, *, state: str | None = None, generation: int | None = None
+) -> list[MosaicEntry]:
     """Return the current mosaic of every scene below an output folder or prefix, sorted by scene id.
+
+    state: "done", "quarantined" (an earlier version is shown), or None for all. generation: an earlier
+    catalogue than the current one.
 
     Raises:
         FileNotFoundError: if no run has ever written to ``output_uri``.
+        ValueError: if there is no such state or generation.
     """
     from sgddiff_batch.io import reading
 
-    return reading.list_mosaics(output_uri)
+    return reading.list_mosaics(output_uri, state=state, generation=generation)
 
 
 def open_mosaic(uri: str, level: int = 0) -> xr.DataArray:

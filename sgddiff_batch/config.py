@@ -13,7 +13,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
+from sgddiff_batch.config_archive import ArchiveConfig
 from sgddiff_batch.config_reading import Section, Uri, read_config
+from sgddiff_batch.core.leasing import MAX_SECONDS, MIN_SECONDS
 from sgddiff_batch.core.planning import Tiling
 from sgddiff_batch.errors import ConfigError
 
@@ -21,16 +23,14 @@ _MOST_STRIDES = 64
 """A block's shard has an index entry for every square of one stride, written or not."""
 
 
-class ArchiveConfig(Section):
-    """Where the scenes are: a folder or prefix, a glob, or a .txt, .csv or .parquet list; local or s3://."""
-
-    uri: Uri
-
-
 class OutputConfig(Section):
-    """Where the mosaics, the ledger and the reports go; local or s3://."""
+    """Where the mosaics, the ledger, the catalogue and the reports go; local or s3://.
+
+    ``keep_generations``: how many versions of the catalogue are kept to go back to, the current one included.
+    """
 
     uri: Uri
+    keep_generations: int = Field(default=7, ge=1, le=10_000)
 
 
 class ModelConfig(Section):
@@ -109,6 +109,12 @@ class EngineConfig(Section):
     workers: Literal["auto"] | Annotated[int, Field(ge=1, le=10_000, strict=True)] = "auto"
 
 
+class LeaseConfig(Section):
+    """How long a run's lease on the output outlives the last sign of life of a run that is gone."""
+
+    seconds: float = Field(default=120.0, ge=MIN_SECONDS, le=MAX_SECONDS)
+
+
 class ArchiveJobConfig(Section):
     """Everything that ``jobs/infer_archive.py`` reads. Only the two URIs are required."""
 
@@ -118,6 +124,7 @@ class ArchiveJobConfig(Section):
     input: InputConfig = InputConfig()
     tiling: TilingConfig = TilingConfig()
     engine: EngineConfig = EngineConfig()
+    lease: LeaseConfig = LeaseConfig()
 
 
 def load_config(
@@ -135,7 +142,8 @@ def load_config(
             "of the working directory: give an absolute path or s3://"
         )
     resolved = _resolve_paths(config, Path(path).absolute().parent)
-    if resolved.archive.uri.rstrip("/") == resolved.output.uri.rstrip("/"):
+    sources = (resolved.archive, *resolved.archive.also)
+    if resolved.output.uri.rstrip("/") in {source.uri.rstrip("/") for source in sources}:
         raise ConfigError(f"output.uri: must not be the archive itself, got {config.output.uri!r}")
     return resolved
 
@@ -150,8 +158,8 @@ def _resolve_paths(config: ArchiveJobConfig, folder: Path) -> ArchiveJobConfig:
         return uri if is_absolute(uri) else os.path.normpath(folder / Path(uri).expanduser())
 
     updates: Mapping[str, Any] = {
-        "archive": ArchiveConfig(uri=resolve(config.archive.uri)),
-        "output": OutputConfig(uri=resolve(config.output.uri)),
+        "archive": config.archive.with_paths(resolve),
+        "output": config.output.model_copy(update={"uri": resolve(config.output.uri)}),
     }
     if config.model.checkpoint != "bundled":
         model = config.model.model_copy(update={"checkpoint": resolve(config.model.checkpoint)})

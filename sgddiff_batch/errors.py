@@ -2,6 +2,7 @@
 
 SgddiffBatchError
   RetryableError    try again: a time-out, a throttled store, a lost worker
+  ChangedSceneError leave the scene to the next run, which lists it anew
   SceneError        put the scene into quarantine and go on with the others
   ConfigError       mend the config or the command (exit code 2)
   FatalError        stop: going on would lose or damage data
@@ -16,12 +17,20 @@ class RetryableError(SgddiffBatchError):
     """The same call may succeed when it is made again."""
 
 
+class ChangedSceneError(SgddiffBatchError):
+    """The scene is not the one that was listed any more, or is gone; what was read of it must not be used."""
+
+
 class SceneError(SgddiffBatchError):
     """This scene cannot be worked on; the message is the reason that the report and the quarantine show."""
 
 
 class UnreadableSceneError(SceneError):
     """The file cannot be opened, or a read of its pixels fails: corrupt, truncated, not a raster."""
+
+
+class AbsentSceneError(UnreadableSceneError):
+    """There is no such file or object."""
 
 
 class UnsupportedSceneError(SceneError):

@@ -29,6 +29,17 @@ class BlockRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class MosaicContents:
+    """What a mosaic held when it was committed, kept so that it can be verified later.
+
+    ``root_digest`` is what :meth:`BlockWriter.commit` returned, ``blocks`` are all blocks of level 0.
+    """
+
+    root_digest: str
+    blocks: tuple[BlockRecord, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class SceneRecord:
     """The ledger's row of a scene.
 
@@ -95,8 +106,11 @@ class BlockWriter(Protocol):
     def write_block(self, mosaic: Mosaic, block: Window, codes: NDArray[np.uint8]) -> None:
         """Store a block's shards of all levels that belong to it alone."""
 
-    def commit(self, mosaic: Mosaic) -> None:
-        """Build the coarse levels, write consolidated metadata and mark the mosaic complete."""
+    def commit(self, mosaic: Mosaic) -> str:
+        """Build the coarse levels, write consolidated metadata and mark the mosaic complete.
+
+        Returns a digest of the metadata that is there now.
+        """
 
     def discard(self, store: str) -> None:
         """Remove whatever there is of a store that was never completed."""
@@ -129,5 +143,8 @@ class Ledger(Protocol):
     def deaths(self) -> set[str]:
         """Return the ids of scenes with a :meth:`reading` mark of a process that is not known to live."""
 
-    def finish(self, record: SceneRecord) -> None:
-        """Record a scene as done or in quarantine, and drop all its marks of reading."""
+    def finish(self, record: SceneRecord, contents: MosaicContents | None = None) -> None:
+        """Record a scene as done or in quarantine, and drop all its marks of reading.
+
+        ``contents`` are those of the mosaic that was committed just now; None keeps what is known of it.
+        """

@@ -33,6 +33,11 @@ def array_digest(array: NDArray[np.uint8]) -> str:
     return hasher.hexdigest()
 
 
+def bytes_digest(data: bytes) -> str:
+    """Return the hex SHA-256 of an object."""
+    return hashlib.sha256(data).hexdigest()
+
+
 def run_key(pixel_settings: Mapping[str, object]) -> str:
     """Return the 12-digit key of everything, besides the scene, that decides the value of a pixel."""
     return digest(pixel_settings)[:12]

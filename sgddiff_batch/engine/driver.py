@@ -10,14 +10,16 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 
 from sgddiff_batch.core.planning import Mosaic, Task, plan_tasks
 from sgddiff_batch.core.scene import Scene
 from sgddiff_batch.core.window import Window
+from sgddiff_batch.engine.retries import Retries, no_retries
 from sgddiff_batch.engine.survey import Refusal, RunPlan
 from sgddiff_batch.engine.worker import TaskOutcome
 from sgddiff_batch.errors import FatalError, RetryableError, SceneError
-from sgddiff_batch.protocols import BlockRecord, BlockWriter, Ledger, SceneRecord
+from sgddiff_batch.protocols import BlockRecord, BlockWriter, Ledger, MosaicContents, SceneRecord
 
 log = logging.getLogger(__name__)
 
@@ -81,9 +83,11 @@ class Driver:
         run_key: str,
         provenance: Callable[[Mosaic], Mapping[str, object]],
         task_bytes: int,
+        retries: Retries | None = None,
     ) -> None:
         self._writer, self._ledger, self._run_key = writer, ledger, run_key
         self._provenance, self._task_bytes = provenance, task_bytes
+        self._retry = (retries or no_retries()).call
         self._records: Mapping[str, SceneRecord] = {}
         self._accounts: dict[str, _Account] = {}
         self._unsettled: dict[str, Mosaic] = {}
@@ -131,7 +135,7 @@ class Driver:
     def _tasks(self, plan: RunPlan, settled: list[SceneResult]) -> Iterator[Task]:
         for mosaic in plan.mosaics:
             try:
-                tasks = self._begin(mosaic, settled)
+                tasks = self._retry(mosaic.store, partial(self._begin, mosaic, settled))
             except _OF_ONE_SCENE as error:
                 settled.append(self._settled(mosaic, _failure(mosaic, f"it could not be begun: {error}")))
                 continue
@@ -165,7 +169,7 @@ class Driver:
     def _settle(self, account: _Account) -> SceneResult:
         mosaic, seconds = account.mosaic, account.seconds()
         try:
-            result = self._conclude(account, seconds)
+            result = self._retry(mosaic.store, partial(self._conclude, account, seconds))
         except _OF_ONE_SCENE as error:
             result = _failure(mosaic, f"it could not be finished: {error}", seconds)
         return self._settled(mosaic, result)
@@ -196,12 +200,12 @@ class Driver:
         if missing:
             raise FatalError(f"{mosaic.store}: all tasks ended, but {len(missing)} blocks were never stored")
         try:
-            self._writer.commit(mosaic)
+            root_digest = self._writer.commit(mosaic)
         except SceneError:
             # What was stored is damaged: the next run begins this mosaic anew.
             self._begin_anew(mosaic)
             raise
-        blocks = account.blocks.values()
+        blocks = tuple(account.blocks[window] for window in mosaic.blocks())
         record = SceneRecord(
             mosaic.scene.scene_id,
             mosaic.scene.version,
@@ -214,10 +218,16 @@ class Driver:
             finished_at=_now(),
         )
         seconds["commit"] = time.perf_counter() - start
-        return self._finish(mosaic, record, seconds)
+        return self._finish(mosaic, record, seconds, MosaicContents(root_digest, blocks))
 
-    def _finish(self, mosaic: Mosaic, record: SceneRecord, seconds: Mapping[str, float]) -> SceneResult:
-        self._ledger.finish(record)
+    def _finish(
+        self,
+        mosaic: Mosaic,
+        record: SceneRecord,
+        seconds: Mapping[str, float],
+        contents: MosaicContents | None = None,
+    ) -> SceneResult:
+        self._ledger.finish(record, contents)
         return replace(
             _record_result(mosaic.scene, record, "done"),
             tiles=mosaic.lattice.count,
@@ -230,7 +240,7 @@ class Driver:
         if refusal.retry:
             return SceneResult(scene.scene_id, scene.uri, "failed", refusal.reason)
         try:
-            self._quarantine(scene, refusal.reason)
+            self._retry(scene.scene_id, partial(self._quarantine, scene, refusal.reason))
         except _OF_ONE_SCENE as error:
             reason = f"{refusal.reason}; and its quarantine could not be recorded: {error}"
             return SceneResult(scene.scene_id, scene.uri, "failed", reason)

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from math import inf
 
 from sgddiff_batch.core import budget
 from sgddiff_batch.core.planning import Mosaic, Task, Tiling, plan_tasks
 from sgddiff_batch.core.scene import Scene
-from sgddiff_batch.errors import ConfigError, RetryableError, SceneError
+from sgddiff_batch.engine.retries import Retries, StuckError, no_retries
+from sgddiff_batch.errors import ChangedSceneError, ConfigError, RetryableError, SceneError
 from sgddiff_batch.protocols import Ledger, SceneReader, SceneRecord
 
 _OPENED_AT_ONCE = 8
+
+NOT_ASKED_FOR = "not asked for"
+OVER_THE_LIMIT = "over the limit"
+"""Why a scene is left for another run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,13 +31,51 @@ class Refusal:
 
 
 @dataclass(frozen=True, slots=True)
+class Extent:
+    """How much of what there is to do a run does.
+
+    ``only``: the ids of the scenes that it may work on, None for all. ``again``: ids of scenes that it works
+    on although nothing of them changed. ``limit``: the most scenes that it opens: those in ``again`` first,
+    then those that have waited longest, by ``waiting_since_s`` (what is not known is the longest), then by
+    id.
+    """
+
+    only: Set[str] | None = None
+    again: Set[str] = frozenset()
+    limit: int | None = None
+    waiting_since_s: Mapping[str, float] = field(default_factory=dict)
+
+    def divide(self, scenes: Sequence[Scene]) -> tuple[list[Scene], dict[str, str]]:
+        """Return the scenes that are done, and the ids of those that are left, with the reason."""
+        only = self.only
+        wanted = [scene for scene in scenes if only is None or scene.scene_id in only]
+        left = {s.scene_id: NOT_ASKED_FOR for s in scenes if only is not None and s.scene_id not in only}
+        if self.limit is None or len(wanted) <= self.limit:
+            return wanted, left
+        ranked = sorted(wanted, key=self._rank)
+        return ranked[: self.limit], left | {s.scene_id: OVER_THE_LIMIT for s in ranked[self.limit :]}
+
+    def _rank(self, scene: Scene) -> tuple[bool, float, str]:
+        since_s = self.waiting_since_s.get(scene.scene_id, -inf)
+        return scene.scene_id not in self.again, since_s, scene.scene_id
+
+
+EVERYTHING = Extent()
+"""All that is new or changed."""
+
+
+@dataclass(frozen=True, slots=True)
 class RunPlan:
-    """What a run will do, and what it leaves as it is."""
+    """What a run will do, and what it leaves as it is.
+
+    ``postponed`` are the ids of scenes that are left for another run, with the reason.
+    """
 
     mosaics: tuple[Mosaic, ...]
     refused: tuple[Refusal, ...]
     unchanged: tuple[tuple[Scene, SceneRecord], ...]
     still_quarantined: tuple[tuple[Scene, SceneRecord], ...]
+    postponed: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +104,13 @@ def survey(
     tiling: Tiling,
     run_key: str,
     missing: Mapping[Scene, str] | None = None,
+    extent: Extent = EVERYTHING,
+    retries: Retries | None = None,
 ) -> RunPlan:
-    """Plan every scene whose version or run key is not the ledger's; only those are opened.
+    """Plan every scene whose version or run key is not the ledger's; of those in ``extent`` each is opened.
 
     ``missing`` are scenes that the archive names and does not have, with the reasons: for quarantine.
+    Without ``retries`` each scene is opened once.
     """
     absent = missing or {}
     unchanged: list[tuple[Scene, SceneRecord]] = []
@@ -71,28 +118,37 @@ def survey(
     new: list[Scene] = []
     for scene in (*scenes, *absent):
         record = records.get(scene.scene_id)
-        if record is None or (record.version, record.run_key) != (scene.version, run_key):
+        is_new = record is None or (record.version, record.run_key) != (scene.version, run_key)
+        if record is None or is_new or scene.scene_id in extent.again:
             new.append(scene)
         else:
             (quarantined if record.reason else unchanged).append((scene, record))
-    refused = [Refusal(scene, absent[scene], retry=False) for scene in new if scene in absent]
-    present = [scene for scene in new if scene not in absent]
+    refused = [
+        Refusal(scene, absent[scene], retry=False)
+        for scene in new
+        if scene in absent and (extent.only is None or scene.scene_id in extent.only)
+    ]
+    present, postponed = extent.divide([scene for scene in new if scene not in absent])
     with ThreadPoolExecutor(_OPENED_AT_ONCE, thread_name_prefix="survey") as pool:
-        planned = list(pool.map(lambda scene: _plan_scene(scene, reader, tiling, run_key), present))
+        again = retries or no_retries()
+        planned = list(pool.map(lambda scene: _plan_scene(scene, reader, tiling, run_key, again), present))
     return RunPlan(
         tuple(plan for plan in planned if isinstance(plan, Mosaic)),
         (*refused, *(plan for plan in planned if isinstance(plan, Refusal))),
         tuple(unchanged),
         tuple(quarantined),
+        postponed,
     )
 
 
-def _plan_scene(scene: Scene, reader: SceneReader, tiling: Tiling, run_key: str) -> Mosaic | Refusal:
+def _plan_scene(
+    scene: Scene, reader: SceneReader, tiling: Tiling, run_key: str, retries: Retries
+) -> Mosaic | Refusal:
     try:
-        profile = reader.profile(scene)
+        profile = retries.call_in_time(scene.scene_id, "opening it", lambda: reader.profile(scene))
     except SceneError as error:
         return Refusal(scene, str(error), retry=False)
-    except RetryableError as error:
+    except (RetryableError, ChangedSceneError, StuckError) as error:
         return Refusal(scene, str(error), retry=True)
     return Mosaic(f"{scene.scene_id}/{scene.version}-{run_key}.zarr", scene, profile, tiling)
 

@@ -12,15 +12,14 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Literal, TypeVar
+from typing import Literal
 
 from sgddiff_batch.core.planning import Task
-from sgddiff_batch.core.retrying import backoff_s
-from sgddiff_batch.errors import FatalError, RetryableError, SceneError
+from sgddiff_batch.engine.retries import Retries, one_line
+from sgddiff_batch.errors import FatalError, SceneError
 from sgddiff_batch.pipeline import infer_task, read_task, store_task
 from sgddiff_batch.protocols import BlockRecord, BlockWriter, Ledger, Predictor, SceneReader
 
-T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 READ_AHEAD = 1
@@ -62,10 +61,11 @@ class Worker:
         *,
         predictors: int = 1,
         sleep: Callable[[float], None] = time.sleep,
+        retries: Retries | None = None,
     ) -> None:
         self._reader, self._predictor, self._writer, self._ledger = reader, predictor, writer, ledger
         self._device = threading.Semaphore(predictors)
-        self._sleep = sleep
+        self._retries = retries or Retries(sleep=sleep)
         self._spoiled: set[str] = set()
 
     def run(self, task: Task) -> TaskOutcome:
@@ -85,26 +85,20 @@ class Worker:
             raise
         except Exception as error:
             log.debug("task %s of %s failed", task.name, task.scene_id, exc_info=True)
-            return self._spoil(TaskOutcome(task, "failed", _one_line(error), seconds=seconds))
+            return self._spoil(TaskOutcome(task, "failed", one_line(error), seconds=seconds))
         return TaskOutcome(task, "stored", blocks=tuple(blocks), seconds=seconds)
 
     def _run(self, task: Task, seconds: dict[str, float]) -> list[BlockRecord]:
+        store, call = task.mosaic.store, self._retries.call_in_time
         with _timed(seconds, "read"):
-            read = self._retrying(lambda: read_task(task, self._reader))
+            read = call(store, "reading it", lambda: read_task(task, self._reader))
         with self._device, _timed(seconds, "infer"):
             codes = infer_task(task, read, self._predictor)
         del read
         with _timed(seconds, "store"):
-            return self._retrying(lambda: store_task(task, codes, self._writer, self._ledger))
-
-    def _retrying(self, call: Callable[[], T]) -> T:
-        for pause_s in backoff_s():
-            try:
-                return call()
-            except RetryableError as error:
-                log.warning("trying again in %.1f s: %s", pause_s, _one_line(error))
-                self._sleep(pause_s)
-        return call()
+            return call(
+                store, "storing its blocks", lambda: store_task(task, codes, self._writer, self._ledger)
+            )
 
     def _spoil(self, outcome: TaskOutcome) -> TaskOutcome:
         self._spoiled.add(outcome.task.mosaic.store)
@@ -118,7 +112,3 @@ def _timed(seconds: dict[str, float], stage: str) -> Iterator[None]:
         yield
     finally:
         seconds[stage] = time.perf_counter() - start
-
-
-def _one_line(error: BaseException) -> str:
-    return f"{type(error).__name__}: {' '.join(str(error).split())}"

@@ -7,6 +7,7 @@ import posixpath
 import stat
 from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import takewhile
 from pathlib import Path
 from typing import Any
@@ -32,13 +33,15 @@ class IgnoredFile:
 class ArchiveFile:
     """A file: its path relative to the root it was listed from, joined by ``/``, and what it was when listed.
 
-    ``identity`` tells its versions apart: the ETag, or [size, mtime in ns] of a local file.
+    ``identity`` tells its versions apart: the ETag, or [size, mtime in ns] of a local file. ``modified_s`` is
+    when it was last written, in seconds since 1970, where the store says so.
     """
 
     path: str
     uri: str
     size_bytes: int
     identity: Json
+    modified_s: float | None = None
 
 
 Found = ArchiveFile | IgnoredFile
@@ -78,7 +81,8 @@ def local_file(path: Path, relative: str) -> Found | None:
         return IgnoredFile(
             printable(relative), "it is a folder" if path.is_dir() else "it is no regular file"
         )
-    return ArchiveFile(relative, str(path), status.st_size, [status.st_size, status.st_mtime_ns])
+    identity: Json = [status.st_size, status.st_mtime_ns]
+    return ArchiveFile(relative, str(path), status.st_size, identity, status.st_mtime)
 
 
 def printable(path: str) -> str:
@@ -174,11 +178,28 @@ def list_folder(folder_uri: str, names: Sequence[str], wanted: Set[str]) -> list
     return [file for file in _objects(infos, root) if file.path.lower() in wanted]
 
 
+def object_file(uri: str) -> ArchiveFile | None:
+    """Return one object of S3 as a listing shows it, None where there is none.
+
+    Raises:
+        ConfigError, RetryableError: as calls of a store.
+    """
+    store = stores.open_store(uri)
+    with stores.translated(store.root):
+        try:
+            info = store.filesystem.info(store.root)
+        except FileNotFoundError:
+            return None
+    return next(_objects([info], posixpath.dirname(store.root)), None)
+
+
 def _objects(infos: Iterable[dict[str, Any]], root: str) -> Iterator[ArchiveFile]:
     for info in infos:
         path = info["name"][len(root) + 1 :]
         if info.get("type") == "file" and path and not path.endswith("/"):
-            yield ArchiveFile(path, f"s3://{info['name']}", int(info["size"]), _identity(info))
+            uri, modified = f"s3://{info['name']}", info.get("LastModified")
+            modified_s = modified.timestamp() if isinstance(modified, datetime) else None
+            yield ArchiveFile(path, uri, int(info["size"]), _identity(info), modified_s)
 
 
 def _listed(root: str, ask: Callable[[Any], Iterable[dict[str, Any]]]) -> list[dict[str, Any]]:

@@ -11,7 +11,7 @@ from contextvars import ContextVar
 from rasterio._err import CPLE_BaseError
 from rasterio.errors import RasterioError
 
-from sgddiff_batch.errors import RetryableError, SgddiffBatchError, UnreadableSceneError
+from sgddiff_batch.errors import AbsentSceneError, RetryableError, SgddiffBatchError, UnreadableSceneError
 
 GDAL_FAILURES = (RasterioError, CPLE_BaseError, UnicodeError, OSError)
 """What rasterio raises when a file is not what it seems, or its name is not Unicode.
@@ -29,12 +29,13 @@ _NETWORK = re.compile(
     r"CURL error|HTTP error code\s*:\s*(0|429|5\d\d)\b"
     r"|HTTP response code( on http\S*)?:\s*(0|429|5\d\d)\b"
     r"|timed out|SlowDown|ServiceUnavailable|InternalError|RequestTimeout|Too ?Many ?Requests|request rate"
-    r"|ExpiredToken|token has expired",
+    r"|ExpiredToken|token has expired|InvalidToken|RequestTimeTooSkewed"
+    r"|InvalidAccessKey|SignatureDoesNotMatch",
     re.IGNORECASE,
 )
-_DENIED = re.compile(
-    r"AccessDenied|Access ?Denied|InvalidAccessKey|SignatureDoesNotMatch|: 40[13]\b", re.IGNORECASE
-)
+"""What is no fault of the scene: the store, the way to it, or credentials that ceased to be valid."""
+
+_DENIED = re.compile(r"AccessDenied|Access ?Denied|: 40[13]\b", re.IGNORECASE)
 _ABSENT = re.compile(
     r"NoSuchKey|NoSuchBucket|ObjectNotFound|: 404\b|No such file|does not exist in the file system",
     re.IGNORECASE,
@@ -99,9 +100,7 @@ def translated(error: BaseException, heard: Sequence[str], doing: str, *, remote
         return UnreadableSceneError(f"{doing} failed: access is denied (HTTP 403); check the credentials")
     if _ABSENT.search(everything):
         kind = "object (HTTP 404)" if remote else "file"
-        return UnreadableSceneError(
-            f"{doing} failed: there is no such {kind}; was it removed since the listing?"
-        )
+        return AbsentSceneError(f"{doing} failed: there is no such {kind}; was it removed since the listing?")
     return UnreadableSceneError(f"{doing} failed: {own_words}")
 
 

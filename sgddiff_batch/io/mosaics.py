@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from sgddiff_batch.core import pyramid
 from sgddiff_batch.core.blending import NO_DATA
+from sgddiff_batch.core.fingerprint import bytes_digest
 from sgddiff_batch.core.grid import Grid
 from sgddiff_batch.core.planning import Mosaic
 from sgddiff_batch.core.window import Window
@@ -79,11 +80,11 @@ class ZarrBlockWriter:
             part = Window(row, row + codes.shape[0], col, col + codes.shape[1])
             self._write_shard(mosaic.store, level, part, codes)
 
-    def commit(self, mosaic: Mosaic) -> None:
+    def commit(self, mosaic: Mosaic) -> str:
         """Build the coarse levels, remove what killed writers left, and mark the mosaic complete.
 
         Takes at most about 85 MB, or 8 bytes a pixel of a block where that is more. A mosaic that is complete
-        already is left as it is.
+        already is left as it is. Returns the digest of the root object, which describes all others.
 
         Raises:
             SceneError: if the store was never created, or one of its objects is damaged.
@@ -95,12 +96,14 @@ class ZarrBlockWriter:
                 "it was removed while the run went on; run again"
             )
         if metadata.is_complete(root):
-            return
+            return bytes_digest(root)
         levels = metadata.levels_of(mosaic, self.zstd_level)
         for number in range(mosaic.block_levels, mosaic.levels):
             self._build_level(mosaic.store, levels[number - 1], levels[number])
         self.store.sweep_temporary(mosaic.store)
-        self.store.write(f"{mosaic.store}/{ROOT}", metadata.completed(root))
+        completed = metadata.completed(root)
+        self.store.write(f"{mosaic.store}/{ROOT}", completed)
+        return bytes_digest(completed)
 
     def discard(self, store: str) -> None:
         """Remove whatever there is of a store.

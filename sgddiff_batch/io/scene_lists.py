@@ -10,14 +10,14 @@ from pathlib import Path
 from sgddiff_batch.errors import ConfigError, RetryableError
 from sgddiff_batch.io import stores
 
-_SUFFIXES = (".txt", ".csv", ".parquet")
+LIST_SUFFIXES = (".txt", ".csv", ".parquet")
 _COLUMNS = ("uri", "path")
 SCENE_SUFFIXES = (".tif", ".tiff")
 
 
 def is_list(uri: str) -> bool:
     """Whether a URI names a list file, by its suffix; a local folder of such a name is none."""
-    if not uri.lower().endswith(_SUFFIXES):
+    if not uri.lower().endswith(LIST_SUFFIXES):
         return False
     return not (stores.is_local(uri) and Path(uri).is_dir())
 

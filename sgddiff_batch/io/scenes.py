@@ -23,6 +23,9 @@ from sgddiff_batch.io.gdal_access import BLOCK_CACHE_BYTES, opened
 MAX_BLOCK_BYTES = 512 * 2**20
 """Most bytes that one tile or strip of a file may decode to: it is decoded whole, for any window."""
 
+MAX_EXPANSION, _SMALL_PX = 5000, 2**30
+"""A scene of more than 2**30 pixels decodes to at most so many times its bytes: deflate reaches 1032."""
+
 _STRIP_PX = 4 * 2**20
 _SAMPLE_SIDE_PX = 1024
 _SITES, _SITE_PX = 16, 64
@@ -63,9 +66,12 @@ class GeoTiffReader:
         """
         with opened(scene, "opening it") as source:
             self._check_supported(source)
+            _check_no_bomb(source, scene)
             grid, notes = _grid(source)
             bands = self._choose_bands(source)
             palette = set(bands) == {1} and source.colorinterp[0] == ColorInterp.palette
+            if palette:
+                _palette_table(source)
             stretch = None if palette else self._stretch(source, scene, bands)
             dtype = np.dtype(source.dtypes[bands[0] - 1])
             if source.subdatasets:
@@ -171,6 +177,17 @@ def _crs_wkt(source: DatasetReader) -> tuple[str | None, tuple[str, ...]]:
     return wkt or None, ()
 
 
+def _check_no_bomb(source: DatasetReader, scene: Scene) -> None:
+    """Refuse a small file that claims a huge scene: a day of work for pixels that nobody wrote."""
+    height, width = source.shape
+    size = height * width * source.count * np.dtype(source.dtypes[0]).itemsize
+    if scene.size_bytes and height * width > _SMALL_PX and size > MAX_EXPANSION * scene.size_bytes:
+        raise UnsupportedSceneError(
+            f"its {scene.size_bytes} bytes claim {height} x {width} pixels, {size} bytes when decoded; "
+            f"at most {MAX_EXPANSION} times as many are allowed"
+        )
+
+
 def _block_bytes(source: DatasetReader) -> int:
     """Return the bytes of the largest block: decoding one band of an interleaved file decodes all."""
     together = source.count if str(source.profile.get("interleave", "")).lower() == "pixel" else 1
@@ -234,8 +251,15 @@ def _to_uint8(
 
 def _palette_table(source: DatasetReader) -> NDArray[np.uint8]:
     """Return red, green and blue (3, values) of band 1's values; one without a colour is black."""
-    table = np.zeros((3, int(np.iinfo(source.dtypes[0]).max) + 1), dtype=np.uint8)
-    for value, colour in source.colormap(1).items():
+    dtype = source.dtypes[0]
+    if dtype not in ("uint8", "uint16"):
+        raise UnsupportedSceneError(f"its samples are {dtype} and index a palette; only uint8 and uint16 can")
+    table = np.zeros((3, int(np.iinfo(dtype).max) + 1), dtype=np.uint8)
+    try:
+        colours = source.colormap(1)
+    except ValueError:
+        raise UnreadableSceneError("its samples index a palette, and it has none") from None
+    for value, colour in colours.items():
         table[:, value] = colour[:3]
     return table
 

@@ -12,10 +12,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sgddiff_batch.core.archive import ArchiveQuery, Source
 from sgddiff_batch.core.scene import Scene
 from sgddiff_batch.errors import ConfigError
-from sgddiff_batch.io import archive_files, catalog
-from sgddiff_batch.io.catalog import Listing, list_scenes
+from sgddiff_batch.io import archive_files, globs
+from sgddiff_batch.io.catalog import places_of
+from sgddiff_batch.io.sources import Listing, list_archive
+
+
+def list_scenes(uri: str, output_uri: str | None = None) -> Listing:
+    return list_archive(ArchiveQuery((Source(uri),)), output_uri)
 
 
 def put(folder: Path, *names: str, content: bytes = b"x") -> None:
@@ -130,7 +136,7 @@ class TestFolders:
         with pytest.raises(ConfigError, match=r"archive\.uri: there is nothing at"):
             list_scenes(str(tmp_path / "nowhere"))
 
-    @pytest.mark.parametrize("uri", ["gs://bucket/x", "http://host/x.tif"])
+    @pytest.mark.parametrize("uri", ["gs://bucket/x", "http://host/x.tif", "https://host/list.txt"])
     def test_schemes_that_are_not_spoken_are_refused(self, uri: str) -> None:
         with pytest.raises(ConfigError, match="allowed are local paths and s3://"):
             list_scenes(uri)
@@ -192,7 +198,7 @@ class TestSingleFilesAndGlobs:
         assert ids(list_scenes(str(tmp_path / "[x]"))) == ["a.tif"]
 
     def test_a_pattern_of_many_stars_takes_no_time(self) -> None:
-        assert not catalog._matches(["a"] * 60, ["**", "a"] * 25 + ["b"])
+        assert not globs.matches(["a"] * 60, ["**", "a"] * 25 + ["b"])
 
 
 class TestLists:
@@ -269,5 +275,5 @@ class TestLists:
 
     @given(st.text(max_size=30))
     def test_any_entry_ends_somewhere(self, entry: str) -> None:
-        listing = catalog._from_entries([f"{entry}.tif"], "/nowhere-at-all")
-        assert len(listing.missing) + len(listing.ignored) == 1
+        places = places_of([f"{entry}.tif"], "/nowhere-at-all")
+        assert len(places.missing) + len(places.ignored) + len(places.names) == 1

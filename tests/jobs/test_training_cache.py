@@ -12,6 +12,7 @@ from jobs import training_cache
 from jobs.training_cache import FileCache, StoredFile, retrying
 from jobs.training_data import DataSet, load_training_data
 from models.data import DataError
+from sgddiff_batch.core.retrying import RetryBudget
 from sgddiff_batch.errors import ConfigError, RetryableError
 from sgddiff_batch.io.stores import Store, open_store
 from tests.kit.data_sets import write_set
@@ -60,7 +61,7 @@ def reads(monkeypatch):
 @pytest.fixture
 def impatient(monkeypatch):
     """Retry without pauses."""
-    monkeypatch.setattr(training_cache, "backoff_s", lambda: iter([0.0, 0.0]))
+    monkeypatch.setattr(training_cache, "BUDGET", RetryBudget(attempts=3, first_s=0.0))
 
 
 def load(uri, cache, held_out=2):
@@ -225,7 +226,7 @@ def test_retrying_waits_longer_each_time_and_lets_other_errors_pass():
         raise RetryableError("busy")
 
     with pytest.raises(RetryableError, match="busy"):
-        retrying(fail, pauses.append)
+        retrying(fail, pauses.append, lambda: 1.0)
     assert len(calls) == len(pauses) + 1 == 5
     assert pauses == sorted(set(pauses))
     with pytest.raises(ZeroDivisionError):

@@ -23,7 +23,7 @@ from sgddiff_batch.core.planning import Mosaic, Task, Tiling
 from sgddiff_batch.core.scene import Scene, SceneProfile
 from sgddiff_batch.core.tiling import TaskTiles
 from sgddiff_batch.core.window import Window
-from sgddiff_batch.protocols import BlockRecord, SceneRecord
+from sgddiff_batch.protocols import BlockRecord, MosaicContents, SceneRecord
 
 ScenePixels = tuple[NDArray[np.uint8], NDArray[np.bool_]]
 """Pixels (3, h, w) uint8, 0 where not valid, and validity (h, w) bool."""
@@ -218,7 +218,7 @@ class MemoryWriter(_Shared):
             there[...] = codes
             stored.writes[block] += 1
 
-    def commit(self, mosaic: Mosaic) -> None:
+    def commit(self, mosaic: Mosaic) -> str:
         with self._lock:
             stored = self.stores[mosaic.store]
             missing = set(mosaic.blocks()) - set(stored.writes)
@@ -226,6 +226,7 @@ class MemoryWriter(_Shared):
             while len(stored.levels) < mosaic.levels:
                 stored.levels.append(pyramid.halve(stored.levels[-1]))
             stored.complete = True
+            return array_digest(stored.levels[0])
 
     def discard(self, store: str) -> None:
         with self._lock:
@@ -242,6 +243,7 @@ class MemoryLedger(_Shared):
         self._mosaics: dict[str, SceneRecord] = {}
         self._blocks: dict[str, dict[Window, BlockRecord]] = {}
         self._reading: set[tuple[str, str]] = set()
+        self.contents: dict[str, MosaicContents] = {}
 
     def records(self) -> dict[str, SceneRecord]:
         with self._lock:
@@ -277,13 +279,15 @@ class MemoryLedger(_Shared):
         with self._lock:
             return {scene_id for scene_id, _ in self._reading}
 
-    def finish(self, record: SceneRecord) -> None:
+    def finish(self, record: SceneRecord, contents: MosaicContents | None = None) -> None:
         with self._lock:
             self._records[record.scene_id] = record
             self._reading = {mark for mark in self._reading if mark[0] != record.scene_id}
             if record.store is not None:
                 if record.reason is None:
                     self._mosaics[record.store] = record
+                    if contents is not None:
+                        self.contents[record.store] = contents
                 self._blocks.pop(record.store, None)
 
 

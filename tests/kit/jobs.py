@@ -125,10 +125,13 @@ def decoded(output: Path | str) -> dict[str, np.ndarray]:
     return arrays
 
 
+_OF_A_RUN = ("report-", "_catalogue/", "_ledger/lease~")
+
+
 def object_names(output: Path) -> list[str]:
-    """Return all files below an output but the reports, whose names hold the time."""
+    """Return all files below an output but the lease, reports and generations, whose names hold the time."""
     names = (str(path.relative_to(output)) for path in output.rglob("*") if path.is_file())
-    return sorted(name for name in names if not name.startswith("report-"))
+    return sorted(name for name in names if not name.startswith(_OF_A_RUN))
 
 
 def assert_equal_mosaics(got: dict[str, np.ndarray], wanted: dict[str, np.ndarray]) -> None:

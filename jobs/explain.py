@@ -1,0 +1,191 @@
+"""Say where a pixel of a mosaic comes from: scene, tiles and weights, model, settings, run, stored object.
+
+    python jobs/explain.py MOSAIC ROW COL [--json]
+    python jobs/explain.py MOSAIC --xy X Y [--json]
+
+ROW and COL count from 0; X and Y are in units of the mosaic's CRS. Exit codes: 0 done; 2 the command is
+wrong: no such mosaic or pixel; 1 anything else.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from sgddiff_batch.core.explaining import block_at, pixel_at, probability, tiles_at, weight_total
+from sgddiff_batch.core.window import Window
+from sgddiff_batch.errors import ConfigError, RetryableError, SceneError
+from sgddiff_batch.io.archive_files import printable
+from sgddiff_batch.io.current_scenes import current_scene
+from sgddiff_batch.io.ledgers import ObjectLedger
+from sgddiff_batch.io.scenes import GeoTiffReader
+from sgddiff_batch.io.stored_mosaics import StoredMosaic, open_stored
+from sgddiff_batch.io.stores import open_store
+
+EXIT_DONE, EXIT_FAILED, EXIT_COMMAND = 0, 1, 2
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Explain the pixel that the command line names and return the exit code."""
+    options = _parse(argv)
+    try:
+        stored = _open(options.mosaic)
+        row, col = _pixel(stored, options)
+        facts = explain(stored, row, col)
+    except (ConfigError, FileNotFoundError, ValueError) as error:
+        return _fail(error, EXIT_COMMAND)
+    except Exception as error:
+        return _fail(error, EXIT_FAILED)
+    print(json.dumps(facts, indent=1) if options.json else _as_text(facts))
+    return EXIT_DONE
+
+
+def explain(stored: StoredMosaic, row: int, col: int) -> dict[str, Any]:
+    """Return everything that made a pixel, as plain values.
+
+    Raises:
+        ValueError: if the pixel is not in the mosaic, or its shard is damaged.
+    """
+    grid, provenance, level = stored.mosaic.grid, stored.provenance, stored.levels[0]
+    block = block_at(grid, stored.mosaic.tiling.block_px, row, col)
+    codes = stored.read_shard(level, block)
+    code = 255 if codes is None else int(codes[row - block.row_start, col - block.col_start])
+    x, y = grid.transform.apply(col + 0.5, row + 0.5)
+    settings = provenance["pixel_settings"]
+    return {
+        "mosaic": stored.store.uri,
+        "is_complete": stored.attributes.get("complete") is True,
+        "is_current": _is_current(stored),
+        "pixel": {"row": row, "col": col, "x": x, "y": y},
+        "value": {"code": code, "probability": probability(code)},
+        "no_data": _why_no_data(stored, row, col) if code == 255 else None,
+        "scene": {
+            "id": provenance["scene_id"],
+            "uri": provenance["source_uri"],
+            "version": provenance["source_version"],
+            "bands": provenance["bands"],
+            "stretch": provenance["stretch"],
+            "notes": provenance["notes"],
+        },
+        "tiles": _tiles(stored, row, col),
+        "weight_total": weight_total(stored.mosaic.lattice),
+        "block": {
+            "window": asdict(block),
+            "object": stored.shard_key(level, block),
+            "is_stored": codes is not None,
+        },
+        "model": settings["model"],
+        "settings": {name: value for name, value in settings.items() if name != "model"},
+        "run_key": provenance["run_key"],
+        "run_id": provenance["run_id"],
+        "software": provenance["software"],
+        "created": provenance["created"],
+    }
+
+
+def _tiles(stored: StoredMosaic, row: int, col: int) -> list[dict[str, Any]]:
+    lattice = stored.mosaic.lattice
+    total = weight_total(lattice)
+    return [{**asdict(tile), "share": tile.weight / total} for tile in tiles_at(lattice, row, col)]
+
+
+def _is_current(stored: StoredMosaic) -> bool | None:
+    """Whether the ledger calls the mosaic its scene's current one; None where no ledger is beside it."""
+    scene_id, uri = stored.mosaic.scene.scene_id, stored.store.uri
+    output, separator, name = uri.rpartition(f"/{scene_id}/")
+    if not separator or "/" in name:
+        return None
+    record = ObjectLedger(open_store(output)).record(scene_id)
+    return None if record is None else record.store == f"{scene_id}/{name}"
+
+
+def _why_no_data(stored: StoredMosaic, row: int, col: int) -> str:
+    """Return why a pixel has no data, from the scene where that is still what it was."""
+    settings = stored.provenance["pixel_settings"]["input"]
+    bands, stretch = settings["bands"], settings["stretch"]
+    reader = GeoTiffReader(
+        bands=bands if bands == "auto" else tuple(bands),
+        stretch=stretch if stretch in ("auto", "none") else tuple(stretch),
+    )
+    try:
+        scene = current_scene(stored.mosaic.scene)
+        if isinstance(scene, str):
+            return f"not known: {scene}"
+        profile = reader.profile(scene)
+        _, valid = reader.read(scene, profile, Window(row, row + 1, col, col + 1))
+    except (SceneError, RetryableError, ConfigError, ValueError) as error:
+        return f"not known: the scene cannot be read: {' '.join(str(error).split())}"
+    if valid[0, 0]:
+        return (
+            "not known: the scene has a valid sample there; jobs/verify.py can tell if the mosaic is damaged"
+        )
+    return "the scene has no valid sample there: no-data value, mask, alpha, or not finite"
+
+
+def _open(uri: str) -> StoredMosaic:
+    store = open_store(uri)
+    try:
+        return open_stored(store, uri.rstrip("/").rpartition("/")[2])
+    except FileNotFoundError:
+        raise FileNotFoundError(
+            f"there is no mosaic at {uri!r}; sgddiff_batch.list_mosaics(output_uri) gives the URIs"
+        ) from None
+
+
+def _pixel(stored: StoredMosaic, options: argparse.Namespace) -> tuple[int, int]:
+    if options.xy is not None:
+        if options.row is not None:
+            raise ConfigError("give ROW and COL, or --xy X Y, not both")
+        return pixel_at(stored.mosaic.grid, *options.xy)
+    if options.row is None or options.col is None:
+        raise ConfigError("give ROW and COL, or --xy X Y")
+    return options.row, options.col
+
+
+def _as_text(facts: Mapping[str, Any]) -> str:
+    lines = []
+    for name, value in facts.items():
+        if name == "tiles":
+            lines += [_tile_line(tile, facts["weight_total"]) for tile in value]
+        elif isinstance(value, Mapping):
+            lines += [f"{f'{name} {key}':<24} {_shown(inner)}" for key, inner in value.items()]
+        elif name != "weight_total":
+            lines.append(f"{name:<24} {_shown(value)}")
+    return "\n".join(lines)
+
+
+def _tile_line(tile: Mapping[str, Any], total: int) -> str:
+    window = tile["window"]
+    place = (
+        f"rows {window['row_start']}-{window['row_stop']}, columns {window['col_start']}-{window['col_stop']}"
+    )
+    edge = ", filled up by reflection" if tile["reflects"] else ""
+    name = f"tile {tile['row']},{tile['col']}"
+    return f"{name:<24} {place}, weight {tile['weight']} of {total} ({tile['share']:.1%}){edge}"
+
+
+def _shown(value: object) -> str:
+    return printable(value if isinstance(value, str) else json.dumps(value))
+
+
+def _fail(error: BaseException, code: int) -> int:
+    print(f"explain: {printable(' '.join(str(error).split())) or type(error).__name__}", file=sys.stderr)
+    return code
+
+
+def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="explain.py", description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("mosaic", metavar="MOSAIC", help="URI of a mosaic: .../<name>.zarr, local or s3://")
+    parser.add_argument("row", type=int, nargs="?", metavar="ROW", help="from 0, down")
+    parser.add_argument("col", type=int, nargs="?", metavar="COL", help="from 0, to the right")
+    parser.add_argument("--xy", type=float, nargs=2, metavar=("X", "Y"), help="a point in the mosaic's CRS")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    return parser.parse_args(argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,123 @@
+"""Remove what nobody will ask for again below an output: superseded mosaics, old generations, leftovers.
+
+    python jobs/gc.py OUTPUT [--delete] [--older-than HOURS]
+
+Without --delete nothing is changed. Exit codes: 0 done; 4 a run is at work there (with --delete); 2 the
+command is wrong; 1 anything else.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+from rich.console import Console
+from rich.table import Table
+
+from sgddiff_batch.errors import ConfigError, SgddiffBatchError
+from sgddiff_batch.io.fences import fenced
+from sgddiff_batch.io.garbage import Garbage, Inventory, find_garbage, remove_garbage
+from sgddiff_batch.io.leases import Lease, LeaseHeldError
+from sgddiff_batch.io.reports import new_run_id
+from sgddiff_batch.io.stores import Store, open_store
+
+EXIT_DONE, EXIT_FAILED, EXIT_COMMAND, EXIT_HELD = 0, 1, 2, 4
+
+_LEASE_S = 120.0
+_MIB = 2.0**20
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Show or remove the garbage of the output that the command line names; return the exit code."""
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s")
+    asked = _parse(arguments)
+    try:
+        store = _output(asked.output)
+        older_than_s = asked.older_than * 3600.0
+        if not asked.delete:
+            _show(find_garbage(store, older_than_s), asked.output)
+            return EXIT_DONE
+        return _delete(store, older_than_s, asked.output)
+    except LeaseHeldError as error:
+        return _fail(error, EXIT_HELD)
+    except (ConfigError, FileNotFoundError) as error:
+        return _fail(error, EXIT_COMMAND)
+    except (SgddiffBatchError, OSError) as error:
+        return _fail(error, EXIT_FAILED)
+    except KeyboardInterrupt:
+        return _fail(InterruptedError("interrupted; run it again to go on"), EXIT_FAILED)
+
+
+def _delete(store: Store, older_than_s: float, output: str) -> int:
+    with Lease(store, f"gc-{new_run_id()}", _LEASE_S) as lease:
+        inventory = find_garbage(store, older_than_s)
+        _show(inventory, output)
+        count = sum(1 for _ in remove_garbage(fenced(store, lease), inventory.garbage))
+    print(f"removed {count} items, {_mib(inventory.garbage)}")
+    return EXIT_DONE
+
+
+def _output(uri: str) -> Store:
+    """Open an output; a typing mistake must not be told as an output without garbage."""
+    store = open_store(uri)
+    if not store.keys("_ledger") and not store.keys("_catalogue"):
+        raise FileNotFoundError(f"{uri!r} has neither _ledger nor _catalogue: give the output.uri of a run")
+    return store
+
+
+def _show(inventory: Inventory, output: str) -> None:
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console = Console(highlight=False, width=160)
+    table = Table(title=f"garbage: {len(inventory.garbage)} items, {_mib(inventory.garbage)}")
+    for heading in ("kind", "what", "objects", "MiB", "why"):
+        table.add_column(
+            heading, overflow="fold", justify="right" if heading in ("objects", "MiB") else "left"
+        )
+    for item in inventory.garbage:
+        size = f"{item.size_bytes / _MIB:.2f}"
+        table.add_row(item.kind, item.path, str(item.objects), size, item.why)
+    console.print(table, markup=False)
+    for kind, count in sorted(Counter(item.kind for item in inventory.young).items()):
+        print(f"left alone for now, too young: {count} of kind {kind}")
+    for name in inventory.broken:
+        print(f"named, but not there: {name}; run the job again after removing its record from the ledger")
+    if inventory.garbage:
+        print(f"dry run unless --delete is given; output: {output}")
+
+
+def _mib(items: Iterable[Garbage]) -> str:
+    return f"{sum(item.size_bytes for item in items) / _MIB:.2f} MiB"
+
+
+def _hours(text: str) -> float:
+    hours = float(text)
+    if not 0 <= hours < float("inf"):
+        raise argparse.ArgumentTypeError(f"must be 0 or more hours, got {text}")
+    return hours
+
+
+def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="gc.py", description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("output", metavar="OUTPUT", help="output.uri of the runs: a folder or s3://")
+    parser.add_argument("--delete", action="store_true", help="remove it; without this nothing is changed")
+    parser.add_argument(
+        "--older-than",
+        type=_hours,
+        default=24.0,
+        metavar="HOURS",
+        help="leave alone what changed in the last hours (default 24)",
+    )
+    return parser.parse_args(arguments)
+
+
+def _fail(error: BaseException, code: int) -> int:
+    print(f"gc: {' '.join(str(error).split()) or type(error).__name__}", file=sys.stderr)
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,133 @@
+"""Recomputing stored blocks from their scenes: does the same network still say the same, to the byte?"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from jobs import assembly
+from sgddiff_batch.config import ArchiveJobConfig
+from sgddiff_batch.core.fingerprint import run_key
+from sgddiff_batch.core.planning import Mosaic, Task
+from sgddiff_batch.core.window import Window
+from sgddiff_batch.errors import RetryableError, SceneError
+from sgddiff_batch.io.current_scenes import current_scene
+from sgddiff_batch.io.reports import versions
+from sgddiff_batch.io.stored_mosaics import DamagedObjectError, StoredMosaic, open_stored
+from sgddiff_batch.io.stores import open_store
+from sgddiff_batch.pipeline import infer_task, read_task
+from sgddiff_batch.protocols import Predictor, SceneReader
+
+
+@dataclass(frozen=True, slots=True)
+class Sampled:
+    """A block of a committed mosaic."""
+
+    store: str
+    window: Window
+
+
+@dataclass(frozen=True, slots=True)
+class Recomputed:
+    """What became of a sampled block. ``state``: equal, different, or not possible; ``words`` say more."""
+
+    block: Sampled
+    state: str
+    words: str = ""
+
+
+@dataclass(slots=True)
+class Sample:
+    """Draws ``count`` of all blocks that are offered, each with the same chance, in one pass."""
+
+    count: int
+    seed: int
+    drawn: list[Sampled] = field(default_factory=list)
+    offered: int = 0
+
+    def offer(self, blocks: Iterable[Sampled]) -> None:
+        """Offer blocks; the draw depends on the seed and on their order alone."""
+        for block in blocks:
+            self.offered += 1
+            at = len(self.drawn) if self.offered <= self.count else self._chance().randrange(self.offered)
+            if at < self.count:
+                self.drawn[at : at + 1] = [block]
+
+    def _chance(self) -> random.Random:
+        return random.Random(f"{self.seed} {self.offered}")
+
+
+@dataclass
+class Recomputer:
+    """Recomputes blocks with the network and settings of a config; both are loaded when they are needed."""
+
+    config: ArchiveJobConfig
+
+    @cached_property
+    def device(self) -> str:
+        """The device that the config means on this machine."""
+        return assembly.resolve_device(self.config)
+
+    @cached_property
+    def run_key(self) -> str:
+        """The run key of the config; mosaics of another one cannot be recomputed with it."""
+        return run_key(assembly.pixel_settings(self.config, self.device))
+
+    @cached_property
+    def _predictor(self) -> Predictor:
+        return assembly.make_predictor(self.config, self.device)
+
+    @cached_property
+    def _reader(self) -> SceneReader:
+        return assembly.make_reader(self.config, None)
+
+    def recompute(self, blocks: Iterable[Sampled]) -> Iterator[Recomputed]:
+        """Yield what became of each block, as it is done. Takes the memory of a task of one block."""
+        for block in sorted(blocks, key=lambda block: (block.store, block.window)):
+            try:
+                yield self._recompute(block)
+            except (SceneError, DamagedObjectError, FileNotFoundError, RetryableError) as error:
+                yield Recomputed(block, "not possible", " ".join(str(error).split()))
+
+    def _recompute(self, block: Sampled) -> Recomputed:
+        stored = open_stored(open_store(f"{self.config.output.uri.rstrip('/')}/{block.store}"), block.store)
+        key = stored.provenance["run_key"]
+        if key != self.run_key:
+            words = (
+                f"made with other settings or another model: run key {key}, the config's is {self.run_key}"
+            )
+            return Recomputed(block, "not possible", words)
+        scene = current_scene(stored.mosaic.scene)
+        if isinstance(scene, str):
+            return Recomputed(block, "not possible", scene)
+        profile = self._reader.profile(scene)
+        if profile.stretch != stored.mosaic.profile.stretch:
+            words = f"the scene gives the stretch {profile.stretch}, not {stored.mosaic.profile.stretch}"
+            return Recomputed(block, "different", words)
+        task = Task(Mosaic(block.store, scene, profile, stored.mosaic.tiling), block.window)
+        made = infer_task(task, read_task(task, self._reader), self._predictor)
+        return _compared(block, stored, made)
+
+
+def _compared(block: Sampled, stored: StoredMosaic, made: NDArray[np.uint8]) -> Recomputed:
+    found = stored.read(stored.levels[0], block.window)
+    rows, cols = np.nonzero(found != made)
+    if not len(rows):
+        return Recomputed(block, "equal")
+    row, col = block.window.row_start + int(rows[0]), block.window.col_start + int(cols[0])
+    theirs, ours = stored.provenance.get("software"), versions()
+    words = f"{len(rows)} pixels differ, the first in row {row}, column {col}"
+    if theirs != ours:
+        words += f"; it was made with other software: {_differences(theirs, ours)}"
+    return Recomputed(block, "different", words)
+
+
+def _differences(theirs: object, ours: dict[str, str]) -> str:
+    then = theirs if isinstance(theirs, dict) else {}
+    names = sorted(name for name in {*then, *ours} if then.get(name) != ours.get(name))
+    return ", ".join(f"{name} {then.get(name, 'none')} then, {ours.get(name, 'none')} now" for name in names)

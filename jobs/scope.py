@@ -1,0 +1,141 @@
+"""Scope: how much of the archive one run takes on, and what it is to do again."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from jobs.assembly import missing_scene
+from sgddiff_batch.core.selection import Facts
+from sgddiff_batch.core.times import parse_time
+from sgddiff_batch.engine.driver import SceneResult
+from sgddiff_batch.engine.survey import Extent, RunPlan
+from sgddiff_batch.io.ledgers import ObjectLedger
+from sgddiff_batch.io.mosaics import ZarrBlockWriter
+from sgddiff_batch.io.redo import RedoMark, drop_redo, redo_marks
+from sgddiff_batch.io.sources import Listing
+from sgddiff_batch.protocols import SceneRecord
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What a run was told to take on. The default is everything that is new or changed.
+
+    ``limit``: at most so many scenes. ``since_s``: only scenes whose file was written since, in seconds since
+    1970. ``retry_quarantined``: scenes in quarantine too. ``only``: no scenes but these ids.
+    """
+
+    limit: int | None = None
+    since_s: float | None = None
+    retry_quarantined: bool = False
+    only: frozenset[str] | None = None
+
+    def extent(
+        self, listing: Listing, records: Mapping[str, SceneRecord], marks: Mapping[str, RedoMark]
+    ) -> Extent:
+        """Return what the survey needs to know."""
+        again = set(marks)
+        if self.retry_quarantined:
+            again |= {record.scene_id for record in records.values() if record.reason is not None}
+        times = {scene_id: _written_s(facts) for scene_id, facts in listing.facts.items()}
+        known = {scene_id: seconds for scene_id, seconds in times.items() if seconds is not None}
+        only = self.only
+        if self.since_s is not None:
+            # A scene of which nobody knows when it changed may have changed.
+            listed = {scene.scene_id for scene in (*listing.scenes, *map(missing_scene, listing.missing))}
+            recent = {s for s in listed if known.get(s, self.since_s) >= self.since_s} | set(marks)
+            only = frozenset(recent if only is None else recent & only)
+        return Extent(only, frozenset(again), self.limit, known if self.limit is not None else {})
+
+
+EVERYTHING = Scope()
+
+
+def _written_s(facts: Facts) -> float | None:
+    """Return when a scene's file was written; else when its item was changed, or the picture was taken."""
+    if facts.modified_s is not None:
+        return facts.modified_s
+    if facts.updated_s is not None:
+        return facts.updated_s
+    return facts.time.stop_s if facts.time else None
+
+
+def begin_damaged_anew(plan: RunPlan, marks: Mapping[str, RedoMark], ledger: ObjectLedger) -> None:
+    """Remove the planned mosaics that were marked as damaged, so that they are made from nothing.
+
+    First what the ledger says of them goes, then the store, its root first; the marks stay until their scenes
+    are settled, so that a kill anywhere here only means that the next run does this again.
+    """
+    writer = ZarrBlockWriter(ledger.store)
+    for mosaic in plan.mosaics:
+        mark = marks.get(mosaic.scene.scene_id)
+        if mark is not None and mark.why == "damaged" and mark.store == mosaic.store:
+            ledger.forget_mosaic(mosaic.store)
+            writer.discard(mosaic.store)
+
+
+def read_marks(
+    ledger: ObjectLedger, records: Mapping[str, SceneRecord], *, drop_outdated: bool
+) -> dict[str, RedoMark]:
+    """Return the marks that count, by scene id; the others are taken back if a lease allows it.
+
+    Raises:
+        FatalError: if a mark is damaged.
+    """
+    marks, outdated = redo_marks(ledger.store, records)
+    for scene_id in outdated if drop_outdated else ():
+        drop_redo(ledger.store, scene_id)
+    return marks
+
+
+def settle_mark(ledger: ObjectLedger, marks: Mapping[str, RedoMark], result: SceneResult) -> None:
+    """Take back the mark of a scene that was worked on."""
+    if result.scene_id in marks and result.state in ("done", "quarantined"):
+        drop_redo(ledger.store, result.scene_id)
+
+
+def tell_postponed(plan: RunPlan) -> None:
+    """Say how many scenes are left for another run, and why."""
+    for reason, count in sorted(Counter(plan.postponed.values()).items()):
+        log.info("%d scenes that are new or changed are left for another run: %s", count, reason)
+
+
+def add_flags(parser: argparse.ArgumentParser) -> None:
+    """Add the flags that limit or widen a run."""
+    parser.add_argument(
+        "--limit",
+        type=_count,
+        metavar="N",
+        help="work on at most N scenes: marked ones first, then those whose files are oldest, then by id",
+    )
+    parser.add_argument(
+        "--since",
+        type=_instant,
+        metavar="DATE",
+        help="work only on scenes whose file was written since: 2026-01-31 or 2026-01-31T10:00:00Z (UTC); "
+        "scenes of which that is not known are worked on too",
+    )
+    parser.add_argument("--retry-quarantined", action="store_true", help="try the scenes in quarantine again")
+
+
+def scope_of(options: argparse.Namespace) -> Scope:
+    """Return the scope that a command line asks for."""
+    return Scope(options.limit, options.since, options.retry_quarantined)
+
+
+def _count(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"must be a whole number of at least 1, got {text!r}")
+    return int(text)
+
+
+def _instant(text: str) -> float:
+    try:
+        return parse_time(text).start_s
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None

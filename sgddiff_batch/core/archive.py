@@ -1,0 +1,50 @@
+"""What is asked of an archive: its sources, where their links may lead, and which scenes are wanted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from sgddiff_batch.core.selection import Duplicates, Filters
+
+SourceKind = Literal["auto", "prefix", "list", "stac", "stac-api"]
+
+
+@dataclass(frozen=True, slots=True)
+class AssetRule:
+    """Which asset of a STAC item is the scene: that of ``key``, or the only GeoTIFF with ``role``.
+
+    With neither, the only GeoTIFF that there is; else the one called or with the role ``visual``; else the
+    only one with the role ``data``.
+    """
+
+    key: str | None = None
+    role: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One place that names scenes. ``collections`` () are all."""
+
+    uri: str
+    kind: SourceKind = "auto"
+    collections: tuple[str, ...] = ()
+    asset: AssetRule = field(default=AssetRule())
+
+
+@dataclass(frozen=True, slots=True)
+class ArchiveQuery:
+    """Everything that decides which scenes an archive has.
+
+    The first source is the archive itself: scene ids count from its folder. ``hosts`` are those that links
+    may lead to besides the sources' own; ``folders`` the local folders besides the sources' own; ``buckets``
+    say by which ``s3://bucket/prefix`` the files of a host are read.
+    """
+
+    sources: tuple[Source, ...]
+    filters: Filters = field(default=Filters())
+    duplicates: Duplicates | None = None
+    hosts: tuple[str, ...] = ()
+    folders: tuple[str, ...] = ()
+    buckets: Mapping[str, str] = field(default_factory=dict)

@@ -1,0 +1,157 @@
+"""The archive catalogue's rules: which generation is current, which are kept, what is withdrawn."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Set
+from dataclasses import dataclass, replace
+
+
+@dataclass(frozen=True, slots=True)
+class Generation:
+    """One version of the whole catalogue: a file that never changes.
+
+    ``file`` is its path below the catalogue, ``digest`` the hex SHA-256 of its bytes, ``rows`` the number of
+    mosaics in it, ``created`` ISO 8601 in UTC, ``previous`` the generation that was current before it.
+    """
+
+    number: int
+    file: str
+    digest: str
+    rows: int
+    run_id: str
+    created: str
+    previous: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Pointer:
+    """Which generation is current, and all that are kept, oldest first.
+
+    Raises:
+        ValueError: if the current one is not among them, or numbers do not rise.
+    """
+
+    current: int
+    kept: tuple[Generation, ...]
+
+    def __post_init__(self) -> None:
+        numbers = [generation.number for generation in self.kept]
+        if numbers != sorted(set(numbers)) or self.current not in numbers:
+            raise ValueError(f"generation {self.current} is not among those kept, {numbers}")
+
+    @property
+    def generation(self) -> Generation:
+        """The one that readers see."""
+        return self.find(self.current)
+
+    @property
+    def newest(self) -> Generation:
+        """The one that was published last; not the current one after a rollback."""
+        return self.kept[-1]
+
+    def find(self, number: int) -> Generation:
+        """Return a kept generation.
+
+        Raises:
+            ValueError: naming those that are kept.
+        """
+        for generation in self.kept:
+            if generation.number == number:
+                return generation
+        numbers = ", ".join(str(generation.number) for generation in self.kept)
+        raise ValueError(f"there is no generation {number}; kept are {numbers}")
+
+    def turned_to(self, number: int | None = None) -> Pointer:
+        """Return the pointer turned to a kept generation; None goes back to the one before the current.
+
+        Raises:
+            ValueError: if that one is not kept, or there is none before.
+        """
+        if number is not None:
+            return replace(self, current=self.find(number).number)
+        before = self.generation.previous
+        if before is None or all(generation.number != before for generation in self.kept):
+            raise ValueError(f"generation {self.current} is the oldest that is kept: there is none before it")
+        return replace(self, current=before)
+
+
+def published(pointer: Pointer | None, new: Generation, keep: int) -> Pointer:
+    """Return the pointer with a new current generation, and the ``keep`` newest ones kept.
+
+    ``new.number`` must be that of :func:`next_number`. The one that was current before stays too, also where
+    it is older than the others (after a rollback): it is the one to go back to.
+
+    Raises:
+        ValueError: if ``keep`` is below 1, or the number is not above all others.
+    """
+    if keep < 1:
+        raise ValueError(f"at least one generation must be kept, got {keep}")
+    earlier = () if pointer is None else pointer.kept
+    before = None if pointer is None else pointer.current
+    newest = {generation.number for generation in earlier[max(0, len(earlier) + 1 - keep) :]}
+    if keep > 1 and before is not None:
+        newest.add(before)
+    kept = tuple(generation for generation in earlier if generation.number in newest)
+    return Pointer(new.number, (*kept, replace(new, previous=before)))
+
+
+def next_number(pointer: Pointer | None) -> int:
+    """Return the number of the next generation; the first is 1."""
+    return 1 if pointer is None else pointer.newest.number + 1
+
+
+@dataclass(frozen=True, slots=True)
+class Withdrawals:
+    """What a listing says of the scenes that the catalogue has.
+
+    ``withdrawn`` are gone since the last listing, ``returned`` were withdrawn and are there again.
+    ``refusal`` says why scenes that are gone were not withdrawn, None where there were none such.
+    """
+
+    withdrawn: tuple[str, ...] = ()
+    returned: tuple[str, ...] = ()
+    refusal: str | None = None
+
+
+def find_withdrawals(
+    catalogued: Mapping[str, str | None],
+    marked: Set[str],
+    archive: str,
+    listed: Set[str],
+    *,
+    superseded: Set[str] = frozenset(),
+    complete: bool = True,
+    allow: bool = False,
+) -> Withdrawals:
+    """Return the scenes that left an archive, and those that came back.
+
+    What is missing from a listing may be gone, or only not shown by this one. So a scene is withdrawn only if
+    this same archive listed it before, the listing is complete, and at most half of that
+    archive's scenes are gone at once: a mount that is empty or a mistyped prefix loses nearly all. What the
+    listing itself calls superseded is known to be, and always withdrawn.
+
+    catalogued: scene ids with a mosaic in the newest generation, and the archive that listed each last
+    (None: not known). marked: ids that are withdrawn already. archive: a name of the archive that was
+    listed. listed: ids of all scenes that it has, also those that filters leave out or that cannot be read.
+    superseded: ids of scenes of which it has a newer version. complete: whether it was made without a limit
+    of any kind. allow: an operator has said that the scenes are gone; then the share does not count, and
+    scenes that nobody is known to have listed are gone too.
+    """
+    returned = tuple(sorted(marked & listed))
+    known = {scene_id: lister for scene_id, lister in catalogued.items() if scene_id not in marked}
+    replaced = {scene_id for scene_id in known if scene_id in superseded and scene_id not in listed}
+    if not complete:
+        return Withdrawals(tuple(sorted(replaced)), returned)
+    mine = {scene_id for scene_id, by in known.items() if by == archive or (allow and by is None)}
+    gone = mine - listed - replaced
+    if 2 * len(gone) > len(mine - replaced) and not allow:
+        refusal = _refusal(len(gone), len(mine - replaced))
+        return Withdrawals(tuple(sorted(replaced)), returned, refusal)
+    return Withdrawals(tuple(sorted(gone | replaced)), returned)
+
+
+def _refusal(gone: int, known: int) -> str:
+    return (
+        f"{gone} of the {known} scenes of this archive that have mosaics are no longer listed, more than "
+        "half; they stay in the catalogue. If they were withdrawn, run again with --allow-withdrawals"
+    )

@@ -1,0 +1,284 @@
+"""Selection: what several sources say of an archive becomes one list of scenes, by rules that are stated.
+
+Three steps, each of which tells what it leaves out and why: :func:`reconcile` (one scene, once),
+:func:`choose` (filters) and :func:`keep_newest` (superseded versions).
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+from sgddiff_batch.core.scene import Scene
+from sgddiff_batch.core.times import TimeSpan
+
+NewestBy = Literal["name", "datetime", "modified"]
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """An area in degrees of longitude and latitude (WGS 84); ``west`` > ``east`` crosses the antimeridian.
+
+    Raises:
+        ValueError: if it lies outside -180..180 and -90..90, or its south above its north.
+    """
+
+    west: float
+    south: float
+    east: float
+    north: float
+
+    def __post_init__(self) -> None:
+        if not (abs(self.west) <= 180 and abs(self.east) <= 180):
+            raise ValueError(f"west and east must be in -180..180, got {self.west} and {self.east}")
+        if not -90 <= self.south <= self.north <= 90:
+            raise ValueError(f"-90 <= south <= north <= 90 must hold, got {self.south} and {self.north}")
+
+    def overlaps(self, other: Box) -> bool:
+        """Whether there is a point in both, edges included."""
+        if self.south > other.north or other.south > self.north:
+            return False
+        return any(
+            west <= other_east and other_west <= east
+            for west, east in self._spans()
+            for other_west, other_east in other._spans()
+        )
+
+    def _spans(self) -> tuple[tuple[float, float], ...]:
+        if self.west <= self.east:
+            return ((self.west, self.east),)
+        return (self.west, 180.0), (-180.0, self.east)
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What a source knows of a scene besides its file; None where it does not.
+
+    ``modified_s`` is when the object was last written, as the store says; the rest comes from a catalogue's
+    item: its id, the time of the picture, the box around it, cloud cover in percent, and when the item
+    itself was last changed. All seconds are since 1970 in UTC.
+    """
+
+    modified_s: float | None = None
+    item: str | None = None
+    time: TimeSpan | None = None
+    box: Box | None = None
+    cloud_percent: float | None = None
+    updated_s: float | None = None
+
+
+def merge_facts(known: Iterable[Facts]) -> Facts:
+    """Return what sources know of one scene as one, fact by fact; of two, that of the item changed last.
+
+    The order of the sources does not matter.
+    """
+    newest_first = sorted(known, key=_newness, reverse=True)
+    values = (
+        next((value for facts in newest_first if (value := getattr(facts, name)) is not None), None)
+        for name in Facts.__slots__
+    )
+    return Facts(*values)
+
+
+def _newness(facts: Facts) -> tuple[float, str, str]:
+    # Facts that rank the same are the same: repr tells all others apart.
+    return -math.inf if facts.updated_s is None else facts.updated_s, facts.item or "", repr(facts)
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A scene that sources name: ``name`` is its path relative to the archive, before it became an id.
+
+    ``sources`` are the numbers of the sources that name it.
+    """
+
+    scene: Scene
+    name: str
+    facts: Facts = field(default=Facts())
+    sources: frozenset[int] = frozenset({0})
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """Which scenes are wanted; None and () want all.
+
+    time: the picture's; box: the area that its box must touch; cloud_below_percent: as it says; size_bytes:
+    least and most; names: patterns of which one must match the whole name; excluded: none may.
+    """
+
+    time: TimeSpan | None = None
+    box: Box | None = None
+    cloud_below_percent: float | None = None
+    size_bytes: tuple[int | None, int | None] = (None, None)
+    names: tuple[re.Pattern[str], ...] = ()
+    excluded: tuple[re.Pattern[str], ...] = ()
+
+    @property
+    def ask_catalogues(self) -> bool:
+        """Whether they ask for what only a catalogue knows."""
+        return (self.time, self.box, self.cloud_below_percent) != (None, None, None)
+
+    def unwanted(self, facts: Facts) -> str | None:
+        """Return why a scene of which these facts are known is not wanted, or None."""
+        if self.time and facts.time and not self.time.overlaps(facts.time):
+            return "its time is not asked for"
+        if self.box and facts.box and not self.box.overlaps(facts.box):
+            return "it lies outside the area"
+        limit, cloud = self.cloud_below_percent, facts.cloud_percent
+        if limit is not None and cloud is not None and not cloud < limit:
+            return "it is too cloudy"
+        return None
+
+    def unwanted_file(self, name: str, size_bytes: int) -> str | None:
+        """Return why a file of this name and size is not wanted, or None."""
+        least, most = self.size_bytes
+        if (least is not None and size_bytes < least) or (most is not None and size_bytes > most):
+            return "its size is not asked for"
+        if self.names and not any(pattern.fullmatch(name) for pattern in self.names):
+            return "its name is not asked for"
+        if any(pattern.fullmatch(name) for pattern in self.excluded):
+            return "its name is excluded"
+        return None
+
+    def unknown(self, facts: Facts) -> str | None:
+        """Return what is asked for and not known of a scene, or None."""
+        asked = {
+            "time": self.time is not None and facts.time is None,
+            "area": self.box is not None and facts.box is None,
+            "cloud cover": self.cloud_below_percent is not None and facts.cloud_percent is None,
+        }
+        missing = [name for name, is_missing in asked.items() if is_missing]
+        return (
+            f"its {' and '.join(missing)} is not known, and archive.filters asks for it" if missing else None
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Duplicates:
+    """How versions of one scene are told: ``key`` is searched in its name, and equal groups are one scene.
+
+    ``newest_by``: name (the groups called ``version`` in order, else the whole name; numbers count as
+    numbers), datetime (of the picture) or modified (when the object was written); ties go to the name, and
+    what is not known is the oldest.
+    """
+
+    key: re.Pattern[str]
+    newest_by: NewestBy = "name"
+
+    def key_of(self, name: str) -> tuple[str, ...] | None:
+        """Return what is equal for all versions of a scene; None where the pattern is not in its name."""
+        match = self.key.search(name)
+        if match is None:
+            return None
+        named = {group: value or "" for group, value in match.groupdict().items() if group != "version"}
+        if named or "version" in self.key.groupindex:
+            return tuple(named.values())
+        return tuple(value or "" for value in match.groups()) or (match.group(),)
+
+    def rank(self, candidate: Candidate) -> tuple[object, ...]:
+        """Return what is greatest for the newest version of a scene."""
+        name, facts = candidate.name, candidate.facts
+        by_name = (_natural(self._version(name)), _natural(name), name, candidate.scene.scene_id)
+        if self.newest_by == "name":
+            return by_name
+        seconds = facts.modified_s if self.newest_by == "modified" else (facts.time and facts.time.stop_s)
+        return (seconds is not None, seconds or 0.0, *by_name)
+
+    def _version(self, name: str) -> str:
+        match = self.key.search(name) if "version" in self.key.groupindex else None
+        return (match["version"] or "") if match else ""
+
+
+def _natural(text: str) -> tuple[tuple[int, str], ...]:
+    """Return a key by which N9 comes before N10."""
+    parts = re.split(r"([0-9]+)", text)
+    return tuple((int(part), "") if at % 2 else (0, part) for at, part in enumerate(parts))
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What a step keeps, and what it leaves out with the reasons, by scene id."""
+
+    kept: tuple[Candidate, ...]
+    left_out: Mapping[str, str] = field(default_factory=dict)
+    unknown: Mapping[str, str] = field(default_factory=dict)
+
+
+def reconcile(found: Iterable[Candidate]) -> tuple[tuple[Candidate, ...], Mapping[str, str]]:
+    """Return every object once, and the scenes that cannot be kept, by URI, with the reasons.
+
+    Candidates of one URI are one scene: it has the id and version that the source of the lowest number gives
+    it, and the facts of all. Two objects of one id: that of the lowest source, then of the lowest URI, is
+    kept. The order of ``found`` does not matter.
+    """
+    objects: defaultdict[str, list[Candidate]] = defaultdict(list)
+    for candidate in found:
+        objects[candidate.scene.uri].append(candidate)
+    by_id: dict[str, Candidate] = {}
+    clashing: dict[str, str] = {}
+    for candidate in sorted(
+        map(_joined, objects.values()), key=lambda one: (min(one.sources), one.scene.uri)
+    ):
+        first = by_id.setdefault(candidate.scene.scene_id, candidate)
+        if first is not candidate:
+            clashing[candidate.scene.uri] = f"another object has the same id: {first.scene.uri}"
+    return tuple(by_id[scene_id] for scene_id in sorted(by_id)), clashing
+
+
+def _joined(same: Sequence[Candidate]) -> Candidate:
+    if len(same) == 1:
+        return same[0]
+    first = min(same, key=lambda c: (min(c.sources), c.scene.scene_id, c.scene.version, repr(c)))
+    sources = frozenset[int]().union(*(candidate.sources for candidate in same))
+    return replace(first, facts=merge_facts(candidate.facts for candidate in same), sources=sources)
+
+
+def choose(candidates: Iterable[Candidate], filters: Filters) -> Choice:
+    """Return the candidates that the filters want.
+
+    One of which something is not known that they ask for is not wanted, and told of as ``unknown``, unless
+    what is known already rules it out.
+    """
+    kept: list[Candidate] = []
+    left_out: dict[str, str] = {}
+    unknown: dict[str, str] = {}
+    for candidate in candidates:
+        scene, facts = candidate.scene, candidate.facts
+        if reason := filters.unwanted_file(candidate.name, scene.size_bytes) or filters.unwanted(facts):
+            left_out[scene.scene_id] = reason
+        elif reason := filters.unknown(facts):
+            unknown[scene.scene_id] = reason
+        else:
+            kept.append(candidate)
+    return Choice(tuple(kept), left_out, unknown)
+
+
+def keep_newest(
+    candidates: Sequence[Candidate], duplicates: Duplicates | None
+) -> tuple[tuple[Candidate, ...], Mapping[str, str]]:
+    """Return the newest version of every scene, and the ids of the others with that which supersedes them."""
+    if duplicates is None:
+        return tuple(candidates), {}
+    versions: defaultdict[tuple[str, ...], list[Candidate]] = defaultdict(list)
+    for candidate in candidates:
+        key = duplicates.key_of(candidate.name)
+        if key is not None:
+            versions[key].append(candidate)
+    superseded: dict[str, str] = {}
+    for group in versions.values():
+        newest = max(group, key=duplicates.rank)
+        superseded |= {c.scene.scene_id: newest.scene.scene_id for c in group if c is not newest}
+    return tuple(c for c in candidates if c.scene.scene_id not in superseded), superseded
+
+
+def only_in(candidates: Iterable[Candidate], sources: int) -> tuple[tuple[str, ...], ...]:
+    """Return, for each of that many sources, the ids of the scenes that no other source names."""
+    alone: list[list[str]] = [[] for _ in range(sources)]
+    for candidate in candidates:
+        if len(candidate.sources) == 1 and sources > 1:
+            alone[min(candidate.sources)].append(candidate.scene.scene_id)
+    return tuple(tuple(sorted(ids)) for ids in alone)

@@ -1,0 +1,220 @@
+"""STAC items, wherever they come from: which asset is the scene, and what the item knows of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+from sgddiff_batch.core.archive import AssetRule, Source
+from sgddiff_batch.core.selection import Box, Facts, merge_facts
+from sgddiff_batch.core.times import TimeSpan, parse_time
+from sgddiff_batch.errors import SceneError, UnsupportedSceneError
+from sgddiff_batch.io.archive_files import IgnoredFile, printable
+from sgddiff_batch.io.catalog import Places, is_scene, name_of, why_ignored
+from sgddiff_batch.io.links import Reach
+
+_LONGEST_NAME = 300
+_GEOTIFF = "image/tiff"
+
+
+@dataclass(frozen=True, slots=True)
+class ItemSorter:
+    """Sorts the items of one source into places. ``root`` is what the names of scenes count from."""
+
+    source: Source
+    reach: Reach
+    root: str
+    names: dict[str, str] = field(default_factory=dict)
+    facts: dict[str, Facts] = field(default_factory=dict)
+    ignored: list[IgnoredFile] = field(default_factory=list)
+    missing: list[IgnoredFile] = field(default_factory=list)
+
+    def add(self, item: object, base: str, collection: str | None = None) -> None:
+        """Take in one item (JSON) of the document at ``base``, from which its links count.
+
+        collection: the id of the collection that it was found in, if it does not say so itself.
+
+        What is no item, or whose scene cannot be told or may not be followed, is missing with the reason.
+        """
+        if not isinstance(item, Mapping):
+            self.missing.append(IgnoredFile("?", f"an entry of {printable(base)[:200]} is no STAC item"))
+            return
+        wanted = self.source.collections
+        if wanted and (item.get("collection") or collection) not in wanted:
+            return
+        try:
+            place = self._place(item, base)
+        except SceneError as error:
+            self.missing.append(IgnoredFile(item_name(item), str(error)))
+            return
+        if place is None:
+            return
+        facts = facts_of(item)
+        known = self.facts.get(place)
+        self.names[place] = name_of(place, self.root)
+        self.facts[place] = facts if known is None else merge_facts((known, facts))
+
+    def fail(self, name: str, reason: str) -> None:
+        """Tell of a document that could not be read, and whose items are therefore not known."""
+        self.missing.append(IgnoredFile(printable(name)[:_LONGEST_NAME], reason, lost=True))
+
+    def places(self) -> Places:
+        """Return everything that was taken in."""
+        return Places(self.names, self.facts, tuple(self.ignored), tuple(self.missing))
+
+    def _place(self, item: Mapping[str, Any], base: str) -> str | None:
+        asset = choose_asset(item, self.source.asset)
+        place = self._reached(asset, base)
+        if is_scene(place):
+            return place
+        self.ignored.append(IgnoredFile(printable(name_of(place, self.root)), why_ignored(place)))
+        return None
+
+    def _reached(self, asset: Mapping[str, Any], base: str) -> str:
+        """Return where the asset is: by its href, else by the first alternate that may be followed."""
+        alternates = asset.get("alternate")
+        others = alternates.values() if isinstance(alternates, Mapping) else ()
+        try:
+            return self.reach.scene(asset.get("href"), base)
+        except SceneError:
+            for other in others:
+                try:
+                    return self.reach.scene(other.get("href") if isinstance(other, Mapping) else None, base)
+                except SceneError:
+                    continue
+            raise
+
+
+def item_name(item: Mapping[str, Any]) -> str:
+    """Return how messages call an item."""
+    parts = [part for part in (item.get("collection"), item.get("id")) if isinstance(part, str) and part]
+    return printable("/".join(parts))[:_LONGEST_NAME] or "an item without an id"
+
+
+def choose_asset(item: Mapping[str, Any], rule: AssetRule) -> Mapping[str, Any]:
+    """Return the asset of an item that is the scene.
+
+    Raises:
+        UnsupportedSceneError: if there is none, or several that the rule does not tell apart.
+    """
+    assets = item.get("assets")
+    if not isinstance(assets, Mapping):
+        raise UnsupportedSceneError("the item has no assets")
+    usable = {str(key): asset for key, asset in assets.items() if isinstance(asset, Mapping)}
+    if rule.key is not None:
+        if rule.key not in usable:
+            raise UnsupportedSceneError(
+                f"the item has no asset {rule.key!r}; it has {_listed(usable)}; see archive.asset"
+            )
+        return usable[rule.key]
+    rasters = {key: asset for key, asset in usable.items() if _is_geotiff(asset)}
+    if rule.role is not None:
+        wanted = [key for key, asset in rasters.items() if rule.role in _roles(asset)]
+        return rasters[_only(wanted, f"GeoTIFF with the role {rule.role!r}", rasters)]
+    for keys in (
+        list(rasters),
+        [key for key in rasters if key == "visual"],
+        [key for key, asset in rasters.items() if "visual" in _roles(asset)],
+    ):
+        if len(keys) == 1:
+            return rasters[keys[0]]
+    data = [key for key, asset in rasters.items() if "data" in _roles(asset)]
+    return rasters[_only(data, "GeoTIFF that is plainly the scene", rasters)]
+
+
+def _only(keys: Sequence[str], what: str, rasters: Iterable[str]) -> str:
+    if len(keys) == 1:
+        return keys[0]
+    found = "no" if not keys else "more than one"
+    raise UnsupportedSceneError(
+        f"the item has {found} {what}; its GeoTIFFs are {_listed(rasters)}; name one by archive.asset"
+    )
+
+
+def _listed(keys: Iterable[str]) -> str:
+    return printable(", ".join(sorted(keys)))[:200] or "none"
+
+
+def _is_geotiff(asset: Mapping[str, Any]) -> bool:
+    if str(asset.get("type") or "").lower().startswith(_GEOTIFF):
+        return True
+    href = asset.get("href")
+    try:
+        return isinstance(href, str) and is_scene(urlsplit(href).path)
+    except ValueError:
+        return False
+
+
+def _roles(asset: Mapping[str, Any]) -> tuple[str, ...]:
+    roles = asset.get("roles")
+    return tuple(map(str, roles)) if isinstance(roles, Sequence) and not isinstance(roles, str) else ()
+
+
+def facts_of(item: Mapping[str, Any]) -> Facts:
+    """Return what an item knows of its scene; what it says wrongly is not known."""
+    properties = item.get("properties")
+    said: Mapping[str, Any] = properties if isinstance(properties, Mapping) else {}
+    updated = _time(said.get("updated")) or _time(said.get("created"))
+    return Facts(
+        item=item_name(item),
+        time=_span(said),
+        box=_box(item.get("bbox")) or _box_of(item.get("geometry")),
+        cloud_percent=_number(said.get("eo:cloud_cover")),
+        updated_s=updated.start_s if updated else None,
+    )
+
+
+def _span(said: Mapping[str, Any]) -> TimeSpan | None:
+    start, stop = _time(said.get("start_datetime")), _time(said.get("end_datetime"))
+    if start and stop and start.start_s <= stop.stop_s:
+        return TimeSpan(start.start_s, stop.stop_s)
+    return _time(said.get("datetime"))
+
+
+def _time(value: object) -> TimeSpan | None:
+    try:
+        return parse_time(value) if isinstance(value, str) else None
+    except ValueError:
+        return None
+
+
+def _number(value: object) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return float(value) if abs(value) < 1e9 else None  # not a number is not below it
+
+
+def _box(value: object) -> Box | None:
+    if not isinstance(value, Sequence) or isinstance(value, str) or len(value) not in (4, 6):
+        return None
+    numbers = [_number(one) for one in value]
+    half = len(numbers) // 2
+    west, south, east, north = numbers[0], numbers[1], numbers[half], numbers[half + 1]
+    if west is None or south is None or east is None or north is None:
+        return None
+    try:
+        return Box(west, south, east, north)
+    except ValueError:
+        return None
+
+
+def _box_of(geometry: object) -> Box | None:
+    if not isinstance(geometry, Mapping):
+        return None
+    points = list(_points(geometry.get("coordinates"), 6))
+    if not points:
+        return None
+    longitudes, latitudes = zip(*points, strict=True)
+    return _box((min(longitudes), min(latitudes), max(longitudes), max(latitudes)))
+
+
+def _points(coordinates: object, depth: int) -> Iterable[tuple[float, float]]:
+    if not isinstance(coordinates, Sequence) or isinstance(coordinates, str) or depth == 0:
+        return
+    if len(coordinates) >= 2 and all(_number(one) is not None for one in coordinates[:2]):
+        yield float(coordinates[0]), float(coordinates[1])
+        return
+    for part in coordinates:
+        yield from _points(part, depth - 1)

@@ -1,0 +1,125 @@
+"""stac-geoparquet: items as rows, assets in a struct, the geometry as WKB; read batch by batch."""
+
+from __future__ import annotations
+
+import math
+import posixpath
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from sgddiff_batch.errors import ConfigError
+from sgddiff_batch.io import stores
+from sgddiff_batch.io.stac_items import ItemSorter
+
+_PROPERTIES = ("datetime", "start_datetime", "end_datetime", "created", "updated", "eo:cloud_cover")
+_COLUMNS = ("id", "collection", "assets", "bbox", "geometry", *_PROPERTIES)
+_BATCH_ROWS = 1024
+
+
+def is_stac_geoparquet(uri: str) -> bool:
+    """Whether a Parquet file holds STAC items; one that cannot be understood is told of as a list.
+
+    Raises:
+        ConfigError, RetryableError: if it cannot be read.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        with stores.translated(uri), _damage_told(), _opened(uri) as source:
+            names = pq.read_schema(source).names
+    except (pa.ArrowException, FileNotFoundError):
+        return False
+    return {"id", "assets"} <= set(names)
+
+
+def read_items(uri: str, sorter: ItemSorter, base: str) -> None:
+    """Hand the sorter every row as an item. ``base`` is what relative links count from.
+
+    Raises:
+        ConfigError: if the file cannot be understood or may not be read.
+        RetryableError: if the storage failed.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        with stores.translated(uri), _opened(uri) as source, pq.ParquetFile(source) as file:
+            columns = [name for name in _COLUMNS if name in file.schema_arrow.names]
+            with _damage_told():
+                for batch in file.iter_batches(_BATCH_ROWS, columns=columns):
+                    for row in _rows(batch):
+                        sorter.add(_item(row), base)
+    except (pa.ArrowException, FileNotFoundError) as error:
+        raise ConfigError(f"archive: {uri!r} cannot be understood as stac-geoparquet: {error}") from None
+
+
+@contextmanager
+def _damage_told() -> Iterator[None]:
+    """Tell damage, for which pyarrow raises an OSError without a number, from what storage raises."""
+    import pyarrow as pa
+
+    try:
+        yield
+    except OSError as error:
+        if error.errno is not None:
+            raise
+        raise pa.ArrowInvalid(" ".join(str(error).split())) from None
+
+
+def _opened(uri: str) -> Any:  # noqa: ANN401 - fsspec's files have no type
+    folder, name = posixpath.split(uri if "://" in uri else stores.open_store(uri).root)
+    store = stores.open_store(folder)
+    return store.filesystem.open(store.path(name), "rb")
+
+
+def _rows(batch: Any) -> list[dict[str, Any]]:  # noqa: ANN401 - pyarrow has no types
+    """Return the rows of a batch as dicts, times as text in ISO 8601."""
+    import pyarrow as pa
+
+    columns: dict[str, list[Any]] = {}
+    for name, column in zip(batch.schema.names, batch.columns, strict=True):
+        if pa.types.is_timestamp(column.type):
+            micros = column.cast(pa.timestamp("us", tz=column.type.tz), safe=False)
+            columns[name] = [None if one is None else one.isoformat() for one in micros.to_pylist()]
+        else:
+            columns[name] = column.to_pylist()
+    return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+
+
+def _item(row: Mapping[str, Any]) -> dict[str, Any]:
+    assets = row.get("assets")
+    return {
+        "id": row.get("id"),
+        "collection": row.get("collection"),
+        "assets": _without_nulls(assets) if isinstance(assets, Mapping) else assets,
+        "bbox": _box(row.get("bbox"), row.get("geometry")),
+        "properties": {name: row.get(name) for name in _PROPERTIES},
+    }
+
+
+def _without_nulls(assets: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the assets that a row has: in a struct, those of other rows are there as nulls."""
+    return {key: asset for key, asset in assets.items() if isinstance(asset, Mapping) and asset.get("href")}
+
+
+def _box(box: object, geometry: object) -> list[float] | None:
+    if isinstance(box, Mapping):
+        numbers = [box.get(name) for name in ("xmin", "ymin", "xmax", "ymax")]
+        return (
+            None
+            if any(one is None for one in numbers)
+            else [float(one) for one in numbers if one is not None]
+        )
+    if isinstance(box, list):
+        return box
+    return _bounds(geometry) if isinstance(geometry, bytes) else None
+
+
+def _bounds(wkb: bytes) -> list[float] | None:
+    import shapely
+
+    geometry = shapely.from_wkb(wkb, on_invalid="ignore")
+    bounds = [] if geometry is None else [float(one) for one in geometry.bounds]
+    return bounds if bounds and all(map(math.isfinite, bounds)) else None

@@ -1,0 +1,324 @@
+"""Static STAC: what pystac writes is read; bad documents, circles and bombs do not end the walk."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pystac
+import pytest
+
+from sgddiff_batch.core.archive import ArchiveQuery, AssetRule, Source
+from sgddiff_batch.core.selection import Box
+from sgddiff_batch.core.times import parse_time
+from sgddiff_batch.errors import ConfigError, UnsupportedSceneError
+from sgddiff_batch.io import stac
+from sgddiff_batch.io.links import reach_of
+from sgddiff_batch.io.sources import Listing, list_archive
+from sgddiff_batch.io.stac_items import ItemSorter, choose_asset, facts_of
+from sgddiff_batch.io.web import Web
+from tests.kit.stac import make_catalog, make_item, write_documents
+
+
+def put(folder: Path, *names: str) -> None:
+    for name in names:
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"x")
+
+
+def listed(path: Path, **more: Any) -> Listing:
+    return list_archive(ArchiveQuery((Source(str(path), **more),)))
+
+
+def reasons(listing: Listing) -> dict[str, str]:
+    return {file.path: file.reason for file in listing.missing}
+
+
+def pystac_catalog(folder: Path) -> pystac.Catalog:
+    """A catalogue of one collection of two items, whose rasters lie beside it."""
+    put(folder, "files/a.tif", "files/b.tif")
+    extent = pystac.Extent(pystac.SpatialExtent([[0, 0, 1, 1]]), pystac.TemporalExtent([[None, None]]))
+    catalog = pystac.Catalog("root", "all of it")
+    collection = pystac.Collection("ships", "ships", extent)
+    catalog.add_child(collection)
+    for name in "ab":
+        item = pystac.Item(name, None, None, datetime(2026, 1, 2, tzinfo=UTC), {"eo:cloud_cover": 3.5})
+        href = str(folder / "files" / f"{name}.tif")
+        item.add_asset("visual", pystac.Asset(href, media_type=pystac.MediaType.COG, roles=["visual"]))
+        item.add_asset("thumbnail", pystac.Asset("x.png", media_type=pystac.MediaType.PNG))
+        collection.add_item(item)
+    catalog.normalize_hrefs(str(folder))
+    return catalog
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        pystac.CatalogType.SELF_CONTAINED,
+        pystac.CatalogType.ABSOLUTE_PUBLISHED,
+        pystac.CatalogType.RELATIVE_PUBLISHED,
+    ],
+)
+def test_what_pystac_writes_is_read(tmp_path: Path, kind: pystac.CatalogType) -> None:
+    catalog = pystac_catalog(tmp_path)
+    if kind == pystac.CatalogType.SELF_CONTAINED:
+        catalog.make_all_asset_hrefs_relative()
+    catalog.save(kind)
+    listing = listed(tmp_path / "catalog.json")
+    assert [scene.scene_id for scene in listing.scenes] == ["files/a.tif", "files/b.tif"]
+    assert listing.missing == listing.ignored == ()
+    assert listing.is_whole
+    facts = listing.facts["files/a.tif"]
+    assert (facts.item, facts.cloud_percent, facts.time) == (
+        "ships/a",
+        3.5,
+        parse_time("2026-01-02T00:00:00Z"),
+    )
+    assert facts.modified_s == (tmp_path / "files/a.tif").stat().st_mtime
+
+
+def test_ids_and_versions_are_those_of_a_listing_of_the_folder(tmp_path: Path) -> None:
+    pystac_catalog(tmp_path).save(pystac.CatalogType.SELF_CONTAINED)
+    put(tmp_path, "files/a.tif.msk")
+    assert listed(tmp_path / "catalog.json").scenes == listed(tmp_path).scenes
+
+
+def test_only_the_collections_asked_for_are_walked(tmp_path: Path) -> None:
+    put(tmp_path, "a.tif", "b.tif", "c.tif")
+    nested = make_catalog("unwanted", {"../c.json": "item", "../wanted.json": "child"}, type="Collection")
+    write_documents(
+        tmp_path,
+        {
+            "catalog.json": make_catalog(
+                "root", {"unwanted/collection.json": "child", "wanted.json": "child"}
+            ),
+            "unwanted/collection.json": nested,
+            "wanted.json": make_catalog("wanted", {"a.json": "item", "b.json": "item"}, type="Collection"),
+            "a.json": make_item("a", "a.tif", collection="wanted"),
+            "b.json": {key: value for key, value in make_item("b", "b.tif").items() if key != "collection"},
+            "c.json": b"not even JSON",
+        },
+    )
+    listing = listed(tmp_path / "catalog.json", collections=("wanted",))
+    assert [scene.scene_id for scene in listing.scenes] == ["a.tif", "b.tif"]
+    assert listing.missing == ()
+
+
+def test_bad_documents_are_missing_with_their_reasons_and_the_walk_goes_on(tmp_path: Path) -> None:
+    put(tmp_path, "archive/a.tif", "outside.tif")
+    archive = tmp_path / "archive"
+    links = dict.fromkeys(
+        ("good.json", "gone.json", "broken.json", "deep.json", "list.json", "folder", "../../up.json"), "item"
+    )
+    links |= {
+        "https://elsewhere.example/c.json": "child",
+        "file:///etc/passwd": "child",
+        "/etc/hosts": "item",
+    }
+    write_documents(
+        archive,
+        {
+            "catalog.json": make_catalog("root", links)
+            | {
+                "links": [
+                    *make_catalog("root", links)["links"],
+                    {"rel": "item"},
+                    "no link",
+                    {"rel": "child", "href": 7},
+                ]
+            },
+            "good.json": make_item("good", "a.tif"),
+            "outside.json": make_item("outside", "../outside.tif"),
+            "broken.json": b'{"type": "Feat',
+            "deep.json": b"[" * 200_000,
+            "list.json": [1, 2, 3],
+            "folder/x.json": {},
+        },
+    )
+    listing = listed(archive / "catalog.json")
+    assert [scene.scene_id for scene in listing.scenes] == ["a.tif"]
+    told = {name.removeprefix(f"{archive}/"): reason for name, reason in reasons(listing).items()}
+    assert "it is not there" in told["gone.json"]
+    assert "no JSON" in told["broken.json"]
+    assert "no JSON" in told["deep.json"]
+    assert "no STAC" in told["list.json"]
+    assert len(told) == 11
+    assert not listing.is_whole
+
+
+def test_an_item_whose_raster_lies_outside_is_refused(tmp_path: Path) -> None:
+    put(tmp_path, "outside.tif")
+    write_documents(tmp_path / "archive", {"item.json": make_item("x", "../outside.tif")})
+    listing = listed(tmp_path / "archive" / "item.json")
+    assert listing.scenes == ()
+    assert "archive.allow_folders does not name" in reasons(listing)["c/x"]
+
+
+def test_circles_end_and_each_document_is_read_once(tmp_path: Path) -> None:
+    put(tmp_path, "a.tif")
+    links = {"catalog.json": "child", "./catalog.json": "child", "b.json": "child", "a.json": "item"}
+    write_documents(
+        tmp_path,
+        {
+            "catalog.json": make_catalog("root", links),
+            "b.json": make_catalog("b", links),
+            "a.json": make_item("a", "a.tif"),
+        },
+    )
+    listing = listed(tmp_path / "catalog.json")
+    assert len(listing.scenes) == 1
+    assert listing.missing == ()
+
+
+def test_a_catalogue_of_too_many_documents_is_refused(tmp_path: Path) -> None:
+    document = make_catalog("root", {f"{i}.json": "item" for i in range(50)})
+    write_documents(tmp_path, {"catalog.json": document})
+    query = ArchiveQuery((Source(str(tmp_path / "catalog.json")),))
+    reach = reach_of(query)
+    sorter = ItemSorter(query.sources[0], reach, str(tmp_path))
+    with pytest.raises(ConfigError, match="more than 20 documents"):
+        stac.walk(str(tmp_path / "catalog.json"), document, sorter, Web(reach), most=20)
+
+
+def test_a_document_that_is_too_large_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stac, "MAX_DOCUMENT_BYTES", 1000)
+    write_documents(
+        tmp_path, {"catalog.json": make_catalog("root", {"big.json": "item"}), "big.json": b" " * 2000}
+    )
+    assert "more than 1000 bytes" in reasons(listed(tmp_path / "catalog.json"))[str(tmp_path / "big.json")]
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"", "no JSON"),
+        (b"[]", "no STAC catalog, collection or item"),
+        (b'{"a": 1}', "no STAC catalog, collection or item"),
+        (None, "there is no STAC document"),
+    ],
+)
+def test_a_first_document_that_is_none_is_a_mistake_of_the_config(
+    tmp_path: Path, content: bytes | None, words: str
+) -> None:
+    if content is not None:
+        write_documents(tmp_path, {"catalog.json": content})
+    with pytest.raises(ConfigError, match=words):
+        listed(tmp_path / "catalog.json")
+
+
+def test_item_collections_and_old_catalogues_are_read(tmp_path: Path) -> None:
+    put(tmp_path, "a.tif", "b.tif")
+    items = {"type": "FeatureCollection", "features": [make_item("a", "a.tif"), 5]}
+    write_documents(
+        tmp_path,
+        {
+            "items.geojson": items,
+            "old.json": {"stac_version": "0.9.0", "links": [{"rel": "child", "href": "items.geojson"}]},
+        },
+    )
+    for name in ("items.geojson", "old.json"):
+        listing = listed(tmp_path / name)
+        assert [scene.scene_id for scene in listing.scenes] == ["a.tif"]
+        assert len(listing.missing) == 1
+
+
+def tif(*roles: str, **more: object) -> dict[str, object]:
+    return {"href": "a.tif", "type": "image/tiff", "roles": list(roles), **more}
+
+
+class TestAssets:
+    @pytest.mark.parametrize(
+        ("assets", "rule", "key"),
+        [
+            ({"x": tif()}, AssetRule(), "x"),
+            ({"x": tif("data"), "t": {"href": "t.png"}}, AssetRule(), "x"),
+            ({"x": {"href": "x.TIF"}, "t": {"href": "t.png"}}, AssetRule(), "x"),
+            ({"visual": tif(), "B01": tif("data")}, AssetRule(), "visual"),
+            ({"tci": tif("visual"), "B01": tif("data"), "B02": tif("data")}, AssetRule(), "tci"),
+            ({"B01": tif("data"), "mask": tif("cloud")}, AssetRule(), "B01"),
+            ({"visual": tif(), "B01": tif("data")}, AssetRule(key="B01"), "B01"),
+            ({"visual": tif(), "B01": tif("data")}, AssetRule(role="data"), "B01"),
+        ],
+    )
+    def test_the_scene_is_chosen(self, assets: dict[str, Any], rule: AssetRule, key: str) -> None:
+        assert choose_asset({"assets": assets}, rule) is assets[key]
+
+    @pytest.mark.parametrize(
+        ("assets", "rule", "words"),
+        [
+            ({}, AssetRule(), "no GeoTIFF that is plainly the scene; its GeoTIFFs are none"),
+            (
+                {"a": tif("data"), "b": tif("data")},
+                AssetRule(),
+                "more than one .* are a, b; name one by archive.asset",
+            ),
+            ({"a": tif("data"), "b": tif("data")}, AssetRule(role="data"), "more than one"),
+            ({"a": tif()}, AssetRule(role="data"), "no GeoTIFF with the role 'data'"),
+            ({"a": tif()}, AssetRule(key="visual"), "no asset 'visual'; it has a"),
+            ("none", AssetRule(), "no assets"),
+            ({"a": 7, "b": {"href": 7, "roles": 7}}, AssetRule(), "no GeoTIFF"),
+        ],
+    )
+    def test_what_is_not_plain_is_refused(self, assets: object, rule: AssetRule, words: str) -> None:
+        with pytest.raises(UnsupportedSceneError, match=words):
+            choose_asset({"assets": assets}, rule)
+
+    def test_an_alternate_on_s3_is_taken_where_the_href_may_not_be(self, tmp_path: Path) -> None:
+        alternate = {
+            "bad": 1,
+            "web": {"href": "https://x.example/a.tif"},
+            "s3": {"href": "s3://bucket/a.tif"},
+        }
+        asset = tif(href="https://elsewhere.example/a.tif", alternate=alternate)
+        sorter = ItemSorter(
+            Source("s3://bucket/c.json"),
+            reach_of(ArchiveQuery((Source("s3://bucket/c.json"),))),
+            "s3://bucket",
+        )
+        sorter.add(make_item("a", "", assets={"visual": asset}), "s3://bucket/c.json")
+        assert sorter.places().names == {"s3://bucket/a.tif": "a.tif"}
+
+
+class TestFacts:
+    def test_spans_boxes_and_clouds_are_known(self) -> None:
+        item = make_item(
+            "a",
+            "a.tif",
+            datetime=None,
+            start_datetime="2026-01-01",
+            end_datetime="2026-01-03T00:00:00Z",
+            updated="2026-02-01T00:00:00Z",
+            bbox=[177, -20, 0, -178, -15, 9],
+            **{"eo:cloud_cover": 0},
+        )
+        facts = facts_of(item)
+        assert facts.time is not None
+        assert (facts.time.start_s, facts.time.stop_s) == (
+            parse_time("2026-01-01T00:00:00Z").start_s,
+            parse_time("2026-01-03T00:00:00Z").stop_s,
+        )
+        assert facts.box == Box(177, -20, -178, -15)
+        assert (facts.cloud_percent, facts.item) == (0.0, "c/a")
+        assert facts.updated_s == parse_time("2026-02-01T00:00:00Z").start_s
+
+    def test_the_box_is_that_of_the_geometry_where_there_is_none(self) -> None:
+        ring = [[10, 50], [11, 50, 7], [10.5, 51], [10, 50]]
+        item = make_item("a", "a.tif", bbox=None) | {"geometry": {"type": "Polygon", "coordinates": [ring]}}
+        assert facts_of(item).box == Box(10, 50, 11, 51)
+
+    @pytest.mark.parametrize(
+        "item",
+        [
+            {},
+            {"properties": 7, "bbox": "1234", "geometry": [], "id": {"a": 1}},
+            {"properties": {"datetime": 5, "eo:cloud_cover": "much"}, "bbox": [1, 2, 3]},
+            {"properties": {"datetime": "soon", "eo:cloud_cover": float("nan")}, "bbox": [0, 91, 1, 92]},
+            {"properties": {"eo:cloud_cover": True}, "bbox": [10**400, 0, 1, 1]},
+            {"geometry": {"coordinates": [[[[[[[[[1, 2]]]]]]]]]}},
+        ],
+    )
+    def test_what_an_item_says_wrongly_is_not_known(self, item: dict[str, Any]) -> None:
+        facts = facts_of(item)
+        assert (facts.time, facts.box, facts.cloud_percent, facts.updated_s) == (None, None, None, None)

@@ -1,0 +1,218 @@
+"""verify: damage is told, marked, made anew; sound mosaics are recomputed to the byte."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import sgddiff_batch
+from jobs import infer_archive, verify
+from jobs.recomputing import Sample, Sampled
+from sgddiff_batch.core.window import Window
+from sgddiff_batch.io.ledgers import ObjectLedger
+from sgddiff_batch.io.redo import redo_marks
+from sgddiff_batch.io.stores import open_store
+from tests.kit import jobs
+
+
+@pytest.fixture
+def output(tmp_path, unbroken):
+    return Path(shutil.copytree(unbroken, tmp_path / "out"))
+
+
+@pytest.fixture
+def config(tmp_path, archive, output, checkpoint):
+    return jobs.write_config(tmp_path / "run.yaml", archive, output, checkpoint)
+
+
+def run(config, *arguments):
+    """Verify, and return the exit code and the JSON."""
+    target = config.with_name("found.json")
+    code = verify.main(["--config", str(config), "--json", str(target), *arguments])
+    return code, json.loads(target.read_text())
+
+
+def uri_of(output, scene_id):
+    return next(e.uri for e in sgddiff_batch.list_mosaics(str(output)) if e.scene_id == scene_id)
+
+
+def break_shard(output, scene_id, key="0/saliency/c/0/0"):
+    path = Path(uri_of(output, scene_id), key)
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+
+
+def ledger_of(output):
+    return ObjectLedger(open_store(str(output)))
+
+
+def test_what_the_job_wrote_is_sound_and_its_blocks_are_recomputed_to_the_byte(config, capsys):
+    code, found = run(config, "--sample", "4", "--seed", "1")
+    assert code == verify.EXIT_SOUND
+    assert (found["mosaics"], found["damaged"], found["told"]) == (3, 0, [])
+    assert found["blocks"] == 12 + 9 + 1
+    assert [block["state"] for block in found["sample"]["blocks"]] == ["equal"] * 4
+    assert "all sound" in capsys.readouterr().out
+
+
+def test_damage_ends_with_5_and_the_table_names_mosaic_and_object(config, output, capsys):
+    break_shard(output, "a.tif")
+    code, found = run(config)
+    assert code == verify.EXIT_DAMAGED == 5
+    assert [row["scene_id"] for row in found["told"]] == ["a.tif"]
+    assert [problem["key"] for problem in found["told"][0]["problems"]] == ["0/saliency/c/0/0"]
+    text = capsys.readouterr().out
+    assert "1 of 3 mosaics are damaged" in text
+    assert "0/saliency/c/0/0" in text
+
+
+def test_only_the_mosaics_that_are_named_are_verified(config, output):
+    break_shard(output, "a.tif")
+    assert run(config, "--mosaic", uri_of(output, "c.tif"))[0] == verify.EXIT_SOUND
+    code, found = run(config, "--mosaic", uri_of(output, "a.tif"), "--mosaic", uri_of(output, "c.tif"))
+    assert (code, found["mosaics"]) == (verify.EXIT_DAMAGED, 2)
+
+
+@pytest.mark.parametrize(
+    "uri", ["c.tif/none.zarr", "../elsewhere", "s3://other/a.zarr", "/", "a.tif/\n\x1b[31m"]
+)
+def test_a_mosaic_that_the_ledger_does_not_know_ends_with_2(config, uri, capsys):
+    assert verify.main(["--config", str(config), "--mosaic", uri]) == verify.EXIT_CONFIG
+    assert "\x1b" not in capsys.readouterr().err
+
+
+def test_a_damaged_mosaic_that_is_marked_is_made_anew_by_the_next_run_and_no_other(config, output):
+    before = jobs.decoded(output)
+    break_shard(output, "a.tif")
+    Path(uri_of(output, "a.tif"), "stray").write_text("foreign")
+    others = {path: path.stat().st_mtime_ns for path in output.rglob("c.tif/**/c/*/*")}
+    code, found = run(config, "--mark-for-redo")
+    assert (code, found["told"][0]["redo"]) == (verify.EXIT_DAMAGED, "the next run makes it anew")
+    assert infer_archive.main(["--config", str(config)]) == 0
+    assert run(config)[0] == verify.EXIT_SOUND
+    jobs.assert_equal_mosaics(jobs.decoded(output), before)
+    assert {path: path.stat().st_mtime_ns for path in others} == others
+    report = json.loads(max(output.glob("report-*.json")).read_text())
+    assert report["totals"]["states"] == {"done": 1, "unchanged": 2}
+    assert redo_marks(open_store(str(output)), ledger_of(output).records()) == ({}, [])
+
+
+class Killed(BaseException):
+    """A SIGKILL, from inside."""
+
+
+@pytest.mark.parametrize("after", range(4))
+def test_a_run_killed_while_it_begins_a_damaged_mosaic_anew_loses_nothing(config, output, monkeypatch, after):
+    from sgddiff_batch.io.stores import Store
+
+    before = jobs.decoded(output)
+    store = uri_of(output, "c.tif").removeprefix(f"{output}/")
+    break_shard(output, "c.tif")
+    run(config, "--mark-for-redo")
+    calls = []
+
+    def dying(name):
+        real = getattr(Store, name)
+
+        def call(self, key):
+            if store in key and "redo" not in key:
+                calls.append(key)
+                if len(calls) > after:
+                    raise Killed
+            return real(self, key)
+
+        return call
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Store, "delete", dying("delete"))
+        patch.setattr(Store, "delete_tree", dying("delete_tree"))
+        with pytest.raises(Killed):
+            infer_archive.main(["--config", str(config)])
+    assert len(calls) == after + 1
+    assert run(config)[0] == verify.EXIT_DAMAGED
+    assert infer_archive.main(["--config", str(config)]) == 0
+    assert run(config)[0] == verify.EXIT_SOUND
+    jobs.assert_equal_mosaics(jobs.decoded(output), before)
+
+
+def test_a_block_that_its_scene_does_not_give_is_damage(config, output, archive, tmp_path, monkeypatch):
+    from jobs import recomputing
+
+    real = recomputing.infer_task
+
+    def another(task, read, predictor):
+        codes = real(task, read, predictor)
+        codes[3, 4] ^= 1
+        return codes
+
+    monkeypatch.setattr(recomputing, "infer_task", another)
+    code, found = run(config, "--mosaic", uri_of(output, "c.tif"), "--sample", "1")
+    assert code == verify.EXIT_DAMAGED
+    assert "1 pixels differ, the first in row 3, column 4" in found["told"][0]["problems"][0]["words"]
+
+
+def test_what_cannot_be_recomputed_is_said_and_is_no_damage(tmp_path, output, checkpoint, archive):
+    scenes = Path(shutil.copytree(archive, tmp_path / "scenes", copy_function=shutil.copy))
+    out = tmp_path / "mine"
+    config = jobs.write_config(tmp_path / "mine.yaml", scenes, out, checkpoint)
+    (scenes / "a.tif").unlink()
+    assert infer_archive.main(["--config", str(config)]) == 0
+    jobs.write_scene(scenes / "c.tif", 50, 40, 77)
+    (scenes / "north" / "b.tif").unlink()
+    code, found = run(config, "--sample", "50")
+    words = {block["words"].partition(":")[0] for block in found["sample"]["blocks"]}
+    assert (code, words) == (0, {"its scene is gone", "its scene changed since"})
+    code, found = run(
+        config, "--sample", "1", "--set", "tiling.overlap_px=16", "--set", "tiling.block_px=160"
+    )
+    assert (code, found["sample"]["blocks"][0]["state"]) == (0, "not possible")
+    assert "other settings or another model" in found["sample"]["blocks"][0]["words"]
+
+
+def test_a_superseded_mosaic_is_not_marked(tmp_path, output, config):
+    ledger = ledger_of(output)
+    store = uri_of(output, "c.tif").removeprefix(f"{output}/")
+    break_shard(output, "c.tif")
+    ledger.store.write(
+        "_ledger/scenes/c.tif~.json",
+        json.dumps(
+            {"scene_id": "c.tif", "version": "v2", "run_key": "k", "store": "c.tif/v2-k.zarr"}
+        ).encode(),
+    )
+    code, found = run(config, "--mosaic", f"{output}/{store}", "--mark-for-redo")
+    assert (code, found["told"][0]["redo"]) == (5, "not marked: it is superseded, gc can remove it")
+    assert ledger.names("redo") == []
+
+
+def test_a_current_mosaic_without_its_record_is_told(config, output):
+    store = uri_of(output, "c.tif").removeprefix(f"{output}/")
+    ledger_of(output).forget_mosaic(store)
+    code, found = run(config)
+    assert (code, [row["store"] for row in found["told"]]) == (verify.EXIT_DAMAGED, [store])
+
+
+def test_a_damaged_ledger_ends_with_5_and_names_the_object(config, output, capsys):
+    (output / "_ledger" / "scenes" / "a.tif~.json").write_text("{")
+    assert verify.main(["--config", str(config)]) == verify.EXIT_DAMAGED
+    assert "_ledger/scenes/a.tif~.json" in capsys.readouterr().err
+
+
+def test_every_block_is_drawn_equally_often_and_a_seed_draws_the_same():
+    blocks = [Sampled("s", Window(n, n + 1, 0, 1)) for n in range(10)]
+
+    def draw(seed):
+        sample = Sample(3, seed)
+        sample.offer(blocks[:4])
+        sample.offer(blocks[4:])
+        return sample.drawn
+
+    assert draw(5) == draw(5)
+    counts = np.bincount(
+        [block.window.row_start for seed in range(600) for block in draw(seed)], minlength=10
+    )
+    assert counts.sum() == 1800
+    assert counts.min() > 120
+    assert len({block.window for block in draw(1)}) == 3

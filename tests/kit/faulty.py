@@ -1,0 +1,90 @@
+"""A store that fails by script: which operation, on which keys, at which of their calls, and how."""
+
+from __future__ import annotations
+
+import fnmatch
+import threading
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from sgddiff_batch.errors import RetryableError
+from sgddiff_batch.io.stores import Store
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class StoreFault:
+    """Lets an operation ("write", "read", "keys", ... or "*") on keys of a glob fail.
+
+    ``calls``: which of the calls that match, from 1; None: all. ``lost``: it is done, and the reply is lost.
+    """
+
+    operation: str
+    key: str
+    calls: Sequence[int] | None = (1,)
+    error: Exception = field(default_factory=lambda: RetryableError("503 SlowDown"))
+    lost: bool = False
+
+
+class FaultScript:
+    """Faults and counters; ``calls`` counts (operation, key), ``failed`` those that failed."""
+
+    def __init__(self, *faults: StoreFault) -> None:
+        self._faults, self._lock = faults, threading.Lock()
+        self._matched: Counter[int] = Counter()
+        self.calls: Counter[tuple[str, str]] = Counter()
+        self.failed: Counter[tuple[str, str]] = Counter()
+
+    def run(self, operation: str, key: str, call: Callable[[], T]) -> T:
+        """Count a call, and make it unless the script says otherwise."""
+        fault = self._next(operation, key)
+        if fault is None:
+            return call()
+        if fault.lost:
+            call()
+        raise type(fault.error)(*fault.error.args)
+
+    def _next(self, operation: str, key: str) -> StoreFault | None:
+        with self._lock:
+            self.calls[operation, key] += 1
+            for number, fault in enumerate(self._faults):
+                if fault.operation not in (operation, "*") or not fnmatch.fnmatchcase(key, fault.key):
+                    continue
+                self._matched[number] += 1
+                if fault.calls is None or self._matched[number] in fault.calls:
+                    self.failed[operation, key] += 1
+                    return fault
+        return None
+
+
+@dataclass(frozen=True)
+class FaultyStore(Store):
+    """A store with a script."""
+
+    script: FaultScript
+
+    def write(self, key: str, data: bytes) -> None:
+        self.script.run("write", key, lambda: super(FaultyStore, self).write(key, data))
+
+    def read(self, key: str) -> bytes:
+        return self.script.run("read", key, lambda: super(FaultyStore, self).read(key))
+
+    def keys(self, prefix: str = "") -> list[str]:
+        return self.script.run("keys", prefix, lambda: super(FaultyStore, self).keys(prefix))
+
+    def delete(self, key: str) -> None:
+        self.script.run("delete", key, lambda: super(FaultyStore, self).delete(key))
+
+    def delete_tree(self, prefix: str) -> None:
+        self.script.run("delete_tree", prefix, lambda: super(FaultyStore, self).delete_tree(prefix))
+
+    def entries(self, prefix: str = "") -> Any:
+        return self.script.run("entries", prefix, lambda: super(FaultyStore, self).entries(prefix))
+
+
+def faulty(store: Store, *faults: StoreFault) -> FaultyStore:
+    """Return a store that fails by script, which is its ``script``."""
+    return FaultyStore(store.root, store.filesystem, store.is_local, FaultScript(*faults))

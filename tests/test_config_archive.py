@@ -1,0 +1,112 @@
+"""The archive section: short as it always was, long where it has to be, and refusals by their keys."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from sgddiff_batch.config import ArchiveJobConfig, load_config
+from sgddiff_batch.core.archive import ArchiveQuery, AssetRule, Source
+from sgddiff_batch.core.selection import Box
+from sgddiff_batch.core.times import parse_span
+from sgddiff_batch.errors import ConfigError
+
+LONG = """
+archive:
+  uri: s3://scenes/2026
+  also:
+    - {uri: https://stac.example.com/v1, collections: [s2], asset: visual}
+    - {uri: catalog/catalog.json, asset: {role: data}}
+  filters:
+    datetime: 2026-01-01/..
+    bbox: [5, 45, 10, 50]
+    cloud_cover_below: 20
+    size: [1000, null]
+    names: ["*_TCI.tif"]
+    exclude: ["test/*"]
+  duplicates: {key: "(?P<tile>T..)_N(?P<version>.*)", newest_by: modified}
+  allow_hosts: [files.example.com, "localhost:8080"]
+  allow_folders: [more]
+  host_buckets: {data.example.com: "s3://mirror/data"}
+output: {uri: mosaics}
+"""
+
+
+def load(folder: Path, text: str, *assignments: str) -> ArchiveJobConfig:
+    (folder / "archive.yaml").write_text(text)
+    return load_config(str(folder / "archive.yaml"), assignments)
+
+
+def test_the_short_form_is_one_source_without_filters(tmp_path: Path) -> None:
+    config = load(tmp_path, "archive: {uri: scenes}\noutput: {uri: mosaics}\n")
+    assert config.archive.query() == ArchiveQuery((Source(str(tmp_path / "scenes")),))
+
+
+def test_the_long_form_says_everything(tmp_path: Path) -> None:
+    query = load(tmp_path, LONG).archive.query()
+    assert query.sources == (
+        Source("s3://scenes/2026"),
+        Source("https://stac.example.com/v1", collections=("s2",), asset=AssetRule(key="visual")),
+        Source(str(tmp_path / "catalog/catalog.json"), asset=AssetRule(role="data")),
+    )
+    filters = query.filters
+    assert (filters.time, filters.box) == (parse_span("2026-01-01/.."), Box(5, 45, 10, 50))
+    assert (filters.cloud_below_percent, filters.size_bytes) == (20, (1000, None))
+    assert query.duplicates is not None
+    assert query.duplicates.key_of("x/T31_N0500.tif") == ("T31",)
+    assert query.duplicates.newest_by == "modified"
+    assert query.folders == (str(tmp_path / "more"),)
+    assert query.buckets == {"data.example.com": "s3://mirror/data"}
+
+
+@pytest.mark.parametrize(
+    ("glob", "wanted", "unwanted"),
+    [
+        ("*.tif", "a.tif", "a.tiff"),
+        ("*_TCI.tif", "d/e/x_TCI.tif", "d/x_TCI.tif/e"),
+        ("test/*", "test/a/b.tif", "x/test/a.tif"),
+        ("/a*", "a.tif", "d/a.tif"),
+        ("[ab].tif", "d/b.tif", "c.tif"),
+        ("a+b.tif", "a+b.tif", "aab.tif"),
+    ],
+)
+def test_a_glob_is_for_the_name_and_with_a_slash_for_the_path(
+    tmp_path: Path, glob: str, wanted: str, unwanted: str
+) -> None:
+    config = load(tmp_path, "archive: {uri: a}\noutput: {uri: b}\n", f"archive.filters.names=['{glob}']")
+    filters = config.archive.query().filters
+    assert filters.unwanted_file(wanted, 1) is None
+    assert filters.unwanted_file(unwanted, 1) is not None
+
+
+@pytest.mark.parametrize(
+    ("assignment", "words"),
+    [
+        ("archive.filters.datetime=soon", ["archive.filters.datetime", "2026-01-31"]),
+        ("archive.filters.datetime=2026-02-01/2026-01-01", ["archive.filters.datetime", "before"]),
+        ("archive.filters.bbox=[10, 50, 5, 40]", ["archive.filters.bbox", "south"]),
+        ("archive.filters.cloud_cover_below=0", ["archive.filters.cloud_cover_below", "greater than 0"]),
+        ("archive.filters.size=[5, 1]", ["archive.filters.size", "[5, 1]"]),
+        ("archive.filters.clouds=5", ["archive.filters.clouds", "nearest known key"]),
+        ("archive.duplicates={key: '('}", ["archive.duplicates.key", "regular expression"]),
+        ("archive.duplicates={key: a, newest_by: luck}", ["archive.duplicates.newest_by", "'luck'"]),
+        ("archive.allow_hosts=['https://host/path']", ["archive.allow_hosts", "host's name"]),
+        ("archive.host_buckets={host: 'https://x'}", ["archive.host_buckets", "s3://bucket"]),
+        ("archive.uri=gs://bucket/x", ["archive.uri", "gs://bucket/x"]),
+        ("archive.uri=https://me:secret@host/x", ["archive.uri", "without a user's name"]),
+        ("archive.kind=stac-api", ["archive", "stac-api is for https://"]),
+        ("archive.also=[{uri: 'https://h/x', kind: prefix}]", ["archive.also", "local paths and s3://"]),
+        ("archive.also=[{uri: mosaics}]", ["output.uri", "must not be the archive itself"]),
+    ],
+)
+def test_mistakes_are_told_by_their_keys(tmp_path: Path, assignment: str, words: list[str]) -> None:
+    with pytest.raises(ConfigError) as refusal:
+        load(tmp_path, "archive: {uri: scenes}\noutput: {uri: mosaics}\n", assignment)
+    for word in words:
+        assert word in str(refusal.value)
+
+
+def test_dates_that_yaml_reads_as_dates_are_dates(tmp_path: Path) -> None:
+    text = "archive: {uri: a, filters: {datetime: 2026-01-31}}\noutput: {uri: b}\n"
+    assert load(tmp_path, text).archive.query().filters.time == parse_span("2026-01-31")
