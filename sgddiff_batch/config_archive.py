@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from sgddiff_batch.config_reading import Section, Uri
+from sgddiff_batch.config_reading import Section, Uri, check_no_login
 from sgddiff_batch.core.archive import ArchiveQuery, AssetRule, Source, SourceKind
 from sgddiff_batch.core.selection import Box, Duplicates, Filters, NewestBy
 from sgddiff_batch.core.times import parse_span
@@ -25,6 +25,7 @@ def _check_source(uri: str) -> str:
         if not parts.hostname or "@" in parts.netloc:
             raise ValueError("must be https://host/..., without a user's name or password")
         return uri
+    check_no_login(uri)
     scheme, separator, rest = uri.partition("://")
     if separator and (scheme != "s3" or not rest.strip("/")):
         raise ValueError(f"must be a local path, s3://bucket/... or a STAC API's https://, got {uri!r}")

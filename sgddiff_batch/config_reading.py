@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Hashable, Sequence
 from pathlib import Path
 from typing import Annotated, Any, TypeVar, get_args
@@ -19,7 +20,23 @@ class Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+_QUERY = re.compile(r"\?[^/]*=")
+"""A single ``?`` is a wildcard of globs; with a key and a value behind it, it is a query."""
+
+
+def check_no_login(uri: str) -> str:
+    """Return a URI that holds no user, password or signed query, which logs and reports would show."""
+    scheme, separator, rest = uri.partition("://")
+    if separator and _QUERY.search(rest):
+        shown = _QUERY.split(uri, maxsplit=1)[0].rpartition("@")[2].removeprefix(f"{scheme}://")
+        raise ValueError(f"must not hold a query, got {scheme}://{shown}?***; use the environment to sign")
+    if separator and "@" in rest.partition("/")[0]:
+        raise ValueError(f"must not hold a user or password, got {scheme}://***@...; use the environment")
+    return uri
+
+
 def _check_scheme(uri: str) -> str:
+    check_no_login(uri)
     scheme, separator, rest = uri.partition("://")
     if separator and (scheme != "s3" or not rest.strip("/")):
         raise ValueError(f"must be a local path or s3://bucket/..., got {uri!r}")
@@ -104,10 +121,15 @@ def _explain(error: ValidationError, kind: type[BaseModel]) -> str:
         else:
             message = problem["msg"].removeprefix("Value error, ")
             message = message[0].lower() + message[1:]
-            found = "" if "got" in message else f", got {problem['input']!r}"
+            found = "" if "got" in message else f", got {_shown(problem['input'])}"
             earlier = sentences.get(key)
             sentences[key] = f"{earlier}; or {message}" if earlier else f"{key}: {message}{found}"
     return "; ".join(sentences.values())
+
+
+def _shown(value: object) -> str:
+    """Return a value without logins and queries of URLs, which may hold secrets."""
+    return re.sub(r"\?[^'\s]*", "?***", re.sub(r"://[^/\s']*@", "://***@", repr(value)))
 
 
 def _known_part(location: tuple[str, ...], kind: type[BaseModel]) -> tuple[str, ...]:

@@ -115,3 +115,20 @@ def test_a_config_is_frozen(write):
     config = load_config(write(MINIMAL))
     with pytest.raises(ValueError, match="frozen"):
         config.tiling = None
+
+
+@pytest.mark.parametrize("key", ["archive.uri", "output.uri"])
+def test_a_signed_link_is_refused_and_its_signature_is_not_shown(tmp_path, key):
+    path = tmp_path / "archive.yaml"
+    path.write_text("archive: {uri: s3://bucket/scenes}\noutput: {uri: s3://bucket/out}\n")
+    link = "s3://me:pw@bucket/a.tif?X-Amz-Credential=me&X-Amz-Signature=s3cret"
+    with pytest.raises(ConfigError, match=rf"{key}: .*must not hold a query") as caught:
+        load_config(str(path), [f"{key}='{link}'"])
+    assert "s3cret" not in str(caught.value)
+    assert "pw" not in str(caught.value)
+
+
+def test_a_question_mark_alone_is_a_wildcard(tmp_path):
+    path = tmp_path / "archive.yaml"
+    path.write_text("archive: {uri: 's3://bucket/a?/*.tif'}\noutput: {uri: s3://bucket/out}\n")
+    assert load_config(str(path)).archive.uri == "s3://bucket/a?/*.tif"
