@@ -76,6 +76,9 @@ def _what_it_saw(facts: Facts) -> list[str]:
         lines.append(f"{data['removed']} left out of the training, because another set holds them out.")
     if data.get("init"):
         lines.append(f"Began with the tensors of {quoted(without_folders(data['init']))} where they fit.")
+    if data.get("encoder"):
+        kept = quoted(without_folders(data["encoder"]))
+        lines.append(f"Its stem and encoder are those of {kept}, kept as they were.")
     if training.get("teacher"):
         lines.append(f"Its teacher's tensors have the SHA-256 {quoted(training['teacher'])}.")
     return lines

@@ -69,7 +69,10 @@ class StageSection(_Settings):  # type: ignore[misc, valid-type]
 
     def sizes(self) -> NetworkConfig:
         """The sizes of the network. Raises models' ConfigError for an unknown preset or change."""
-        return with_settings(preset(self.preset), self.network)
+        try:
+            return with_settings(preset(self.preset), self.network)
+        except TypeError as error:
+            raise ConfigError(f"network: {self.network} has a value of another kind: {error}") from error
 
 
 class DirectSection(StageSection):

@@ -80,7 +80,7 @@ def find_in_root(uri: str, mistakes: list[str]) -> Located:
     root = _Folder(open_checked(uri), "")
     images, labels = _find_layout(root)
     pairs = _pair(_Folder(root.store, images), _Folder(root.store, labels), mistakes)
-    return Located(_name_of(root.uri), _without_home(uri), f"{images} + {labels}", pairs)
+    return Located(_name_of(root.uri), _for_others(uri), f"{images} + {labels}", pairs)
 
 
 def find_in_folders(images: str, labels: str, mistakes: list[str]) -> Located:
@@ -89,7 +89,7 @@ def find_in_folders(images: str, labels: str, mistakes: list[str]) -> Located:
     if folders[0].uri == folders[1].uri:
         raise ConfigError(f"{folders[0].uri}: is given for `images` and for `labels`")
     pairs = _pair(folders[0], folders[1], mistakes)
-    uri = " + ".join(_without_home(each) for each in (images, labels))
+    uri = " + ".join(_for_others(each) for each in (images, labels))
     return Located(_name_of(posixpath.dirname(folders[0].uri)), uri, "named folders", pairs)
 
 
@@ -175,10 +175,6 @@ def _name_of(uri: str) -> str:
     return printable(posixpath.basename(uri.rstrip("/"))) or "data"
 
 
-def _without_home(uri: str) -> str:
-    """The URI for the checkpoint: a home directory would tell who trained it."""
-    if not is_local(uri):
-        return printable(uri.rstrip("/"))
-    path, home = Path(uri), Path.home()
-    inside = path.is_relative_to(home) and home != Path("/")
-    return printable(str(Path("~") / path.relative_to(home) if inside else path))
+def _for_others(uri: str) -> str:
+    """The URI for the checkpoint; of a local path its end, because the rest would tell who trained it."""
+    return printable(uri.rstrip("/")) if not is_local(uri) else printable("/".join(Path(uri).parts[-2:]))

@@ -46,7 +46,7 @@ def train_on_ray(config: TrainJobConfig) -> None:
     """
     with connect_ray():
         from ray.train import TrainingFailedError
-        from ray.train.torch import TorchTrainer
+        from ray.train.torch import TorchConfig, TorchTrainer
 
         from jobs.training_ray_worker import train_share
 
@@ -56,6 +56,8 @@ def train_on_ray(config: TrainJobConfig) -> None:
             trainer = TorchTrainer(
                 train_share,
                 train_loop_config={"config": config.model_dump(mode="json"), "word": word},
+                # While the first worker assesses a stage the others wait for it.
+                torch_config=TorchConfig(timeout_s=24 * 3600),
                 scaling_config=scaling,
                 run_config=_run_config(config, callbacks),
             )

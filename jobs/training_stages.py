@@ -20,6 +20,7 @@ from jobs.training_storage import StoreStorage, read_checkpoint
 from models.checkpoint import Checkpoint
 from models.config import NetworkConfig
 from models.data import Pair
+from models.distillation import check_distillation
 from models.mixing import Mix
 from models.place import Place
 from models.run import BEST, LAST, Run, train
@@ -111,8 +112,15 @@ def check_stages(config: TrainJobConfig, place: Place) -> None:
     sizes: dict[str, NetworkConfig] = {}
     for index, name in enumerate(config.stages):
         section = config.section(name)
-        sizes[name] = section.sizes()
-        place.parts(section.settings(config.seeds[0]).batch)
+        settings = section.settings(config.seeds[0])
+        sizes[name] = _buildable(name, section.sizes())
+        place.parts(settings.batch)
+        multiple = sizes[name].multiple_px
+        if settings.crops.crop_px % multiple:
+            raise ConfigError(
+                f"{name}.crops.crop_px: must be a multiple of {multiple} for this network, "
+                f"got {settings.crops.crop_px}"
+            )
         for key, given in (("init", section.init), ("encoder", section.encoder)):
             if given in ORDER and given not in config.stages[:index]:
                 raise ConfigError(f"{name}.{key}: {given} is no earlier one of the stages {config.stages}")
@@ -122,7 +130,18 @@ def check_stages(config: TrainJobConfig, place: Place) -> None:
         if section.checkpoint:
             raise ConfigError(f"{name}.checkpoint: {name} is one of the stages; take out it or this key")
     if "student" in config.stages:
-        check_compatible(_teacher_sizes(config, sizes), sizes["student"])
+        teacher = _teacher_sizes(config, sizes)
+        check_compatible(teacher, sizes["student"])
+        check_distillation(sizes["student"], teacher, config.student.settings(0).temperature)
+
+
+def _buildable(name: StageName, sizes: NetworkConfig) -> NetworkConfig:
+    """The sizes, if a network can be built of them; what its parts refuse is found before training."""
+    try:
+        SGDDiff(sizes)
+    except (ValueError, TypeError, RuntimeError) as error:
+        raise ConfigError(f"{name}.network: no network can be built of these sizes: {error}") from error
+    return sizes
 
 
 def _teacher_sizes(config: TrainJobConfig, sizes: Mapping[str, NetworkConfig]) -> NetworkConfig:

@@ -141,7 +141,7 @@ class StudentStage(nn.Module):
         teacher_steps: int = 0,
     ) -> None:
         super().__init__()
-        _check(student.config, teacher.config, temperature)
+        check_distillation(student.config, teacher.config, temperature)
         adopt_encoder(student, teacher)
         adopt_code(student, teacher)
         self.network, self.teacher = student, teacher.requires_grad_(False)
@@ -218,7 +218,8 @@ class StudentStage(nn.Module):
         return noise[:, : network.config.diffusion.code_channels]
 
 
-def _check(student: NetworkConfig, teacher: NetworkConfig, temperature: float) -> None:
+def check_distillation(student: NetworkConfig, teacher: NetworkConfig, temperature: float) -> None:
+    """Raises ConfigError for decoders without the layer that is aligned, and an impossible temperature."""
     for config in (student, teacher):
         if config.decoder.layers <= ALIGNED_LAYER:
             raise ConfigError(

@@ -143,7 +143,9 @@ class VDEncoder(nn.Module):
         )
         pairs = list(itertools.pairwise(dims))
         self.down = nn.ModuleList(nn.Sequential(depthwise(a, 3, 2), Pointwise(a, b)) for a, b in pairs)
-        self.state_down = nn.ModuleList(Pointwise(a, b, bias=False) for a, b in pairs)
+        # Made only where it is used: what is trained by several workers must get a gradient.
+        carried = pairs if config.carry_state else []
+        self.state_down = nn.ModuleList(Pointwise(a, b, bias=False) for a, b in carried)
         self.stages = nn.ModuleList(
             nn.ModuleList(EncoderBlock(dim, config) for _ in range(depth))
             for dim, depth in zip(dims, config.depths, strict=True)

@@ -33,6 +33,8 @@ log = logging.getLogger(__name__)
 
 STATE_NAME = "state.train"
 BEST, LAST = "best", "last"
+STEPS = ""
+"""Under what `StageState.sums` counts the steps that it sums over."""
 
 
 class Listener:
@@ -96,8 +98,13 @@ def draw_parts(run: Run, step: int) -> list[Sequence[Window]]:
 
 @torch.inference_mode()
 def validate(network: SGDDiff, pairs: Sequence[Pair], place: Place | None = None) -> Measures:
-    """Measures over whole pictures, one after another; workers share them. The same on every worker."""
+    """Measures over whole pictures with objects; workers share them. The same on every worker.
+
+    Pictures without objects are left out: S, F and E do not mean anything there. Raises ValueError where
+    none is left.
+    """
     place = place or Place()
+    pairs = [pair for pair in pairs if pair.mask.any()]
     network.eval()
     device = network.noise_field.device
     scores = []
@@ -139,7 +146,7 @@ def load_state(run: Run, state: StageState) -> bool:
         state.restore(content)
     except TrainingError as error:
         raise TrainingError(f"{STATE_NAME} {error}; give this run a place of its own") from error
-    except (OSError, RuntimeError, ValueError, LookupError, TypeError, EOFError, UnpicklingError) as error:
+    except _DAMAGED as error:
         raise TrainingError(
             f"{STATE_NAME} cannot be read, or is of other sizes: {error}; remove it to start anew"
         ) from error
@@ -169,7 +176,7 @@ def _check_same_run(content: Mapping[str, Any], run: Run) -> None:
 def _validate_and_keep(state: StageState, run: Run) -> None:
     """Score the average, if there is anything to score it on, and keep it as `last` and perhaps as `best`."""
     measures = {}
-    if run.validation:
+    if any(pair.mask.any() for pair in run.validation):
         measures = asdict(validate(shown(state.average, run.settings.validate_as), run.validation, run.place))
     better = measures.get("s", -1.0) > state.best
     if better:
@@ -195,6 +202,10 @@ def _keep(state: StageState, run: Run, measures: Mapping[str, float], names: Seq
         save_checkpoint(Below(run.storage, name), state.average, run.facts, facts)
 
 
+_DAMAGED = (
+    *(OSError, RuntimeError, ValueError, LookupError, TypeError, AttributeError, EOFError),
+    UnpicklingError,
+)
 SHOWN = ("step", "s", "max_f", "mean_f", "mae")
 
 
@@ -204,16 +215,13 @@ class _Meter:
     def __init__(self, run: Run, first: int) -> None:
         self.run, self.first = run, first
         self.began = self.saved = self.counted = run.clock()
-        self.sums: dict[str, float] = {}
-        self.count = 0
 
     def add(self, state: StageState, losses: Mapping[str, float], waited_s: float) -> None:
         """Take in a step, and log where it is time to."""
-        self.count += 1
         now = self.run.clock()
         state.spent_s, self.counted = state.spent_s + now - self.counted, now
-        for name, value in losses.items():
-            self.sums[name] = self.sums.get(name, 0.0) + value
+        for name, value in {STEPS: 1.0, **losses}.items():
+            state.sums[name] = state.sums.get(name, 0.0) + value
         if state.step % self.run.settings.log_every == 0 or state.step == self.run.settings.steps:
             self._log(state, waited_s)
 
@@ -228,16 +236,17 @@ class _Meter:
     def _log(self, state: StageState, waited_s: float) -> None:
         settings, seconds = self.run.settings, max(self.run.clock() - self.began, 1e-9)
         a_step_s = seconds / max(state.step - self.first, 1)
+        count = state.sums.pop(STEPS)
         row = {
             "step": float(state.step),
             "rate": learning_rate(state.step - 1, settings),
-            **{name: value / self.count for name, value in self.sums.items()},
+            **{name: value / count for name, value in state.sums.items()},
             "pictures_per_s": settings.batch / a_step_s,
             "data_share": waited_s / seconds,
             "left_s": (settings.steps - state.step) * a_step_s,
             "spent_s": state.spent_s,
         }
-        self.sums, self.count = {}, 0
+        state.sums = {}
         state.history["losses"].append(row)
         if self.run.place.is_first:
             log.info(_sentence(row, settings.steps))

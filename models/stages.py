@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from .checkpoint import tensor_digest
-from .config import NetworkConfig
+from .config import ConfigError, NetworkConfig
 from .diffusion import TIME_MAX, noised_code
 from .distillation import StudentStage
 from .layers import DropPath
@@ -34,6 +34,7 @@ from .training import (
     TrainSettings,
     build_optimiser,
     descend,
+    differences,
     seed_everything,
     update_average,
 )
@@ -58,6 +59,14 @@ class LabelStage(nn.Module):
         """Channels of the noise that a step needs."""
         return self.network.config.diffusion.code_channels
 
+    def train(self, mode: bool = True) -> LabelStage:
+        """Training mode for what is trained; an encoder that is kept answers as it always did."""
+        super().train(mode)
+        for part in (self.network.stem, self.network.encoder):
+            if not any(p.requires_grad for p in part.parameters()):
+                part.eval()
+        return self
+
     def forward(self, pixels: Tensor, mask: Tensor, noise: Tensor, times: Tensor) -> dict[str, Tensor]:
         """Named losses; pixels (B, 3, S, S) in 0..255, mask (B, 1, S, S), noise (B, K, h, w), times (B)."""
         encoded = self.network.encode(pixels)
@@ -73,8 +82,9 @@ Stage = LabelStage | StudentStage
 class StageState:
     """What a stage carries from step to step; all of it is in a saved state.
 
-    teacher: the digest of the student's teacher or "". spent_s: seconds of training, over restarts. history:
-    rows of losses and of scores, by kind.
+    teacher: the digest of the student's teacher or "". spent_s: seconds of training, over restarts. sums:
+    losses since the last row of the history, and under "" how many steps. history: rows of losses and of
+    scores, by kind.
     """
 
     network: SGDDiff
@@ -85,16 +95,19 @@ class StageState:
     step: int = 0
     best: float = -1.0
     spent_s: float = 0.0
+    sums: dict[str, float] = field(default_factory=dict)
     history: dict[str, list[dict[str, float]]] = field(default_factory=lambda: {"losses": [], "scores": []})
 
     def facts(self) -> dict[str, Any]:
-        """The stage's name and its teacher's digest."""
-        return {"stage": self.stage.name, "teacher": self.teacher}
+        """The stage's name, its teacher's digest, and whether its encoder is trained."""
+        trained = any(p.requires_grad for p in self.network.encoder.parameters())
+        return {"stage": self.stage.name, "teacher": self.teacher, "trains_encoder": trained}
 
     def saved(self) -> dict[str, Any]:
         """Everything to go on with, as plain values and tensors."""
         return {
             **self.facts(),
+            "sizes": self.network.config.to_dict(),
             "network": self.network.state_dict(),
             "average": self.average.state_dict(),
             "optimiser": self.optimiser.state_dict(),
@@ -102,20 +115,24 @@ class StageState:
             "step": self.step,
             "best": self.best,
             "spent_s": self.spent_s,
+            "sums": self.sums,
             "history": self.history,
         }
 
     def restore(self, content: Mapping[str, Any]) -> None:
-        """Take over what a saved state holds. Raises TrainingError for another stage or teacher."""
+        """Take over what a saved state holds. Raises TrainingError for another stage, teacher or network."""
         found = {name: content[name] for name in self.facts()}
         if found != self.facts():
             raise TrainingError(f"is of {found}, not of {self.facts()}")
+        sizes = differences(self.network.config.to_dict(), content["sizes"])
+        if sizes:
+            raise TrainingError("is of another network: " + "; ".join(sizes))
         self.network.load_state_dict(content["network"])
         self.average.load_state_dict(content["average"])
         self.optimiser.load_state_dict(content["optimiser"])
         self._projection().load_state_dict(content["projection"])
         self.step, self.best, self.spent_s = content["step"], content["best"], content["spent_s"]
-        self.history = content["history"]
+        self.sums, self.history = content["sums"], content["history"]
 
     def _projection(self) -> nn.Module:
         """What is trained beside the student; nothing on labels."""
@@ -173,10 +190,17 @@ def start_student(
 
 
 def take_over(network: SGDDiff, warm: SGDDiff | None) -> int:
-    """Copy the tensors of `warm` whose names and shapes `network` has; returns how many."""
+    """Copy the tensors of `warm` whose names and shapes `network` has; returns how many.
+
+    Raises ConfigError where none fits.
+    """
     own = network.state_dict()
     given = warm.state_dict() if warm is not None else {}
     fitting = {name: t for name, t in given.items() if name in own and own[name].shape == t.shape}
+    if given and not fitting:
+        raise ConfigError(
+            "init: none of the tensors of this checkpoint has a name and shape of the network's"
+        )
     network.load_state_dict({**own, **fitting})
     return len(fitting)
 
@@ -256,9 +280,10 @@ def stage_step(
     state.optimiser.zero_grad(set_to_none=True)
     values: dict[str, float] = {}
     for index, (part, (pixels, mask)) in enumerate(zip(place.parts(settings.batch), parts, strict=True)):
-        with _held_back(stage, index + 1 < len(parts)), place.autocast():
-            losses = stage_losses(stage, state, pixels, mask, settings, part.start)
-            loss = total(losses, settings.weights)
+        with _held_back(stage, index + 1 < len(parts)):
+            with place.autocast():
+                losses = stage_losses(stage, state, pixels, mask, settings, part.start)
+                loss = total(losses, settings.weights)
             (loss / len(parts)).backward()  # type: ignore[no-untyped-call]
         for name, value in {"loss": loss, **losses}.items():
             values[name] = values.get(name, 0.0) + float(value.detach()) / len(parts)

@@ -81,13 +81,20 @@ class TrainSettings:
 
     def differences(self, saved: Mapping[str, Any]) -> list[str]:
         """What of a saved run's settings differs from these, a sentence each; FREE ones are passed over."""
-        own = {name: value for name, value in _flat(dataclasses.asdict(self)) if name not in FREE}
-        old = {name: value for name, value in _flat(saved) if name.split(".")[0] not in FREE}
-        return [
-            f"{name} is {own.get(name)!r}, was {old.get(name)!r}"
-            for name in sorted(own.keys() | old.keys())
-            if own.get(name) != old.get(name)
-        ]
+        own, old = (
+            {n: v for n, v in each.items() if n not in FREE} for each in (dataclasses.asdict(self), saved)
+        )
+        return differences(own, old)
+
+
+def differences(own: Mapping[str, Any], saved: Mapping[str, Any]) -> list[str]:
+    """Where two nested mappings of plain values differ, a sentence each, by dotted name."""
+    now, then = dict(_flat(own)), dict(_flat(saved))
+    return [
+        f"{name} is {now.get(name)!r}, was {then.get(name)!r}"
+        for name in sorted(now.keys() | then.keys())
+        if now.get(name) != then.get(name)
+    ]
 
 
 def _require(holds: bool, name: str, allowed: str, found: object) -> None:
@@ -131,12 +138,17 @@ def learning_rate(step: int, settings: TrainSettings) -> float:
 
 
 def descend(optimiser: torch.optim.Optimizer, step: int, settings: TrainSettings) -> None:
-    """One update of the weights along the gradients that they hold, clipped by their norm."""
+    """One update of the weights along the gradients that they hold, clipped by their norm.
+
+    Raises TrainingError, before any weight has changed, where the norm is not a number.
+    """
     rate = learning_rate(step, settings)
     for group in optimiser.param_groups:
         group["lr"] = rate * group["share"]
     trained = [p for group in optimiser.param_groups for p in group["params"]]
-    torch.nn.utils.clip_grad_norm_(trained, settings.clip)
+    norm = float(torch.nn.utils.clip_grad_norm_(trained, settings.clip))
+    if not math.isfinite(norm):
+        raise TrainingError(f"the gradient of step {step} is not a number; lower `rate`")
     optimiser.step()
 
 

@@ -168,6 +168,14 @@ def test_what_is_not_known_is_left_out_or_said_to_be_unknown():
     assert "thread each" not in card
 
 
+def test_an_encoder_that_was_kept_is_named():
+    facts = made_up_facts()
+    facts["data"]["encoder"] = "/home/somebody/runs/seed-1/direct/best"
+    (line,) = [x for x in write_card(facts, made_up_assessment()).splitlines() if "kept as they were" in x]
+    assert "seed-1/direct/best" in line
+    assert "somebody" not in line
+
+
 def test_names_cannot_bring_markup_into_the_card():
     facts, assessment = made_up_facts(), made_up_assessment()
     plain = write_card(facts, assessment)

@@ -277,7 +277,7 @@ def test_facts_are_plain_values_and_do_not_tell_whose_home_it_was(load, tmp_path
     root = write_set(tmp_path / "home/data/SET", range(4))
     facts = load(root, root, held_out=1).facts
     assert json.loads(json.dumps(facts)) == facts
-    assert [each["uri"] for each in facts["sets"]] == ["~/data/SET", "~/data/SET"]
+    assert [each["uri"] for each in facts["sets"]] == ["data/SET", "data/SET"]
     assert [each["name"] for each in facts["sets"]] == ["SET", "SET (2)"]
 
 

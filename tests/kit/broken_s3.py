@@ -67,7 +67,7 @@ class BrokenS3:
     def script(self, *rules: Rule) -> None:
         """Replace the script, and count from 1 again."""
         temporary = self.folder / "script.new"
-        temporary.write_text(json.dumps([asdict(rule) for rule in rules]))
+        temporary.write_text(json.dumps([asdict(rule) for rule in rules], default=list))
         temporary.replace(self.folder / "script.json")
         (self.folder / "requests.log").write_text("")
 
@@ -215,7 +215,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _delete_many(self, name: str, body: bytes, fault: str) -> None:
         for part in body.decode().split("<Key>")[1:]:
-            (self.root / "data" / name.rstrip("/") / part.partition("</Key>")[0]).unlink(missing_ok=True)
+            file = self.root / "data" / name.rstrip("/") / part.partition("</Key>")[0]
+            if file.is_file():
+                file.unlink()
         self._answer(200, b"<DeleteResult></DeleteResult>", {}, fault)
 
     def _list(self, name: str, _body: bytes, fault: str) -> None:

@@ -197,6 +197,10 @@ class MemoryWriter(_Shared):
             layout = (mosaic.grid, mosaic.tiling)
             return stored is not None and (stored.mosaic.grid, stored.mosaic.tiling) == layout
 
+    def is_complete(self, store: str) -> bool:
+        with self._lock:
+            return store in self.stores and self.stores[store].complete
+
     def create(self, mosaic: Mosaic, provenance: Mapping[str, object]) -> bool:
         with self._lock:
             if self.is_ready(mosaic, provenance):
@@ -252,6 +256,12 @@ class MemoryLedger(_Shared):
     def finished_mosaic(self, store: str) -> SceneRecord | None:
         with self._lock:
             return self._mosaics.get(store)
+
+    def forget_mosaic(self, store: str) -> None:
+        with self._lock:
+            self._mosaics.pop(store, None)
+            self.contents.pop(store, None)
+            self._blocks.pop(store, None)
 
     def finished_blocks(self, store: str) -> list[BlockRecord]:
         with self._lock:

@@ -7,6 +7,7 @@ import torch
 from torch import distributed
 
 from models.augmentation import augment
+from models.config import with_settings
 from models.mixing import Mix
 from models.place import Place
 from models.run import Listener, Run, draw_parts, train
@@ -44,11 +45,11 @@ class Rows(Listener):
 def train_a_share(rank, workers, folder, which):
     """What each worker does; the first one writes what it was told."""
     torch.set_num_threads(1)
-    state = (
-        start_on_labels(TEACHER, SHARED)
-        if which == "teacher"
-        else start_student(make_teacher(), tiny_student(3), SHARED)
-    )
+    if which == "student of three steps":
+        state = start_student(make_teacher(), tiny_student(3), SHARED)
+    else:
+        carries = {"encoder.carry_state": which == "teacher"}
+        state = start_on_labels(with_settings(TEACHER, carries), SHARED)
     distributed.init_process_group("gloo", f"file://{folder}/group", rank=rank, world_size=workers)
     rows, pairs = Rows(), _shapes(7)
     source = Mix((pairs[:4],), (1.0,))
@@ -60,7 +61,7 @@ def train_a_share(rank, workers, folder, which):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("which", ["teacher", "student of three steps"])
+@pytest.mark.parametrize("which", ["teacher", "teacher without a state", "student of three steps"])
 def test_two_workers_give_the_losses_of_one_with_the_same_global_batch(which, tmp_path):
     found = {}
     for workers in (1, WORKERS):

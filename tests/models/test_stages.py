@@ -216,6 +216,8 @@ def test_a_warm_start_takes_what_fits_and_leaves_the_rest(squares):
     after, offered = own.state_dict(), given.state_dict()
     fitting = {n for n in after if offered[n].shape == after[n].shape}
     assert taken == len(fitting) < len(after)
+    with pytest.raises(ConfigError, match="none of the tensors"):
+        take_over(torch.nn.Linear(3, 3), given)
     assert all(torch.equal(after[n], offered[n] if n in fitting else before[n]) for n in after)
     state = start_on_labels(given.config, SETTINGS, "direct", warm=given)
     assert tensor_digest(state.average.state_dict()) == tensor_digest(given.state_dict())
@@ -225,6 +227,8 @@ def test_an_encoder_that_is_kept_stays_as_it_is_while_the_rest_is_trained(square
     given = make_teacher()
     state = start_on_labels(TEACHER, SETTINGS, encoder=given)
     take(state, squares, 2)
+    assert state.stage.training
+    assert not state.network.encoder.training
     moved = {n for n, t in state.network.state_dict().items() if not torch.equal(t, given.state_dict()[n])}
     assert not any(name.startswith(("stem.", "encoder.")) for name in moved)
     assert {"code.embedding", "decoder.classify.weight"} <= moved

@@ -7,7 +7,8 @@ import torch
 
 from models.config import with_settings
 from models.run import STATE_NAME, Listener, load_state, save_state
-from models.stages import start_student
+from models.sgddiff import SGDDiff
+from models.stages import start_on_labels, start_student
 from models.training import TrainingError
 
 from .test_stages import SETTINGS, make_run, make_teacher, run_stage, start, tensors_of, tiny_student
@@ -89,6 +90,46 @@ def test_the_state_of_other_settings_is_refused_with_their_names(run):
         load_state(other, start("student"))
 
 
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"diffusion.bit_scale": 1.0}, "diffusion.bit_scale is 1.0, was 0.3"),
+        ({"diffusion.steps": 3}, "diffusion.steps is 3, was 1"),
+        ({"decoder.feedforward": 48}, "decoder.feedforward is 48, was 32"),
+        ({"encoder.drop_path": 0.3}, r"encoder.drop_path is 0.3, was 0\.0"),
+    ],
+)
+def test_the_state_of_another_network_is_refused_even_where_its_tensors_fit(run, changes, message):
+    save_state(run, start_on_labels(tiny_student(), SETTINGS))
+    with pytest.raises(TrainingError, match=f"another network: {message}"):
+        load_state(run, start_on_labels(with_settings(tiny_student(), changes), SETTINGS))
+
+
+def test_an_encoder_that_was_kept_is_not_trained_when_a_run_goes_on(run):
+    kept = start_on_labels(tiny_student(), SETTINGS, encoder=SGDDiff(tiny_student()))
+    save_state(run, kept)
+    with pytest.raises(TrainingError, match="'trains_encoder': False"):
+        load_state(run, start_on_labels(tiny_student(), SETTINGS))
+
+
+def test_rows_of_losses_are_those_of_an_unbroken_run_wherever_it_was_killed(squares, tmp_path):
+    settings = dataclasses.replace(SETTINGS, log_every=2, validate_every=4)
+    whole = run_stage(start("student"), squares[:2], squares[2:], settings, tmp_path / "whole", {})
+    with pytest.raises(Killed):
+        run_stage(
+            start("student"),
+            squares[:2],
+            squares[2:],
+            settings,
+            tmp_path / "broken",
+            {},
+            listener=Recorder(3),
+        )
+    again = run_stage(start("student"), squares[:2], squares[2:], settings, tmp_path / "broken", {})
+    rows = [[(row["step"], row["loss"]) for row in state.history["losses"]] for state in (whole, again)]
+    assert rows[0] == rows[1]
+
+
 def test_the_state_of_other_pictures_is_refused(run, squares, tmp_path):
     save_state(run, start("student"))
     with pytest.raises(TrainingError, match="the training pictures or their weights are others"):
@@ -102,10 +143,3 @@ def test_a_damaged_state_is_refused_with_its_name(keep, run, tmp_path):
     path.write_bytes(path.read_bytes()[:keep])
     with pytest.raises(TrainingError, match=r"state\.train cannot be read"):
         load_state(run, start("student"))
-
-
-def test_a_state_of_other_sizes_is_refused(run):
-    save_state(run, start("student"))
-    wider = with_settings(tiny_student(), {"decoder.feedforward": 48})
-    with pytest.raises(TrainingError, match="other sizes"):
-        load_state(run, start_student(make_teacher(), wider, SETTINGS))

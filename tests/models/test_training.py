@@ -1,5 +1,6 @@
 import dataclasses
 
+import numpy as np
 import pytest
 import torch
 
@@ -9,7 +10,7 @@ from models.run import validate
 from models.sgddiff import SGDDiff
 from models.sod_metrics import ScoreSums, score_map
 from models.stages import label_code, stage_step, start_on_labels
-from models.training import TrainSettings, build_optimiser, learning_rate
+from models.training import TrainingError, TrainSettings, build_optimiser, descend, learning_rate
 
 SETTINGS = TrainSettings(
     steps=4,
@@ -107,6 +108,23 @@ def test_a_cell_of_the_label_code_takes_the_class_of_most_of_its_pixels(tiny):
     code = label_code(tiny, mask, 2, 2)
     one_hot = torch.tensor([[[1.0, 0.0], [0.0, 0.0]]])
     torch.testing.assert_close(code, tiny.code(torch.stack([1 - one_hot, one_hot], 1)))
+
+
+def test_a_gradient_that_is_no_number_changes_no_weight(squares):
+    state = _fresh()
+    before = {name: p.detach().clone() for name, p in state.network.named_parameters()}
+    for parameter in state.network.parameters():
+        parameter.grad = torch.full_like(parameter, float("inf"))
+    with pytest.raises(TrainingError, match="gradient of step 3 is not a number"):
+        descend(state.optimiser, 3, SETTINGS)
+    assert all(torch.equal(p, before[name]) for name, p in state.network.named_parameters())
+
+
+def test_pictures_without_objects_do_not_enter_the_scores(tiny, squares):
+    empty = dataclasses.replace(squares[0], mask=np.zeros_like(squares[0].mask))
+    assert validate(tiny, [*squares, empty]) == validate(tiny, squares)
+    with pytest.raises(ValueError, match="no pictures"):
+        validate(tiny, [empty])
 
 
 def test_validation_scores_whole_pictures_as_the_predictor_maps_them(tiny, squares):

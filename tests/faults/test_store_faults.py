@@ -1,0 +1,251 @@
+"""The store fails by script: calls are counted, and the bytes are those of a quiet run."""
+
+import random
+import re
+import shutil
+
+import pytest
+
+from sgddiff_batch.core.retrying import RetryBudget
+from sgddiff_batch.engine.driver import Driver
+from sgddiff_batch.engine.local import run_local
+from sgddiff_batch.engine.retries import Retries
+from sgddiff_batch.engine.survey import survey
+from sgddiff_batch.engine.worker import Worker
+from sgddiff_batch.errors import ConfigError, RetryableError
+from sgddiff_batch.io import stores
+from sgddiff_batch.io.ledgers import ObjectLedger
+from sgddiff_batch.io.mosaics import ZarrBlockWriter
+from sgddiff_batch.io.stores import open_store
+from tests.kit import jobs
+from tests.kit.broken_s3 import Rule, run_broken_s3
+from tests.kit.fakes import TINY, SyntheticReader, ToyPredictor, make_scene
+from tests.kit.faulty import StoreFault, faulty
+
+SCENES = {"a.tif": make_scene(40, 52, 1), "b.tif": make_scene(33, 20, 2, collar_px=3)}
+ONE_BLOCK = 32 * 32 * 24
+NAMES = ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL_S3")
+
+
+class Night:
+    """One run over a faulty local store, with a fake clock; ``pauses`` is how long it would have waited."""
+
+    def __init__(self, root, *faults, budget=None):
+        self.store, self.pauses = faulty(open_store(str(root)), *faults), []
+        draw = random.Random(1).random
+        self.retries = Retries(budget, sleep=self.pauses.append, draw=draw)
+        self.reader, self.predictor = SyntheticReader(SCENES), ToyPredictor()
+        self.outcomes = []
+
+    def run(self):
+        ledger, writer = ObjectLedger(self.store), ZarrBlockWriter(self.store)
+        records = ObjectLedger(open_store(self.store.root)).records()
+        plan = survey(self.reader.scenes(), records, self.reader, TINY, "key", retries=self.retries)
+        worker = Worker(self.reader, self.predictor, writer, ledger, retries=self.retries)
+        driver = Driver(writer, ledger, "key", lambda mosaic: {}, ONE_BLOCK, self.retries)
+        results = list(
+            driver.run(plan, records, lambda tasks: run_local(tasks, worker), self.outcomes.append)
+        )
+        return {result.scene_id: result.state for result in results}
+
+
+DONE = dict.fromkeys(SCENES, "done")
+
+
+def level0(root):
+    """The bytes of all shards of level 0 and of the metadata below it."""
+    names = (path for path in root.rglob("*.zarr/0/**/*") if path.is_file())
+    return {str(path.relative_to(root)): path.read_bytes() for path in names}
+
+
+@pytest.fixture(scope="module")
+def quiet(tmp_path_factory):
+    root = tmp_path_factory.mktemp("quiet")
+    night = Night(root)
+    assert night.run() == DONE
+    assert night.pauses == []
+    return level0(root), night.store.script.calls, night.predictor.tiles_computed
+
+
+@pytest.mark.parametrize(
+    ("operation", "key", "lost"),
+    [
+        *[("write", "*/0/saliency/c/*", lost) for lost in (False, True)],
+        *[("write", "_ledger/blocks/*", lost) for lost in (False, True)],
+        *[("write", "_ledger/scenes/*", lost) for lost in (False, True)],
+        *[("write", "_ledger/mosaics/*", lost) for lost in (False, True)],
+        *[("write", "*.zarr/zarr.json", lost) for lost in (False, True)],
+        *[("delete_tree", "_ledger/blocks/*", lost) for lost in (False, True)],
+        ("keys", "_ledger/blocks/*", False),
+        ("read", "*.zarr/zarr.json", False),
+    ],
+)
+def test_calls_that_fail_twice_are_made_again_and_nothing_differs(tmp_path, quiet, operation, key, lost):
+    night = Night(tmp_path, StoreFault(operation, key, (1, 2), lost=lost))
+    assert night.run() == DONE
+    assert level0(tmp_path) == quiet[0]
+    assert night.predictor.tiles_computed == quiet[2], "a call to the store that failed costs no computing"
+    assert night.store.script.failed.total() == len(night.pauses) == 2
+
+
+def test_one_more_call_is_made_for_each_that_failed(tmp_path, quiet):
+    night = Night(tmp_path, StoreFault("write", "_ledger/scenes/a.tif~.json", (1, 2, 3)))
+    assert night.run() == DONE
+    key = ("write", "_ledger/scenes/a.tif~.json")
+    assert night.store.script.calls[key] == quiet[1][key] + 3 == 4
+    assert [pause <= bound for pause, bound in zip(night.pauses, [1, 3, 9], strict=True)] == [True] * 3
+
+
+def test_a_scene_whose_store_goes_on_failing_is_left_for_the_next_run_and_costs_no_other(tmp_path, quiet):
+    night = Night(tmp_path, StoreFault("write", "a.tif/*/0/saliency/c/*", None))
+    assert night.run() == {"a.tif": "failed", "b.tif": "done"}
+    # Three tasks were in flight when the first of them had been tried for the fifth and last time.
+    assert 5 <= night.store.script.failed.total() <= 15
+    assert Night(tmp_path).run() == {"a.tif": "done", "b.tif": "unchanged"}
+    assert level0(tmp_path) == quiet[0]
+
+
+def test_when_the_budget_of_the_run_is_spent_calls_fail_at_once_and_the_next_run_does_the_rest(
+    tmp_path, quiet
+):
+    fault = StoreFault("write", "_ledger/blocks/*", None)
+    night = Night(tmp_path, fault, budget=RetryBudget(run_retries=6))
+    assert night.run() == dict.fromkeys(SCENES, "failed")
+    assert night.retries.spent.retries == len(night.pauses) == 6
+    failed = sum(outcome.state == "failed" for outcome in night.outcomes)
+    assert night.store.script.failed.total() == 6 + failed, "each task once, and six calls again"
+    assert Night(tmp_path).run() == DONE
+    assert level0(tmp_path) == quiet[0]
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    with run_broken_s3(tmp_path_factory.mktemp("broken")) as running:
+        yield running
+
+
+@pytest.fixture
+def broken(server, monkeypatch):
+    """The broken S3 with nothing scripted, and this process sent to it."""
+    for name, value in server.environment.items():
+        monkeypatch.setenv(name, value)
+    for name in NAMES:
+        monkeypatch.delenv(name, raising=False)
+    for name in ("a", "b/c", "b/d", "e", "f/g/h"):
+        server.object(f"bk/{name}").write_bytes(name.encode() * 1000)
+    server.script()
+    yield server
+    server.script()
+
+
+CALLS = {
+    "GET": lambda store: store.read("a") == b"a" * 1000,
+    "PUT": lambda store: store.write("p", b"1"),
+    "LIST": lambda store: len(store.keys("b")) == 2,
+    "DELETE": lambda store: store.delete("e"),
+}
+
+
+class TestS3:
+    @pytest.mark.parametrize("fault", ["503", "500", "reset", "lost", "cut"])
+    @pytest.mark.parametrize("operation", CALLS)
+    def test_what_fails_once_is_asked_for_once_more(self, broken, operation, fault):
+        broken.script(Rule(operation, "bk/*", fault))
+        assert CALLS[operation](open_store("s3://bk")) in (True, None)
+        asked = sum(count for name, count in broken.requests().items() if name.startswith(operation))
+        has_a_body = operation in ("GET", "LIST")
+        assert asked == (1 if fault == "cut" and not has_a_body else 2)
+
+    @pytest.mark.parametrize("fault", ["503", "500", "429", "reset", "cut", "409"])
+    def test_what_goes_on_failing_is_retryable_after_a_few_requests(self, broken, monkeypatch, fault):
+        monkeypatch.setattr(stores, "_S3_RETRIES", {"mode": "standard", "total_max_attempts": 2})
+        broken.script(Rule("GET", "bk/a", fault, None))
+        with pytest.raises(RetryableError, match="bk/a"):
+            open_store("s3://bk").read("a")
+        assert 1 <= broken.requests()["GET bk/a"] <= 4
+
+    @pytest.mark.parametrize("fault", ["403", "code ExpiredToken", "code SignatureDoesNotMatch"])
+    @pytest.mark.parametrize("operation", CALLS)
+    def test_what_is_denied_is_asked_for_once(self, broken, operation, fault):
+        broken.script(Rule(operation, "bk/*", fault, None))
+        with pytest.raises(ConfigError):
+            CALLS[operation](open_store("s3://bk"))
+        asked = sum(count for name, count in broken.requests().items() if name.startswith(operation))
+        assert asked == 1
+
+    def test_a_bucket_that_is_gone_is_a_mistake_of_the_config(self, broken):
+        broken.script(Rule("PUT", "bk/*", "code NoSuchBucket", None))
+        with pytest.raises((ConfigError, FileNotFoundError)):
+            open_store("s3://bk/x").write("a", b"1")
+        assert broken.requests()["PUT bk/x/a"] == 1
+
+    def test_a_slow_object_is_waited_for(self, broken):
+        broken.script(Rule("GET", "bk/a", "slow", None))
+        assert open_store("s3://bk").read("a") == b"a" * 1000
+        assert broken.requests()["GET bk/a"] == 1
+
+    @pytest.mark.parametrize("fault", ["503", "reset", "cut"])
+    def test_a_listing_of_which_a_page_fails_is_whole_or_an_error(self, broken, fault):
+        for number in range(10):
+            broken.object(f"many/{number}").write_bytes(b"1")
+        broken.script(Rule("LIST", "many/*", fault, (2, 4)))
+        assert open_store("s3://many").keys() == [str(number) for number in range(10)]
+
+    @pytest.mark.parametrize("operation", ["create", "replace"])
+    def test_a_conditional_put_whose_reply_is_lost_is_known_again(self, broken, operation):
+        store = open_store("s3://bk")
+        broken.object("bk/lease").unlink(missing_ok=True)
+        first = store.create("lease", b"run 1") if operation == "replace" else None
+        broken.script(Rule("PUT", "bk/lease", "lost"))
+        version = store.replace("lease", b"run 2", first) if first else store.create("lease", b"run 2")
+        assert version == store.read_versioned("lease").version
+        assert store.read("lease") == b"run 2"
+        assert store.create("lease", b"run 3") is None
+
+    def test_an_object_that_goes_between_the_listing_and_the_read_is_left_out(self, broken):
+        broken.script(Rule("GET", "bk/b/c", "404", None))
+        assert set(open_store("s3://bk").read_all("b")) == {"b/d"}
+
+    def test_one_object_of_many_that_fails_is_an_error_and_never_left_out(self, broken, monkeypatch):
+        monkeypatch.setattr(stores, "_S3_RETRIES", {"mode": "standard", "total_max_attempts": 1})
+        broken.script(Rule("GET", "bk/b/c", "500", None))
+        with pytest.raises(RetryableError):
+            open_store("s3://bk").read_all("b")
+
+
+@pytest.mark.slow
+def test_a_run_from_a_broken_s3_to_itself_equals_a_quiet_local_one(
+    server, tmp_path, monkeypatch, archive, checkpoint, unbroken
+):
+    for name, value in server.environment.items():
+        monkeypatch.setenv(name, value)
+    for path in archive.rglob("*.tif"):
+        server.object(f"night/in/{path.relative_to(archive)}").write_bytes(path.read_bytes())
+    config = jobs.write_config(tmp_path / "run.yaml", "s3://night/in", "s3://night/out", checkpoint)
+    every = range(3, 400, 5)
+    server.script(
+        Rule("GET", "night/in/*", "cut", (2, 4)),
+        Rule("GET", "night/in/*", "503", (1, 3)),
+        Rule("PUT", "night/out/*.zarr/*", "lost", every),
+        Rule("PUT", "night/out/_ledger/*", "503", every),
+        Rule("LIST", "night/*", "503", range(1, 60, 3)),
+        Rule("GET", "night/out/*", "reset", every),
+    )
+    assert jobs.run_job(config) == 0, config.with_suffix(".log").read_text()
+    stored = server.folder / "data" / "night" / "out"
+    jobs.assert_equal_mosaics(by_scene(stored_local(stored, tmp_path)), by_scene(unbroken))
+
+
+def by_scene(output):
+    """Return what an output decodes to without the names of stores: a version is an ETag or a time."""
+    decoded = jobs.decoded(output)
+    named = {
+        re.sub(r"[0-9a-f]{16}-[0-9a-f]{12}(?=\.zarr)", "store", name): it for name, it in decoded.items()
+    }
+    assert len(named) == len(decoded)
+    return named
+
+
+def stored_local(stored, tmp_path):
+    """Return the output without its catalogue, which names s3:// places."""
+    return shutil.copytree(stored, tmp_path / "copy", ignore=shutil.ignore_patterns("_catalogue"))
