@@ -74,7 +74,8 @@ def check_output(uri: str) -> None:
 
 def make_lease(config: ArchiveJobConfig, run_id: str) -> Lease:
     """Return the lease on the output, not taken yet."""
-    return Lease(open_store(config.output.uri), run_id, config.lease.seconds)
+    alone = config.engine.kind == "local"
+    return Lease(open_store(config.output.uri), run_id, config.lease.seconds, alone=alone)
 
 
 def make_ledger(config: ArchiveJobConfig, fence: Fence | None = None) -> ObjectLedger:

@@ -52,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _delete(store: Store, older_than_s: float, output: str) -> int:
-    with Lease(store, f"gc-{new_run_id()}", _LEASE_S) as lease:
+    with Lease(store, f"gc-{new_run_id()}", _LEASE_S, alone=True) as lease:
         inventory = find_garbage(store, older_than_s)
         _show(inventory, output)
         count = sum(1 for _ in remove_garbage(fenced(store, lease), inventory.garbage))
@@ -84,7 +84,9 @@ def _show(inventory: Inventory, output: str) -> None:
     for kind, count in sorted(Counter(item.kind for item in inventory.young).items()):
         print(f"left alone for now, too young: {count} of kind {kind}")
     for name in inventory.broken:
-        print(f"named, but not there: {name}; run the job again after removing its record from the ledger")
+        print(f"named, but not there: {name}; verify.py --mark-for-redo lets the next run make it anew")
+    for name in inventory.unknown:
+        print(f"left alone, complete, but the ledger does not know it: {name}")
     if inventory.garbage:
         print(f"dry run unless --delete is given; output: {output}")
 

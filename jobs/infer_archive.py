@@ -9,7 +9,6 @@ same output, and nothing was done; 2 the config or the command is wrong; 1 anyth
 from __future__ import annotations
 
 import argparse
-import json
 import logging
 import os
 import sys
@@ -32,6 +31,7 @@ from sgddiff_batch.engine.survey import Crew, Forecast, RunPlan, forecast, surve
 from sgddiff_batch.engine.worker import TaskOutcome
 from sgddiff_batch.errors import ConfigError, SgddiffBatchError
 from sgddiff_batch.io.leases import Lease, LeaseHeldError
+from sgddiff_batch.io.mending import mended_records
 from sgddiff_batch.io.mosaics import ZarrBlockWriter
 from sgddiff_batch.io.redo import RedoMark
 from sgddiff_batch.io.reports import build_report, new_run_id, redact_uri, versions, write_report
@@ -97,7 +97,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _dry_run(config: ArchiveJobConfig, options: argparse.Namespace) -> int:
     run = plan_run(config, None, scope.scope_of(options), allow_withdrawals=options.allow_withdrawals)
-    summary.print_plan(run.plan, run.forecast, run.listing.ignored, run.listing.rows())
+    rows = [*run.listing.rows(), *run.withdrawals.rows()]
+    summary.print_plan(run.plan, run.forecast, run.listing.ignored, rows)
     return EXIT_DONE
 
 
@@ -142,7 +143,7 @@ def plan_run(
     key = run_key(settings)
     listing = list_archive(config.archive.query(), config.output.uri)
     ledger = assembly.make_ledger(config, lease)
-    records = ledger.records()
+    records = mended_records(ledger, write=lease is not None)
     withdrawals = publishing.plan_withdrawals(config, ledger, listing, partial=False, allow=allow_withdrawals)
     reader = assembly.make_reader(config, None if lease is None else ledger)
     missing = {assembly.missing_scene(file): file.reason for file in listing.missing}
@@ -150,11 +151,9 @@ def plan_run(
     chosen = extent.extent(listing, records, marks)
     plan = survey(listing.scenes, records, reader, config.tiling.tiling, key, missing, chosen, Retries())
     scope.tell_postponed(plan)
-    if lease is not None:
-        scope.begin_damaged_anew(plan, marks, ledger)
-    if not listing.scenes and not listing.missing:
+    if not (listing.scenes or listing.missing or listing.not_listed):
         log.warning("archive.uri: there are no .tif or .tiff files in %s", config.archive.uri)
-    numbers = forecast(plan, ledger, crew)
+    numbers = forecast(plan, ledger, crew, scope.damaged_stores(plan, marks))
     run_id = lease.run_id if lease else new_run_id()
     return Run(
         run_id, config, device, predictors, crew, listing, records, plan, numbers, settings, key, lease,
@@ -167,6 +166,7 @@ def execute(run: Run) -> int:
     started, start = datetime.now(UTC).isoformat(timespec="seconds"), time.monotonic()
     results: list[SceneResult] = []
     output = assembly.open_output(run.config, run.lease)
+    publishing.restore_returned(assembly.make_ledger(run.config, run.lease), run.withdrawals)
     driver = Driver(
         ZarrBlockWriter(output),
         assembly.make_ledger(run.config, run.lease),
@@ -174,6 +174,7 @@ def execute(run: Run) -> int:
         partial(provenance, run),
         run.crew.task_bytes,
         Retries(),
+        scope.damaged_stores(run.plan, run.marks),
     )
     planned = {mosaic.scene.scene_id for mosaic in run.plan.mosaics}
     try:
@@ -255,15 +256,14 @@ def _log_result(result: SceneResult) -> None:
 
 
 def _report(run: Run, results: Sequence[SceneResult], started: str, seconds: float) -> dict[str, object]:
-    scenes = [{**asdict(result), "uri": redact_uri(result.uri)} for result in results]
     return build_report(
         run.run_id,
         started_at=started,
         seconds=seconds,
-        config=json.loads(redact_uri(run.config.model_dump_json())),
+        config=run.config.model_dump(mode="json"),
         run={"run_key": run.run_key, "device": run.device, **asdict(run.crew), **asdict(run.forecast)}
-        | {"listing": run.listing.report()},
-        scenes=scenes,
+        | publishing.report(run, results),
+        scenes=[asdict(result) for result in results],
         ignored=[asdict(file) for file in run.listing.ignored],
     )
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from jobs import assembly
 from sgddiff_batch.config import ArchiveJobConfig
-from sgddiff_batch.core.catalogue import Generation, Withdrawals, find_withdrawals
+from sgddiff_batch.core.archive import AssetRule, Source
+from sgddiff_batch.core.catalogue import Generation, Withdrawals, find_withdrawals, first_of
+from sgddiff_batch.core.fingerprint import digest
 from sgddiff_batch.engine.driver import SceneResult
 from sgddiff_batch.errors import FatalError
 from sgddiff_batch.io import archive_catalogue
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _REQUESTS = 16
+_TOLD = 10
 
 
 def plan_withdrawals(
@@ -44,15 +48,94 @@ def plan_withdrawals(
     found = find_withdrawals(
         catalogued,
         ledger.withdrawn().keys(),
-        _archive(config),
+        archive_name(config.archive.query().sources),
         _listed(listing),
-        superseded=listing.superseded.keys(),
+        superseded=listing.superseded,
+        former=redact_uri(config.archive.uri.rstrip("/")),
         complete=listing.is_whole and not partial,
         allow=allow,
     )
+    _tell(found, listing)
+    return found
+
+
+def _tell(found: Withdrawals, listing: Listing) -> None:
     if found.refusal:
         log.warning("%s", found.refusal)
-    return found
+    for file in listing.not_listed[:_TOLD]:
+        log.warning("not listed: %s: %s", file.path, file.reason)
+    if not listing.is_whole:
+        log.warning(
+            "no scene is withdrawn, for the listing is not whole (%d parts not listed)",
+            len(listing.not_listed),
+        )
+    if found.claimed:
+        log.warning(
+            "%d scenes in the catalogue were last listed by another archive, %s, and are this one's now: %s; "
+            "if the sources of this one were not changed, two archives with equal scene ids share an output: "
+            "give each its own",
+            len(found.claimed),
+            sorted(set(found.claimed.values()))[0],
+            first_of(sorted(found.claimed)),
+        )
+
+
+def archive_name(sources: Sequence[Source]) -> str:
+    """Return what the catalogue calls an archive: by all that decides which scenes it lists, but filters.
+
+    The bare URI of a single source of which nothing else is said; else JSON. No secret is in it.
+    """
+    facts = [_source_facts(source) for source in sources]
+    if len(facts) == 1 and facts[0].keys() == {"uri"}:
+        return str(facts[0]["uri"])
+    first, *others = (json.dumps(fact, sort_keys=True, ensure_ascii=False) for fact in facts)
+    return f"[{', '.join([first, *sorted(set(others))])}]"
+
+
+def _source_facts(source: Source) -> dict[str, object]:
+    uri = source.uri.rstrip("/")
+    facts: dict[str, object] = {"uri": redact_uri(uri)}
+    if facts["uri"] != uri:
+        # What may be a secret is not shown, and still tells one archive from another.
+        facts["digest"] = digest(uri)[:12]
+    if source.kind != "auto":
+        facts["kind"] = source.kind
+    if source.collections:
+        facts["collections"] = sorted(set(source.collections))
+    if source.asset != AssetRule():
+        facts["asset"] = {"key": source.asset.key, "role": source.asset.role}
+    return facts
+
+
+def restore_returned(ledger: ObjectLedger, withdrawals: Withdrawals) -> None:
+    """Take the marks of scenes back that are in the archive again, before anything is done with them."""
+    for scene_id in withdrawals.returned:
+        ledger.restore(scene_id)
+    if withdrawals.returned:
+        log.info(
+            "%d scenes are back in the archive: %s", len(withdrawals.returned), first_of(withdrawals.returned)
+        )
+
+
+def report(run: Run, results: Iterable[SceneResult]) -> dict[str, object]:
+    """Return what the report of a run says of its listing, and of what left the catalogue by it."""
+    return {
+        "listing": run.listing.report(),
+        "withdrawals": run.withdrawals.report(replaced(run, results)),
+    }
+
+
+def replaced(run: Run, results: Iterable[SceneResult]) -> tuple[str, ...]:
+    """Return the older versions of scenes that go, for the newer ones have a mosaic now."""
+    states = {result.scene_id: result.state for result in results}
+
+    def is_current(scene_id: str) -> bool:
+        record = run.records.get(scene_id)
+        was_current = record is not None and record.store is not None and record.reason is None
+        state = states.get(scene_id)
+        return state == "done" or (was_current and state != "quarantined")
+
+    return run.withdrawals.replaced(is_current)
 
 
 def publish_safely(run: Run, results: Iterable[SceneResult]) -> bool:
@@ -81,14 +164,20 @@ def publish_run(run: Run, results: Iterable[SceneResult]) -> Generation | None:
     """
     config, ledger = run.config, assembly.make_ledger(run.config, run.lease)
     now = datetime.now(UTC).isoformat(timespec="seconds")
-    for scene_id in run.withdrawals.withdrawn:
-        ledger.withdraw(scene_id, now)
-    for scene_id in run.withdrawals.returned:
-        ledger.restore(scene_id)
-    settled = [result.scene_id for result in results if result.state in ("done", "quarantined")]
+    done = list(results)
+    for ids, why in (
+        (run.withdrawals.withdrawn, "left the archive"),
+        (replaced(run, done), "are superseded"),
+    ):
+        for scene_id in ids:
+            ledger.withdraw(scene_id, now)
+        if ids:
+            log.info("%d scenes %s and leave the catalogue: %s", len(ids), why, first_of(ids))
+    settled = [result.scene_id for result in done if result.state in ("done", "quarantined")]
     with ThreadPoolExecutor(_REQUESTS) as pool:
         changed = {record.scene_id: record for record in pool.map(ledger.record, settled) if record}
-    night = Night(run.run_id, _archive(config), _listed(run.listing), _times(run.listing))
+    name = archive_name(config.archive.query().sources)
+    night = Night(run.run_id, name, _listed(run.listing), _times(run.listing))
     generation = archive_catalogue.publish(
         ledger.store,
         {**run.records, **changed},
@@ -108,10 +197,6 @@ def _catalogued(ledger: ObjectLedger) -> dict[str, str | None]:
     # The newest, not the current one: a rollback is for readers, and says nothing of the archive.
     table = archive_catalogue.read_generation(ledger.store, pointer.newest, ["id", "archive"])
     return dict(zip(table["id"].to_pylist(), table["archive"].to_pylist(), strict=True))
-
-
-def _archive(config: ArchiveJobConfig) -> str:
-    return redact_uri(config.archive.uri.rstrip("/"))
 
 
 def _listed(listing: Listing) -> set[str]:

@@ -34,11 +34,15 @@ class Sampled:
 
 @dataclass(frozen=True, slots=True)
 class Recomputed:
-    """What became of a sampled block. ``state``: equal, different, or not possible; ``words`` say more."""
+    """What became of a sampled block. ``state``: equal, different, or not possible; ``words`` say more.
+
+    ``other_software``: it was made with other versions of libraries, which may round otherwise.
+    """
 
     block: Sampled
     state: str
     words: str = ""
+    other_software: bool = False
 
 
 @dataclass(slots=True)
@@ -108,7 +112,7 @@ class Recomputer:
         profile = self._reader.profile(scene)
         if profile.stretch != stored.mosaic.profile.stretch:
             words = f"the scene gives the stretch {profile.stretch}, not {stored.mosaic.profile.stretch}"
-            return Recomputed(block, "different", words)
+            return _different(block, stored, words)
         task = Task(Mosaic(block.store, scene, profile, stored.mosaic.tiling), block.window)
         made = infer_task(task, read_task(task, self._reader), self._predictor)
         return _compared(block, stored, made)
@@ -120,11 +124,15 @@ def _compared(block: Sampled, stored: StoredMosaic, made: NDArray[np.uint8]) -> 
     if not len(rows):
         return Recomputed(block, "equal")
     row, col = block.window.row_start + int(rows[0]), block.window.col_start + int(cols[0])
+    return _different(block, stored, f"{len(rows)} pixels differ, the first in row {row}, column {col}")
+
+
+def _different(block: Sampled, stored: StoredMosaic, words: str) -> Recomputed:
     theirs, ours = stored.provenance.get("software"), versions()
-    words = f"{len(rows)} pixels differ, the first in row {row}, column {col}"
-    if theirs != ours:
-        words += f"; it was made with other software: {_differences(theirs, ours)}"
-    return Recomputed(block, "different", words)
+    if theirs == ours:
+        return Recomputed(block, "different", words)
+    words += f"; it was made with other software: {_differences(theirs, ours)}"
+    return Recomputed(block, "different", words, other_software=True)
 
 
 def _differences(theirs: object, ours: dict[str, str]) -> str:

@@ -14,7 +14,6 @@ from sgddiff_batch.core.times import parse_time
 from sgddiff_batch.engine.driver import SceneResult
 from sgddiff_batch.engine.survey import Extent, RunPlan
 from sgddiff_batch.io.ledgers import ObjectLedger
-from sgddiff_batch.io.mosaics import ZarrBlockWriter
 from sgddiff_batch.io.redo import RedoMark, drop_redo, redo_marks
 from sgddiff_batch.io.sources import Listing
 from sgddiff_batch.protocols import SceneRecord
@@ -65,18 +64,14 @@ def _written_s(facts: Facts) -> float | None:
     return facts.time.stop_s if facts.time else None
 
 
-def begin_damaged_anew(plan: RunPlan, marks: Mapping[str, RedoMark], ledger: ObjectLedger) -> None:
-    """Remove the planned mosaics that were marked as damaged, so that they are made from nothing.
+def damaged_stores(plan: RunPlan, marks: Mapping[str, RedoMark]) -> frozenset[str]:
+    """Return the stores of the planned mosaics that were marked as damaged, to be made from nothing.
 
-    First what the ledger says of them goes, then the store, its root first; the marks stay until their scenes
-    are settled, so that a kill anywhere here only means that the next run does this again.
+    The marks stay until their scenes are settled: a kill only means that the next run does this again.
     """
-    writer = ZarrBlockWriter(ledger.store)
-    for mosaic in plan.mosaics:
-        mark = marks.get(mosaic.scene.scene_id)
-        if mark is not None and mark.why == "damaged" and mark.store == mosaic.store:
-            ledger.forget_mosaic(mosaic.store)
-            writer.discard(mosaic.store)
+    planned = {mosaic.scene.scene_id: mosaic.store for mosaic in plan.mosaics}
+    damaged = {mark.scene_id: mark.store for mark in marks.values() if mark.why == "damaged"}
+    return frozenset(store for scene_id, store in planned.items() if damaged.get(scene_id) == store)
 
 
 def read_marks(

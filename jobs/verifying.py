@@ -52,6 +52,11 @@ class Findings:
             verdict = self.told.setdefault(store, Verdict(store, scene_id))
             verdict.found(f"block {window.name}", f"recomputed from its scene: {recomputed.words}")
 
+    def is_explained(self, verdict: Verdict) -> bool:
+        """Whether other software explains all that is wrong with a mosaic: made anew, it may differ again."""
+        explained = sum(r.other_software for r in self.recomputed if r.block.store == verdict.store)
+        return explained == len(verdict.problems)
+
 
 def unrecorded(store: str) -> Verdict:
     """Return the verdict of a mosaic that is current for a scene, and that no record says was committed."""
@@ -68,6 +73,8 @@ def mark_for_redo(ledger: ObjectLedger, findings: Findings, at: str) -> None:
             findings.redo[verdict.store] = "not marked: it is superseded, gc can remove it"
         elif record.reason is not None:
             findings.redo[verdict.store] = "not marked: its scene changed since, and is in quarantine"
+        elif findings.is_explained(verdict):
+            findings.redo[verdict.store] = "not marked: it differs, but it was made with other software"
         else:
             mark_redo(ledger.store, record, "damaged", at)
             findings.redo[verdict.store] = "the next run makes it anew"

@@ -51,7 +51,7 @@ def _check_sizes(sizes: tuple[int | None, int | None]) -> tuple[int | None, int 
 
 def _check_pattern(text: str) -> str:
     try:
-        re.compile(text)
+        Duplicates(re.compile(text))
     except re.error as error:
         raise ValueError(f"must be a regular expression ({error}), got {text!r}") from None
     return text

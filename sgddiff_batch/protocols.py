@@ -97,6 +97,9 @@ class BlockWriter(Protocol):
     def is_ready(self, mosaic: Mosaic, provenance: Mapping[str, object]) -> bool:
         """Whether :meth:`create` would keep the store, and the blocks in it, as it is."""
 
+    def is_complete(self, store: str) -> bool:
+        """Whether a store is there and was committed."""
+
     def create(self, mosaic: Mosaic, provenance: Mapping[str, object]) -> bool:
         """Make the store ready for blocks; return whether blocks stored in it earlier are still good.
 
@@ -113,7 +116,7 @@ class BlockWriter(Protocol):
         """
 
     def discard(self, store: str) -> None:
-        """Remove whatever there is of a store that was never completed."""
+        """Remove whatever there is of a store."""
 
 
 class Ledger(Protocol):
@@ -124,6 +127,9 @@ class Ledger(Protocol):
 
     def finished_mosaic(self, store: str) -> SceneRecord | None:
         """Return the record with which a store was once committed, current or superseded."""
+
+    def forget_mosaic(self, store: str) -> None:
+        """Drop all marks of a store, those of its blocks too: it is gone or damaged."""
 
     def finished_blocks(self, store: str) -> list[BlockRecord]:
         """Return the blocks of a store that are marked."""

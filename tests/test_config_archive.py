@@ -95,6 +95,10 @@ def test_a_glob_is_for_the_name_and_with_a_slash_for_the_path(
         ("archive.host_buckets={host: 'https://x'}", ["archive.host_buckets", "s3://bucket"]),
         ("archive.uri=gs://bucket/x", ["archive.uri", "gs://bucket/x"]),
         ("archive.uri=https://me:secret@host/x", ["archive.uri", "without a user's name"]),
+        (
+            "archive.duplicates={key: '_N(?P<version>[0-9]+)'}",
+            ["archive.duplicates.key", "which scene it is"],
+        ),
         ("archive.kind=stac-api", ["archive", "stac-api is for https://"]),
         ("archive.also=[{uri: 'https://h/x', kind: prefix}]", ["archive.also", "local paths and s3://"]),
         ("archive.also=[{uri: mosaics}]", ["output.uri", "must not be the archive itself"]),

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Set
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence, Set
+from dataclasses import dataclass, field, replace
+
+_NAMED = 100
+"""So many scenes are named in a report for each of its numbers."""
+_SHOWN = 5
+"""So many are named in one line of text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,11 +111,46 @@ class Withdrawals:
 
     ``withdrawn`` are gone since the last listing, ``returned`` were withdrawn and are there again.
     ``refusal`` says why scenes that are gone were not withdrawn, None where there were none such.
+    ``superseded`` are ids of older versions with that of the newest, which they stay for until it is done.
+    ``claimed`` are scenes of this listing that another archive listed last, with its name.
     """
 
     withdrawn: tuple[str, ...] = ()
     returned: tuple[str, ...] = ()
     refusal: str | None = None
+    superseded: Mapping[str, str] = field(default_factory=dict)
+    claimed: Mapping[str, str] = field(default_factory=dict)
+
+    def replaced(self, is_current: Callable[[str], bool]) -> tuple[str, ...]:
+        """Return the older versions whose newest one is current: until then they have no successor."""
+        return tuple(sorted(old for old, newest in self.superseded.items() if is_current(newest)))
+
+    def rows(self) -> list[tuple[str, str]]:
+        """Return what a plan prints: words and what there is, only where there is something."""
+        told = {
+            "withdrawn from the catalogue": self.withdrawn,
+            "superseded, withdrawn once the newer one is done": sorted(self.superseded),
+            "back in the archive": self.returned,
+            "last listed by another archive": sorted(self.claimed),
+        }
+        rows = [(words, f"{len(ids)}: {first_of(ids)}") for words, ids in told.items() if ids]
+        return rows if self.refusal is None else [*rows, ("withdrawals refused", self.refusal)]
+
+    def report(self, replaced: Sequence[str]) -> dict[str, object]:
+        """Return what a report says; ``replaced`` are those of :meth:`replaced` when the run ended."""
+        told = {
+            "withdrawn": self.withdrawn,
+            "superseded": replaced,
+            "returned": self.returned,
+            "last_listed_by_another_archive": sorted(self.claimed),
+        }
+        numbers = {words: {"scenes": len(ids), "first": list(ids[:_NAMED])} for words, ids in told.items()}
+        return {**numbers, "other_archives": sorted(set(self.claimed.values())), "refused": self.refusal}
+
+
+def first_of(ids: Sequence[str]) -> str:
+    """Return the first few ids in one line."""
+    return ", ".join(ids[:_SHOWN]) + (", ..." if len(ids) > _SHOWN else "")
 
 
 def find_withdrawals(
@@ -119,7 +159,8 @@ def find_withdrawals(
     archive: str,
     listed: Set[str],
     *,
-    superseded: Set[str] = frozenset(),
+    superseded: Mapping[str, str] | None = None,
+    former: str | None = None,
     complete: bool = True,
     allow: bool = False,
 ) -> Withdrawals:
@@ -128,26 +169,34 @@ def find_withdrawals(
     What is missing from a listing may be gone, or only not shown by this one. So a scene is withdrawn only if
     this same archive listed it before, the listing is complete, and at most half of that
     archive's scenes are gone at once: a mount that is empty or a mistyped prefix loses nearly all. What the
-    listing itself calls superseded is known to be, and always withdrawn.
+    listing calls superseded is there: it is not counted, and may go once its newer version is done.
 
     catalogued: scene ids with a mosaic in the newest generation, and the archive that listed each last
     (None: not known). marked: ids that are withdrawn already. archive: a name of the archive that was
     listed. listed: ids of all scenes that it has, also those that filters leave out or that cannot be read.
-    superseded: ids of scenes of which it has a newer version. complete: whether it was made without a limit
-    of any kind. allow: an operator has said that the scenes are gone; then the share does not count, and
-    scenes that nobody is known to have listed are gone too.
+    superseded: ids of scenes of which it has a newer version, with its id. former: a name that this archive,
+    or a part of it, may have had before. complete: whether the listing was made without a limit of any kind.
+    allow: an operator has said that the scenes are gone; then the share does not count, and scenes that
+    nobody is known to have listed, or that were listed under the former name, are gone too.
     """
-    returned = tuple(sorted(marked & listed))
-    known = {scene_id: lister for scene_id, lister in catalogued.items() if scene_id not in marked}
-    replaced = {scene_id for scene_id in known if scene_id in superseded and scene_id not in listed}
+    older = {old: new for old, new in (superseded or {}).items() if old not in marked | listed}
+    claimed = {
+        scene_id: by
+        for scene_id, by in catalogued.items()
+        if by not in (None, archive, former) and by is not None and scene_id in listed
+    }
+    found = Withdrawals((), tuple(sorted(marked & listed)), None, older, claimed)
     if not complete:
-        return Withdrawals(tuple(sorted(replaced)), returned)
-    mine = {scene_id for scene_id, by in known.items() if by == archive or (allow and by is None)}
-    gone = mine - listed - replaced
-    if 2 * len(gone) > len(mine - replaced) and not allow:
-        refusal = _refusal(len(gone), len(mine - replaced))
-        return Withdrawals(tuple(sorted(replaced)), returned, refusal)
-    return Withdrawals(tuple(sorted(gone | replaced)), returned)
+        return found
+    mine = {
+        scene_id
+        for scene_id, by in catalogued.items()
+        if (by == archive or (allow and by in (None, former))) and scene_id not in marked
+    } - older.keys()
+    gone = mine - listed
+    if 2 * len(gone) > len(mine) and not allow:
+        return replace(found, refusal=_refusal(len(gone), len(mine)))
+    return replace(found, withdrawn=tuple(sorted(gone)))
 
 
 def _refusal(gone: int, known: int) -> str:

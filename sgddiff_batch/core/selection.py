@@ -164,20 +164,36 @@ class Duplicates:
     ``newest_by``: name (the groups called ``version`` in order, else the whole name; numbers count as
     numbers), datetime (of the picture) or modified (when the object was written); ties go to the name, and
     what is not known is the oldest.
+
+    Raises:
+        ValueError: if ``key`` has no group but ``version``: then all scenes would be one.
     """
 
     key: re.Pattern[str]
     newest_by: NewestBy = "name"
 
+    def __post_init__(self) -> None:
+        if self.key.groups == len(self.key.groupindex) == 1 and "version" in self.key.groupindex:
+            raise ValueError(f"a group besides version must say which scene it is, got {self.key.pattern!r}")
+
     def key_of(self, name: str) -> tuple[str, ...] | None:
-        """Return what is equal for all versions of a scene; None where the pattern is not in its name."""
-        match = self.key.search(name)
-        if match is None:
+        """Return what is equal for all versions of a scene; None where the name says nothing of it.
+
+        All groups count but ``version`` and nameless ones around it; without groups, the match.
+        """
+        if not (match := self.key.search(name)):
             return None
-        named = {group: value or "" for group, value in match.groupdict().items() if group != "version"}
-        if named or "version" in self.key.groupindex:
-            return tuple(named.values())
-        return tuple(value or "" for value in match.groups()) or (match.group(),)
+        if not self.key.groups:
+            return (match.group(),) if match.group() else None
+        version = self.key.groupindex.get("version", 0)
+        groups = (group for group in range(1, self.key.groups + 1) if group != version)
+        key = tuple(self._held(match, group, version) for group in groups)
+        return key if any(key) else None
+
+    def _held(self, match: re.Match[str], group: int, version: int) -> str:
+        (start, stop), (first, last) = match.span(group), match.span(version)
+        is_around = start <= first < last <= stop and group not in self.key.groupindex.values()
+        return "" if version and is_around else match[group] or ""
 
     def rank(self, candidate: Candidate) -> tuple[object, ...]:
         """Return what is greatest for the newest version of a scene."""

@@ -7,19 +7,19 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 
 from sgddiff_batch.core.planning import Mosaic, Task, plan_tasks
 from sgddiff_batch.core.scene import Scene
-from sgddiff_batch.core.window import Window
+from sgddiff_batch.engine.accounts import Account
 from sgddiff_batch.engine.retries import Retries, no_retries
 from sgddiff_batch.engine.survey import Refusal, RunPlan
 from sgddiff_batch.engine.worker import TaskOutcome
 from sgddiff_batch.errors import FatalError, RetryableError, SceneError
-from sgddiff_batch.protocols import BlockRecord, BlockWriter, Ledger, MosaicContents, SceneRecord
+from sgddiff_batch.protocols import BlockWriter, Ledger, MosaicContents, SceneRecord
 
 log = logging.getLogger(__name__)
 
@@ -53,28 +53,11 @@ class SceneResult:
     notes: tuple[str, ...] = ()
 
 
-@dataclass(slots=True)
-class _Account:
-    """The tasks of one mosaic that have not ended, and what came of those that have."""
-
-    mosaic: Mosaic
-    waiting: int
-    blocks: dict[Window, BlockRecord]
-    outcomes: list[TaskOutcome] = field(default_factory=list)
-
-    def reason(self, state: str) -> str | None:
-        return next((o.reason for o in self.outcomes if o.state == state), None)
-
-    def seconds(self) -> dict[str, float]:
-        total: dict[str, float] = {}
-        for outcome in self.outcomes:
-            for stage, seconds in outcome.seconds.items():
-                total[stage] = total.get(stage, 0.0) + seconds
-        return total
-
-
 class Driver:
-    """Runs a plan over any engine, writer and ledger."""
+    """Runs a plan over any engine, writer and ledger.
+
+    The mosaics whose stores are in ``anew`` are damaged: each is removed when its new work begins.
+    """
 
     def __init__(
         self,
@@ -84,12 +67,13 @@ class Driver:
         provenance: Callable[[Mosaic], Mapping[str, object]],
         task_bytes: int,
         retries: Retries | None = None,
+        anew: Set[str] = frozenset(),
     ) -> None:
         self._writer, self._ledger, self._run_key = writer, ledger, run_key
-        self._provenance, self._task_bytes = provenance, task_bytes
+        self._provenance, self._task_bytes, self._anew = provenance, task_bytes, anew
         self._retry = (retries or no_retries()).call
         self._records: Mapping[str, SceneRecord] = {}
-        self._accounts: dict[str, _Account] = {}
+        self._accounts: dict[str, Account] = {}
         self._unsettled: dict[str, Mosaic] = {}
 
     def run(
@@ -143,7 +127,11 @@ class Driver:
 
     def _begin(self, mosaic: Mosaic, settled: list[SceneResult]) -> list[Task]:
         finished = self._ledger.finished_mosaic(mosaic.store)
-        if finished is not None:
+        if mosaic.store in self._anew or (finished and not self._writer.is_complete(mosaic.store)):
+            # First what the ledger says of it: a kill in between must leave no mark without its store.
+            self._ledger.forget_mosaic(mosaic.store)
+            self._writer.discard(mosaic.store)
+        elif finished is not None:
             result = self._finish(mosaic, replace(finished, finished_at=_now()), {})
             settled.append(self._settled(mosaic, result))
             return []
@@ -155,7 +143,7 @@ class Driver:
             settled.append(self._settle(account))
         return tasks
 
-    def _open(self, mosaic: Mosaic) -> _Account:
+    def _open(self, mosaic: Mosaic) -> Account:
         """Make a mosaic ready; what a killed run stored in it counts if its layout is the same."""
         provenance = self._provenance(mosaic)
         if not self._writer.is_ready(mosaic, provenance):
@@ -164,9 +152,9 @@ class Driver:
         self._writer.create(mosaic, provenance)
         windows = set(mosaic.blocks())
         stored = (block for block in self._ledger.finished_blocks(mosaic.store) if block.window in windows)
-        return _Account(mosaic, 0, {block.window: block for block in stored})
+        return Account(mosaic, 0, {block.window: block for block in stored})
 
-    def _settle(self, account: _Account) -> SceneResult:
+    def _settle(self, account: Account) -> SceneResult:
         mosaic, seconds = account.mosaic, account.seconds()
         try:
             result = self._retry(mosaic.store, partial(self._conclude, account, seconds))
@@ -179,11 +167,11 @@ class Driver:
         del self._unsettled[mosaic.store]
         return result
 
-    def _conclude(self, account: _Account, seconds: dict[str, float]) -> SceneResult:
+    def _conclude(self, account: Account, seconds: dict[str, float]) -> SceneResult:
         mosaic, reason = account.mosaic, account.reason("quarantine")
         if reason is not None:
             self._begin_anew(mosaic)
-            self._quarantine(mosaic.scene, reason)
+            self._quarantine(mosaic.scene, reason, gone=mosaic.store)
             return _result(mosaic, "quarantined", reason=reason, seconds=seconds)
         reason = account.reason("failed") or account.reason("skipped")
         if reason is not None:
@@ -194,7 +182,7 @@ class Driver:
         self._ledger.forget_blocks(mosaic.store)
         self._writer.discard(mosaic.store)
 
-    def _commit(self, account: _Account, seconds: dict[str, float]) -> SceneResult:
+    def _commit(self, account: Account, seconds: dict[str, float]) -> SceneResult:
         mosaic, start = account.mosaic, time.perf_counter()
         missing = set(mosaic.blocks()) - set(account.blocks)
         if missing:
@@ -246,9 +234,11 @@ class Driver:
             return SceneResult(scene.scene_id, scene.uri, "failed", reason)
         return SceneResult(scene.scene_id, scene.uri, "quarantined", refusal.reason)
 
-    def _quarantine(self, scene: Scene, reason: str) -> None:
-        """Record the reason; a mosaic of an earlier version stays the current one."""
-        earlier = self._records.get(scene.scene_id) or SceneRecord(scene.scene_id, "", "", None)
+    def _quarantine(self, scene: Scene, reason: str, gone: str | None = None) -> None:
+        """Record the reason; a mosaic of an earlier version stays the current one, if it is not ``gone``."""
+        earlier = self._records.get(scene.scene_id)
+        if earlier is None or earlier.store == gone:
+            earlier = SceneRecord(scene.scene_id, "", "", None)
         self._ledger.finish(
             replace(earlier, version=scene.version, run_key=self._run_key, reason=reason, finished_at=_now())
         )

@@ -153,8 +153,13 @@ def _plan_scene(
     return Mosaic(f"{scene.scene_id}/{scene.version}-{run_key}.zarr", scene, profile, tiling)
 
 
-def remaining_tasks(mosaic: Mosaic, ledger: Ledger, task_bytes: int) -> list[Task]:
-    """Return the tasks of a mosaic's blocks that are not marked; none if it was committed before."""
+def remaining_tasks(mosaic: Mosaic, ledger: Ledger, task_bytes: int, anew: Set[str]) -> list[Task]:
+    """Return the tasks of a mosaic's blocks that are not marked; none if it was committed before.
+
+    A mosaic whose store is in ``anew`` is made from nothing.
+    """
+    if mosaic.store in anew:
+        return plan_tasks(mosaic, task_bytes, set())
     if ledger.finished_mosaic(mosaic.store) is not None:
         return []
     done = {record.window for record in ledger.finished_blocks(mosaic.store)} & set(mosaic.blocks())
@@ -190,14 +195,14 @@ class Crew:
         return self.workers * budget.worker_bytes(tasks, self.batch_px)
 
 
-def forecast(plan: RunPlan, ledger: Ledger, crew: Crew) -> Forecast:
-    """Return what the plan takes.
+def forecast(plan: RunPlan, ledger: Ledger, crew: Crew, anew: Set[str] = frozenset()) -> Forecast:
+    """Return what the plan takes; ``anew`` are the stores that are made from nothing.
 
     Raises:
         ConfigError: if its largest task does not fit the memory of the tasks in flight.
     """
     limit = crew.task_bytes
-    tasks = [task for mosaic in plan.mosaics for task in remaining_tasks(mosaic, ledger, limit)]
+    tasks = [task for mosaic in plan.mosaics for task in remaining_tasks(mosaic, ledger, limit, anew)]
     largest = max((_task_bytes(task) for task in tasks), default=0)
     if largest > limit:
         raise ConfigError(_does_not_fit(max(tasks, key=_task_bytes), largest, crew))

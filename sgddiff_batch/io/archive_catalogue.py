@@ -73,7 +73,7 @@ def publish(
         if _flip(store, turned, version):
             _write_link(store, turned.generation)
             return turned.generation
-        store.delete(f"{CATALOGUE}/{new.file}")
+        # Its file stays: if only the reply was lost, it is current now. If not, gc removes it.
     raise RetryableError(f"the catalogue of {store.uri} was changed by others {_ATTEMPTS} times; run again")
 
 

@@ -8,6 +8,7 @@ import stat
 from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime
+from fnmatch import fnmatchcase
 from itertools import takewhile
 from pathlib import Path
 from typing import Any
@@ -45,6 +46,10 @@ class ArchiveFile:
 
 
 Found = ArchiveFile | IgnoredFile
+
+
+class NoBucketError(ConfigError):
+    """There is no such bucket, which is not the same as an empty one."""
 
 
 def find_files(root_uri: str, *, depth: int | None = None, prefix: str = "") -> Iterator[Found]:
@@ -155,10 +160,24 @@ def _find_objects(root_uri: str, prefix: str) -> Iterator[Found]:
             yield from _objects([info], root)
 
 
-def list_folder(folder_uri: str, names: Sequence[str], wanted: Set[str]) -> list[ArchiveFile]:
+def has_folder(root: str, pattern: Sequence[str]) -> bool:
+    """Whether a local folder has one that the first part of a glob matches, if that is a part for folders."""
+    if len(pattern) < 2 or pattern[0] == "**":
+        return True
+    try:
+        with os.scandir(root) as entries:
+            return any(entry.is_dir() and fnmatchcase(entry.name, pattern[0]) for entry in entries)
+    except OSError:
+        return True  # whoever lists it tells
+
+
+def list_folder(
+    folder_uri: str, names: Sequence[str], wanted: Set[str], *, strict: bool = False
+) -> list[ArchiveFile]:
     """Return the files right in a folder whose lower-case names are ``wanted``; none without the folder.
 
-    names: what has to be found in any case; on S3 the listing is asked for their common beginning.
+    names: what has to be found in any case; on S3 the listing is asked for their common beginning. strict:
+    whether a bucket that is not there is an error.
 
     Raises:
         ConfigError, RetryableError: as :func:`find_files`.
@@ -174,8 +193,20 @@ def list_folder(folder_uri: str, names: Sequence[str], wanted: Set[str]) -> list
     stems = sorted(posixpath.splitext(name)[0] for name in names)
     same = takewhile(lambda pair: pair[0] == pair[1], zip(stems[0], stems[-1], strict=False))
     common = "".join(first for first, _ in same)
-    infos = _listed(root, lambda files: files.find(root, maxdepth=1, prefix=common, detail=True).values())
+    try:
+        infos = _listed(root, lambda files: _right_in(files, root, common))
+    except NoBucketError:
+        if strict:
+            raise
+        return []
     return [file for file in _objects(infos, root) if file.path.lower() in wanted]
+
+
+def _right_in(files: Any, root: str, common: str) -> Iterable[dict[str, Any]]:  # noqa: ANN401
+    if common:
+        return list(files.find(root, maxdepth=1, prefix=common, detail=True).values())
+    # Without a prefix find goes on where there is no bucket.
+    return list(files.ls(root, detail=True, refresh=True))
 
 
 def object_file(uri: str) -> ArchiveFile | None:
@@ -208,7 +239,11 @@ def _listed(root: str, ask: Callable[[Any], Iterable[dict[str, Any]]]) -> list[d
     filesystem = stores.open_store("s3://").filesystem
     try:
         return list(ask(filesystem))
-    except FileNotFoundError:
+    except FileNotFoundError as error:
+        if "bucket does not exist" in str(error):
+            raise NoBucketError(
+                f"archive.uri: s3://{root} cannot be listed: there is no such bucket"
+            ) from None
         return []
     except (PermissionError, NoCredentialsError) as error:
         raise ConfigError(

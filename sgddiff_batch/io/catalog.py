@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import posixpath
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from sgddiff_batch.core.fingerprint import digest
@@ -19,6 +20,7 @@ from sgddiff_batch.io.archive_files import (
     Found,
     IgnoredFile,
     find_files,
+    has_folder,
     is_unicode,
     list_folder,
     local_file,
@@ -111,7 +113,7 @@ def _from_local(uri: str) -> Finds:
             raise ConfigError(f"archive.uri: {uri!r} is no folder and no .tif, .txt, .csv or .parquet file")
         return look_up({str(path): path.name})
     root, pattern = split_glob(str(path))
-    if not pattern or not Path(root).is_dir():
+    if not pattern or not Path(root).is_dir() or not has_folder(root, pattern):
         raise ConfigError(f"archive.uri: there is nothing at {uri!r}")
     depth = None if "**" in pattern else len(pattern)
     return _from_files(find_files(root, depth=depth), pattern)
@@ -119,15 +121,12 @@ def _from_local(uri: str) -> Finds:
 
 def _from_s3(uri: str) -> Finds:
     root, pattern = split_glob(uri.rstrip("/"))
-    if pattern:
-        prefix = WILDCARD.split(pattern[0], maxsplit=1)[0]
-        return _from_files(find_files(root, prefix=prefix), pattern)
-    if is_scene(root):
-        name = posixpath.basename(root)
-        single = look_up({root: name})
+    prefix = WILDCARD.split(pattern[0], maxsplit=1)[0] if pattern else ""
+    if not pattern and is_scene(root):
+        single = look_up({root: posixpath.basename(root)})
         if single.scenes:
             return single
-    listing = _from_files(find_files(root))
+    listing = _from_files(find_files(root, prefix=prefix), pattern)
     if listing == Finds():
         raise ConfigError(f"archive.uri: there is nothing at {uri!r}")
     return listing
@@ -175,8 +174,10 @@ def places_of(entries: Iterable[str], folder: str) -> Places:
     return Places(names, {}, tuple(ignored), tuple(missing))
 
 
-def look_up(names: Mapping[str, str]) -> Finds:
+def look_up(names: Mapping[str, str], strict: Set[str] = frozenset()) -> Finds:
     """Find files by full path or URI, each folder by one listing; ``names`` are what their ids are made of.
+
+    The buckets of ``strict`` places have to be there; of others a file is missing like any.
 
     Raises:
         ConfigError, RetryableError: as :func:`find_scenes`.
@@ -187,7 +188,7 @@ def look_up(names: Mapping[str, str]) -> Finds:
     scenes: list[Candidate] = []
     missing: list[IgnoredFile] = []
     with ThreadPoolExecutor(_ASKED_AT_ONCE, thread_name_prefix="look-up") as pool:
-        for found in pool.map(_look_into, folders, folders.values()):
+        for found in pool.map(partial(_look_into, strict), folders, folders.values()):
             for place, file, sidecars in found:
                 name = names[place]
                 if isinstance(file, ArchiveFile):
@@ -198,11 +199,14 @@ def look_up(names: Mapping[str, str]) -> Finds:
     return _sorted(scenes, (), missing)
 
 
-def _look_into(folder: str, places: Sequence[str]) -> list[tuple[str, Found | None, list[ArchiveFile]]]:
+def _look_into(
+    strict: Set[str], folder: str, places: Sequence[str]
+) -> list[tuple[str, Found | None, list[ArchiveFile]]]:
     """Return place, file (None where there is none) and sidecars of the places in one folder."""
     here = {posixpath.basename(place): place for place in places}
     wanted = {lower for name in here for lower in (name.lower(), *_sidecar_names(name))}
-    files = {file.path: file for file in list_folder(folder, tuple(here), wanted)}
+    present = list_folder(folder, tuple(here), wanted, strict=not strict.isdisjoint(places))
+    files = {file.path: file for file in present}
     by_lower = _by_lower_name(files.values())
     found: list[tuple[str, Found | None, list[ArchiveFile]]] = []
     for name, place in here.items():

@@ -3,9 +3,11 @@
 The driver's fence is the lease itself (:class:`sgddiff_batch.io.leases.Lease`); processes of workers look at
 the object through a :class:`LeaseWatch`. A :class:`FencedStore` asks its fence before each change.
 
-What no fence can stop is a request that was on its way when its process was stopped. It is harmless: blocks
-of one layout have the same bytes whoever writes them, a store without its root is begun anew, and a record of
-the ledger that is too old makes the next run look again and find the finished mosaic.
+What no fence can stop is a request that was on its way when its process was stopped. One that writes is
+harmless: blocks of one layout have the same bytes whoever writes them, and a record of the ledger that is too
+old makes the next run look again and find the finished mosaic. One that removes takes one object, or at most
+:data:`sgddiff_batch.io.removals.PART` of a tree, from a store that was given up; should the next run have
+made that store anew meanwhile, verification tells of what is missing.
 """
 
 from __future__ import annotations
@@ -69,9 +71,9 @@ class FencedStore(Store):
         super().delete(key)
 
     def delete_tree(self, prefix: str) -> None:
-        """As :meth:`Store.delete_tree`, if the fence lets it."""
+        """As :meth:`Store.delete_tree`, as long as the fence lets it: it is asked before each small part."""
         self.fence.check()
-        super().delete_tree(prefix)
+        self._delete_tree(prefix, self.fence.check)
 
     def sweep_temporary(self, prefix: str) -> None:
         """As :meth:`Store.sweep_temporary`, if the fence lets it."""

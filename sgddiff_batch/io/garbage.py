@@ -10,7 +10,7 @@ import re
 import time
 from collections.abc import Iterable, Iterator, Mapping, Set
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,6 +18,7 @@ from sgddiff_batch.io import archive_catalogue, mosaic_metadata
 from sgddiff_batch.io.archive_catalogue import CATALOGUE, GENERATIONS
 from sgddiff_batch.io.catalogue_rows import instant
 from sgddiff_batch.io.ledgers import LEDGER, ObjectLedger
+from sgddiff_batch.io.mosaics import is_complete
 from sgddiff_batch.io.stores import Store
 from sgddiff_batch.io.walks import changed_s, infos, measure, walk_stores
 from sgddiff_batch.protocols import SceneRecord
@@ -47,12 +48,14 @@ class Garbage:
 class Inventory:
     """What was found: garbage, in the order of its removal; what is too young to be told; what is broken.
 
-    ``broken`` are mosaics that a kept generation or the ledger names and that are not there.
+    ``broken`` are mosaics that a kept generation or the ledger names and that are not there; ``unknown`` are
+    complete ones that no mark speaks of: the ledger may have lost theirs, so that they are left alone.
     """
 
     garbage: tuple[Garbage, ...]
     young: tuple[Garbage, ...]
     broken: tuple[str, ...]
+    unknown: tuple[str, ...] = ()
 
 
 def find_garbage(store: Store, older_than_s: float, now_s: float | None = None) -> Inventory:
@@ -73,14 +76,16 @@ def find_garbage(store: Store, older_than_s: float, now_s: float | None = None) 
         found += [*search.marks(), *search.withdrawn_scenes(stores)]
     old = tuple(item for item, since_s in found if since_s < search.limit_s)
     young = tuple(item for item, since_s in found if since_s >= search.limit_s)
-    return Inventory(old, young, tuple(sorted(search.named - search.present)))
+    broken = tuple(sorted(search.named - search.present))
+    return Inventory(old, young, broken, tuple(search.unknown))
 
 
 def remove_garbage(store: Store, garbage: Iterable[Garbage]) -> Iterator[Garbage]:
     """Remove what :func:`find_garbage` found while no run was at work, and yield each item that is gone.
 
-    First what names a thing goes, then the thing: killed in between, no row and no mark points to nothing,
-    and the next call removes the rest. Give a store that is fenced by the lease that keeps runs away.
+    Rows go before what they name, so that none points to nothing; a mosaic's root goes before its marks, so
+    that no complete one is left that they do not know. Killed in between, the next call removes the rest.
+    Give a store that is fenced by the lease that keeps runs away.
     """
     items, ledger = list(garbage), ObjectLedger(store)
     scenes = {item.path for item in items if item.kind == "withdrawn"}
@@ -96,9 +101,9 @@ def remove_garbage(store: Store, garbage: Iterable[Garbage]) -> Iterator[Garbage
 
 def _remove(store: Store, ledger: ObjectLedger, item: Garbage) -> None:
     if item.kind == "store":
-        ledger.forget_mosaic(item.path)
         # Without its root it is no mosaic any more, however little of it is gone.
         store.delete(f"{item.path}/{mosaic_metadata.ROOT}")
+        ledger.forget_mosaic(item.path)
         store.delete_tree(item.path)
     elif item.kind == "withdrawn":
         ledger.restore(item.path)
@@ -122,6 +127,7 @@ class _Search:
     committed: Set[str]
     with_blocks: Set[str]
     present: Set[str]
+    unknown: list[str] = field(default_factory=list)
 
     @property
     def is_known(self) -> bool:
@@ -168,15 +174,24 @@ class _Search:
         if name not in self.with_blocks:
             if not _OURS.fullmatch(name.rpartition("/")[2]):
                 return None
+            if self._is_unknown(name):
+                return None
             if has_record:
-                # Nor would the next run count it. Without a record, the ledger may have lost a finished one.
+                # Nor would the next run count it.
                 return "no mark speaks of anything in it", newest_s
         if finished_s > newest_s:
             return "never completed, and its scene was settled since", finished_s
         idle_s = self.now_s - newest_s
-        if idle_s > ABANDONED_S:
+        if idle_s > ABANDONED_S and not self._is_unknown(name):
             return f"never completed, and nobody has written to it for {idle_s / 86400:.0f} days", newest_s
         return None
+
+    def _is_unknown(self, name: str) -> bool:
+        """Whether a store that was never recorded as finished says that it is complete; note it then."""
+        if not is_complete(self.store, name):
+            return False
+        self.unknown.append(name)
+        return True
 
     def withdrawn_scenes(self, stores: Iterable[tuple[Garbage, float]]) -> Iterator[tuple[Garbage, float]]:
         """Yield the withdrawn scenes of which nothing stays; a store that is young keeps its scene."""

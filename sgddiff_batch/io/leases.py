@@ -30,6 +30,8 @@ from sgddiff_batch.io.stores import Store
 log = logging.getLogger(__name__)
 
 _MOST_POLL_S = 2.0
+_ALONE = "alone"
+"""Of an owner: 1 if no process but its own writes for it."""
 _NOBODYS_ETAG = '"00000000000000000000000000000000"'
 
 
@@ -40,8 +42,9 @@ class LeaseHeldError(SgddiffBatchError):
 class Lease:
     """One run's lease on an output. As a context it is taken, renewed by a thread, and released.
 
-    ``seconds`` is how long it outlives its last renewal. ``clock`` counts seconds and is compared with itself
-    only; ``sleep`` waits.
+    ``seconds`` is how long it outlives its last renewal. ``alone``: nothing writes for it but this process;
+    else workers may outlive it for a while. ``clock`` counts seconds and is compared with itself only;
+    ``sleep`` waits.
     """
 
     def __init__(
@@ -50,12 +53,13 @@ class Lease:
         run_id: str,
         seconds: float,
         *,
+        alone: bool = False,
         clock: Callable[[], float] = boot_clock_s,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._store, self._clock, self._sleep = store, clock, sleep
         started_at = datetime.now(UTC).isoformat(timespec="seconds")
-        self._state = LeaseState(run_id, uuid.uuid4().hex, _this_owner(), started_at, seconds)
+        self._state = LeaseState(run_id, uuid.uuid4().hex, _this_owner(alone), started_at, seconds)
         self._version = ""
         self._renewed_s = -float("inf")
         self._lost: str | None = None
@@ -82,6 +86,8 @@ class Lease:
 
     def acquire(self) -> None:
         """Take the lease, at once if it is free or its process is known to be dead, and begin to renew it.
+
+        After one that was not released, it waits until the workers that may be left have found out.
 
         A lease whose process is not known is watched until its heart beats or its length has passed.
 
@@ -114,9 +120,12 @@ class Lease:
         return state.released or silent or _is_dead(state)
 
     def _succeed(self, lost: LeaseState) -> None:
-        """Say whose lease was taken over, and wait until workers that it left have found out."""
+        """Say whose lease was taken over, and wait until workers that it left have found out.
+
+        A dead driver's workers live on, also on its own machine, until they look at the lease again.
+        """
         log.warning("the lease was taken over from a run that is gone: %s", _describe(self._store, lost))
-        if not _is_dead(lost):
+        if not (_is_dead(lost) and lost.owner.get(_ALONE) == 1):
             self._sleep(leasing.look_s(lost.seconds))
 
     def check(self) -> None:
@@ -151,6 +160,9 @@ class Lease:
                     self._state.seconds,
                     error,
                 )
+            if self._lost is None:
+                # A thread that outlives the run must not take it back by asking whether it may write.
+                self._lost = "this run has ended and released it"
 
     def watch(self) -> LeaseWatch:
         """Return the fence for workers in other processes; it can be pickled."""
@@ -225,8 +237,8 @@ class Lease:
         return self._clock() - self._renewed_s
 
 
-def _this_owner() -> dict[str, str | int]:
-    return {**processes.this_process(), "machine": _machine(), "user": _user()}
+def _this_owner(alone: bool) -> dict[str, str | int]:
+    return {**processes.this_process(), "machine": _machine(), "user": _user(), _ALONE: int(alone)}
 
 
 def _machine() -> str:

@@ -6,12 +6,13 @@ digests/<store>~.json            what it held then: the digests of its blocks an
 blocks/<store>/<task>~.json      blocks stored so far of a mosaic that is not committed yet
 reading/<scene id>/<what>~.json  a process is reading there now, or died while it did
 withdrawn/<scene id>~.json       the scene left the archive; its mosaic is current again if it comes back
+damaged/<scene id>~.json         bytes of a record that was damaged, and rebuilt by a run
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, astuple, dataclass
 
 from sgddiff_batch.core.planning import Task
@@ -25,6 +26,13 @@ from sgddiff_batch.protocols import BlockRecord, MosaicContents, SceneRecord
 LEDGER = "_ledger"
 _SUFFIX = "~.json"
 """No part of a scene id ends so: the objects of one scene are never folders of another's."""
+
+_TYPES: Mapping[str, tuple[type, ...]] = {
+    **dict.fromkeys(("scene_id", "version", "run_key", "finished_at"), (str,)),
+    **dict.fromkeys(("store", "reason"), (str, type(None))),
+    **dict.fromkeys(("valid_px", "salient_px", "height_px", "width_px"), (int,)),
+}
+"""The fields of a record."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +134,7 @@ class ObjectLedger:
 
     def _record(self, key: str) -> SceneRecord | None:
         try:
-            return _scene_record(key, self.store.read(key))
+            return parse_record(key, self.store.read(key))
         except FileNotFoundError:
             return None
 
@@ -141,7 +149,7 @@ def read_records(store: Store) -> dict[str, SceneRecord]:
         FatalError: if an object of the ledger is damaged.
     """
     found = store.read_all(f"{LEDGER}/scenes")
-    records = (_scene_record(key, data) for key, data in found.items())
+    records = (parse_record(key, data) for key, data in found.items())
     return {record.scene_id: record for record in records}
 
 
@@ -149,11 +157,28 @@ def _key(kind: str, name: str) -> str:
     return f"{LEDGER}/{kind}/{name}{_SUFFIX}"
 
 
-def _scene_record(key: str, data: bytes) -> SceneRecord:
+def parse_record(key: str, data: bytes) -> SceneRecord:
+    """Return the record that an object holds; fields that only a newer version knows are left out.
+
+    Raises:
+        FatalError: if it is damaged: no JSON object, a field missing or of another type.
+    """
     try:
-        return SceneRecord(**json.loads(data))
-    except (ValueError, TypeError) as error:
+        row = json.loads(data)
+        if not isinstance(row, dict):
+            raise TypeError(f"it is a {type(row).__name__}")
+        record = SceneRecord(**{name: row[name] for name in _TYPES if name in row})
+        for name, types in _TYPES.items():
+            if type(value := getattr(record, name)) not in types:
+                raise TypeError(f"{name} is {value!r}")
+    except (ValueError, TypeError, RecursionError) as error:
         raise _damaged(key, error) from None
+    return record
+
+
+def scene_id_of(key: str) -> str:
+    """Return the scene of the key of a scene's record."""
+    return key.removeprefix(f"{LEDGER}/scenes/").removesuffix(_SUFFIX)
 
 
 def _withdrawal(key: str, data: bytes) -> tuple[str, str]:

@@ -40,6 +40,10 @@ class ZarrBlockWriter:
         found = self._read(f"{mosaic.store}/{ROOT}")
         return found is not None and metadata.describe_same(found, self._metadata(mosaic, provenance)[1])
 
+    def is_complete(self, store: str) -> bool:
+        """Whether a store's root is there and marked complete; no other object is looked at."""
+        return is_complete(self.store, store)
+
     def create(self, mosaic: Mosaic, provenance: Mapping[str, object]) -> bool:
         """Make the store ready for blocks; return whether blocks stored in it earlier are still good.
 
@@ -173,6 +177,14 @@ class ZarrBlockWriter:
         with ThreadPoolExecutor(self.requests) as pool:
             for done in [pool.submit(call, item) for item in items]:
                 done.result()
+
+
+def is_complete(output: Store, store: str) -> bool:
+    """Whether a mosaic's root is there and marked complete; one that cannot be understood is not."""
+    try:
+        return metadata.is_complete(output.read(f"{store}/{ROOT}"))
+    except (FileNotFoundError, ValueError, KeyError, TypeError, AttributeError):
+        return False
 
 
 def _doubled(window: Window, below: Grid) -> Window:

@@ -16,6 +16,8 @@ from sgddiff_batch.io.stores import Store
 
 _PACKAGES = ("sgddiff-batch", "torch", "mamba-ssm", "ray", "rasterio", "zarr", "fsspec", "s3fs", "numpy")
 
+_QUERY = re.compile(r"(https?://[^\s?#]*)[?#]\S*", re.IGNORECASE)
+
 
 def new_run_id(now: datetime | None = None) -> str:
     """Return a run id that sorts by time and that no other run has: 20261123T010203Z-4f2a."""
@@ -62,7 +64,8 @@ def build_report(
 def write_report(store: Store, report: Mapping[str, Any]) -> str:
     """Write ``report-<run id>.json`` and return its URI."""
     key = f"report-{report['run_id']}.json"
-    store.write(key, json.dumps(report, indent=1, ensure_ascii=False).encode())
+    # All of it: reasons and names of files can hold web addresses too.
+    store.write(key, json.dumps(redacted(report), indent=1, ensure_ascii=False).encode())
     return f"{store.uri}/{key}"
 
 
@@ -78,5 +81,14 @@ def versions() -> dict[str, str]:
 
 
 def redact_uri(uri: str) -> str:
-    """Return a URI without user and password."""
-    return re.sub(r"(?<=://)[^/@]*@", "", uri)
+    """Return a URI, or a text with some in it, without users, passwords, and the queries of web addresses."""
+    return _QUERY.sub(r"\1", re.sub(r"(?<=://)[^/@]*@", "", uri))
+
+
+def redacted(tree: object) -> object:
+    """Return a tree of JSON with :func:`redact_uri` done to all its text, keys too."""
+    if isinstance(tree, Mapping):
+        return {redact_uri(str(key)): redacted(value) for key, value in tree.items()}
+    if isinstance(tree, list | tuple):
+        return [redacted(value) for value in tree]
+    return redact_uri(tree) if isinstance(tree, str) else tree

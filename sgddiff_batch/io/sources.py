@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import posixpath
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, field, replace
 
 from sgddiff_batch.core.archive import ArchiveQuery, Source
@@ -46,11 +46,12 @@ _NAMED = 100
 class Listing:
     """The scenes of an archive that are wanted, by id, and all that was found besides.
 
-    ``ignored``: files that are no scenes. ``missing``: what sources name and is not there or may not be had,
-    for quarantine. ``left_out``: scenes that are there and not wanted, by id, with the filter's reason or
-    with what is not known of them. ``superseded``: ids of older versions, with the id of the newest.
-    ``only_in``: for each of several sources, the wanted scenes that no other names. ``facts``: what is known
-    of each wanted scene.
+    ``ignored``: files that are no scenes, and those whose id another has. ``missing``: what sources name and
+    is not there or may not be had, for quarantine. ``not_listed``: what could not be looked at, and items of
+    which it cannot be told what they name: nobody knows their scenes. ``left_out``: scenes that are there and
+    not wanted, by id, with the filter's reason or with what is not known of them. ``superseded``: ids of
+    older versions, with the id of the newest. ``only_in``: for each of several sources, the wanted scenes
+    that no other names. ``facts``: what is known of each wanted scene.
 
     A scene that is in none of them is not in the archive any more, but only where the listing ``is_whole``:
     otherwise a server was asked for a part, or some place could not be looked at.
@@ -59,6 +60,7 @@ class Listing:
     scenes: tuple[Scene, ...] = ()
     ignored: tuple[IgnoredFile, ...] = ()
     missing: tuple[IgnoredFile, ...] = ()
+    not_listed: tuple[IgnoredFile, ...] = ()
     left_out: Mapping[str, str] = field(default_factory=dict)
     superseded: Mapping[str, str] = field(default_factory=dict)
     only_in: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -71,6 +73,7 @@ class Listing:
         counts |= {f"left out: {reason}": n for reason, n in sorted(Counter(self.left_out.values()).items())}
         counts["superseded by newer versions"] = len(self.superseded)
         counts["named, but missing"] = len(self.missing)
+        counts["not listed"] = len(self.not_listed)
         return [(words, str(count)) for words, count in counts.items() if count]
 
     def report(self) -> dict[str, object]:
@@ -87,6 +90,7 @@ class Listing:
             },
             "superseded": dict(self.superseded),
             "missing": {file.path: file.reason for file in self.missing},
+            "not_listed": {file.path: file.reason for file in self.not_listed},
         }
 
 
@@ -124,6 +128,7 @@ class _Survey:
     missing: list[IgnoredFile] = field(default_factory=list)
     left_out: dict[str, str] = field(default_factory=dict)
     roots: list[str] = field(default_factory=list)
+    by_lists: set[str] = field(default_factory=set)
     is_whole: bool = True
 
     @property
@@ -139,6 +144,7 @@ class _Survey:
             return
         if kind == "list" and not (_is_parquet(source.uri) and stac_parquet.is_stac_geoparquet(source.uri)):
             places = places_of(read_list(source.uri), posixpath.split(full_uri(source.uri))[0])
+            self.by_lists |= places.names.keys()
         else:
             places = self._items(source, kind)
         self.named[number] = places
@@ -166,8 +172,8 @@ class _Survey:
         if kind == "stac-api" or (source.kind == "auto" and stac_api.is_api(document)):
             if not isinstance(document, Mapping):
                 raise ConfigError(f"archive: {shown(place)} is no landing page of a STAC API")
-            stac_api.search(place, document, sorter, filters, self.web)
-            self.is_whole &= (filters.time, filters.box) == (None, None)
+            sent_all = stac_api.search(place, document, sorter, filters, self.web)
+            self.is_whole &= sent_all and (filters.time, filters.box) == (None, None)
         else:
             stac.walk(place, document, sorter, self.web)
         return sorter.places()
@@ -185,7 +191,8 @@ class _Survey:
                 place: name
                 for place, name in names.items()
                 if place not in known and self._is_wanted(place, name, facts.get(place, Facts()))
-            }
+            },
+            self.by_lists,
         )
         self.missing += finds.missing
         known |= {one.scene.uri: one for one in finds.scenes}
@@ -210,9 +217,10 @@ class _Survey:
 
     def conclude(self) -> Listing:
         candidates, clashing = reconcile(self.found)
-        self.missing += (
+        self.ignored += (
             IgnoredFile(printable(name_of(uri, self.root)), reason) for uri, reason in clashing.items()
         )
+        missing = self._told_missing({one.scene.scene_id for one in candidates})
         choice = choose(candidates, self.query.filters)
         newest, superseded = keep_newest(choice.kept, self.query.duplicates)
         sources = [source.uri for source in self.query.sources]
@@ -220,13 +228,21 @@ class _Survey:
         return Listing(
             scenes=tuple(one.scene for one in newest),
             ignored=_sorted(self.ignored),
-            missing=_sorted(self.missing),
+            missing=_sorted(missing),
+            not_listed=_sorted(file for file in self.missing if file.lost),
             left_out={**self.left_out, **choice.left_out, **choice.unknown},
             superseded=superseded,
             only_in={shown(uri): ids for uri, ids in zip(sources, alone, strict=True) if len(sources) > 1},
             facts={one.scene.scene_id: one.facts for one in newest},
             is_whole=self.is_whole and not any(file.lost for file in self.missing),
         )
+
+    def _told_missing(self, there: Set[str]) -> list[IgnoredFile]:
+        """Return what is missing; where a scene of the same id is there, that one is the scene."""
+        missing = [file for file in self.missing if not file.lost]
+        same = [file for file in missing if escape_scene_id(file.path) in there]
+        self.ignored += (replace(file, reason=f"another scene has its id; {file.reason}") for file in same)
+        return [file for file in missing if file not in same]
 
 
 def _root_document(uri: str, web: Web) -> tuple[str, object]:

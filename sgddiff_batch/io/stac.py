@@ -72,7 +72,7 @@ def walk(place: str, root: object, sorter: ItemSorter, web: Web, most: int = MAX
             batch = [ahead.pop() for _ in range(min(_READ_AHEAD, len(ahead)))]
             for link, answer in zip(batch, pool.map(lambda link: _read(link, web), batch), strict=True):
                 if isinstance(answer, str):
-                    sorter.fail(link.place, answer)
+                    sorter.fail(shown(link.place), answer)
                 else:
                     ahead += _links(answer[1], _Link(answer[0], link.collection), sorter, seen)
             if len(seen) > most:
@@ -93,7 +93,7 @@ def _links(document: object, found: _Link, sorter: ItemSorter, seen: set[str]) -
     """Hand over the items of a document, and yield what it links to and nobody has linked to before."""
     kind = _kind(document) if isinstance(document, Mapping) else None
     if kind is None or not isinstance(document, Mapping):
-        sorter.fail(found.place, "it is no STAC catalog, collection or item")
+        sorter.fail(shown(found.place), "it is no STAC catalog, collection or item")
         return
     if kind == "Feature":
         sorter.add(document, found.place, found.collection)
@@ -116,7 +116,7 @@ def _followed(href: object, base: str, sorter: ItemSorter) -> str | None:
     try:
         return sorter.reach.follow(href, base)
     except SceneError as error:
-        sorter.fail(f"{base} -> {href}", str(error))
+        sorter.fail(f"{shown(base)} -> {shown(str(href))}", str(error))
         return None
 
 

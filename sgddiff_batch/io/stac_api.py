@@ -44,8 +44,10 @@ def is_api(landing_page: object) -> bool:
 def search(
     url: str, landing_page: Mapping[str, Any], sorter: ItemSorter, filters: Filters, web: Web,
     *, page_items: int = PAGE_ITEMS, most_pages: int = MAX_PAGES,
-) -> None:  # fmt: skip
+) -> bool:  # fmt: skip
     """Hand the sorter all items that the API at ``url`` has for a source, within the filters.
+
+    Returns whether there are as many as the server says that match, where it says so.
 
     Collections, time and area are asked of the server; what it does not keep to, and cloud cover, has to be
     sorted out by the caller. The search ends whole or not at all.
@@ -75,6 +77,7 @@ def search(
         request = _next_request(page, request, address, sorter)
     if len(items) < matched:
         log.warning("%s: said that %d items match, and sent %d", shown(url), matched, len(items))
+    return len(items) >= matched
 
 
 def _first_request(

@@ -13,7 +13,7 @@ from sgddiff_batch.core.times import TimeSpan, parse_time
 from sgddiff_batch.errors import SceneError, UnsupportedSceneError
 from sgddiff_batch.io.archive_files import IgnoredFile, printable
 from sgddiff_batch.io.catalog import Places, is_scene, name_of, why_ignored
-from sgddiff_batch.io.links import Reach
+from sgddiff_batch.io.links import Reach, shown
 
 _LONGEST_NAME = 300
 _GEOTIFF = "image/tiff"
@@ -36,10 +36,10 @@ class ItemSorter:
 
         collection: the id of the collection that it was found in, if it does not say so itself.
 
-        What is no item, or whose scene cannot be told or may not be followed, is missing with the reason.
+        What is no item, or whose scene cannot be told or may not be followed, is lost with the reason.
         """
         if not isinstance(item, Mapping):
-            self.missing.append(IgnoredFile("?", f"an entry of {printable(base)[:200]} is no STAC item"))
+            self.fail("?", f"an entry of {shown(base)} is no STAC item")
             return
         wanted = self.source.collections
         if wanted and (item.get("collection") or collection) not in wanted:
@@ -47,7 +47,8 @@ class ItemSorter:
         try:
             place = self._place(item, base)
         except SceneError as error:
-            self.missing.append(IgnoredFile(item_name(item), str(error)))
+            # It may name a scene that is in the catalogue: nobody knows which.
+            self.fail(item_name(item), str(error))
             return
         if place is None:
             return
@@ -57,7 +58,7 @@ class ItemSorter:
         self.facts[place] = facts if known is None else merge_facts((known, facts))
 
     def fail(self, name: str, reason: str) -> None:
-        """Tell of a document that could not be read, and whose items are therefore not known."""
+        """Tell of a document or item that could not be read, and whose scenes are therefore not known."""
         self.missing.append(IgnoredFile(printable(name)[:_LONGEST_NAME], reason, lost=True))
 
     def places(self) -> Places:

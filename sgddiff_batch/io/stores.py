@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +20,7 @@ from botocore.parsers import ResponseParserError
 from sgddiff_batch.errors import ConfigError, RetryableError
 from sgddiff_batch.io import conditional
 from sgddiff_batch.io.conditional import Versioned
+from sgddiff_batch.io.removals import remove_local, remove_s3
 
 if TYPE_CHECKING:
     from zarr.abc.store import Store as ZarrStore
@@ -181,11 +182,15 @@ class Store:
 
     def delete_tree(self, prefix: str) -> None:
         """Remove everything below a prefix, temporary files included."""
+        self._delete_tree(prefix, lambda: None)
+
+    def _delete_tree(self, prefix: str, check: Callable[[], None]) -> None:
         with translated(self.path(prefix)):
-            if self.filesystem.exists(self.path(prefix)):
-                self.filesystem.rm(self.path(prefix), recursive=True)
-        if self.is_local:
-            self._prune(Path(self.path(prefix)).parent)
+            if self.is_local:
+                remove_local(Path(self.path(prefix)), check)
+                self._prune(Path(self.path(prefix)).parent)
+            else:
+                remove_s3(self.filesystem, self.path(prefix), check)
 
     def sweep_temporary(self, prefix: str) -> None:
         """Remove the temporary files that killed writers left below a local prefix."""

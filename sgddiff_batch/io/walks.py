@@ -9,7 +9,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from sgddiff_batch.io.archive_catalogue import CATALOGUE
+from sgddiff_batch.io.ledgers import LEDGER
 from sgddiff_batch.io.stores import Store, translated
+
+OUTPUTS_OWN = frozenset({LEDGER, CATALOGUE})
+"""A folder in which one of these lies is an output."""
 
 _REQUESTS = 16
 
@@ -24,7 +29,10 @@ class Size:
 
 
 def walk_stores(store: Store) -> Iterator[str]:
-    """Yield the paths of all stores below an output; folders that begin with ``_`` there are not mosaics'."""
+    """Yield the paths of all stores below an output; folders that begin with ``_`` there are not mosaics'.
+
+    A folder below it with a ledger or a catalogue of its own is another output, whose stores are not yielded.
+    """
     folders = [""]
     with ThreadPoolExecutor(_REQUESTS) as pool:
         while folders:
@@ -32,7 +40,7 @@ def walk_stores(store: Store) -> Iterator[str]:
             for folder, names in zip(
                 folders, pool.map(lambda folder: _folders(store, folder), folders), strict=True
             ):
-                for name in names:
+                for name in () if folder and not OUTPUTS_OWN.isdisjoint(names) else names:
                     path = f"{folder}/{name}" if folder else name
                     if name.endswith(".zarr"):
                         yield path

@@ -152,6 +152,25 @@ class TestNewest:
         assert keep_newest([early, late, unknown], Duplicates(key, "modified"))[0] == (early,)
         assert keep_newest([early, late, unknown], Duplicates(key))[0] == (unknown,)
 
+    @pytest.mark.parametrize(
+        ("pattern", "key"),
+        [
+            (r"(s\d)_N(?P<version>\d)", ("s1",)),
+            (r"(?P<id>s\d)_N(?P<version>\d)", ("s1",)),
+            (r"(?P<id>s)(\d)_N(?P<version>\d)", ("s", "1")),
+            (r"(s\d)(_N(?P<version>\d))?", ("s1", "")),
+            (r"(x)?_N(?P<version>\d)", None),
+        ],
+    )
+    def test_the_key_is_all_groups_but_the_version(self, pattern: str, key: tuple[str, ...] | None) -> None:
+        rule = Duplicates(re.compile(pattern))
+        assert rule.key_of("s1_N1.tif") == rule.key_of("s1_N2.tif") == key
+        assert key is None or rule.key_of("s2_N1.tif") != key
+
+    def test_a_pattern_of_a_version_alone_is_refused(self) -> None:
+        with pytest.raises(ValueError, match="which scene it is"):
+            Duplicates(re.compile(r"_N(?P<version>\d)"))
+
     def test_a_pattern_without_groups_takes_what_it_matched(self) -> None:
         key = Duplicates(re.compile(r"^[a-z]+"))
         assert [one.name for one in keep_newest([scene("a1"), scene("a2"), scene("b1")], key)[0]] == [

@@ -222,6 +222,22 @@ def test_a_run_killed_between_commit_and_record_computes_nothing_again():
     assert again["a.tif"].salient_px == results["a.tif"].salient_px
 
 
+@pytest.mark.parametrize("left", ["nothing", "an incomplete store"])
+def test_a_mark_of_a_mosaic_whose_store_is_gone_is_not_trusted(left):
+    archive, scenes = Archive(), {"a.tif": SCENES["a.tif"]}
+    store, tiles = archive.run(scenes)["a.tif"].store, archive.tiles
+    archive.run(scenes, run_key="other")
+    stored = archive.writer.stores[store]
+    if left == "nothing":
+        del archive.writer.stores[store]
+    else:
+        stored.complete = False
+    archive.run(scenes)
+    assert archive.tiles == tiles
+    assert archive.writer.stores[store].complete
+    np.testing.assert_array_equal(archive.level0()["a.tif"], expected(SCENES["a.tif"]))
+
+
 def _blocks(mosaic, codes):
     from sgddiff_batch.protocols import BlockRecord
 

@@ -280,7 +280,24 @@ def test_of_two_that_publish_at_once_none_is_lost(store, monkeypatch):
     publish(store, records | {"c.tif": record_of("c.tif")}, set(), Night("slow"))
     assert ids(store) == ["a.tif", "b.tif", "c.tif"]
     files = {key.removeprefix("_catalogue/") for key in store.keys("_catalogue/generations")}
-    assert files == {one.file for one in read_pointer(store).kept}
+    kept = {one.file for one in read_pointer(store).kept}
+    # What could not be flipped to stays for gc: had only the reply been lost, it would be current.
+    assert kept < files
+    assert len(files) == len(kept) + 1
+
+
+def test_a_generation_whose_flip_seems_to_have_failed_is_not_removed(store, monkeypatch):
+    finish(store, "a.tif")
+    flip = archive_catalogue._flip
+
+    def unheard(own, pointer, version):
+        monkeypatch.setattr(archive_catalogue, "_flip", flip)
+        assert flip(own, pointer, version)
+        return False
+
+    monkeypatch.setattr(archive_catalogue, "_flip", unheard)
+    publish_all(store)
+    assert ids(store) == ["a.tif"]
 
 
 def test_a_lost_generation_is_built_anew_from_the_ledger(store, caplog):

@@ -115,7 +115,7 @@ class TestFolders:
         assert ids(listing) == ["folder.tif/a.tif"]
         assert reasons(listing.ignored) == {"pipe.tif": "it is no regular file"}
 
-    def test_a_folder_that_cannot_be_listed_is_missing(
+    def test_a_folder_that_cannot_be_listed_is_told_of_and_no_scene(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         put(tmp_path, "a.tif", "closed/b.tif")
@@ -129,7 +129,8 @@ class TestFolders:
         monkeypatch.setattr(archive_files.os, "scandir", closed)
         listing = list_scenes(str(tmp_path))
         assert ids(listing) == ["a.tif"]
-        assert reasons(listing.missing) == {"closed": "this folder cannot be listed: Permission denied"}
+        assert reasons(listing.not_listed) == {"closed": "this folder cannot be listed: Permission denied"}
+        assert listing.missing == ()
 
     def test_an_empty_archive_is_empty_and_a_missing_one_an_error(self, tmp_path: Path) -> None:
         assert list_scenes(str(tmp_path)) == Listing()
@@ -197,6 +198,13 @@ class TestSingleFilesAndGlobs:
         put(tmp_path, "[x]/a.tif", "x/b.tif")
         assert ids(list_scenes(str(tmp_path / "[x]"))) == ["a.tif"]
 
+    @pytest.mark.parametrize("pattern", ["none*/*.tif", "none*/**/*.tif", "f*/*.tif", "none/*.tif"])
+    def test_a_glob_over_a_folder_that_is_not_there_is_an_error(self, tmp_path: Path, pattern: str) -> None:
+        put(tmp_path, "x/b.tif", "file.txt")
+        with pytest.raises(ConfigError, match="there is nothing at"):
+            list_scenes(f"{tmp_path}/{pattern}")
+        assert ids(list_scenes(f"{tmp_path}/*.tif")) == ids(list_scenes(f"{tmp_path}/x*/c*.tif")) == []
+
     def test_a_pattern_of_many_stars_takes_no_time(self) -> None:
         assert not globs.matches(["a"] * 60, ["**", "a"] * 25 + ["b"])
 
@@ -252,7 +260,17 @@ class TestLists:
         (tmp_path / "l.txt").write_text(f"{tmp_path}/a.tif\n{inner}\n")
         listing = list_scenes(str(tmp_path / "l.txt"))
         assert only(listing).uri == f"{tmp_path}/a.tif"
-        assert "has the same id" in listing.missing[0].reason
+        assert "has the same id" in listing.ignored[0].reason
+        assert listing.missing == ()
+
+    def test_a_missing_entry_with_the_id_of_a_scene_is_not_that_scene(self, tmp_path: Path) -> None:
+        inner = Path(str(tmp_path).lstrip("/")) / "a.tif"
+        put(tmp_path, "a.tif")
+        (tmp_path / "l.txt").write_text(f"{tmp_path}/a.tif\n{inner}\n")
+        listing = list_scenes(str(tmp_path / "l.txt"))
+        assert only(listing).uri == f"{tmp_path}/a.tif"
+        assert listing.missing == ()
+        assert "another scene has its id" in listing.ignored[0].reason
 
     @pytest.mark.parametrize(
         ("name", "content", "words"),

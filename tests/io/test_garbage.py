@@ -279,8 +279,7 @@ def test_killed_at_any_call_no_row_points_to_nothing_and_the_next_call_ends_the_
         except Killed:
             killed = True
         assert named(store) <= stores_of(store)
-        for name in ObjectLedger(store).names("mosaics"):
-            assert f"{name}/zarr.json" in set(store.keys())
+        assert find_garbage(store, 0.0, LATER_S).unknown == ()
         collect(store)
         left = {
             key
@@ -293,6 +292,25 @@ def test_killed_at_any_call_no_row_points_to_nothing_and_the_next_call_ends_the_
         if not killed:
             assert die_at > 15
             return
+
+
+def test_the_mosaics_of_an_output_in_a_folder_of_another_are_not_its_garbage(store):
+    inner = open_store(f"{store.root}/2025")
+    for one, scene_id in ((store, "a.tif"), (inner, "b.tif")):
+        finish(one, scene_id)
+        publish_all(one)
+    assert collect(store, LATER_S + 10 * ABANDONED_S) == []
+    assert stores_of(inner) == {store_of("b.tif")}
+
+
+@pytest.mark.parametrize("has_record", [False, True])
+def test_a_complete_mosaic_whose_marks_were_lost_is_left_and_told(store, has_record):
+    finish(store, "a.tif")
+    if has_record:
+        finish(store, "lost.tif", 2)
+    put_mosaic(store, store_of("lost.tif"))
+    found = find_garbage(store, 0.0, LATER_S + 10 * ABANDONED_S)
+    assert (found.garbage, found.unknown) == ((), (store_of("lost.tif"),))
 
 
 def test_on_s3_ages_and_sizes_are_those_of_the_store(s3_server, monkeypatch):

@@ -21,6 +21,7 @@ from sgddiff_batch.errors import ConfigError, FatalError, RetryableError
 from sgddiff_batch.io import conditional, fences, leases
 from sgddiff_batch.io.fences import LEASE, fenced
 from sgddiff_batch.io.leases import Lease, LeaseHeldError
+from sgddiff_batch.io.removals import PART
 from sgddiff_batch.io.stores import Store, open_store
 
 RACERS = 16
@@ -147,6 +148,7 @@ def test_of_sixteen_threads_one_creates_and_one_replaces(store):
 
 RACE = """
 import os, sys
+from sgddiff_batch.io.removals import PART
 from sgddiff_batch.io.stores import open_store
 
 def race(act):
@@ -390,21 +392,24 @@ def test_a_clock_that_is_hours_off_changes_nothing(folder, skew_s):
         assert 60 <= clock.now_s - skew_s <= 62 + 15
 
 
-def test_a_lease_whose_process_died_on_this_machine_is_taken_over_at_once(store):
+@pytest.mark.parametrize(("alone", "waits"), [(1, []), (0, [60.0 / 4])])
+def test_a_lease_whose_process_died_here_is_taken_over_after_its_workers_found_out(store, alone, waits):
     child = multiprocessing.get_context("spawn").Process(target=int)
     child.start()
     pid = child.pid
     child.join()
     left_behind(store)
-    as_foreign(store, machine=leases._machine(), host=socket.gethostname(), pid=pid)
+    as_foreign(store, machine=leases._machine(), host=socket.gethostname(), pid=pid, alone=alone)
     clock = Clock()
     with make_lease(store, "run-2", clock=clock):
-        assert clock.slept == []
+        assert clock.slept == waits
 
 
 def test_a_process_with_the_number_of_a_dead_one_is_not_it(folder):
     left_behind(folder)
-    as_foreign(folder, machine=leases._machine(), host=socket.gethostname(), pid=os.getpid(), started=1)
+    as_foreign(
+        folder, machine=leases._machine(), host=socket.gethostname(), pid=os.getpid(), started=1, alone=1
+    )
     clock = Clock()
     with make_lease(folder, "run-2", clock=clock):
         assert clock.slept == []
@@ -617,3 +622,42 @@ def test_no_method_that_changes_a_store_goes_past_its_fence(folder):
     assert changes <= public
     assert changes <= set(vars(fences.FencedStore))
     assert public - changes - reads == set()
+
+
+class Turnstile:
+    """A fence that lets a few changes pass and calls ``then`` before the others."""
+
+    def __init__(self, passing, then):
+        self.passing, self.then = passing, then
+
+    def check(self):
+        self.passing -= 1
+        if self.passing < 0:
+            self.then()
+
+
+def lose_the_lease():
+    raise FatalError("the lease was lost")
+
+
+def test_a_removal_that_loses_its_lease_on_the_way_removes_no_more(store):
+    for number in range(2 * PART + 5):
+        store.write(f"a[1]/x.zarr/{number:03d}", b"1")
+    store.write("a1/x.zarr/000", b"1")
+    guarded = fenced(store, Turnstile(2, lose_the_lease))
+    with pytest.raises(FatalError, match="lost"):
+        guarded.delete_tree("a[1]/x.zarr")
+    assert len(store.keys("a[1]")) == PART + 5
+    fenced(store, Turnstile(9, lose_the_lease)).delete_tree("a[1]/x.zarr")
+    assert store.keys() == ["a1/x.zarr/000"]
+
+
+def test_a_lease_that_was_released_is_not_taken_back_by_a_thread_that_asks_for_it(folder):
+    clock = Clock()
+    with make_lease(folder, clock=clock) as lease:
+        lease.check()
+    for later_s in (0.0, 3600.0):
+        clock.now_s += later_s
+        with pytest.raises(FatalError, match="this run has ended and released it"):
+            lease.check()
+        assert stored(folder).released

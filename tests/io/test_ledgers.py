@@ -5,6 +5,7 @@ import os
 import socket
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 
@@ -14,6 +15,7 @@ from sgddiff_batch.core.scene import Scene, SceneProfile, escape_scene_id
 from sgddiff_batch.core.window import Window
 from sgddiff_batch.errors import FatalError
 from sgddiff_batch.io.ledgers import ObjectLedger
+from sgddiff_batch.io.mending import mended_records
 from sgddiff_batch.io.stores import open_store
 from sgddiff_batch.protocols import BlockRecord, SceneRecord
 
@@ -24,6 +26,7 @@ MOSAIC = Mosaic(
 )
 BLOCKS = [BlockRecord(block, "d1", 9, 3) for block in MOSAIC.blocks()]
 DONE = SceneRecord("north/a.tif", "v1", "key", MOSAIC.store, None, 9000, 12, 100, 90, "2026-01-01T00:00:00")
+WRONG_TYPES = b'{"scene_id": 5, "version": "v", "run_key": "k", "store": 7, "finished_at": 3}'
 
 
 @pytest.fixture
@@ -107,11 +110,37 @@ def test_scenes_whose_names_contain_each_other_do_not_collide(ledger):
     assert sorted(ledger.records()) == sorted(names)
 
 
-@pytest.mark.parametrize("data", [b"", b"{", b"[]", b'{"scene_id": "a"}', b'{"other": 1}'])
+@pytest.mark.parametrize("data", [b"", b"{", b"[]", b'{"scene_id": "a"}', b'{"other": 1}', WRONG_TYPES])
 def test_a_damaged_record_is_told_by_its_key(ledger, data):
     ledger.store.write("_ledger/scenes/a.tif~.json", data)
     with pytest.raises(FatalError, match=r"_ledger/scenes/a\.tif~\.json"):
         ledger.records()
+
+
+@pytest.mark.parametrize("data", [b"{", b"[]", WRONG_TYPES, b"[" * 100000])
+def test_a_damaged_record_is_rebuilt_from_the_scene_s_last_commit_and_others_go_on(ledger, data, caplog):
+    ledger.finish(replace(DONE, store="north/a.tif/old.zarr", finished_at="2026-01-01T00:00:00+00:00"))
+    last = replace(DONE, finished_at="2026-02-01T00:00:00+00:00")
+    ledger.finish(last)
+    other = replace(DONE, scene_id="b.tif", store="b.tif/x.zarr")
+    ledger.finish(other)
+    for key in ("north/a.tif", "never.tif"):
+        ledger.store.write(f"_ledger/scenes/{key}~.json", data)
+    before = ledger.store.read_all("")
+    wanted = {"north/a.tif": last, "b.tif": other}
+    assert mended_records(ledger, write=False) == wanted
+    assert ledger.store.read_all("") == before
+    assert mended_records(ledger, write=True) == ledger.records() == wanted
+    assert ledger.store.read("_ledger/damaged/never.tif~.json") == data
+    assert "scenes/north/a.tif~.json is damaged" in caplog.text
+    assert "its scene is new now" in caplog.text
+
+
+def test_a_record_of_a_newer_version_is_read_without_what_is_new(ledger):
+    ledger.finish(DONE)
+    key = "_ledger/scenes/north/a.tif~.json"
+    ledger.store.write(key, ledger.store.read(key).replace(b"{", b'{"new":1,', 1))
+    assert ledger.records() == {"north/a.tif": DONE}
 
 
 def test_a_damaged_block_mark_is_told_by_its_key(ledger):

@@ -195,7 +195,8 @@ class TestStacGeoparquet:
         facts = listing.facts["s/b.tif"]
         assert (facts.time, facts.box) == (parse_span("2026-01-02T00:00:00Z"), Box(11, 50, 12, 51))
         assert (facts.cloud_percent, facts.item) == (10.0, "c/i1")
-        assert [file.path for file in listing.missing] == ["c/i3", "s/gone.tif"]
+        assert [file.path for file in listing.missing] == ["s/gone.tif"]
+        assert [file.path for file in listing.not_listed] == ["c/i3"]
         chosen = list_archive(ArchiveQuery((source,), Filters(box=Box(11.5, 50, 12, 51))))
         assert ids(chosen) == ["s/b.tif"]
         other = Source(source.uri, "list", asset=AssetRule(key="B01"))
@@ -283,3 +284,22 @@ class TestOnS3:
         listing = list_archive(ArchiveQuery((Source("s3://sources-bucket/items.json"),)))
         assert ids(listing) == ["scenes/a.tif"]
         assert len(listing.missing) == 1
+
+    @pytest.mark.parametrize("names", ["a.tif", "a.tif b.tif", "a.tif ab.tif"])
+    def test_a_list_of_a_bucket_that_is_not_there_is_a_mistake_of_the_config(
+        self, bucket: s3fs.S3FileSystem, tmp_path: Path, names: str
+    ) -> None:
+        (tmp_path / "l.txt").write_text("\n".join(f"s3://no-such-bucket-here/{n}" for n in names.split()))
+        with pytest.raises(ConfigError, match="there is no such bucket"):
+            list_archive(ArchiveQuery((Source(str(tmp_path / "l.txt")),)))
+        (tmp_path / "l.txt").write_text("s3://sources-bucket/a.tif\ns3://sources-bucket/b.tif\n")
+        assert len(list_archive(ArchiveQuery((Source(str(tmp_path / "l.txt")),))).missing) == 2
+
+    @pytest.mark.parametrize("uri", ["no-such-bucket-here/**/*.tif", "no-such-bucket-here/s*/a.tif"])
+    def test_a_glob_over_a_bucket_that_is_not_there_is_a_mistake_of_the_config(
+        self, bucket: s3fs.S3FileSystem, uri: str
+    ) -> None:
+        with pytest.raises(ConfigError, match="there is no such bucket"):
+            list_archive(ArchiveQuery((Source(f"s3://{uri}"),)))
+        with pytest.raises(ConfigError, match="there is nothing at"):
+            list_archive(ArchiveQuery((Source("s3://sources-bucket/none/*.tif"),)))

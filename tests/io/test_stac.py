@@ -33,7 +33,7 @@ def listed(path: Path, **more: Any) -> Listing:
 
 
 def reasons(listing: Listing) -> dict[str, str]:
-    return {file.path: file.reason for file in listing.missing}
+    return {file.path: file.reason for file in listing.not_listed}
 
 
 def pystac_catalog(folder: Path) -> pystac.Catalog:
@@ -68,7 +68,7 @@ def test_what_pystac_writes_is_read(tmp_path: Path, kind: pystac.CatalogType) ->
     catalog.save(kind)
     listing = listed(tmp_path / "catalog.json")
     assert [scene.scene_id for scene in listing.scenes] == ["files/a.tif", "files/b.tif"]
-    assert listing.missing == listing.ignored == ()
+    assert listing.missing == listing.not_listed == listing.ignored == ()
     assert listing.is_whole
     facts = listing.facts["files/a.tif"]
     assert (facts.item, facts.cloud_percent, facts.time) == (
@@ -221,7 +221,23 @@ def test_item_collections_and_old_catalogues_are_read(tmp_path: Path) -> None:
     for name in ("items.geojson", "old.json"):
         listing = listed(tmp_path / name)
         assert [scene.scene_id for scene in listing.scenes] == ["a.tif"]
-        assert len(listing.missing) == 1
+        assert len(listing.not_listed) == 1
+
+
+@pytest.mark.parametrize("bad", [{"assets": {}}, {"assets": 3}, {"assets": {"x": {"href": "../x.tif"}}}])
+def test_an_item_that_cannot_be_understood_leaves_a_listing_that_is_not_whole_and_no_scene(
+    tmp_path: Path, bad: dict[str, Any]
+) -> None:
+    put(tmp_path / "c", "a.tif", "b.tif")
+    items = [make_item("a", "a.tif"), make_item("b", "b.tif") | bad]
+    write_documents(tmp_path / "c", {"items.geojson": {"type": "FeatureCollection", "features": items}})
+    listing = listed(tmp_path / "c" / "items.geojson")
+    assert [scene.scene_id for scene in listing.scenes] == ["a.tif"]
+    assert not listing.is_whole
+    assert listing.missing == ()
+    assert list(reasons(listing)) == ["c/b"]
+    assert ("not listed", "1") in listing.rows()
+    assert "c/b" in str(listing.report()["not_listed"])
 
 
 def tif(*roles: str, **more: object) -> dict[str, object]:

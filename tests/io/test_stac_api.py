@@ -205,7 +205,7 @@ def test_bad_items_are_told_of_and_the_others_kept(
     ]
     listing, _ = ask(server, tmp_path)
     assert [scene.uri for scene in listing.scenes] == files[:1]
-    told = {file.path: file.reason for file in listing.missing}
+    told = {file.path: file.reason for file in (*listing.missing, *listing.not_listed)}
     assert "archive.allow_hosts does not name" in told["c/elsewhere"]
     assert "archive.allow_folders does not name" in told["c/local"]
     assert "there is no file at" in told[str(tmp_path / "gone.tif").lstrip("/")]
@@ -215,7 +215,17 @@ def test_bad_items_are_told_of_and_the_others_kept(
     assert len(told) == 7
     assert {file.reason for file in listing.ignored} == {"it is no .tif or .tiff file"}
     assert all(name.isprintable() and len(name) <= 300 for name in told)
-    assert "secret" not in str(listing.missing)
+    assert "secret" not in str((listing.missing, listing.not_listed))
+
+
+def test_a_server_that_sends_fewer_items_than_it_says_has_not_told_all(
+    server: StacServer, tmp_path: Path
+) -> None:
+    page = {"type": "FeatureCollection", "features": server.items[:2], "numberMatched": 5, "links": []}
+    server.answers["/search"] = [Answer(page)]
+    listing, _ = ask(server, tmp_path)
+    assert len(listing.scenes) == 2
+    assert not listing.is_whole
 
 
 def test_a_server_that_is_not_there_is_told(tmp_path: Path) -> None:

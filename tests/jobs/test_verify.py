@@ -100,6 +100,52 @@ def test_a_damaged_mosaic_that_is_marked_is_made_anew_by_the_next_run_and_no_oth
     assert redo_marks(open_store(str(output)), ledger_of(output).records()) == ({}, [])
 
 
+def test_a_redo_whose_plan_is_refused_leaves_the_damaged_mosaic_to_its_readers(config, output):
+    before = jobs.decoded(output)
+    store = uri_of(output, "a.tif")
+    break_shard(output, "a.tif")
+    run(config, "--mark-for-redo")
+    there = sorted(Path(store).rglob("*"))
+    command = ["--config", str(config)]
+    assert infer_archive.main([*command, "--set", "tiling.task_memory_gib=0.0001"]) == 2
+    assert sorted(Path(store).rglob("*")) == there
+    assert ledger_of(output).finished_mosaic(store.removeprefix(f"{output}/")) is not None
+    assert infer_archive.main(command) == 0
+    jobs.assert_equal_mosaics(jobs.decoded(output), before)
+
+
+@pytest.mark.parametrize("opens", [True, False])
+def test_a_redo_of_a_scene_that_cannot_be_read_keeps_a_mosaic_only_if_it_never_began(
+    tmp_path, archive, output, checkpoint, opens, monkeypatch
+):
+    from sgddiff_batch.errors import SceneError
+    from sgddiff_batch.io.scenes import GeoTiffReader
+
+    config = jobs.write_config(tmp_path / "run.yaml", archive, output, checkpoint)
+    store = uri_of(output, "a.tif").removeprefix(f"{output}/")
+    break_shard(output, "a.tif")
+    run(config, "--mark-for-redo")
+
+    def torn(*_):
+        raise SceneError("torn")
+
+    monkeypatch.setattr(GeoTiffReader, "read" if opens else "profile", torn)
+    assert infer_archive.main(["--config", str(config)]) == 3
+    record = ledger_of(output).record("a.tif")
+    assert (record.reason, record.store) == ("torn", None if opens else store)
+    assert Path(output, store, "zarr.json").exists() == (not opens)
+    assert len(sgddiff_batch.list_mosaics(str(output))) == (2 if opens else 3)
+
+
+def test_a_damaged_record_of_one_scene_costs_no_other_its_night(config, output):
+    before = jobs.decoded(output)
+    ledger_of(output).store.write("_ledger/scenes/c.tif~.json", b"{")
+    assert infer_archive.main(["--config", str(config)]) == 0
+    report = json.loads(max(output.glob("report-*.json")).read_text())
+    assert report["totals"]["states"] == {"unchanged": 3}
+    jobs.assert_equal_mosaics(jobs.decoded(output), before)
+
+
 class Killed(BaseException):
     """A SIGKILL, from inside."""
 
@@ -117,18 +163,18 @@ def test_a_run_killed_while_it_begins_a_damaged_mosaic_anew_loses_nothing(config
     def dying(name):
         real = getattr(Store, name)
 
-        def call(self, key):
+        def call(self, key, *rest):
             if store in key and "redo" not in key:
                 calls.append(key)
                 if len(calls) > after:
                     raise Killed
-            return real(self, key)
+            return real(self, key, *rest)
 
         return call
 
     with monkeypatch.context() as patch:
         patch.setattr(Store, "delete", dying("delete"))
-        patch.setattr(Store, "delete_tree", dying("delete_tree"))
+        patch.setattr(Store, "_delete_tree", dying("_delete_tree"))
         with pytest.raises(Killed):
             infer_archive.main(["--config", str(config)])
     assert len(calls) == after + 1
@@ -152,6 +198,22 @@ def test_a_block_that_its_scene_does_not_give_is_damage(config, output, archive,
     code, found = run(config, "--mosaic", uri_of(output, "c.tif"), "--sample", "1")
     assert code == verify.EXIT_DAMAGED
     assert "1 pixels differ, the first in row 3, column 4" in found["told"][0]["problems"][0]["words"]
+
+
+@pytest.mark.parametrize("broken", [False, True])
+def test_a_mosaic_that_other_software_made_is_marked_only_for_damage(config, output, monkeypatch, broken):
+    from jobs import recomputing
+
+    real, ours = recomputing.infer_task, recomputing.versions()
+    monkeypatch.setattr(recomputing, "infer_task", lambda *task: real(*task) ^ 1)
+    monkeypatch.setattr(recomputing, "versions", lambda: ours | {"numpy": "99.0"})
+    if broken:
+        Path(uri_of(output, "c.tif"), "0/x/c/0").unlink()
+    code, found = run(config, "--mosaic", uri_of(output, "c.tif"), "--sample", "1", "--mark-for-redo")
+    assert code == verify.EXIT_DAMAGED
+    assert "numpy" in found["told"][0]["problems"][-1]["words"]
+    assert found["told"][0]["redo"].startswith("the next run" if broken else "not marked: it differs")
+    assert ledger_of(output).names("redo") == (["c.tif"] if broken else [])
 
 
 def test_what_cannot_be_recomputed_is_said_and_is_no_damage(tmp_path, output, checkpoint, archive):
