@@ -9,7 +9,7 @@ import dataclasses
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, get_type_hints
+from typing import Any, ClassVar, Literal, get_type_hints
 
 from pydantic import BaseModel, Field, create_model, model_validator
 
@@ -50,6 +50,7 @@ class StageSection(_Settings):  # type: ignore[misc, valid-type]
     for a student, which has its teacher's). ``checkpoint``: in place of training this stage, for later ones.
     """
 
+    name: ClassVar[StageName]
     preset: str
     network: dict[str, Any] = Field(default_factory=dict)
     init: str | None = None
@@ -72,12 +73,13 @@ class StageSection(_Settings):  # type: ignore[misc, valid-type]
         try:
             return with_settings(preset(self.preset), self.network)
         except TypeError as error:
-            raise ConfigError(f"network: {self.network} has a value of another kind: {error}") from error
+            raise ConfigError(f"{self.name}.network: {self.network}: {error}") from error
 
 
 class DirectSection(StageSection):
     """A student on labels alone: what distillation is compared with."""
 
+    name: ClassVar[StageName] = "direct"
     preset: str = "student"
     label_codes: float = 0.2
     rate: float = 1e-3
@@ -86,6 +88,7 @@ class DirectSection(StageSection):
 class TeacherSection(StageSection):
     """The teacher. Validated with one step and one trajectory, because all of its own are slow."""
 
+    name: ClassVar[StageName] = "teacher"
     preset: str = "teacher"
     validate_as: tuple[int, int] | None = (1, 1)
 
@@ -93,6 +96,7 @@ class TeacherSection(StageSection):
 class StudentSection(StageSection):
     """The student on its teacher's encoder."""
 
+    name: ClassVar[StageName] = "student"
     preset: str = "student"
 
 

@@ -104,8 +104,9 @@ def load_training_data(sets: Sequence[DataSet], held_out: int, seed: int, cache:
     ]
     splits = split_sets(marks, held_out, seed)
     emptied = [
-        f"{each.uri}: all its pictures are held out for validation elsewhere in the mix; leave this set out"
-        for each, split in zip(found, splits, strict=True)
+        f"{given.uri or given.images}: all its pictures are held out for validation elsewhere in the mix; "
+        "leave this set out"
+        for given, split in zip(sets, splits, strict=True)
         if not split.training
     ]
     if emptied:

@@ -25,7 +25,8 @@ from .place import Place
 from .prefetch import Ahead
 from .sgddiff import SGDDiff
 from .sod_metrics import Measures, ScoreSums, score_map
-from .stages import StageState, spread, stage_step
+from .stages import StageState
+from .steps import spread, stage_step
 from .storage import Below, Storage
 from .training import TrainingError, TrainSettings, learning_rate
 

@@ -22,7 +22,8 @@ from typing import Any
 
 from models.checkpoint import load_checkpoint, save_checkpoint
 from models.sgddiff import SGDDiff, to_channels_last
-from models.stages import StageState, stage_step, start_on_labels, start_student
+from models.stages import StageState, start_on_labels, start_student
+from models.steps import stage_step
 from models.training import TrainSettings, seed_everything
 from tests.bench.run_log import Run, read_runs
 from tests.bench.run_options import Train, budget_of, build_parser, command, run_all

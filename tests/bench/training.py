@@ -25,7 +25,8 @@ from models.mixing import Mix
 from models.place import Place
 from models.run import Run, draw_parts, train
 from models.sgddiff import SGDDiff
-from models.stages import StageState, draw, start_on_labels, start_student
+from models.stages import StageState, start_on_labels, start_student
+from models.steps import draw
 from models.storage import FolderStorage
 from models.training import TrainSettings
 

@@ -82,11 +82,15 @@ def test_the_state_of_one_date_changes_the_features_of_the_next():
 
 
 def test_without_carrying_the_stages_share_no_state():
-    encoder, maps = _encoder(carry_state=False), _stem_maps()
-    before = encoder(maps)[0][1]
+    carrying, apart, maps = _encoder(carry_state=True), _encoder(carry_state=False), _stem_maps()
+    assert not list(apart.state_down.parameters())
+    loaded = apart.load_state_dict(carrying.state_dict(), strict=False)
+    assert {name.split(".")[0] for name in loaded.unexpected_keys} == {"state_down"}
+    assert not loaded.missing_keys
+    assert not torch.equal(carrying(maps)[0][1], apart(maps)[0][1])
     with torch.no_grad():
-        encoder.state_down[0].weight.add_(1.0)
-    torch.testing.assert_close(encoder(maps)[0][1], before)
+        carrying.state_down[0].weight.zero_()
+    assert not torch.equal(carrying(maps)[0][1], apart(maps)[0][1]), "blocks carry too"
 
 
 def test_the_paper_presets_build_their_stages_from_stride_four():

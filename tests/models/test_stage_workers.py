@@ -11,7 +11,7 @@ from models.config import with_settings
 from models.mixing import Mix
 from models.place import Place
 from models.run import Listener, Run, draw_parts, train
-from models.stages import stage_step
+from models.steps import stage_step
 from models.storage import FolderStorage
 from models.training import TrainingError
 

@@ -16,14 +16,8 @@ from models.mixing import Mix
 from models.place import Place
 from models.run import Run, shown, train, validate
 from models.sgddiff import SGDDiff
-from models.stages import (
-    draw,
-    stage_losses,
-    stage_step,
-    start_on_labels,
-    start_student,
-    take_over,
-)
+from models.stages import start_on_labels, start_student, take_over
+from models.steps import draw, stage_losses, stage_step
 from models.storage import FolderStorage
 from models.training import TrainingError, TrainSettings
 

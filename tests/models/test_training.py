@@ -9,7 +9,8 @@ from models.crops import CropSettings, draw_batch
 from models.run import validate
 from models.sgddiff import SGDDiff
 from models.sod_metrics import ScoreSums, score_map
-from models.stages import label_code, stage_step, start_on_labels
+from models.stages import label_code, start_on_labels
+from models.steps import stage_step
 from models.training import TrainingError, TrainSettings, build_optimiser, descend, learning_rate
 
 SETTINGS = TrainSettings(
