@@ -158,7 +158,8 @@ def _dataset(count: int, job: ObjectRef[Job], pool: _Pool, task_timeout_s: float
     context.print_on_execution_start = False
     context.execution_no_progress_timeout_s = _START_S + 2 * rows_per_block * task_timeout_s
     for handler in logging.getLogger("ray.data").handlers:
-        if isinstance(handler, logging.StreamHandler):
+        # Only Ray's own: others, such as the job's, may hang there too, and must not fall silent.
+        if type(handler).__module__.partition(".")[0] == "ray" and isinstance(handler, logging.StreamHandler):
             handler.setLevel(logging.CRITICAL)
     with ray.data.DataContext.current(context):
         rows = [{"number": number} for number in range(count)]
