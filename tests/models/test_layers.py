@@ -40,6 +40,21 @@ def test_a_pointwise_convolution_is_a_matrix_product_a_pixel(groups):
     torch.testing.assert_close(layer(x.contiguous(memory_format=torch.channels_last)), expected)
 
 
+@pytest.mark.parametrize("groups", [1, 8])
+def test_gradients_of_a_pointwise_convolution_in_bfloat16_are_near_those_in_float32(groups):
+    layer, x = Pointwise(64, 64, groups=groups), torch.randn(4, 64, 48, 48)
+    wanted = torch.randn(4, 64, 48, 48)
+    gradients = []
+    for rough in (False, True):
+        layer.zero_grad()
+        with torch.autocast("cpu", torch.bfloat16, enabled=rough):
+            out = layer(x.contiguous(memory_format=torch.channels_last))
+        (out.float() * wanted).mean().backward()
+        gradients.append(layer.weight.grad.clone())
+    exact, found = gradients
+    assert (found - exact).abs().max() < 0.02 * exact.abs().max()
+
+
 @pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
 def test_linear_attention_equals_the_quadratic_formula(layout):
     heads, dim, height, width = 2, 4, 3, 5

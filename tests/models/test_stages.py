@@ -51,11 +51,13 @@ def make_teacher():
     return SGDDiff(TEACHER).eval()
 
 
-def start(which, settings=SETTINGS):
+def start(which, settings=SETTINGS, device="cpu"):
     """A stage at step 0. The teacher's blocks drop branches, by PyTorch's global generator."""
     if which == "teacher":
-        return start_on_labels(with_settings(TEACHER, {"encoder.drop_path": 0.4}), settings)
-    return start_student(make_teacher(), tiny_student(3 if "three" in which else 1), settings)
+        return start_on_labels(with_settings(TEACHER, {"encoder.drop_path": 0.4}), settings, device=device)
+    return start_student(
+        make_teacher().to(device), tiny_student(3 if "three" in which else 1), settings, device=device
+    )
 
 
 def take(state, pairs, count, settings=SETTINGS):
@@ -253,6 +255,20 @@ def test_a_step_in_bfloat16_is_near_one_in_float32(which, squares):
     assert rough == pytest.approx(exact, rel=0.05, abs=0.01)
 
 
+@pytest.mark.gpu
+@pytest.mark.parametrize(("precision", "rel"), [("fp32", 1e-3), ("bf16", 0.05)])
+@pytest.mark.parametrize("which", ["teacher", "student", "student of three steps"])
+def test_a_step_on_a_gpu_is_near_one_on_the_cpu(which, precision, rel, squares):
+    cuda = torch.device("cuda")
+    pixels, mask = draw_batch(squares, 2, SETTINGS.crops, 0, 0)
+    here, there = start(which), start(which, device=cuda)
+    exact = stage_step(here, [(pixels, mask)], SETTINGS)
+    place = Place(device=cuda, precision=precision)
+    found = stage_step(there, [(pixels.to(cuda), mask.to(cuda))], SETTINGS, place)
+    assert found == pytest.approx(exact, rel=rel, abs=0.01 if precision == "bf16" else 1e-4)
+    assert all(parameter.isfinite().all() for parameter in there.network.parameters())
+
+
 def test_validation_may_take_fewer_steps_than_the_network():
     network = make_teacher()
     assert shown(network, None) is network
@@ -264,6 +280,7 @@ def test_validation_may_take_fewer_steps_than_the_network():
 # It learns.
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("steps", [1, 3])
 def test_distillation_lowers_every_distillation_loss(steps, squares):
     settings = dataclasses.replace(SETTINGS, steps=40, batch=4, warmup=5)
