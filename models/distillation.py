@@ -178,7 +178,7 @@ class StudentStage(nn.Module):
             encoded = self.teacher.encode(pixels)
         own = list(estimates(self.network, encoded, self._noise(self.network, noise), self.steps))
         refined = self.network.refine(encoded, own[-1])
-        losses = saliency_losses(refined, own[-1].logits, mask)
+        losses = saliency_losses(refined, own[-1].logits, mask, self.weights)
         if self.weights.needs_teacher:
             losses.update(self._compare(encoded, own, refined, noise))
         return losses

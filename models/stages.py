@@ -17,7 +17,7 @@ from .checkpoint import tensor_digest
 from .config import ConfigError, NetworkConfig
 from .diffusion import noised_code
 from .distillation import StudentStage
-from .losses import saliency_losses
+from .losses import PLAIN, LossWeights, saliency_losses
 from .sgddiff import SGDDiff, to_channels_last
 from .stem import EfficientNetLite0, load_imagenet_weights
 from .teacher import adopt_encoder
@@ -35,9 +35,9 @@ ON_LABELS = ("direct", "teacher")
 class LabelStage(nn.Module):
     """Conditional diffusion on the label's code, `t ~ U(0, .999)` or pure noise, and supervised losses."""
 
-    def __init__(self, network: SGDDiff, name: str = "teacher") -> None:
+    def __init__(self, network: SGDDiff, name: str = "teacher", weights: LossWeights = PLAIN) -> None:
         super().__init__()
-        self.network, self.name = network, name
+        self.network, self.name, self.weights = network, name, weights
 
     @property
     def noise_channels(self) -> int:
@@ -57,7 +57,8 @@ class LabelStage(nn.Module):
         encoded = self.network.encode(pixels)
         z0 = label_code(self.network, mask, *encoded.features[0].shape[-2:])
         denoised = self.network.denoise(encoded, noised_code(z0, noise, times), times)
-        return saliency_losses(self.network.refine(encoded, denoised), denoised.logits, mask)
+        refined = self.network.refine(encoded, denoised)
+        return saliency_losses(refined, denoised.logits, mask, self.weights)
 
 
 Stage = LabelStage | StudentStage
@@ -146,7 +147,7 @@ def start_on_labels(
     take_over(network, warm)
     if encoder is not None:
         adopt_encoder(network, encoder)
-    stage = LabelStage(to_channels_last(network), name).to(device)
+    stage = LabelStage(to_channels_last(network), name, settings.weights).to(device)
     return _start(stage, settings)
 
 

@@ -159,6 +159,10 @@ def test_a_term_of_weight_zero_is_not_computed(off, batch):
     assert found == {"bce", "iou", "coarse_bce", "coarse_iou", *TERMS} - {off}
 
 
+def test_the_edge_weighted_term_is_asked_for_by_its_weight(batch):
+    assert "edges" in make_stage(DistillWeights(edges=1.0))(*batch)
+
+
 def test_with_all_terms_off_the_teacher_is_not_asked(batch, monkeypatch):
     stage = make_stage(DistillWeights(features=0, trajectory=0, logits=0))
     monkeypatch.setattr(stage.teacher, "denoise", None)

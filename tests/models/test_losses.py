@@ -1,8 +1,17 @@
+import itertools
+
 import numpy as np
 import pytest
 import torch
 
-from models.losses import LossWeights, binary_cross_entropy, saliency_losses, soft_iou_loss, total
+from models.losses import (
+    LossWeights,
+    binary_cross_entropy,
+    edge_weighted_loss,
+    saliency_losses,
+    soft_iou_loss,
+    total,
+)
 
 
 def test_soft_iou_of_an_empty_mask_and_an_empty_prediction_is_zero_and_has_a_gradient():
@@ -47,3 +56,30 @@ def test_the_coarse_losses_are_those_of_two_class_logits():
     torch.testing.assert_close(
         saliency_losses(torch.randn(1, 1, 8, 8), coarse, target)["coarse_bce"], expected
     )
+
+
+def test_the_edge_weighted_loss_is_the_formula_of_f3net_summed_pixel_by_pixel():
+    logits, mask = torch.randn(2, 1, 20, 24), torch.zeros(2, 1, 20, 24)
+    mask[0, :, 3:9, 4:17] = 1
+    bce, inter, union, weights = (torch.zeros(2) for _ in range(4))
+    for b, y, x in itertools.product(range(2), range(20), range(24)):
+        window = mask[b, 0, max(0, y - 15) : y + 16, max(0, x - 15) : x + 16]
+        g, p = mask[b, 0, y, x], logits[b, 0, y, x].sigmoid()
+        w = 1 + 5 * (window.mean() - g).abs()
+        bce[b] += w * -(g * p.log() + (1 - g) * (1 - p).log())
+        inter[b] += w * p * g
+        union[b] += w * (p + g)
+        weights[b] += w
+    expected = (bce / weights + 1 - (inter + 1) / (union - inter + 1)).mean()
+    torch.testing.assert_close(edge_weighted_loss(logits, mask), expected)
+
+
+def test_the_edge_weighted_loss_is_there_where_it_weighs_something_and_is_zero_for_a_perfect_map():
+    maps = torch.randn(1, 1, 16, 16), torch.randn(1, 2, 2, 2), torch.ones(1, 1, 16, 16)
+    assert "edges" not in saliency_losses(*maps)
+    weights = LossWeights(edges=2.0)
+    losses = saliency_losses(*maps, weights)
+    plain = total({name: loss for name, loss in losses.items() if name != "edges"}, weights)
+    torch.testing.assert_close(total(losses, weights), plain + 2 * losses["edges"])
+    for mask in (torch.zeros(1, 1, 40, 40), torch.nn.functional.pad(torch.ones(1, 1, 9, 9), (8, 23, 20, 11))):
+        assert edge_weighted_loss(60 * mask - 30, mask) < 1e-4

@@ -32,6 +32,7 @@ class Recorder(Listener):
             raise Killed
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("which", STAGES)
 def test_a_killed_stage_goes_on_to_the_bit(which, squares, tmp_path):
     unbroken = Recorder()
@@ -54,6 +55,7 @@ def test_a_killed_stage_goes_on_to_the_bit(which, squares, tmp_path):
     assert [row["step"] for row in again.history["losses"]] == [1, 2, 3, 4]
 
 
+@pytest.mark.slow
 def test_a_finished_stage_does_nothing_more(squares, tmp_path):
     run_stage(start("student"), squares[:2], squares[2:], SETTINGS, tmp_path, {})
     before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
@@ -112,6 +114,7 @@ def test_an_encoder_that_was_kept_is_not_trained_when_a_run_goes_on(run):
         load_state(run, start_on_labels(tiny_student(), SETTINGS))
 
 
+@pytest.mark.slow
 def test_rows_of_losses_are_those_of_an_unbroken_run_wherever_it_was_killed(squares, tmp_path):
     settings = dataclasses.replace(SETTINGS, log_every=2, validate_every=4)
     whole = run_stage(start("student"), squares[:2], squares[2:], settings, tmp_path / "whole", {})

@@ -6,6 +6,7 @@ import torch
 
 from models.config import ConfigError, preset
 from models.crops import CropSettings, draw_batch
+from models.distillation import DistillWeights
 from models.run import validate
 from models.sgddiff import SGDDiff
 from models.sod_metrics import ScoreSums, score_map
@@ -39,6 +40,15 @@ def test_one_step_changes_every_weight_that_has_a_gradient(squares):
     assert all("embedding" in name or name.startswith("time.") for name in unmoved), unmoved
 
 
+@pytest.mark.slow
+def test_a_stage_on_labels_has_the_edge_weighted_loss_where_the_settings_weigh_it(squares):
+    settings = dataclasses.replace(SETTINGS, weights=DistillWeights(edges=0.5))
+    losses = stage_step(_fresh(settings), [draw_batch(squares, 2, SETTINGS.crops, 0, 0)], settings)
+    plain = losses["bce"] + losses["iou"] + 0.4 * (losses["coarse_bce"] + losses["coarse_iou"])
+    assert losses["loss"] == pytest.approx(plain + 0.5 * losses["edges"])
+
+
+@pytest.mark.slow
 def test_training_on_squares_lowers_the_loss(squares):
     settings = dataclasses.replace(SETTINGS, steps=40, batch=4)
     state = _fresh(settings)
