@@ -16,12 +16,12 @@ from collections.abc import Sequence
 
 import torch
 
-from jobs.training_config import EngineSection, TrainJobConfig, load_train_config
-from jobs.training_data import DataSet, TrainingData, load_training_data
-from jobs.training_events import Events, Fanout, TensorBoardEvents, load_events
-from jobs.training_reports import Teller
-from jobs.training_stages import Lesson, check_stages
-from jobs.training_storage import write_probe
+from jobs.training.config import EngineSection, TrainJobConfig, load_train_config
+from jobs.training.data import DataSet, TrainingData, load_training_data
+from jobs.training.events import Events, Fanout, TensorBoardEvents, load_events
+from jobs.training.reports import Teller
+from jobs.training.stages import Lesson, check_stages
+from jobs.training.storage import write_probe
 from models.checkpoint import CheckpointError
 from models.config import ConfigError as NetworkConfigError
 from models.data import DataError
@@ -70,7 +70,7 @@ def run(config: TrainJobConfig, check_only: bool = False) -> None:
     if check_only:
         return
     if on_ray:
-        from jobs.training_ray import train_on_ray
+        from jobs.training.on_ray import train_on_ray
 
         del data  # each worker loads its own
         train_on_ray(config)

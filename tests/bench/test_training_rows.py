@@ -194,6 +194,7 @@ def test_a_rival_learns_and_its_average_follows() -> None:
     assert not torch.equal(trainer.average.decoder.classify.bias, before)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["base", "distilled"])
 def test_a_row_is_trained_and_written_down(
     data: Path, tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, is_dataclass, replace
@@ -21,8 +22,9 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 import models
+from jobs.training.data import DataSet, load_training_data
 from models.crops import CropSettings, draw_batch
-from models.data import DataError, Pair, find_pairs, load_pairs, make_pair, split_pairs
+from models.data import DataError, Pair, make_pair, split_pairs
 from models.sod_metrics import ScoreSums, score_map
 from models.training import TrainSettings
 
@@ -86,12 +88,11 @@ class Split:
 
 def load_split(data: Path, budget: Budget) -> Split:
     """Read DATA/train-images and train-labels. Raises DataError for mistakes or too few pictures."""
-    files = find_pairs(data / "train-images", data / "train-labels")
-    if len(files) <= budget.validation:
-        raise DataError(f"{data}: {len(files)} pictures, and {budget.validation} are to be held out")
-    learn, check = split_pairs(len(files), budget.validation, SPLIT_SEED)
-    # One at a time: only the reduced pictures stay in memory.
-    pairs = [reduce_pair(load_pairs([file])[0], budget.side_px) for file in files]
+    whole = load_training_data([DataSet(str(data))], 0, SPLIT_SEED, Path(tempfile.gettempdir())).sets[0]
+    if len(whole) <= budget.validation:
+        raise DataError([f"{data}: {len(whole)} pictures, and {budget.validation} are to be held out"])
+    learn, check = split_pairs(len(whole), budget.validation, SPLIT_SEED)
+    pairs = [reduce_pair(pair, budget.side_px) for pair in whole]
     names = ",".join(pairs[i].name for i in check)
     facts = {
         "name": data.resolve().name,

@@ -7,7 +7,7 @@ import shlex
 from pathlib import Path
 from typing import Any
 
-from jobs.training_config import load_train_config
+from jobs.training.config import load_train_config
 from sgddiff_batch.config import load_config
 from tests.cluster.manifests import CONFIGS, ROOT
 

@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from jobs.contact_sheet import CELL_PX, MOST_ROWS, SheetRow, choose_rows, draw_contact_sheet, printable
+from jobs.training.data import DataSet, load_training_data
 
 COLUMNS = ("picture", "label", "teacher", "student")
 RED, GREY = (200, 10, 20), (90, 90, 90)
@@ -183,11 +184,9 @@ def test_a_negative_count_is_refused():
         choose_rows(masks(3), -1, seed=0)
 
 
-def test_real_pictures_make_a_sheet(data_root):
-    from models.data import find_pairs, load_pairs
-
-    folder = data_root / "VHR10-SOD"
-    pairs = load_pairs(find_pairs(folder / "test-images", folder / "test-labels")[:12])
+def test_real_pictures_make_a_sheet(data_root, tmp_path):
+    images, labels = (str(data_root / "VHR10-SOD" / f"test-{kind}") for kind in ("images", "labels"))
+    pairs = load_training_data([DataSet(images=images, labels=labels)], 0, 0, tmp_path).sets[0][:12]
     chosen = [pairs[index] for index in choose_rows(pairs, 3, seed=0)]
     rows = [SheetRow(pair.name, (pair.pixels, pair.mask, None, None)) for pair in chosen]
     sheet = opened(draw_contact_sheet(rows, COLUMNS))

@@ -17,7 +17,7 @@ from jobs.saliency_sources import TILE_PX, codes_to_bytes, load_student
 from models.sod_metrics import MEASURE_NAMES
 from tests.kit import jobs
 from tests.kit.pictures import SIZES, run, write, write_maps, write_pictures
-from tests.models.evaluate import Measures, predict_picture
+from tests.kit.reference_scores import Measures, predict_picture
 
 NAMES = ("S", "max F", "mean F", "adaptive F", "max E", "mean E", "adaptive E", "weighted F", "MAE")
 
@@ -211,6 +211,7 @@ def test_the_job_runs_as_a_file(data, maps):
     assert "with objects (3)" in done.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.data
 def test_the_bundled_student_scores_real_pictures_as_the_tests_do(data_root, tmp_path):
     source = data_root / "VHR10-SOD"

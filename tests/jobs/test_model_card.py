@@ -11,13 +11,14 @@ import torch
 import yaml
 from markdown_it import MarkdownIt
 
-from jobs import evaluate, model_cards, train_distill
-from jobs.markdown import quoted
-from jobs.model_card import MARK, without_folders, write_card
-from jobs.training_assessment import assess, read_assessment
+from jobs import evaluate, train_distill
+from jobs.training import model_cards
+from jobs.training.assessment import assess, read_assessment
+from jobs.training.data import DataSet, load_training_data
+from jobs.training.markdown import quoted
+from jobs.training.model_card import MARK, without_folders, write_card
 from models.checkpoint import load_checkpoint
 from models.config import preset
-from models.data import find_pairs, load_pairs
 from models.sod_metrics import MEASURE_NAMES
 from models.training import TrainSettings
 from tests.kit.data_sets import write_set
@@ -107,7 +108,8 @@ def test_the_card_says_every_number_of_its_facts():
         Student, distilled|preset `student`|4.28 M parameters|1.87 GMAC at 352 x 352|1 diffusion step|abababab
         `VHR`: 339 pictures|weight 1.|`ORSSD` (`s3://b/ORSSD`): 40 pictures|weight 0.25|379 pictures
         7 left out|EfficientNet-Lite0|ImageNet|`.../seed-1/direct/best`|cdcdcdcd
-        `bce` 1, `iou` 1, `coarse_bce` 0.4, `coarse_iou` 0.4, `features` 1, `trajectory` 0.5, `logits` 0.5
+        `bce` 1, `iou` 1, `coarse_bce` 0.4, `coarse_iou` 0.4, `edges` off
+        `features` 1, `trajectory` 0.5, `logits` 0.5
         stride 8|temperature 4|took 4 steps|peak rate 0.0005 (0.25 of it|decay 0.02
         100 steps of linear warm-up|norm of 2.|(0.998)
         1600 steps of 4 crops of 320 x 320 px: 6400 crops, 16.9 for each|seed 1
@@ -286,11 +288,10 @@ def test_the_assessment_is_what_evaluate_says_of_the_same_pictures(trained, tmp_
     assert json.loads(report.read_text())["totals"] == assessment["validation"]["totals"]
 
 
-def test_assessing_leaves_the_network_as_it_was(trained):
+def test_assessing_leaves_the_network_as_it_was(trained, tmp_path):
     network = load_checkpoint(trained / "run/seed-0/direct/best").network
     before = copy.deepcopy(network.state_dict())
-    squares = trained / "squares"
-    pairs = load_pairs(find_pairs(squares / "train-images", squares / "train-labels")[:2])
+    pairs = load_training_data([DataSet(str(trained / "squares"))], 0, 0, tmp_path).sets[0][:2]
     found = assess(network, pairs, ["one", "two"], (2, 3))
     assert (found["steps"], found["trajectories"]) == (2, 3)
     assert {row["name"] for row in found["worst"]} == {"one", "two"}

@@ -13,7 +13,7 @@ import yaml
 import sgddiff_batch
 from jobs import infer_archive
 from tests.kit import jobs
-from tests.models.evaluate import Measures
+from tests.kit.reference_scores import Measures
 
 pytestmark = [pytest.mark.data, pytest.mark.slow, pytest.mark.timeout(900)]
 

@@ -17,7 +17,7 @@ import yaml
 from PIL import Image
 
 from jobs import train_distill
-from jobs.training_config import load_train_config
+from jobs.training.config import load_train_config
 from models.checkpoint import load_checkpoint
 from sgddiff_batch.errors import ConfigError
 from tests.kit.data_sets import write_set
@@ -66,6 +66,7 @@ def train(config, *assignments, check=False):
     return train_distill.main(arguments)
 
 
+@pytest.mark.slow
 def test_one_command_trains_all_stages_and_leaves_what_a_person_looks_at(config, tmp_path):
     assert train(config, "events.tensorboard=board") == 0
     for stage in ("direct", "teacher", "student"):
@@ -88,6 +89,7 @@ def test_one_command_trains_all_stages_and_leaves_what_a_person_looks_at(config,
     assert len(best["student"].data["validation"]) == 2
 
 
+@pytest.mark.slow
 def test_the_student_is_one_that_the_main_job_takes(config, tmp_path):
     from models.predictor import load_predictor
 
@@ -95,6 +97,7 @@ def test_the_student_is_one_that_the_main_job_takes(config, tmp_path):
     load_predictor(str(tmp_path / "run" / "seed-0" / "student" / "best"), "cpu")
 
 
+@pytest.mark.slow
 def test_a_finished_run_does_nothing_when_it_is_started_again(config, tmp_path):
     assert train(config) == 0
     before = {p: p.stat().st_mtime_ns for p in (tmp_path / "run").rglob("*") if p.is_file()}
@@ -102,12 +105,14 @@ def test_a_finished_run_does_nothing_when_it_is_started_again(config, tmp_path):
     assert {p: p.stat().st_mtime_ns for p in (tmp_path / "run").rglob("*") if p.is_file()} == before
 
 
+@pytest.mark.slow
 def test_several_seeds_lie_side_by_side_and_differ(config, tmp_path):
     assert train(config, "seeds=[3,4]", "stages=[direct]") == 0
     digests = {load_checkpoint(tmp_path / "run" / f"seed-{n}" / "direct" / "best").digest for n in (3, 4)}
     assert len(digests) == 2
 
 
+@pytest.mark.slow
 def test_the_student_alone_takes_a_teacher_from_elsewhere(config, tmp_path):
     assert train(config, "stages=[direct, teacher]") == 0
     teacher = tmp_path / "run" / "seed-0" / "teacher" / "best"
@@ -214,6 +219,7 @@ def test_a_check_trains_nothing(config, tmp_path):
     assert not [path for path in (tmp_path / "run").rglob("*") if path.is_file()]
 
 
+@pytest.mark.slow
 def test_a_run_that_goes_on_with_another_config_is_refused_by_the_settings_name(config, capsys):
     assert train(config, "stages=[direct]") == 0
     assert train(config, "stages=[direct]", "direct.rate=0.5", "direct.log_every=2") == 1
@@ -225,6 +231,7 @@ def test_a_relative_storage_is_refused_under_a_ray_job(config):
         load_train_config(str(config), under_ray_job=True)
 
 
+@pytest.mark.slow
 def test_a_teacher_may_keep_the_encoder_of_an_earlier_stage(config, tmp_path):
     assert train(config, "stages=[direct, teacher]", "teacher.encoder=direct", "teacher.init=null") == 0
     seed = tmp_path / "run" / "seed-0"

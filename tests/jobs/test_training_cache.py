@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from jobs import training_cache
-from jobs.training_cache import FileCache, StoredFile, retrying
-from jobs.training_data import DataSet, load_training_data
+from jobs.training import cache
+from jobs.training.cache import FileCache, StoredFile, retrying
+from jobs.training.data import DataSet, load_training_data
 from models.data import DataError
 from sgddiff_batch.core.retrying import RetryBudget
 from sgddiff_batch.errors import ConfigError, RetryableError
@@ -61,7 +61,7 @@ def reads(monkeypatch):
 @pytest.fixture
 def impatient(monkeypatch):
     """Retry without pauses."""
-    monkeypatch.setattr(training_cache, "BUDGET", RetryBudget(attempts=3, first_s=0.0))
+    monkeypatch.setattr(cache, "BUDGET", RetryBudget(attempts=3, first_s=0.0))
 
 
 def load(uri, cache, held_out=2):
@@ -158,7 +158,7 @@ def test_a_bucket_that_is_not_there_and_an_empty_prefix_are_a_line_each(bucket, 
 def test_wrong_credentials_are_one_line_without_them(remote, tmp_path, monkeypatch, s3_server):
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "not-the-secret")
     code = (
-        "import sys; from pathlib import Path; from jobs.training_data import *\n"
+        "import sys; from pathlib import Path; from jobs.training.data import *\n"
         "load_training_data([DataSet(sys.argv[1])], 0, 0, Path(sys.argv[2]))"
     )
     command = [sys.executable, "-c", code, remote, str(tmp_path / "cache")]

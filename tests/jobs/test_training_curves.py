@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from jobs import training_curves
-from jobs.training_curves import MOST_CURVES, MOST_POINTS, Curve, draw_curves
+from jobs.training import curves
+from jobs.training.curves import MOST_CURVES, MOST_POINTS, Curve, draw_curves
 from sgddiff_batch.errors import ConfigError
 
 SIZE = (1150, 900)
@@ -46,7 +46,7 @@ def area_of(png, colour, rows=slice(None)):
 
 
 def read(rows):
-    return training_curves._read_curves(rows)
+    return curves._read_curves(rows)
 
 
 def test_a_usual_run_has_its_losses_its_scores_and_its_rate():
@@ -68,7 +68,7 @@ def test_the_same_rows_give_the_same_bytes_whatever_the_style_of_the_user():
 
 def test_another_process_draws_the_same_bytes_and_holds_no_pyplot():
     code = (
-        "import hashlib, sys; from jobs.training_curves import draw_curves\n"
+        "import hashlib, sys; from jobs.training.curves import draw_curves\n"
         "print('matplotlib' in sys.modules)\n"
         "png = draw_curves([{'step': n, 'rate': 1.0, 'bce': n + 1.0} for n in range(9)], [], 'x')\n"
         "print('matplotlib.pyplot' in sys.modules, hashlib.sha256(png).hexdigest())"
@@ -93,7 +93,7 @@ def test_a_hundred_thousand_rows_are_thinned():
     rows = losses(100_000)
     rows[50_000]["bce"] = 40.0
     (curve,) = [curve for name, curve in read(rows).items() if name == "bce"]
-    steps, means, least, greatest = training_curves._thinned(curve, None)
+    steps, means, least, greatest = curves._thinned(curve, None)
     assert len(steps) == len(means) == MOST_POINTS
     assert greatest.max() == 40.0
     assert (least <= means).all()
@@ -105,7 +105,7 @@ def test_a_hundred_thousand_rows_are_thinned():
 
 def test_thinning_loses_no_value():
     curve = Curve("x", np.arange(2003.0), np.random.default_rng(0).normal(size=2003), 0)
-    _, means, least, greatest = training_curves._thinned(curve, None)
+    _, means, least, greatest = curves._thinned(curve, None)
     assert least.min() == curve.values.min()
     assert greatest.max() == curve.values.max()
     assert means.mean() == pytest.approx(curve.values.mean(), abs=0.01)
@@ -117,7 +117,7 @@ def test_values_that_are_not_finite_or_too_large_are_left_out_and_counted():
     assert curve.values.tolist() == [1.0, 2.0]
     assert curve.steps.tolist() == [0.0, 7.0]
     assert curve.lost == 5
-    assert training_curves._last_value(curve) == "bce  2 (5 not finite)"
+    assert curves._last_value(curve) == "bce  2 (5 not finite)"
 
 
 @pytest.mark.parametrize(
@@ -154,8 +154,8 @@ def test_a_loss_that_appears_late_starts_where_it_appears():
 
 def test_the_best_score_is_told_with_its_step_and_for_mae_the_least():
     curve = Curve("max_f", np.array([1.0, 2000.0, 3000.0]), np.array([0.1, 0.8, 0.7]), 0)
-    assert training_curves._best_value(curve, np.argmax) == "max_f  0.7, best 0.8 at 2,000"
-    assert training_curves._best_value(curve, np.argmin) == "max_f  0.7, best 0.1 at 1"
+    assert curves._best_value(curve, np.argmax) == "max_f  0.7, best 0.8 at 2,000"
+    assert curves._best_value(curve, np.argmin) == "max_f  0.7, best 0.1 at 1"
 
 
 @pytest.mark.parametrize("text", ["$x^{", "_hidden", "__", "字\ud800\n", "x" * 5000, "\\frac{$", "{}%s"])
@@ -169,13 +169,13 @@ def test_hostile_names_and_titles_are_drawn_as_text(text):
 
 def test_a_name_that_starts_with_an_underscore_is_not_hidden():
     curve = Curve("_bce", np.array([1.0]), np.array([2.0]), 0)
-    assert training_curves._last_value(curve) == "bce  2"
+    assert curves._last_value(curve) == "bce  2"
 
 
 def test_of_very_many_losses_the_first_are_drawn_and_the_others_counted(monkeypatch):
     told = []
-    original = training_curves._legend
-    monkeypatch.setattr(training_curves, "_legend", lambda panels, n: (told.append(n), original(panels, n)))
+    original = curves._legend
+    monkeypatch.setattr(curves, "_legend", lambda panels, n: (told.append(n), original(panels, n)))
     names = {f"loss_{n}": n + 1.0 for n in range(MOST_CURVES + 30)}
     pixels(draw_curves([{"step": n, **names} for n in range(3)], [], "many"))
     assert told[0] == MOST_CURVES + 30

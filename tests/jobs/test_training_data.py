@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from jobs.training_data import DataSet, load_training_data
-from jobs.training_split import share_out
+from jobs.training.data import DataSet, load_training_data
+from jobs.training.split import share_out
 from models.data import DataError, split_pairs
 from tests.kit.data_sets import write_pair, write_set
 
@@ -281,6 +281,7 @@ def test_facts_are_plain_values_and_do_not_tell_whose_home_it_was(load, tmp_path
     assert [each["name"] for each in facts["sets"]] == ["SET", "SET (2)"]
 
 
+@pytest.mark.slow
 @pytest.mark.data
 def test_the_pictures_that_validated_the_shipped_weights_are_held_out_again(load, data_root, pytestconfig):
     data = load(data_root / "VHR10-SOD", held_out=40, seed=0)

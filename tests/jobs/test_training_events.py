@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from jobs.training_events import Fanout, TensorBoardEvents, build_named, load_events
+from jobs.training.events import Fanout, TensorBoardEvents, build_named, load_events
 from sgddiff_batch.errors import ConfigError
 
 

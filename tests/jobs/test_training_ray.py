@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from jobs import train_distill
-from jobs.training_config import EngineSection
+from jobs.training.config import EngineSection
 from models.checkpoint import CheckpointError
 from models.data import DataError
 from models.training import TrainingError
@@ -151,8 +151,8 @@ def test_a_loss_that_is_no_number_ends_the_run_at_once_with_its_own_words(cluste
 def test_what_would_only_come_again_ends_a_run_and_reaches_the_driver_as_it_was(error):
     from ray.train import ControllerError
 
-    from jobs.training_ray import cause_of
-    from jobs.training_ray_worker import StopsForGood
+    from jobs.training.on_ray import cause_of
+    from jobs.training.ray_worker import StopsForGood
 
     with pytest.raises(type(error)) as raised:
         StopsForGood().after_exception(None, {0: RuntimeError("the other worker left"), 1: error})
@@ -167,8 +167,8 @@ def test_what_would_only_come_again_ends_a_run_and_reaches_the_driver_as_it_was(
 def test_what_may_pass_is_left_to_ray_trains_retries(error):
     from ray.train import WorkerGroupError
 
-    from jobs.training_ray import cause_of
-    from jobs.training_ray_worker import StopsForGood
+    from jobs.training.on_ray import cause_of
+    from jobs.training.ray_worker import StopsForGood
 
     StopsForGood().after_exception(None, {0: error})
     cause = cause_of(WorkerGroupError(str(error), {0: error}), 3)
@@ -207,23 +207,23 @@ def test_a_callback_that_ray_train_cannot_call_is_refused(cluster, config, tmp_p
 def test_workers_take_a_gpu_where_there_are_any_and_the_cpus_of_their_threads(
     engine, nodes, room, monkeypatch
 ):
-    from jobs import training_ray
-    from jobs.training_ray import scale
+    from jobs.training import on_ray
+    from jobs.training.on_ray import scale
 
-    monkeypatch.setattr(training_ray, "_grows", lambda: False)
+    monkeypatch.setattr(on_ray, "_grows", lambda: False)
     section = EngineSection(kind="ray", **engine)
     scaling = scale(section, nodes)
     assert (scaling.num_workers, scaling.resources_per_worker["CPU"]) == (room, section.threads)
     assert scaling.use_gpu == (section.device != "cpu" and any("GPU" in node for node in nodes))
     with pytest.raises(ConfigError, match=rf"workers {room + 1}: .* room for {room} workers"):
         scale(section.model_copy(update={"workers": room + 1}), nodes)
-    monkeypatch.setattr(training_ray, "_grows", lambda: True)
+    monkeypatch.setattr(on_ray, "_grows", lambda: True)
     assert scale(section.model_copy(update={"workers": room + 1}), nodes).num_workers == room + 1
 
 
 @pytest.mark.parametrize("code", [0, 1, 15])
 def test_what_ray_train_makes_of_ctrl_c_is_an_interrupt_again(code):
-    from jobs.training_ray import _ctrl_c_raises
+    from jobs.training.on_ray import _ctrl_c_raises
 
     def train():
         with _ctrl_c_raises():
@@ -238,7 +238,7 @@ def test_what_ray_train_makes_of_ctrl_c_is_an_interrupt_again(code):
 
 @pytest.mark.usefixtures("_ray_is_imported")
 def test_a_node_without_the_drivers_storage_is_told_apart(tmp_path):
-    from jobs.training_ray_worker import _check_shared
+    from jobs.training.ray_worker import _check_shared
 
     place = SimpleNamespace(rank=3)
     (tmp_path / "ray").mkdir()

@@ -6,7 +6,7 @@ import signal
 import pytest
 
 from jobs import train_distill
-from jobs.training_storage import read_checkpoint
+from jobs.training.storage import read_checkpoint
 from tests.kit import trainings
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]

@@ -132,7 +132,7 @@ def histories(storage: Path, seed: int = 0) -> dict[str, list[Mapping[str, float
 
 def digests(storage: Path | str, seed: int = 0) -> dict[str, str]:
     """The digests of the tensors of every checkpoint that a storage holds."""
-    from jobs.training_storage import read_checkpoint
+    from jobs.training.storage import read_checkpoint
 
     names = [f"{stage}/{which}" for stage in STAGES for which in ("last", "best")]
     return {name: read_checkpoint(f"{storage}/seed-{seed}/{name}").digest for name in names}

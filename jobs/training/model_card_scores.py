@@ -6,7 +6,7 @@ import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from jobs.markdown import counted, quoted, share
+from jobs.training.markdown import counted, quoted, share
 from models.sod_metrics import MEASURE_NAMES
 from models.sod_metrics_objects import ALARM_ABOVE, WINDOW_PX
 

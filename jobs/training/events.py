@@ -225,6 +225,6 @@ def _checked(name: str, built: object) -> Events:
     if lacking:
         raise ConfigError(
             f"cannot use {name!r} for training events: it lacks {', '.join(lacking)}; "
-            "jobs/training_events.py shows in `Events` what it needs"
+            "jobs/training/events.py shows in `Events` what it needs"
         )
     return built  # type: ignore[return-value] # the four methods were found just above

@@ -12,11 +12,11 @@ import torch
 from numpy.typing import NDArray
 
 from jobs.contact_sheet import SheetRow, choose_rows, draw_contact_sheet
-from jobs.model_cards import write_cards
-from jobs.training_assessment import record_assessment
-from jobs.training_config import StageName
-from jobs.training_curves import draw_curves
-from jobs.training_events import Events
+from jobs.training.assessment import record_assessment
+from jobs.training.config import StageName
+from jobs.training.curves import draw_curves
+from jobs.training.events import Events
+from jobs.training.model_cards import write_cards
 from models.run import Listener, shown
 from models.sgddiff import SGDDiff
 from models.sod_metrics import score_map
@@ -25,7 +25,7 @@ from models.storage import Storage
 from sgddiff_batch.io.stores import open_store
 
 if TYPE_CHECKING:
-    from jobs.training_stages import Lesson
+    from jobs.training.stages import Lesson
 
 log = logging.getLogger(__name__)
 

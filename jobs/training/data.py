@@ -24,9 +24,9 @@ from jobs.labelled_pictures import (
     reason_of,
     size_mistake,
 )
-from jobs.training_cache import FileCache, StoredFile
-from jobs.training_layouts import FilePair, Located, find_in_folders, find_in_root
-from jobs.training_split import SetSplit, split_sets
+from jobs.training.cache import FileCache, StoredFile
+from jobs.training.layouts import FilePair, Located, find_in_folders, find_in_root
+from jobs.training.split import SetSplit, split_sets
 from models.data import DataError, Pair, make_pair
 from sgddiff_batch.errors import ConfigError
 from sgddiff_batch.io.archive_files import printable

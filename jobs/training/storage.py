@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from jobs.training_cache import retrying
+from jobs.training.cache import retrying
 from models.checkpoint import Checkpoint, CheckpointError, load_checkpoint
 from sgddiff_batch.io.stores import Store, is_local, open_store
 

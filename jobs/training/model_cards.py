@@ -1,6 +1,6 @@
 """Write the model cards of a training's storage: a README.md beside each checkpoint that was assessed.
 
-    python jobs/model_cards.py STORAGE
+    python jobs/training/model_cards.py STORAGE
 
 The training does so when a stage ends; by hand it is for cards that were lost, or are of an older code. Exit
 codes: 0 done; 2 the storage is wrong, or holds nothing that was assessed.
@@ -16,11 +16,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from jobs.model_card import MARK, write_card
-from jobs.training_assessment import ASSESSMENT_NAME, read_assessment
-from jobs.training_cache import retrying
-from jobs.training_config import ORDER
-from jobs.training_storage import StoreStorage
+from jobs.training.assessment import ASSESSMENT_NAME, read_assessment
+from jobs.training.cache import retrying
+from jobs.training.config import ORDER
+from jobs.training.model_card import MARK, write_card
+from jobs.training.storage import StoreStorage
 from models.checkpoint import FACTS_NAME
 from models.run import BEST, LAST
 from models.training import FREE

@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import fields
 
-from jobs.markdown import counted, quoted, section
-from jobs.model_card_scores import Facts, scores_of, weaknesses_of
+from jobs.training.markdown import counted, quoted, section
+from jobs.training.model_card_scores import Facts, scores_of, weaknesses_of
 from models.counting import COUNTED_PX
 from models.crops import PROBABILITIES
 from models.losses import LossWeights
 
-MARK = (
-    "<!-- Made by jobs/model_card.py, which replaces it; take out this line to keep a text of your own. -->"
-)
+MARK = "<!-- Made by jobs/train_distill.py, and replaced by it; take out this line to keep your own text. -->"
 
 _TITLES = {
     "direct": "Student, trained directly",

@@ -19,8 +19,8 @@ import models
 import sgddiff_batch
 from jobs.saliency_sources import OVERLAP_PX, TILE_PX, Student
 from jobs.scoring import score_picture, sum_up
-from jobs.training_config import StageName
-from jobs.training_storage import read_checkpoint
+from jobs.training.config import StageName
+from jobs.training.storage import read_checkpoint
 from models.checkpoint import FACTS_NAME
 from models.counting import count_gmac, count_parameters
 from models.data import Pair
@@ -31,7 +31,7 @@ from models.stages import StageState
 from models.storage import Storage
 
 if TYPE_CHECKING:
-    from jobs.training_stages import Lesson
+    from jobs.training.stages import Lesson
 
 log = logging.getLogger(__name__)
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from jobs.labelled_pictures import by_stem, unpartnered
-from jobs.training_cache import StoredFile, retrying
+from jobs.training.cache import StoredFile, retrying
 from sgddiff_batch.errors import ConfigError
 from sgddiff_batch.io.archive_files import printable
 from sgddiff_batch.io.stores import Store, is_local, open_store

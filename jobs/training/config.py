@@ -142,7 +142,7 @@ class EngineSection(Section):
 
 class EventsSection(Section):
     """Who is told besides the log: TensorBoard's folder, classes ("package.module:Class") of
-    ``jobs.training_events.Events``, and of Ray Train's callbacks.
+    ``jobs.training.events.Events``, and of Ray Train's callbacks.
     """
 
     tensorboard: str | None = None

@@ -14,11 +14,11 @@ import torch
 from ray.train import UserCallback
 
 from jobs.train_distill import WRONG, lesson, load_data, open_events, place_of
-from jobs.training_config import TrainJobConfig
-from jobs.training_events import Events, Fanout
-from jobs.training_ray import MARK
-from jobs.training_reports import Teller
-from jobs.training_storage import StoreStorage
+from jobs.training.config import TrainJobConfig
+from jobs.training.events import Events, Fanout
+from jobs.training.on_ray import MARK
+from jobs.training.reports import Teller
+from jobs.training.storage import StoreStorage
 from models.place import Place
 from models.training import TrainingError
 from sgddiff_batch.errors import ConfigError, FatalError

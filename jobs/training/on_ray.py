@@ -1,7 +1,7 @@
 """The training on Ray Train, which brings workers, their process group, and new ones for those that are
 lost.
 
-State and checkpoints are those of `jobs.training_storage`, as on one machine: every new set of workers goes
+State and checkpoints are those of `jobs.training.storage`, as on one machine: every new set of workers goes
 on from what lies there. Ray Train is given no checkpoints, so that there is one truth.
 """
 
@@ -14,9 +14,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from jobs.training_config import EngineSection, TrainJobConfig
-from jobs.training_events import build_named
-from jobs.training_storage import StoreStorage
+from jobs.training.config import EngineSection, TrainJobConfig
+from jobs.training.events import build_named
+from jobs.training.storage import StoreStorage
 from models.training import TrainingError
 from sgddiff_batch.engine.ray_cluster import connect_ray
 from sgddiff_batch.errors import ConfigError
@@ -48,7 +48,7 @@ def train_on_ray(config: TrainJobConfig) -> None:
         from ray.train import TrainingFailedError
         from ray.train.torch import TorchConfig, TorchTrainer
 
-        from jobs.training_ray_worker import train_share
+        from jobs.training.ray_worker import train_share
 
         scaling = scale(config.engine, _nodes())
         callbacks = [_ray_callback(name) for name in config.events.ray_callbacks]
@@ -93,7 +93,7 @@ def cause_of(error: TrainingFailedError, failures: int) -> Exception:
     """What the driver raises: the worker's own error where that ended the run, one line otherwise."""
     from ray.train import ControllerError
 
-    from jobs.training_ray_worker import FINAL
+    from jobs.training.ray_worker import FINAL
 
     inner = error.controller_failure if isinstance(error, ControllerError) else None
     if isinstance(inner, FINAL):
@@ -109,7 +109,7 @@ def _run_config(config: TrainJobConfig, callbacks: list[UserCallback]) -> RunCon
     # Ray's types are still those of its first version of Ray Train, hence Any.
     from ray.train import FailureConfig, LoggingConfig, RunConfig
 
-    from jobs.training_ray_worker import StopsForGood
+    from jobs.training.ray_worker import StopsForGood
 
     path, filesystem = _place_for_ray(config.storage)
     limits: dict[str, Any] = {"max_failures": config.engine.failures, "controller_failure_limit": _STARTS}

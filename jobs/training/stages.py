@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from jobs.training_config import ORDER, StageName, TrainJobConfig
-from jobs.training_reports import Reporter, Teller
-from jobs.training_storage import StoreStorage, read_checkpoint
+from jobs.training.config import ORDER, StageName, TrainJobConfig
+from jobs.training.reports import Reporter, Teller
+from jobs.training.storage import StoreStorage, read_checkpoint
 from models.checkpoint import Checkpoint
 from models.config import NetworkConfig
 from models.data import Pair
