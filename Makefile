@@ -9,6 +9,9 @@ PIP := $(PY) -m pip --quiet --disable-pip-version-check --no-input
 IS_311 = $(shell $(PYTHON) -c 'import sys; print(*sys.version_info[:2], sep=".")' | grep -x 3.11)
 CONSTRAINTS = $(if $(IS_311),-c constraints-py311.txt)
 
+# A process for each CPU, each with whole files of tests; `make test SPLIT=` is one process for all.
+SPLIT ?= -n logical --maxprocesses 4
+
 .PHONY: help setup demo test test-fast check lint format bench clean
 .DEFAULT_GOAL := help
 
@@ -35,11 +38,11 @@ demo: $(STAMP)
 
 ## test       the whole test suite
 test: $(STAMP)
-	@$(PY) -m pytest
+	@$(PY) -m pytest $(SPLIT)
 
 ## test-fast  the tests that take seconds
 test-fast: $(STAMP)
-	@$(PY) -m pytest -m 'not slow'
+	@$(PY) -m pytest $(SPLIT) -m 'not slow'
 
 ## lint       formatting, ruff, mypy
 lint: $(STAMP)

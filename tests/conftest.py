@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +22,9 @@ hypothesis.settings.register_profile("thorough", deadline=None, max_examples=150
 hypothesis.settings.load_profile(
     os.environ.get("HYPOTHESIS_PROFILE", "ci" if os.environ.get("CI") else "default")
 )
+
+# As many processes compute at a time as there are CPUs: a thread for each CPU in each of them is too many.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 LEFT_BEHIND = pytest.StashKey[list[str]]()
 _GRACE_S = 5.0
@@ -45,12 +48,37 @@ def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
         yield server
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Share whole files: fixtures of a module or of Ray are then made once, and for both ways to ask."""
+    if config.getvalue("dist") not in ("load", "loadfile"):
+        return None
+    from tests.kit.sharing import FilesWithRayTogether
+
+    config.option.loadscopereorder = False
+    return FilesWithRayTogether(config, log)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Skip tests marked ``gpu`` where there is none; torch is imported only if one was collected."""
+    if hasattr(config, "workerinput"):
+        from tests.kit.sharing import put_long_files_first
+
+        put_long_files_first(items)
     on_gpu = [item for item in items if item.get_closest_marker("gpu")]
     if on_gpu and not _has_cuda():
         for item in on_gpu:
             item.add_marker(pytest.mark.skip(reason="torch sees no CUDA device"))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Show the end of the S3 server's log with a failure of a test that uses it."""
+    report = yield
+    server: S3Server | None = getattr(item, "funcargs", {}).get("s3_server")
+    if report.failed and server is not None:
+        report.sections.append(("S3 server", server.last_words()))
+    return report
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

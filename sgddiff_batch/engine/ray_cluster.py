@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 from sgddiff_batch.errors import ConfigError, FatalError
@@ -15,7 +15,7 @@ OBJECT_STORE_BYTES = 256 * 2**20
 
 _ADDRESS = "RAY_ADDRESS"
 _PRIVATE = {
-    # Ray's only switch for listening on the loopback alone; it reads it when it is imported.
+    # Ray's only switch for listening on the loopback alone: each process reads it when it imports Ray.
     "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
     "RAY_USAGE_STATS_ENABLED": "0",
 }
@@ -47,7 +47,8 @@ def connect_ray(*, num_cpus: int | None = None) -> Iterator[None]:
         options |= {"address": "local", "num_cpus": num_cpus, "include_dashboard": False}
         options |= {"object_store_memory": OBJECT_STORE_BYTES}
     try:
-        ray.init(**options)
+        with nullcontext() if _joins() else _on_the_loopback():
+            ray.init(**options)
     except Exception as error:
         raise FatalError(f"no Ray cluster: {_where()} failed with {type(error).__name__}: {error}") from error
     try:
@@ -90,6 +91,19 @@ def fitting_workers(nodes: Iterable[Mapping[str, float]], gpus_per_worker: float
         memory = node.get("memory", 0.0) / worker_bytes if worker_bytes else device
         count += int(min(device, memory))
     return count
+
+
+@contextmanager
+def _on_the_loopback() -> Iterator[None]:
+    """Ray's switch as `_PRIVATE` sets it, for a process that had imported Ray before."""
+    from ray._private import ray_constants
+
+    before = ray_constants.ENABLE_RAY_CLUSTER
+    ray_constants.ENABLE_RAY_CLUSTER = False
+    try:
+        yield
+    finally:
+        ray_constants.ENABLE_RAY_CLUSTER = before
 
 
 def _joins() -> bool:

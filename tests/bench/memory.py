@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 import tempfile
 from pathlib import Path
@@ -24,6 +23,15 @@ from rasterio.windows import Window
 from tests.kit import jobs
 
 GIB = 2**30
+_MEASURE = """
+import pathlib, resource, subprocess, sys
+code = subprocess.call(sys.argv[2:])
+pathlib.Path(sys.argv[1]).write_text(str(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss))
+sys.exit(code)
+"""
+"""Runs a command and notes its peak in KiB. A child's peak starts at that of its parent, whose memory it has
+until it runs a program of its own: so its parent is this, and not a process of tests that may have held more.
+"""
 
 
 def main() -> int:
@@ -75,13 +83,13 @@ def run_measured(folder: Path, scene: Path, assignments: list[str]) -> tuple[int
         "model": {"device": "cpu"},
     }
     config.write_text(yaml.safe_dump(tree))
-    process = jobs.start_job(config, *(flag for value in assignments for flag in ("--set", value)))
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode != 0:
+    peak = folder / "peak"
+    flags = (flag for value in assignments for flag in ("--set", value))
+    through = [sys.executable, "-S", "-c", _MEASURE, str(peak)]
+    if jobs.start_job(config, *flags, through=through).wait() != 0:
         sys.exit(config.with_suffix(".log").read_text())
     report = json.loads(next((folder / "out").glob("report-*.json")).read_text())
-    return int(report["run"]["peak_memory_bytes"]), usage.ru_maxrss * 1024
+    return int(report["run"]["peak_memory_bytes"]), int(peak.read_text()) * 1024
 
 
 def _parse() -> argparse.Namespace:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -16,6 +17,7 @@ import psutil
 import pytest
 
 from tests.cluster import units
+from tests.kit.processes import end_with_family
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(500)]
 
@@ -78,12 +80,14 @@ def head(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Head]:
     replaced = {f"--{option}" for option in PORTS} | {"--temp-dir", "--object-store-memory"}
     command = [str(BIN / "ray"), *(word for word in words[1:] if word.partition("=")[0] not in replaced)]
     command += [f"--{option}={value}" for option, value in PORTS.items()]
-    command += [f"--temp-dir=/tmp/rh{os.getpid()}", "--object-store-memory=100000000", "--num-cpus=1"]
+    own_folder = Path(f"/tmp/rh{os.getpid()}")  # the paths of Ray's sockets have to be short
+    command += [f"--temp-dir={own_folder}", "--object-store-memory=100000000", "--num-cpus=1"]
     process = _start(command, environment, folder / "log")
     try:
         yield Head(psutil.Process(process.pid), folder / "token")
     finally:
-        _end(process)
+        end_with_family(process, patience_s=60)
+        shutil.rmtree(own_folder, ignore_errors=True)
 
 
 def _start(command: list[str], environment: dict[str, str], log: Path) -> subprocess.Popen[bytes]:
@@ -98,25 +102,10 @@ def _start(command: list[str], environment: dict[str, str], log: Path) -> subpro
             if "Ray runtime started" in log.read_text() and _status(TOKEN) == 200:
                 return process
             time.sleep(0.5)
-        _end(process)
+        end_with_family(process, patience_s=60)
         if "timed out during startup" not in log.read_text():
             break
     pytest.fail(f"the Ray head did not start: {log.read_text()[-1000:]}")
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    if process.poll() is not None:
-        return
-    family = psutil.Process(process.pid).children(recursive=True)
-    process.terminate()
-    try:
-        process.wait(60)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
-    _, alive = psutil.wait_procs(family, timeout=10)
-    for child in alive:
-        child.kill()
 
 
 def _status(token: str | None) -> int:

@@ -1,6 +1,5 @@
 """One Ray cluster of our own for all tests of this folder, and both engines behind one call."""
 
-import importlib.util
 import os
 import warnings
 
@@ -9,14 +8,21 @@ import pytest
 from sgddiff_batch.engine.local import run_local
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def ray_cluster(pytestconfig):
-    """A private cluster with two CPUs; its processes can import ``tests``, as those of a job its own code."""
-    if importlib.util.find_spec("ray") is None:
-        pytest.skip("Ray is not installed")
+    """A private cluster with two CPUs; its processes can import ``tests``, as those of a job its own code.
+
+    Ray is imported before, as Ray is where nobody asked it to stay private, and two threads are the default
+    of its processes: neither may change what the engine promises.
+    """
+    pytest.importorskip("ray", reason="Ray is not installed")
+    from ray._private import ray_constants
+
     from sgddiff_batch.engine.ray_cluster import connect_ray
 
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ray_constants, "ENABLE_RAY_CLUSTER", True)
+        patch.setenv("OMP_NUM_THREADS", "2")
         patch.delenv("RAY_ADDRESS", raising=False)
         path = os.pathsep.join([str(pytestconfig.rootpath), os.environ.get("PYTHONPATH", "")])
         patch.setenv("PYTHONPATH", path.rstrip(os.pathsep))
@@ -48,7 +54,7 @@ def on_ray(archive, tasks=None, **options):
     return run_ray(tasks, archive.make_worker, predictors=archive.predictors, **options)
 
 
-@pytest.fixture(scope="module", params=["local", "ray"])
+@pytest.fixture(scope="module", params=["local", pytest.param("ray", marks=pytest.mark.slow)])
 def engine(request):
     """A function from an archive, and perhaps tasks, to the iterator of outcomes."""
     if request.param == "local":

@@ -45,8 +45,12 @@ def test_a_cog_has_the_codes_crs_and_transform_of_its_mosaic(tmp_path, name):
 
 @pytest.mark.parametrize(
     ("grid", "cut"),
-    [(GRID, None), (Grid(1300, 2050, NORTH_UP, UTM), Tiling(32, 8, 24 * 64))],
-    ids=["small", "large"],
+    [
+        pytest.param(GRID, None, id="small"),
+        pytest.param(
+            Grid(1300, 2050, NORTH_UP, UTM), Tiling(32, 8, 24 * 64), id="large", marks=pytest.mark.slow
+        ),
+    ],
 )
 def test_overviews_are_the_levels_of_the_mosaic_to_the_byte(tmp_path, grid, cut):
     mosaic = mosaic_of(grid, cut)

@@ -8,6 +8,8 @@ import rasterio
 
 from jobs.demo_archive import SCENES, draw_archive
 
+pytestmark = pytest.mark.slow
+
 SOUND = [scene for scene in SCENES if not scene.truncated]
 QUICK = [scene for scene in SCENES if scene.content == "sea"]
 

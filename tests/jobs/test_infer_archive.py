@@ -69,6 +69,7 @@ def test_level_0_does_not_depend_on_block_task_or_worker_counts(run, tmp_path, u
     assert len(np.unique(np.concatenate([codes.ravel() for codes in level_0.values()]))) > 50
 
 
+@pytest.mark.slow
 def test_a_second_run_computes_nothing(run, tmp_path):
     assert run() == 0
     out = tmp_path / "out"
@@ -79,6 +80,7 @@ def test_a_second_run_computes_nothing(run, tmp_path):
     assert newest_report(tmp_path / "out")["totals"]["tiles"] == 0
 
 
+@pytest.mark.slow
 def test_a_broken_scene_is_quarantined_once_with_its_reason_and_stops_nobody(run, tmp_path):
     scenes = jobs.write_archive(tmp_path / "scenes")
     jobs.write_broken(scenes / "torn.tif")
@@ -107,6 +109,7 @@ def test_a_mended_scene_leaves_quarantine(run, tmp_path):
     assert [entry.scene_id for entry in sgddiff_batch.list_mosaics(str(tmp_path / "out"))] == ["torn.tif"]
 
 
+@pytest.mark.slow
 def test_a_changed_scene_gets_a_new_store_and_the_old_one_stays(run, tmp_path):
     scenes = jobs.write_archive(tmp_path / "scenes")
     assert run(scenes=scenes) == 0
@@ -123,6 +126,7 @@ def test_a_changed_scene_gets_a_new_store_and_the_old_one_stays(run, tmp_path):
     assert newest_report(tmp_path / "out")["totals"]["states"] == {"done": 1, "unchanged": 2}
 
 
+@pytest.mark.slow
 def test_a_setting_that_changes_pixels_does_all_again(run, tmp_path):
     assert run() == 0
     assert run("tiling.overlap_px=16", "tiling.block_px=160") == 0
@@ -199,6 +203,7 @@ def test_a_wrong_command_ends_with_2(capsys):
     assert end.value.code == infer_archive.EXIT_CONFIG
 
 
+@pytest.mark.slow
 def test_a_failing_scene_is_one_line_and_no_traceback(tmp_path, checkpoint):
     scenes = tmp_path / "scenes"
     jobs.write_broken(scenes / "torn.tif")

@@ -20,6 +20,7 @@ def bucket(s3_server, monkeypatch):
     s3_server.filesystem.rm("archive-bucket", recursive=True)
 
 
+@pytest.mark.slow
 def test_a_run_from_s3_to_s3_equals_a_local_one_and_its_repetition_computes_nothing(
     bucket, tmp_path, archive, checkpoint, unbroken, caplog
 ):

@@ -92,6 +92,7 @@ def files(output, *, but=None):
     return {name: (path.read_bytes(), path.stat().st_mtime_ns) for name, path in kept.items()}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("held", ["create"], indirect=True)
 def test_a_second_run_leaves_with_4_says_who_is_at_work_and_touches_nothing(
     held, config, output, unbroken, caplog
@@ -110,6 +111,7 @@ def test_a_second_run_leaves_with_4_says_who_is_at_work_and_touches_nothing(
     assert jobs.object_names(output) == jobs.object_names(unbroken)
 
 
+@pytest.mark.slow
 def test_a_killed_run_is_taken_over_at_once_on_its_machine(held, config, output, unbroken, monkeypatch):
     held.process.kill()
     held.process.wait()
@@ -127,6 +129,7 @@ def _without_sleeping(acquire):
     return wrapped
 
 
+@pytest.mark.slow
 def test_a_killed_run_of_another_machine_is_taken_over_after_the_leases_length(
     held, config, output, unbroken, caplog
 ):
@@ -152,6 +155,7 @@ def stop_between_heartbeats(process, output):
     process.send_signal(signal.SIGSTOP)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seen", [True, False], ids=["its process is seen", "its process is unknown"])
 def test_a_run_that_was_paused_for_longer_than_its_lease_writes_nothing_after_it_wakes(
     held, config, output, unbroken, seen
@@ -173,6 +177,7 @@ def test_a_run_that_was_paused_for_longer_than_its_lease_writes_nothing_after_it
     assert "Traceback" not in held.log.read_text()
 
 
+@pytest.mark.slow
 def test_ctrl_c_frees_the_output(held, output):
     held.process.send_signal(signal.SIGINT)
     assert held.end() == 1

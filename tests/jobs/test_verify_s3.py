@@ -21,6 +21,7 @@ def bucket(s3_server, monkeypatch):
     s3_server.filesystem.rm("verify-bucket", recursive=True)
 
 
+@pytest.mark.slow
 def test_a_mosaic_on_s3_is_verified_recomputed_explained_and_made_anew(bucket, tmp_path, checkpoint, capsys):
     scenes = tmp_path / "scenes"
     jobs.write_scene(scenes / "a.tif", 150, 140, 1, collar_px=20)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -98,9 +99,12 @@ def write_config(
     return path
 
 
-def start_job(config: Path, *arguments: str, log: Path | None = None) -> subprocess.Popen[bytes]:
-    """Start ``jobs/infer_archive.py`` as a process of its own."""
-    command = [sys.executable, str(ROOT / "jobs" / "infer_archive.py"), "--config", str(config), *arguments]
+def start_job(
+    config: Path, *arguments: str, log: Path | None = None, through: Sequence[str] = ()
+) -> subprocess.Popen[bytes]:
+    """Start ``jobs/infer_archive.py`` as a process of its own; ``through`` runs its command."""
+    job = [sys.executable, str(ROOT / "jobs" / "infer_archive.py"), "--config", str(config), *arguments]
+    command = [*through, *job]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "ignore"}
     with (log or config.with_suffix(".log")).open("ab") as output:
         return subprocess.Popen(command, env=environment, stdout=output, stderr=subprocess.STDOUT)
@@ -114,10 +118,11 @@ def run_job(config: Path, *arguments: str) -> int:
 def decoded(output: Path | str) -> dict[str, np.ndarray]:
     """Return every level of every current mosaic: ``<store>/<level>`` to codes (h, w) uint8."""
     import sgddiff_batch
+    from sgddiff_batch.io.stores import open_store
 
     arrays = {}
     for entry in sgddiff_batch.list_mosaics(str(output)):
-        group = zarr.open_group(entry.uri, mode="r")
+        group = zarr.open_group(open_store(entry.uri).zarr("", read_only=True), mode="r")
         for level in sorted(group.group_keys()):
             array = group[f"{level}/saliency"]
             assert isinstance(array, zarr.Array)
@@ -125,11 +130,11 @@ def decoded(output: Path | str) -> dict[str, np.ndarray]:
     return arrays
 
 
-_OF_A_RUN = ("report-", "_catalogue/", "_ledger/lease~")
+_OF_A_RUN = ("report-", "_catalogue/", "_ledger/lease~", "_ledger/rate~")
 
 
 def object_names(output: Path) -> list[str]:
-    """Return all files below an output but the lease, reports and generations, whose names hold the time."""
+    """Return all files below an output but those of single runs: lease, rate, reports and generations."""
     names = (str(path.relative_to(output)) for path in output.rglob("*") if path.is_file())
     return sorted(name for name in names if not name.startswith(_OF_A_RUN))
 

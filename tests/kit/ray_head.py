@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -11,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import psutil
+from tests.kit.processes import end_with_family
 
 BIN = Path(sys.executable).parent
 PORTS = {
@@ -40,7 +41,8 @@ def run_ray_head(folder: Path) -> Iterator[str]:
     """Run a head until the context ends; yields the address of its dashboard."""
     command = [str(BIN / "ray"), "start", "--head", "--block", "--num-cpus=2", "--node-ip-address=127.0.0.1"]
     command += ["--dashboard-host=127.0.0.1", *(f"--{name}={port}" for name, port in PORTS.items())]
-    command += ["--object-store-memory=100000000", f"--temp-dir=/tmp/r{os.getpid()}"]
+    own_folder = Path(f"/tmp/r{os.getpid()}")  # the paths of Ray's sockets have to be short
+    command += ["--object-store-memory=100000000", f"--temp-dir={own_folder}"]
     environment = {name: value for name, value in ENVIRONMENT.items() if name != "RAY_ADDRESS"}
     with (folder / "head.log").open("wb") as log:
         process = subprocess.Popen(command, env=environment, stdout=log, stderr=subprocess.STDOUT)
@@ -48,7 +50,8 @@ def run_ray_head(folder: Path) -> Iterator[str]:
         _wait_for(f"{DASHBOARD}/api/version", process, folder / "head.log")
         yield DASHBOARD
     finally:
-        _end(process)
+        end_with_family(process, patience_s=20)
+        shutil.rmtree(own_folder, ignore_errors=True)
 
 
 def submit(head: str, cwd: Path, *job: str) -> subprocess.CompletedProcess[str]:
@@ -79,16 +82,3 @@ def _wait_for(url: str, process: subprocess.Popen[bytes], log: Path, limit_s: fl
         except OSError:
             time.sleep(0.5)
     raise RuntimeError(f"the Ray head did not start: {log.read_text()[-1000:]}")
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    family = psutil.Process(process.pid).children(recursive=True)
-    process.terminate()
-    try:
-        process.wait(20)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
-    _, alive = psutil.wait_procs(family, timeout=10)
-    for child in alive:
-        child.kill()

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
+import random
 import shutil
 import socket
 import subprocess
 import sys
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,8 +17,12 @@ from pathlib import Path
 
 import s3fs
 
+from tests.kit.processes import end_with_family
+
 ACCESS, SECRET = "test-access", "test-secret"
 _READY_S = 30.0
+_STARTS = 3
+_LISTENERS = ("s3.port", "master.port", "volume.port", "filer.port", "admin.port")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +34,14 @@ class S3Server:
 
     endpoint: str
     filesystem: s3fs.S3FileSystem
+    process: subprocess.Popen[bytes]
+    log: Path
+
+    def last_words(self) -> str:
+        """The end of its log, and whether it still runs."""
+        code = self.process.poll()
+        state = "it runs" if code is None else f"it died with {code}"
+        return f"{state}; the end of its log: {self.log.read_text(errors='replace')[-2000:]}"
 
     @property
     def environment(self) -> dict[str, str]:
@@ -44,32 +56,46 @@ class S3Server:
 
 @contextmanager
 def run_s3_server(folder: Path) -> Iterator[S3Server]:
-    """Run a server over ``folder`` until the context ends."""
-    ports = _free_ports(4)
-    names = ("s3.port", "master.port", "volume.port", "filer.port")
-    flags = [f"-{name}={port}" for name, port in zip(names, ports, strict=True)]
-    command = [_weed(), "mini", f"-dir={folder}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", *flags]
-    command += [
-        "-master.telemetry=false",
-        "-admin.ui=false",
-        "-webdav=false",
-        "-s3.port.iceberg=0",
-        "-s3.port.lance=0",
-    ]
-    environment = {**os.environ, "AWS_ACCESS_KEY_ID": ACCESS, "AWS_SECRET_ACCESS_KEY": SECRET}
-    with (folder / "weed.log").open("wb") as log:
-        process = subprocess.Popen(command, env=environment, stdout=log, stderr=subprocess.STDOUT)
+    """Run a server over ``folder`` until the context ends.
+
+    Raises:
+        RuntimeError: if it does not start, or died before its end was asked for.
+    """
+    server = _start(folder)
     try:
-        endpoint = f"http://127.0.0.1:{ports[0]}"
-        _wait_until_ready(endpoint, process, folder / "weed.log")
-        yield S3Server(endpoint, _client(endpoint))
+        yield server
+        if server.process.poll() is not None:
+            raise RuntimeError(f"the S3 server did not last: {server.last_words()}")
     finally:
-        process.terminate()
-        try:
-            process.wait(10)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        end_with_family(server.process, patience_s=10)
+
+
+def _start(folder: Path) -> S3Server:
+    """Start a server on ports of its own; on others if somebody else was quicker to take them."""
+    for _ in range(_STARTS):
+        ports = _free_ports(len(_LISTENERS))
+        with (folder / "weed.log").open("wb") as log:
+            process = subprocess.Popen(
+                _command(folder, ports),
+                env={**os.environ, "AWS_ACCESS_KEY_ID": ACCESS, "AWS_SECRET_ACCESS_KEY": SECRET},
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
+        endpoint = f"http://127.0.0.1:{ports[0]}"
+        server = S3Server(endpoint, _client(endpoint), process, folder / "weed.log")
+        if _is_ready(server):
+            return server
+        end_with_family(process, patience_s=10)
+    raise RuntimeError(f"the S3 server did not start: {server.last_words()}")
+
+
+def _command(folder: Path, ports: list[int]) -> list[str]:
+    flags = [f"-{name}={port}" for name, port in zip(_LISTENERS, ports, strict=True)]
+    command = [_weed(), "mini", f"-dir={folder}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", *flags]
+    command += ["-master.telemetry=false", "-admin.ui=false", "-webdav=false"]
+    command += ["-s3.port.iceberg=0", "-s3.port.lance=0"]
+    # Each bucket takes volumes of its own. By default their number is what fits into the free disk, full.
+    return [*command, "-master.volumeSizeLimitMB=64", "-volume.max=200"]
 
 
 def _client(endpoint: str) -> s3fs.S3FileSystem:
@@ -92,15 +118,12 @@ def _weed() -> str:
 def _free_ports(count: int) -> list[int]:
     """Return ports that are free now, and free at port + 10000, where the server listens too.
 
-    Below 10000, which keeps clear of the ports that Ray gives its workers.
+    Below 6379, from where Ray's heads listen here. Drawn, so that two processes that look for some at once
+    find others.
     """
-    ports: list[int] = []
-    candidate = 5000 + os.getpid() % 3000
-    while len(ports) < count:
-        candidate += 1
-        if _is_free(candidate) and _is_free(candidate + 10_000):
-            ports.append(candidate)
-    return ports
+    candidates = random.SystemRandom().sample(range(5000, 6300), 200)
+    ports = [port for port in candidates if _is_free(port) and _is_free(port + 10_000)]
+    return ports[:count]
 
 
 def _is_free(port: int) -> bool:
@@ -112,12 +135,13 @@ def _is_free(port: int) -> bool:
         return True
 
 
-def _wait_until_ready(endpoint: str, process: subprocess.Popen[bytes], log: Path) -> None:
+def _is_ready(server: S3Server) -> bool:
+    """Wait until the server answers. Where another one does, at its port, its own process has ended."""
     end = time.monotonic() + _READY_S
-    while time.monotonic() < end and process.poll() is None:
+    while time.monotonic() < end and server.process.poll() is None:
         try:
-            with urllib.request.urlopen(f"{endpoint}/healthz", timeout=1):
-                return
-        except (OSError, urllib.error.URLError):
+            with urllib.request.urlopen(f"{server.endpoint}/healthz", timeout=1):
+                return server.process.poll() is None
+        except OSError:
             time.sleep(0.1)
-    raise RuntimeError(f"the S3 server did not start; its log ends with: {log.read_text()[-500:]}")
+    return False
