@@ -28,6 +28,8 @@ from sgddiff_batch.io.stores import open_store
 
 EXIT_DONE, EXIT_FAILED, EXIT_COMMAND = 0, 1, 2
 
+_SCENES_SHOWN = 5
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Explain the pixel that the command line names and return the exit code."""
@@ -129,11 +131,15 @@ def _why_no_data(stored: StoredMosaic, row: int, col: int) -> str:
 def _open(uri: str) -> StoredMosaic:
     store = open_store(uri)
     try:
-        return open_stored(store, uri.rstrip("/").rpartition("/")[2])
+        stored = open_stored(store, uri.rstrip("/").rpartition("/")[2])
     except FileNotFoundError:
         raise FileNotFoundError(
             f"there is no mosaic at {uri!r}; sgddiff_batch.list_mosaics(output_uri) gives the URIs"
         ) from None
+    if "scenes" in stored.provenance:
+        names = ", ".join(scene["store"] for scene in stored.provenance["scenes"][:_SCENES_SHOWN])
+        raise ValueError(f"{uri!r} is an area mosaic, composed of others: explain one of those, {names}")
+    return stored
 
 
 def _pixel(stored: StoredMosaic, options: argparse.Namespace) -> tuple[int, int]:

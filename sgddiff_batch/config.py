@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, model_validator
 
 from sgddiff_batch.config_archive import ArchiveConfig
+from sgddiff_batch.config_area import Areas
 from sgddiff_batch.config_reading import Section, Uri, read_config
 from sgddiff_batch.core.leasing import MAX_SECONDS, MIN_SECONDS
 from sgddiff_batch.core.planning import Tiling
@@ -125,6 +126,7 @@ class ArchiveJobConfig(Section):
     tiling: TilingConfig = TilingConfig()
     engine: EngineConfig = EngineConfig()
     lease: LeaseConfig = LeaseConfig()
+    areas: Areas = ()
 
 
 def load_config(

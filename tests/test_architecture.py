@@ -20,8 +20,10 @@ LAYERS: dict[str, tuple[str, ...]] = {
     "sgddiff_batch.core": ("sgddiff_batch.errors",),
     "sgddiff_batch.config_reading": ("sgddiff_batch.errors",),
     "sgddiff_batch.config_archive": ("sgddiff_batch.config_reading", "sgddiff_batch.core"),
+    "sgddiff_batch.config_area": ("sgddiff_batch.config_reading", "sgddiff_batch.core"),
     "sgddiff_batch.config": (
         "sgddiff_batch.config_archive",
+        "sgddiff_batch.config_area",
         "sgddiff_batch.config_reading",
         "sgddiff_batch.core",
         "sgddiff_batch.errors",

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import zarr
@@ -30,6 +30,8 @@ _FIRST_SHARD = "c/0/0"
 class ShardSpec:
     """How the codes of a level are cut up: square shards of square chunks, zstd at ``zstd_level``.
 
+    ``dtype`` and ``fill`` are for arrays of something else than codes, such as counts.
+
     Raises:
         ValueError: if a shard is not made of whole chunks.
     """
@@ -37,6 +39,8 @@ class ShardSpec:
     shard_px: int
     chunk_px: int
     zstd_level: int = 1
+    dtype: Literal["uint8", "uint16"] = "uint8"
+    fill: int = NO_DATA
 
     def __post_init__(self) -> None:
         if self.chunk_px < 1 or self.shard_px < 1 or self.shard_px % self.chunk_px:
@@ -56,10 +60,10 @@ class ShardSpec:
             shape=shape,
             shards=(self.shard_px, self.shard_px),
             chunks=(self.chunk_px, self.chunk_px),
-            dtype="uint8",
+            dtype=self.dtype,
             compressors=ZstdCodec(level=self.zstd_level, checksum=True),
             filters=None,
-            fill_value=NO_DATA,
+            fill_value=self.fill,
             dimension_names=DIMENSIONS,
             attributes=dict(attributes or {}),  # type: ignore[arg-type]
             config={"write_empty_chunks": False},
@@ -69,18 +73,18 @@ class ShardSpec:
         """Return the key, relative to its array, of the shard that a window lies in."""
         return f"c/{window.row_start // self.shard_px}/{window.col_start // self.shard_px}"
 
-    def encode(self, codes: NDArray[np.uint8]) -> bytes | None:
-        """Return the object of one shard, or None if all of its codes are 255 and it needs no object.
+    def encode(self, codes: NDArray[Any]) -> bytes | None:
+        """Return the object of one shard, or None if all of it is ``fill`` and it needs no object.
 
         codes: (h, w), smaller than the shard only where the shard reaches past the array's far edges.
         """
-        if np.all(codes == NO_DATA):
+        if np.all(codes == self.fill):
             return None
         objects: dict[str, Buffer] = {}
         self._alone(objects, codes.shape)[...] = codes
         return objects[_FIRST_SHARD].to_bytes()
 
-    def decode(self, data: bytes, shape: tuple[int, int]) -> NDArray[np.uint8]:
+    def decode(self, data: bytes, shape: tuple[int, int]) -> NDArray[Any]:
         """Return the codes (h, w) of a shard's object.
 
         Raises:
@@ -91,7 +95,7 @@ class ShardSpec:
         objects: dict[str, Buffer] = {}
         array = self._alone(objects, shape)
         objects[_FIRST_SHARD] = CpuBuffer.from_bytes(data)
-        return np.asarray(array[...], dtype=np.uint8)
+        return np.asarray(array[...], dtype=self.dtype)
 
     def _alone(self, objects: dict[str, Buffer], shape: tuple[int, ...]) -> zarr.Array[Any]:
         """Return an array over ``objects`` that holds one shard and nothing else."""

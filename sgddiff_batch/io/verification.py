@@ -17,6 +17,7 @@ from sgddiff_batch.core.blending import MAX_CODE, NO_DATA
 from sgddiff_batch.core.fingerprint import array_digest, bytes_digest
 from sgddiff_batch.core.window import Window
 from sgddiff_batch.io import conventions
+from sgddiff_batch.io.area_verification import check_counts
 from sgddiff_batch.io.ledgers import ObjectLedger
 from sgddiff_batch.io.mosaic_metadata import ROOT, Level
 from sgddiff_batch.io.stored_mosaics import DamagedObjectError, StoredMosaic, doubled, parse_stored
@@ -98,6 +99,7 @@ class _Check:
         for source, target in zip(stored.levels, stored.levels[1:], strict=False):
             if target.number >= stored.mosaic.block_levels:
                 self._coarse_level(stored, source, target)
+        self.expected |= check_counts(stored, self.verdict.found)
         for key in sorted(self.present - self.expected):
             self.verdict.found(key, "foreign: it does not belong to the mosaic")
 

@@ -1,0 +1,130 @@
+"""Area mosaics: the mosaics of scenes composed into one a cell and period, those that changed since the last.
+
+    python jobs/compose.py --config archive.yaml [--area NAME ...] [--dry-run] [--retry-quarantined]
+
+Run it after jobs/infer_archive.py; the ``areas`` section of the same config says what is made. Exit codes: 0
+all done; 3 done, but area mosaics were newly put into quarantine; 4 another run is at work on an area, which
+was left alone; 2 the config or the command is wrong; 1 anything else: run it again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import sys
+from collections.abc import Sequence
+
+from jobs import assembly, composing, composing_runs
+from jobs.composing_runs import AreaRun
+from sgddiff_batch.config import ArchiveJobConfig, load_config
+from sgddiff_batch.config_area import AreaConfig
+from sgddiff_batch.errors import ConfigError, SgddiffBatchError
+from sgddiff_batch.io.leases import Lease, LeaseHeldError
+from sgddiff_batch.io.reports import new_run_id
+from sgddiff_batch.io.stores import open_store
+
+log = logging.getLogger("compose")
+
+EXIT_DONE, EXIT_FAILED, EXIT_CONFIG, EXIT_QUARANTINED, EXIT_HELD = 0, 1, 2, 3, 4
+
+_GRAVITY = (EXIT_FAILED, EXIT_HELD, EXIT_QUARANTINED, EXIT_DONE)
+"""Of several areas the gravest code is that of the run."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Compose the areas that the command line names, all by default, and return the exit code."""
+    logging.basicConfig(
+        level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", datefmt="%H:%M:%S"
+    )
+    options = _parse(argv)
+    try:
+        under_ray_job = "RAY_JOB_CONFIG_JSON_ENV_VAR" in os.environ
+        config = load_config(options.config, options.set, under_ray_job=under_ray_job)
+        areas = _chosen(config, options.area)
+        for area in areas:
+            composing.settings_of(area)  # before any work
+        codes = {_run(config, area, options) for area in areas}
+    except ConfigError as error:
+        log.error("%s", error)
+        return EXIT_CONFIG
+    except KeyboardInterrupt:
+        log.error("interrupted; run the same command again to go on")
+        return EXIT_FAILED
+    except Exception as error:
+        log.error("the run stopped: %s: %s", type(error).__name__, " ".join(str(error).split()))
+        log.debug("where it stopped:", exc_info=True)
+        return EXIT_FAILED
+    return next(code for code in _GRAVITY if code in codes)
+
+
+def _run(config: ArchiveJobConfig, area: AreaConfig, options: argparse.Namespace) -> int:
+    """Compose one area; what hinders it does not hinder the others.
+
+    Raises:
+        ConfigError: if the config or the output is wrong.
+    """
+    try:
+        if options.dry_run:
+            run = _planned(config, area, options, None)
+            composing_runs.print_plan(run)
+            return EXIT_DONE
+        assembly.check_output(composing.area_uri(config, area))
+        store = open_store(composing.area_uri(config, area))
+        with Lease(store, new_run_id(), config.lease.seconds, alone=True) as lease:
+            run = _planned(config, area, options, lease)
+            composing_runs.print_plan(run)
+            results, published = composing.execute(run)
+    except LeaseHeldError as error:
+        log.error("%s: %s", area.name, error)
+        return EXIT_HELD
+    except ConfigError:
+        raise
+    except SgddiffBatchError as error:
+        log.error("%s: the run stopped: %s", area.name, error)
+        return EXIT_FAILED
+    states = {result.state for result in results}
+    if not published or states & {"failed", "pending"}:
+        return EXIT_FAILED
+    return EXIT_QUARANTINED if "quarantined" in states else EXIT_DONE
+
+
+def _planned(
+    config: ArchiveJobConfig, area: AreaConfig, options: argparse.Namespace, lease: Lease | None
+) -> AreaRun:
+    return composing.plan_area(config, area, lease, retry_quarantined=options.retry_quarantined)
+
+
+def _chosen(config: ArchiveJobConfig, names: Sequence[str]) -> list[AreaConfig]:
+    """Return the areas to compose.
+
+    Raises:
+        ConfigError: if there are none, or none of that name.
+    """
+    known = {area.name: area for area in config.areas}
+    if not known:
+        raise ConfigError("areas: the config has none; give a list of name, crs and resolution")
+    for name in names:
+        if name not in known:
+            raise ConfigError(f"--area {name}: the config has no such area; it has {', '.join(known)}")
+    return [area for name, area in known.items() if not names or name in names]
+
+
+def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="compose", description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--config", required=True, metavar="FILE", help="the YAML file of infer_archive.py")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="lay over the file")
+    parser.add_argument(
+        "--area", action="append", default=[], metavar="NAME", help="only this one; repeatable"
+    )
+    parser.add_argument("--dry-run", action="store_true", help="print the plan and change nothing")
+    parser.add_argument(
+        "--retry-quarantined",
+        action="store_true",
+        help="try those in quarantine again, also if their scenes are the same",
+    )
+    return parser.parse_args(argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

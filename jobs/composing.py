@@ -1,0 +1,176 @@
+"""One run over one area: planned from the archive catalogue, executed cell by cell, published as a whole."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from jobs import assembly, scope
+from jobs.composing_runs import AreaResult, AreaRun, log_result, publish_safely, write_area_report
+from sgddiff_batch.config import ArchiveJobConfig
+from sgddiff_batch.config_area import AreaConfig
+from sgddiff_batch.core.catalogue import first_of
+from sgddiff_batch.core.cells import CellGrid
+from sgddiff_batch.core.composite_planning import AreaPlan, AreaSettings, find_changes, plan_areas
+from sgddiff_batch.engine.driver import SceneResult
+from sgddiff_batch.engine.retries import Retries
+from sgddiff_batch.errors import ChangedSceneError, ConfigError, FatalError, SceneError
+from sgddiff_batch.io.area_scenes import find_members, parse_crs
+from sgddiff_batch.io.composing import Composer
+from sgddiff_batch.io.fences import fenced
+from sgddiff_batch.io.leases import Lease
+from sgddiff_batch.io.ledgers import ObjectLedger
+from sgddiff_batch.io.mending import mended_records
+from sgddiff_batch.io.redo import RedoMark, is_replaced, replacement_of
+from sgddiff_batch.io.reports import new_run_id
+from sgddiff_batch.io.stores import open_store
+from sgddiff_batch.protocols import SceneRecord
+
+log = logging.getLogger(__name__)
+
+AREAS = "_areas"
+"""Folder of an output below which its areas lie, each an output of its own; no scene id begins with ``_``."""
+
+
+def area_uri(config: ArchiveJobConfig, area: AreaConfig) -> str:
+    """Return where the mosaics of an area lie: an output like any other, for all commands that take one."""
+    return f"{config.output.uri.rstrip('/')}/{AREAS}/{area.name}"
+
+
+def settings_of(area: AreaConfig) -> AreaSettings:
+    """Return an area's settings.
+
+    Raises:
+        ConfigError: if its CRS cannot be used.
+    """
+    try:
+        cells = CellGrid(parse_crs(area.crs).to_wkt(), area.resolution, area.cell_px, area.origin)
+    except ValueError as error:
+        raise ConfigError(f"areas: {area.name}: {error}") from None
+    return AreaSettings(cells, area.period, area.rule, area.resampling)
+
+
+def plan_area(
+    config: ArchiveJobConfig, area: AreaConfig, lease: Lease | None = None, *, retry_quarantined: bool = False
+) -> AreaRun:
+    """Compare the archive catalogue with what is composed already; without a lease nothing is changed.
+
+    Raises:
+        ConfigError: if there is no catalogue.
+        FatalError: if it, or the area's ledger, is damaged.
+    """
+    settings = settings_of(area)
+    archive, store = open_store(config.output.uri), fenced(open_store(area_uri(config, area)), lease)
+    members = find_members(archive, settings.cells, area.time_pattern)
+    try:
+        plans = plan_areas(settings, members.scenes)
+    except ValueError as error:
+        raise ConfigError(f"areas: {area.name}: {error}") from None
+    ledger = ObjectLedger(store)
+    records = mended_records(ledger, write=lease is not None)
+    marks = scope.read_marks(ledger, records, drop_outdated=lease is not None)
+    changes = find_changes(
+        plans,
+        records,
+        ledger.withdrawn().keys(),
+        retry_quarantined=retry_quarantined,
+        redo=marks.keys(),
+    )
+    touched = tuple(_replacing(plan, marks.get(plan.area_id)) for plan in changes.touched)
+    workers = assembly.resolve_workers(area.workers, "cpu")
+    run_id = lease.run_id if lease else new_run_id()
+    return AreaRun(
+        run_id, config, area, settings, workers, archive, store, members, plans, records,
+        replace(changes, touched=touched), marks,
+    )  # fmt: skip
+
+
+def _replacing(plan: AreaPlan, mark: RedoMark | None) -> AreaPlan:
+    """Return a plan with a store of its own if the one that it would make is the damaged one."""
+    if mark is None or mark.why != "damaged" or mark.store is None:
+        return plan
+    is_same = is_replaced(mark.store, plan.store)
+    return replace(plan, replacement=replacement_of(mark.store)) if is_same else plan
+
+
+def execute(run: AreaRun) -> tuple[list[AreaResult], bool]:
+    """Do the work of a planned run, publish it and write its report.
+
+    Returns what became of what was touched, and whether the area's catalogue is current.
+
+    Raises:
+        FatalError: if the lease was lost.
+        ConfigError, RetryableError: as the store does.
+    """
+    started, start = datetime.now(UTC).isoformat(timespec="seconds"), time.monotonic()
+    ledger = ObjectLedger(run.area_store)
+    for area_id in run.changes.returned:
+        ledger.restore(area_id)
+    for area_id in run.changes.gone:
+        ledger.withdraw(area_id, started)
+    results = [AreaResult(area_id, "gone") for area_id in run.changes.gone]
+    results += [
+        AreaResult(area_id, "still quarantined", run.records[area_id].reason, run.records[area_id].store)
+        for area_id in run.changes.quarantined
+    ]
+    if run.changes.gone:
+        log.info("%d area mosaics have no scene left: %s", len(run.changes.gone), first_of(run.changes.gone))
+    try:
+        for result in _composed(run):
+            log_result(result)
+            done = SceneResult(result.scene_id, "", result.state, store=result.store)
+            scope.settle_mark(ledger, run.marks, done)
+            results.append(result)
+    finally:
+        known = {result.scene_id for result in results}
+        touched = (plan.area_id for plan in run.changes.touched)
+        results += [AreaResult(area_id, "pending") for area_id in touched if area_id not in known]
+        published = publish_safely(run)
+        write_area_report(run, results, started, time.monotonic() - start)
+    return results, published
+
+
+def _composed(run: AreaRun) -> Iterator[AreaResult]:
+    """Compose what was touched, a few at a time, and yield the results as they come."""
+    composer = Composer(
+        run.archive, run.area_store, run.area.name, run.settings, run.area.block_px, run.run_id
+    )
+    retries = Retries()
+    pool = ThreadPoolExecutor(run.workers, thread_name_prefix="compose")
+    try:
+        futures: list[Future[AreaResult]] = [
+            pool.submit(_compose, composer, plan, run.records.get(plan.area_id), retries)
+            for plan in run.changes.touched
+        ]
+        for future in as_completed(futures):
+            yield future.result()
+    finally:
+        # Those that are at work end at their next write, when the lease is released.
+        pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _compose(composer: Composer, plan: AreaPlan, earlier: SceneRecord | None, retries: Retries) -> AreaResult:
+    start = time.perf_counter()
+    try:
+        record = retries.call(plan.area_id, lambda: _settled(composer, plan, earlier))
+    except FatalError:
+        raise
+    except Exception as error:  # whatever it is, it must not stop the others
+        log.debug("%s: where it stopped:", plan.area_id, exc_info=True)
+        kind = "" if isinstance(error, ChangedSceneError) else f"{type(error).__name__}: "
+        return AreaResult(plan.area_id, "failed", f"{kind}{' '.join(str(error).split())}")
+    state = "quarantined" if record.reason else "done" if record.store else "empty"
+    seconds = {"compose": time.perf_counter() - start}
+    facts = record.store, len(plan.scenes), record.valid_px, record.salient_px
+    return AreaResult(plan.area_id, state, record.reason, *facts, seconds=seconds)
+
+
+def _settled(composer: Composer, plan: AreaPlan, earlier: SceneRecord | None) -> SceneRecord:
+    try:
+        return composer.compose(plan)
+    except SceneError as error:
+        return composer.quarantine(plan, earlier, " ".join(str(error).split()))

@@ -1,0 +1,155 @@
+"""A run over an area, as it was planned, and what it tells: plan, results, catalogue and report."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from sgddiff_batch.config import ArchiveJobConfig
+from sgddiff_batch.config_area import AreaConfig
+from sgddiff_batch.core.composite_planning import AreaPlan, AreaSettings, Changes
+from sgddiff_batch.errors import SgddiffBatchError
+from sgddiff_batch.io import archive_catalogue
+from sgddiff_batch.io.area_scenes import Membership
+from sgddiff_batch.io.catalogue_update import Night
+from sgddiff_batch.io.composing import cell_bytes
+from sgddiff_batch.io.ledgers import ObjectLedger
+from sgddiff_batch.io.redo import RedoMark
+from sgddiff_batch.io.reports import build_report, write_report
+from sgddiff_batch.io.stores import Store
+from sgddiff_batch.protocols import SceneRecord
+
+log = logging.getLogger(__name__)
+
+_PROCESS_BYTES = 600 * 2**20
+_GIB = 2.0**30
+_TOLD = 10
+
+
+@dataclass(frozen=True, slots=True)
+class AreaResult:
+    """What became of an area mosaic, under the names that reports have for scenes; ``scene_id`` is its id.
+
+    ``state``: done; empty (its scenes have no pixel there); quarantined (newly); still quarantined; gone (it
+    has no scene left); failed (the next run tries again); pending (this run ended before it did).
+    """
+
+    scene_id: str
+    state: str
+    reason: str | None = None
+    store: str | None = None
+    scenes: int = 0
+    valid_px: int = 0
+    salient_px: int = 0
+    tiles: int = 0
+    seconds: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class AreaRun:
+    """A run over an area that has been planned. ``area_store`` is fenced by the lease, if there is one."""
+
+    run_id: str
+    config: ArchiveJobConfig
+    area: AreaConfig
+    settings: AreaSettings
+    workers: int
+    archive: Store
+    area_store: Store
+    members: Membership
+    plans: Mapping[str, AreaPlan]
+    records: Mapping[str, SceneRecord]
+    changes: Changes
+    marks: Mapping[str, RedoMark]
+
+    @property
+    def peak_memory_bytes(self) -> int:
+        """What the run takes at most, by its plan."""
+        at_once = min(self.workers, max(1, len(self.changes.touched)))
+        return _PROCESS_BYTES + at_once * cell_bytes(self.area.block_px)
+
+
+def print_plan(run: AreaRun) -> None:
+    """Print what a run would do, and name the first scenes that are refused."""
+    table = Table(title=f"area {escape(run.area.name)}", show_header=False)
+    scenes = {scene.scene_id for plan in run.changes.touched for scene in plan.scenes}
+    table.add_row("mosaics to compose", f"{len(run.changes.touched)}, of {len(scenes)} scenes")
+    table.add_row("unchanged", str(len(run.changes.unchanged)))
+    table.add_row("in quarantine", str(len(run.changes.quarantined)))
+    table.add_row("without scenes now", str(len(run.changes.gone)))
+    table.add_row("scenes refused", str(len(run.members.refused)))
+    table.add_row("predicted peak memory", f"{run.peak_memory_bytes / _GIB:.2f} GiB")
+    console = Console(highlight=False)
+    (console if console.is_terminal else Console(highlight=False, width=160)).print(table)
+    for refused in run.members.refused[:_TOLD]:
+        log.warning("%s: not in any area mosaic: %s", refused.scene_id, refused.reason)
+    if len(run.members.refused) > _TOLD:
+        log.warning("and %d more scenes; the report names all", len(run.members.refused) - _TOLD)
+
+
+def log_result(result: AreaResult) -> None:
+    """Log what became of an area mosaic."""
+    if result.state in ("quarantined", "failed"):
+        log.warning("%s: %s: %s", result.scene_id, result.state, result.reason)
+    else:
+        log.info("%s: %s, of %d scenes", result.scene_id, result.state, result.scenes)
+
+
+def publish_safely(run: AreaRun) -> bool:
+    """Publish all current mosaics of the area in one flip; log what hinders it."""
+    try:
+        ledger = ObjectLedger(run.area_store)
+        times = {
+            area_id: (plan.period.span.start_s, plan.period.span.stop_s)
+            for area_id, plan in run.plans.items()
+        }
+        generation = archive_catalogue.publish(
+            run.area_store,
+            ledger.records(),
+            ledger.withdrawn().keys(),
+            Night(run.run_id, times=times),
+            run.config.output.keep_generations,
+        )
+    except Exception as error:
+        log.error(
+            "the catalogue of %s is still that of before, the next run publishes: %s",
+            run.area.name,
+            " ".join(str(error).split()),
+        )
+        return False
+    if generation is not None:
+        log.info(
+            "%s: the catalogue is at generation %d: %d mosaics",
+            run.area.name,
+            generation.number,
+            generation.rows,
+        )
+    return True
+
+
+def write_area_report(run: AreaRun, results: list[AreaResult], started: str, seconds: float) -> None:
+    """Write the report of a run; log what hinders it."""
+    report = build_report(
+        run.run_id,
+        started_at=started,
+        seconds=seconds,
+        config=run.config.model_dump(mode="json"),
+        run={
+            "area": run.area.name,
+            "run_key": run.settings.run_key,
+            "mosaics": len(run.plans),
+            "unchanged": len(run.changes.unchanged),
+            "peak_memory_bytes": run.peak_memory_bytes,
+        },
+        scenes=[asdict(result) for result in results],
+        ignored=[{"path": scene.scene_id, "reason": scene.reason} for scene in run.members.refused],
+    )
+    try:
+        log.info("report: %s", write_report(run.area_store, report))
+    except (SgddiffBatchError, OSError) as error:
+        log.error("the report could not be written: %s", error)
