@@ -15,6 +15,7 @@ from sgddiff_batch.engine.worker import Worker, tasks_in_flight
 from sgddiff_batch.errors import ConfigError, SgddiffBatchError
 from sgddiff_batch.io.archive_files import IgnoredFile
 from sgddiff_batch.io.checked import CheckedReader
+from sgddiff_batch.io.damage import Tell, log_damage
 from sgddiff_batch.io.fences import Fence, fenced
 from sgddiff_batch.io.guarded import GuardedReader
 from sgddiff_batch.io.isolation import IsolatedReader
@@ -78,9 +79,11 @@ def make_lease(config: ArchiveJobConfig, run_id: str) -> Lease:
     return Lease(open_store(config.output.uri), run_id, config.lease.seconds, alone=alone)
 
 
-def make_ledger(config: ArchiveJobConfig, fence: Fence | None = None) -> ObjectLedger:
-    """Return the ledger beside the output."""
-    return ObjectLedger(open_output(config, fence))
+def make_ledger(
+    config: ArchiveJobConfig, fence: Fence | None = None, told: Tell = log_damage
+) -> ObjectLedger:
+    """Return the ledger beside the output; ``told`` takes note of its damaged records."""
+    return ObjectLedger(open_output(config, fence), told)
 
 
 def make_reader(config: ArchiveJobConfig, ledger: ObjectLedger | None) -> SceneReader:
@@ -88,7 +91,9 @@ def make_reader(config: ArchiveJobConfig, ledger: ObjectLedger | None) -> SceneR
 
     Without a ledger it is the bare reader, which leaves no marks.
     """
-    reader = CheckedReader(GeoTiffReader(bands=config.input.bands, stretch=config.input.stretch))
+    access = config.archive.query().access
+    bare = GeoTiffReader(bands=config.input.bands, stretch=config.input.stretch, access=access)
+    reader = CheckedReader(bare, access)
     if ledger is None:
         return reader
     return GuardedReader(reader, IsolatedReader(reader), ledger, frozenset(ledger.deaths()))

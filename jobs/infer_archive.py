@@ -2,8 +2,8 @@
 
     python jobs/infer_archive.py --config archive.yaml [--set key=value ...] [--dry-run]
 
-Exit codes: 0 all done; 3 done, but scenes were newly put into quarantine; 4 another run is at work on the
-same output, and nothing was done; 2 the config or the command is wrong; 1 anything else.
+Exit codes: 0 all done; 3 done, but scenes were put into quarantine since a run last told so; 4 another run is
+at work on the same output, and nothing was done; 2 the config or the command is wrong; 1 anything else.
 """
 
 from __future__ import annotations
@@ -14,11 +14,12 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 
-from jobs import assembly, publishing, scope, summary
+from jobs import assembly, concluding, plan_table, publishing, scope
+from jobs.concluding import EXIT_CONFIG, EXIT_DONE, EXIT_FAILED, EXIT_HELD, EXIT_QUARANTINED
 from jobs.progress import RunProgress
 from sgddiff_batch.config import ArchiveJobConfig, load_config
 from sgddiff_batch.core.catalogue import Withdrawals
@@ -30,17 +31,19 @@ from sgddiff_batch.engine.retries import Retries
 from sgddiff_batch.engine.survey import Crew, Forecast, RunPlan, forecast, survey
 from sgddiff_batch.engine.worker import TaskOutcome
 from sgddiff_batch.errors import ConfigError, SgddiffBatchError
+from sgddiff_batch.io.damage import DamageBook
 from sgddiff_batch.io.leases import Lease, LeaseHeldError
+from sgddiff_batch.io.ledgers import ObjectLedger
 from sgddiff_batch.io.mending import mended_records
 from sgddiff_batch.io.mosaics import ZarrBlockWriter
 from sgddiff_batch.io.redo import RedoMark
-from sgddiff_batch.io.reports import build_report, new_run_id, redact_uri, versions, write_report
+from sgddiff_batch.io.reports import new_run_id, redact_uri, versions
 from sgddiff_batch.io.sources import Listing, list_archive
 from sgddiff_batch.protocols import SceneRecord
 
 log = logging.getLogger("infer_archive")
 
-EXIT_DONE, EXIT_FAILED, EXIT_CONFIG, EXIT_QUARANTINED, EXIT_HELD = 0, 1, 2, 3, 4
+__all__ = ["EXIT_CONFIG", "EXIT_DONE", "EXIT_FAILED", "EXIT_HELD", "EXIT_QUARANTINED", "Run", "main"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +64,8 @@ class Run:
     lease: Lease | None
     withdrawals: Withdrawals
     marks: Mapping[str, RedoMark]
+    ledger: ObjectLedger
+    damage: DamageBook
 
     @property
     def is_complete(self) -> bool:
@@ -97,8 +102,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _dry_run(config: ArchiveJobConfig, options: argparse.Namespace) -> int:
     run = plan_run(config, None, scope.scope_of(options), allow_withdrawals=options.allow_withdrawals)
-    rows = [*run.listing.rows(), *run.withdrawals.rows()]
-    summary.print_plan(run.plan, run.forecast, run.listing.ignored, rows)
+    plan_table.print_plan(run)
     return EXIT_DONE
 
 
@@ -117,7 +121,9 @@ def run_leased(
     """
     assembly.check_output(config.output.uri)
     with assembly.make_lease(config, new_run_id()) as lease:
-        return execute(plan_run(config, lease, extent, allow_withdrawals=allow_withdrawals))
+        run = plan_run(config, lease, extent, allow_withdrawals=allow_withdrawals)
+        plan_table.print_plan(run)
+        return execute(run)
 
 
 def plan_run(
@@ -142,7 +148,8 @@ def plan_run(
     settings = assembly.pixel_settings(config, device)
     key = run_key(settings)
     listing = list_archive(config.archive.query(), config.output.uri)
-    ledger = assembly.make_ledger(config, lease)
+    damage = DamageBook()
+    ledger = assembly.make_ledger(config, lease, damage)
     records = mended_records(ledger, write=lease is not None)
     withdrawals = publishing.plan_withdrawals(config, ledger, listing, partial=False, allow=allow_withdrawals)
     reader = assembly.make_reader(config, None if lease is None else ledger)
@@ -150,14 +157,15 @@ def plan_run(
     marks = scope.read_marks(ledger, records, drop_outdated=lease is not None)
     chosen = extent.extent(listing, records, marks)
     plan = survey(listing.scenes, records, reader, config.tiling.tiling, key, missing, chosen, Retries())
+    plan = scope.with_replacements(plan, marks)
     scope.tell_postponed(plan)
     if not (listing.scenes or listing.missing or listing.not_listed):
         log.warning("archive.uri: there are no .tif or .tiff files in %s", config.archive.uri)
-    numbers = forecast(plan, ledger, crew, scope.damaged_stores(plan, marks))
+    numbers = forecast(plan, ledger, crew)
     run_id = lease.run_id if lease else new_run_id()
     return Run(
         run_id, config, device, predictors, crew, listing, records, plan, numbers, settings, key, lease,
-        withdrawals, marks,
+        withdrawals, marks, ledger, damage,
     )  # fmt: skip
 
 
@@ -166,15 +174,14 @@ def execute(run: Run) -> int:
     started, start = datetime.now(UTC).isoformat(timespec="seconds"), time.monotonic()
     results: list[SceneResult] = []
     output = assembly.open_output(run.config, run.lease)
-    publishing.restore_returned(assembly.make_ledger(run.config, run.lease), run.withdrawals)
+    publishing.restore_returned(run.ledger, run.withdrawals)
     driver = Driver(
         ZarrBlockWriter(output),
-        assembly.make_ledger(run.config, run.lease),
+        run.ledger,
         run.run_key,
         partial(provenance, run),
         run.crew.task_bytes,
         Retries(),
-        scope.damaged_stores(run.plan, run.marks),
     )
     planned = {mosaic.scene.scene_id for mosaic in run.plan.mosaics}
     try:
@@ -183,24 +190,14 @@ def execute(run: Run) -> int:
                 if result.scene_id in planned:
                     progress.scene()
                 _log_result(result)
-                scope.settle_mark(assembly.make_ledger(run.config, run.lease), run.marks, result)
+                scope.settle_mark(run.ledger, run.marks, result)
                 results.append(result)
     finally:
         results += driver.pending()
+        concluding.keep_rate(run, results, time.monotonic() - start)
         published = publishing.publish_safely(run, results)
-        _conclude(run, results, started, time.monotonic() - start)
-    return _exit_code(results) if published else EXIT_FAILED
-
-
-def _conclude(run: Run, results: Sequence[SceneResult], started: str, seconds: float) -> None:
-    """Write the report and print the table, also of a run that is being broken off."""
-    try:
-        output = assembly.open_output(run.config, run.lease)
-        uri = write_report(output, _report(run, results, started, seconds))
-    except (SgddiffBatchError, OSError) as error:
-        log.error("the report could not be written: %s", error)
-        uri = "none"
-    summary.print_results(results, seconds, uri)
+        concluding.conclude(run, results, started, time.monotonic() - start)
+    return concluding.exit_code(run, results, published=published)
 
 
 def provenance(run: Run, mosaic: Mosaic) -> dict[str, object]:
@@ -253,26 +250,6 @@ def _count(progress: RunProgress, outcome: TaskOutcome) -> None:
 def _log_result(result: SceneResult) -> None:
     if result.state in ("quarantined", "failed"):
         log.warning("%s: %s: %s", result.scene_id, result.state, result.reason)
-
-
-def _report(run: Run, results: Sequence[SceneResult], started: str, seconds: float) -> dict[str, object]:
-    return build_report(
-        run.run_id,
-        started_at=started,
-        seconds=seconds,
-        config=run.config.model_dump(mode="json"),
-        run={"run_key": run.run_key, "device": run.device, **asdict(run.crew), **asdict(run.forecast)}
-        | publishing.report(run, results),
-        scenes=[asdict(result) for result in results],
-        ignored=[asdict(file) for file in run.listing.ignored],
-    )
-
-
-def _exit_code(results: Iterable[SceneResult]) -> int:
-    states = {result.state for result in results}
-    if states & {"failed", "pending"}:
-        return EXIT_FAILED
-    return EXIT_QUARANTINED if "quarantined" in states else EXIT_DONE
 
 
 def _under_ray_job() -> bool:

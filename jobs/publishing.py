@@ -162,7 +162,7 @@ def publish_run(run: Run, results: Iterable[SceneResult]) -> Generation | None:
     Raises:
         SgddiffBatchError: as the store does; then readers see the catalogue of before.
     """
-    config, ledger = run.config, assembly.make_ledger(run.config, run.lease)
+    config, ledger = run.config, run.ledger
     now = datetime.now(UTC).isoformat(timespec="seconds")
     done = list(results)
     for ids, why in (
@@ -181,7 +181,7 @@ def publish_run(run: Run, results: Iterable[SceneResult]) -> Generation | None:
     generation = archive_catalogue.publish(
         ledger.store,
         {**run.records, **changed},
-        ledger.withdrawn().keys(),
+        ledger.withdrawn(index=True).keys(),
         night,
         config.output.keep_generations,
     )

@@ -106,7 +106,7 @@ class Recomputer:
                 f"made with other settings or another model: run key {key}, the config's is {self.run_key}"
             )
             return Recomputed(block, "not possible", words)
-        scene = current_scene(stored.mosaic.scene)
+        scene = current_scene(stored.mosaic.scene, self.config.archive.query().access)
         if isinstance(scene, str):
             return Recomputed(block, "not possible", scene)
         profile = self._reader.profile(scene)

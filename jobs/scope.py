@@ -6,15 +6,16 @@ import argparse
 import logging
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from jobs.assembly import missing_scene
+from sgddiff_batch.core.planning import Mosaic
 from sgddiff_batch.core.selection import Facts
 from sgddiff_batch.core.times import parse_time
 from sgddiff_batch.engine.driver import SceneResult
 from sgddiff_batch.engine.survey import Extent, RunPlan
 from sgddiff_batch.io.ledgers import ObjectLedger
-from sgddiff_batch.io.redo import RedoMark, drop_redo, redo_marks
+from sgddiff_batch.io.redo import RedoMark, drop_redo, is_replaced, redo_marks, replacement_of
 from sgddiff_batch.io.sources import Listing
 from sgddiff_batch.protocols import SceneRecord
 
@@ -64,34 +65,47 @@ def _written_s(facts: Facts) -> float | None:
     return facts.time.stop_s if facts.time else None
 
 
-def damaged_stores(plan: RunPlan, marks: Mapping[str, RedoMark]) -> frozenset[str]:
-    """Return the stores of the planned mosaics that were marked as damaged, to be made from nothing.
+def with_replacements(plan: RunPlan, marks: Mapping[str, RedoMark]) -> RunPlan:
+    """Return the plan with a store of its own for each mosaic that replaces a damaged one.
 
-    The marks stay until their scenes are settled: a kill only means that the next run does this again.
+    The damaged one stays current until then. The marks stay until their scenes are settled: a kill only means
+    that the next run goes on with the same replacement.
     """
-    planned = {mosaic.scene.scene_id: mosaic.store for mosaic in plan.mosaics}
-    damaged = {mark.scene_id: mark.store for mark in marks.values() if mark.why == "damaged"}
-    return frozenset(store for scene_id, store in planned.items() if damaged.get(scene_id) == store)
+    return replace(
+        plan, mosaics=tuple(_replacing(mosaic, marks.get(mosaic.scene.scene_id)) for mosaic in plan.mosaics)
+    )
+
+
+def _replacing(mosaic: Mosaic, mark: RedoMark | None) -> Mosaic:
+    if mark is None or mark.why != "damaged" or mark.store is None:
+        return mosaic
+    is_same = is_replaced(mark.store, mosaic.store)
+    return replace(mosaic, store=replacement_of(mark.store)) if is_same else mosaic
 
 
 def read_marks(
     ledger: ObjectLedger, records: Mapping[str, SceneRecord], *, drop_outdated: bool
 ) -> dict[str, RedoMark]:
-    """Return the marks that count, by scene id; the others are taken back if a lease allows it.
-
-    Raises:
-        FatalError: if a mark is damaged.
-    """
-    marks, outdated = redo_marks(ledger.store, records)
-    for scene_id in outdated if drop_outdated else ():
-        drop_redo(ledger.store, scene_id)
+    """Return the marks that count, by scene id; the others are taken back if a lease allows it."""
+    marks, outdated = redo_marks(ledger.store, records, ledger.told)
+    for mark in outdated.values() if drop_outdated else ():
+        record = records.get(mark.scene_id)
+        _drop(ledger, mark, record.store if record else None)
     return marks
 
 
 def settle_mark(ledger: ObjectLedger, marks: Mapping[str, RedoMark], result: SceneResult) -> None:
     """Take back the mark of a scene that was worked on."""
     if result.scene_id in marks and result.state in ("done", "quarantined"):
-        drop_redo(ledger.store, result.scene_id)
+        current = result.store if result.state == "done" else marks[result.scene_id].store
+        _drop(ledger, marks[result.scene_id], current)
+
+
+def _drop(ledger: ObjectLedger, mark: RedoMark, current: str | None) -> None:
+    if mark.why == "damaged" and mark.store is not None and current not in (None, mark.store):
+        # First: going back to an earlier model must never find it again.
+        ledger.disown_mosaic(mark.store, f"it was damaged, and is replaced by {current}")
+    drop_redo(ledger.store, mark.scene_id)
 
 
 def tell_postponed(plan: RunPlan) -> None:

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from sgddiff_batch.config_reading import Section, Uri, check_no_login
-from sgddiff_batch.core.archive import ArchiveQuery, AssetRule, Source, SourceKind
+from sgddiff_batch.core.archive import Access, ArchiveQuery, AssetRule, BucketAccess, Source, SourceKind
 from sgddiff_batch.core.selection import Box, Duplicates, Filters, NewestBy
 from sgddiff_batch.core.times import parse_span
 
@@ -66,6 +66,7 @@ def _check_host(host: str) -> str:
 SourceUri = Annotated[str, Field(min_length=1), AfterValidator(_check_source)]
 Host = Annotated[str, AfterValidator(_check_host)]
 Glob = Annotated[str, Field(min_length=1)]
+Bucket = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
 Size = Annotated[int, Field(ge=0, strict=True)] | None
 
 
@@ -80,13 +81,24 @@ class SourceConfig(Section):
 
     ``uri``: a folder or prefix, a glob, a .txt, .csv or .parquet list (stac-geoparquet too), a static STAC
     catalog (.json), or a STAC API (https://). ``kind`` says which where auto does not see it from the name.
-    ``collections`` and ``asset`` (a key, or {role: ...}) are for STAC.
+    ``collections`` and ``asset`` (a key, or {role: ...}) are for STAC. ``access``: how the bucket of ``uri``
+    is asked: own (the environment's credentials), anonymous (none), requester-pays (own, and they pay).
     """
 
     uri: SourceUri
     kind: SourceKind = "auto"
     collections: tuple[str, ...] = ()
     asset: Literal["auto"] | AssetConfig | str = "auto"
+    access: Access = "own"
+
+    @model_validator(mode="after")
+    def _has_bucket(self) -> SourceConfig:
+        if self.access != "own" and not self.uri.startswith("s3://"):
+            raise ValueError(
+                f"access {self.access} is for s3://, got {self.uri!r}; archive.bucket_access is for the "
+                "buckets that links lead to"
+            )
+        return self
 
     @model_validator(mode="after")
     def _kind_fits(self) -> SourceConfig:
@@ -150,7 +162,7 @@ class ArchiveConfig(SourceConfig):
 
     Scene ids count from the folder of ``uri``. ``allow_hosts``: hosts besides the sources' own that links of
     a catalogue may lead to; ``allow_folders``: local folders likewise; ``host_buckets``: the s3:// prefix by
-    which the files of a host are read.
+    which the files of a host are read; ``bucket_access``: how buckets are asked that links or lists name.
     """
 
     also: tuple[SourceConfig, ...] = ()
@@ -159,6 +171,21 @@ class ArchiveConfig(SourceConfig):
     allow_hosts: tuple[Host, ...] = ()
     allow_folders: tuple[str, ...] = ()
     host_buckets: dict[Host, Uri] = Field(default_factory=dict)
+    bucket_access: dict[Bucket, Access] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _accesses_agree(self) -> ArchiveConfig:
+        self._access()
+        return self
+
+    def _access(self) -> BucketAccess:
+        """Return how each bucket is asked, each in one way: of two, one would be a leak or a bill."""
+        named = [(_bucket(one.uri), one.access) for one in (self, *self.also) if one.uri.startswith("s3://")]
+        found: dict[str, Access] = {}
+        for bucket, access in (*self.bucket_access.items(), *named):
+            if found.setdefault(bucket, access) != access:
+                raise ValueError(f"the bucket {bucket} is given two accesses, {found[bucket]} and {access}")
+        return BucketAccess(found)
 
     def query(self) -> ArchiveQuery:
         """Return everything that decides which scenes there are, as the core knows it."""
@@ -170,6 +197,7 @@ class ArchiveConfig(SourceConfig):
             self.allow_hosts,
             self.allow_folders,
             self.host_buckets,
+            self._access(),
         )
 
     def with_paths(self, resolve: Callable[[str], str]) -> ArchiveConfig:
@@ -180,6 +208,10 @@ class ArchiveConfig(SourceConfig):
             "allow_folders": tuple(map(resolve, self.allow_folders)),
         }
         return self.model_copy(update=updates)
+
+
+def _bucket(uri: str) -> str:
+    return uri.removeprefix("s3://").partition("/")[0]
 
 
 def _pattern(glob: str) -> re.Pattern[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -80,6 +80,14 @@ class SceneReader(Protocol):
             SceneError: if a pixel of the window cannot be read.
             RetryableError: if the storage failed.
         """
+
+
+@runtime_checkable
+class CarefulReader(Protocol):
+    """A reader that can be told of scenes that may end its process."""
+
+    def distrust(self, scene: Scene) -> None:
+        """Read a scene from now on so that only a child process can die of it."""
 
 
 class Predictor(Protocol):

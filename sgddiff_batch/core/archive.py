@@ -8,7 +8,27 @@ from typing import Literal
 
 from sgddiff_batch.core.selection import Duplicates, Filters
 
+Access = Literal["own", "anonymous", "requester-pays"]
+"""How a bucket is asked: with the environment's credentials; with none; with them, and the asker pays."""
+
 SourceKind = Literal["auto", "prefix", "list", "stac", "stac-api"]
+
+
+@dataclass(frozen=True, slots=True)
+class BucketAccess:
+    """How each bucket of an archive is asked; those not named, with the environment's credentials."""
+
+    by_bucket: Mapping[str, Access] = field(default_factory=dict)
+
+    def of(self, uri: str) -> Access:
+        """Return how the bucket of an s3:// URI is asked; of any other URI it is never used."""
+        scheme, separator, rest = uri.partition("://")
+        bucket = rest.partition("/")[0] if separator and scheme == "s3" else ""
+        return self.by_bucket.get(bucket, "own")
+
+
+OWN = BucketAccess()
+"""Every bucket with the environment's credentials."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +59,7 @@ class ArchiveQuery:
 
     The first source is the archive itself: scene ids count from its folder. ``hosts`` are those that links
     may lead to besides the sources' own; ``folders`` the local folders besides the sources' own; ``buckets``
-    say by which ``s3://bucket/prefix`` the files of a host are read.
+    say by which ``s3://bucket/prefix`` the files of a host are read; ``access``, how each bucket is asked.
     """
 
     sources: tuple[Source, ...]
@@ -48,3 +68,4 @@ class ArchiveQuery:
     hosts: tuple[str, ...] = ()
     folders: tuple[str, ...] = ()
     buckets: Mapping[str, str] = field(default_factory=dict)
+    access: BucketAccess = OWN

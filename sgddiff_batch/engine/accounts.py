@@ -18,14 +18,20 @@ class Account:
     waiting: int
     blocks: dict[Window, BlockRecord]
     outcomes: list[TaskOutcome] = field(default_factory=list)
+    commit_s: float | None = None
 
     def reason(self, state: str) -> str | None:
         """Return the reason of the first task that ended so, if one did."""
         return next((o.reason for o in self.outcomes if o.state == state), None)
 
+    def tiles(self) -> int:
+        """Return how many tiles were computed: those of all tasks whose network's work was done."""
+        lattice = self.mosaic.lattice
+        return sum(lattice.tile_count(one.task.window) for one in self.outcomes if one.is_inferred)
+
     def seconds(self) -> dict[str, float]:
-        """Return the seconds of all tasks by stage."""
-        total: dict[str, float] = {}
+        """Return the seconds of all tasks by stage, and of the commit."""
+        total: dict[str, float] = {} if self.commit_s is None else {"commit": self.commit_s}
         for outcome in self.outcomes:
             for stage, seconds in outcome.seconds.items():
                 total[stage] = total.get(stage, 0.0) + seconds

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -36,7 +36,8 @@ class SceneResult:
 
     ``state``: done; unchanged (finished by an earlier run); quarantined (newly, by this run); still
     quarantined; failed (the next run tries again); pending (this run ended before the scene did).
-    ``seconds`` are summed over tasks, by stage. ``store`` is the mosaic that is current now, if there is one.
+    ``tiles`` are those that this run computed for it, and ``seconds`` those of its tasks, by stage. ``store``
+    is the mosaic that is current now, if there is one.
     """
 
     scene_id: str
@@ -54,10 +55,7 @@ class SceneResult:
 
 
 class Driver:
-    """Runs a plan over any engine, writer and ledger.
-
-    The mosaics whose stores are in ``anew`` are damaged: each is removed when its new work begins.
-    """
+    """Runs a plan over any engine, writer and ledger."""
 
     def __init__(
         self,
@@ -67,10 +65,9 @@ class Driver:
         provenance: Callable[[Mosaic], Mapping[str, object]],
         task_bytes: int,
         retries: Retries | None = None,
-        anew: Set[str] = frozenset(),
     ) -> None:
         self._writer, self._ledger, self._run_key = writer, ledger, run_key
-        self._provenance, self._task_bytes, self._anew = provenance, task_bytes, anew
+        self._provenance, self._task_bytes = provenance, task_bytes
         self._retry = (retries or no_retries()).call
         self._records: Mapping[str, SceneRecord] = {}
         self._accounts: dict[str, Account] = {}
@@ -106,9 +103,8 @@ class Driver:
 
     def pending(self) -> list[SceneResult]:
         """Return a result for every scene of the plan that is not settled."""
-        accounts = self._accounts
-        seconds = {store: accounts[store].seconds() if store in accounts else {} for store in self._unsettled}
-        return [_result(mosaic, "pending", seconds=seconds[s]) for s, mosaic in self._unsettled.items()]
+        accounts = (self._accounts.get(m.store) or Account(m, 0, {}) for m in self._unsettled.values())
+        return [_result(account, "pending") for account in accounts]
 
     def _left_as_they_are(self, plan: RunPlan) -> Iterator[SceneResult]:
         for scene, record in plan.unchanged:
@@ -121,19 +117,21 @@ class Driver:
             try:
                 tasks = self._retry(mosaic.store, partial(self._begin, mosaic, settled))
             except _OF_ONE_SCENE as error:
-                settled.append(self._settled(mosaic, _failure(mosaic, f"it could not be begun: {error}")))
+                settled.append(
+                    self._settled(_failure(Account(mosaic, 0, {}), f"it could not be begun: {error}"), mosaic)
+                )
                 continue
             yield from tasks
 
     def _begin(self, mosaic: Mosaic, settled: list[SceneResult]) -> list[Task]:
         finished = self._ledger.finished_mosaic(mosaic.store)
-        if mosaic.store in self._anew or (finished and not self._writer.is_complete(mosaic.store)):
+        if finished is not None and not self._writer.is_complete(mosaic.store):
             # First what the ledger says of it: a kill in between must leave no mark without its store.
             self._ledger.forget_mosaic(mosaic.store)
             self._writer.discard(mosaic.store)
         elif finished is not None:
-            result = self._finish(mosaic, replace(finished, finished_at=_now()), {})
-            settled.append(self._settled(mosaic, result))
+            result = self._finish(Account(mosaic, 0, {}), replace(finished, finished_at=_now()))
+            settled.append(self._settled(result, mosaic))
             return []
         account = self._open(mosaic)
         tasks = plan_tasks(mosaic, self._task_bytes, set(account.blocks))
@@ -146,43 +144,49 @@ class Driver:
     def _open(self, mosaic: Mosaic) -> Account:
         """Make a mosaic ready; what a killed run stored in it counts if its layout is the same."""
         provenance = self._provenance(mosaic)
-        if not self._writer.is_ready(mosaic, provenance):
+        was_there = self._writer.is_ready(mosaic, provenance)
+        if not was_there:
             # First the marks, then the blocks: a kill in between must leave no mark without its block.
             self._ledger.forget_blocks(mosaic.store)
         self._writer.create(mosaic, provenance)
         windows = set(mosaic.blocks())
         stored = (block for block in self._ledger.finished_blocks(mosaic.store) if block.window in windows)
-        return Account(mosaic, 0, {block.window: block for block in stored})
+        account = Account(mosaic, 0, {block.window: block for block in stored})
+        if was_there and len(account.blocks) < len(windows) and self._writer.is_complete(mosaic.store):
+            # No mark vouches for all of it: it was replaced as damaged, or the ledger lost its record.
+            self._begin_anew(mosaic)
+            self._writer.create(mosaic, provenance)
+            account.blocks.clear()
+        return account
 
     def _settle(self, account: Account) -> SceneResult:
-        mosaic, seconds = account.mosaic, account.seconds()
         try:
-            result = self._retry(mosaic.store, partial(self._conclude, account, seconds))
+            result = self._retry(account.mosaic.store, partial(self._conclude, account))
         except _OF_ONE_SCENE as error:
-            result = _failure(mosaic, f"it could not be finished: {error}", seconds)
-        return self._settled(mosaic, result)
+            result = _failure(account, f"it could not be finished: {error}")
+        return self._settled(result, account.mosaic)
 
-    def _settled(self, mosaic: Mosaic, result: SceneResult) -> SceneResult:
+    def _settled(self, result: SceneResult, mosaic: Mosaic) -> SceneResult:
         self._accounts.pop(mosaic.store, None)
         del self._unsettled[mosaic.store]
         return result
 
-    def _conclude(self, account: Account, seconds: dict[str, float]) -> SceneResult:
+    def _conclude(self, account: Account) -> SceneResult:
         mosaic, reason = account.mosaic, account.reason("quarantine")
         if reason is not None:
             self._begin_anew(mosaic)
             self._quarantine(mosaic.scene, reason, gone=mosaic.store)
-            return _result(mosaic, "quarantined", reason=reason, seconds=seconds)
+            return _result(account, "quarantined", reason)
         reason = account.reason("failed") or account.reason("skipped")
         if reason is not None:
-            return _failure(mosaic, reason, seconds)
-        return self._commit(account, seconds)
+            return _failure(account, reason)
+        return self._commit(account)
 
     def _begin_anew(self, mosaic: Mosaic) -> None:
         self._ledger.forget_blocks(mosaic.store)
         self._writer.discard(mosaic.store)
 
-    def _commit(self, account: Account, seconds: dict[str, float]) -> SceneResult:
+    def _commit(self, account: Account) -> SceneResult:
         mosaic, start = account.mosaic, time.perf_counter()
         missing = set(mosaic.blocks()) - set(account.blocks)
         if missing:
@@ -205,22 +209,18 @@ class Driver:
             width_px=mosaic.grid.width_px,
             finished_at=_now(),
         )
-        seconds["commit"] = time.perf_counter() - start
-        return self._finish(mosaic, record, seconds, MosaicContents(root_digest, blocks))
+        account.commit_s = time.perf_counter() - start
+        return self._finish(account, record, MosaicContents(root_digest, blocks))
 
     def _finish(
-        self,
-        mosaic: Mosaic,
-        record: SceneRecord,
-        seconds: Mapping[str, float],
-        contents: MosaicContents | None = None,
+        self, account: Account, record: SceneRecord, contents: MosaicContents | None = None
     ) -> SceneResult:
         self._ledger.finish(record, contents)
         return replace(
-            _record_result(mosaic.scene, record, "done"),
-            tiles=mosaic.lattice.count,
-            seconds=seconds,
-            notes=mosaic.profile.notes,
+            _record_result(account.mosaic.scene, record, "done"),
+            tiles=account.tiles(),
+            seconds=account.seconds(),
+            notes=account.mosaic.profile.notes,
         )
 
     def _refuse(self, refusal: Refusal) -> SceneResult:
@@ -244,8 +244,8 @@ class Driver:
         )
 
 
-def _failure(mosaic: Mosaic, reason: str, seconds: Mapping[str, float] | None = None) -> SceneResult:
-    return _result(mosaic, "failed", reason=" ".join(reason.split()), seconds=seconds or {})
+def _failure(account: Account, reason: str) -> SceneResult:
+    return _result(account, "failed", " ".join(reason.split()))
 
 
 def _drain(settled: list[SceneResult]) -> Iterator[SceneResult]:
@@ -253,9 +253,8 @@ def _drain(settled: list[SceneResult]) -> Iterator[SceneResult]:
         yield settled.pop(0)
 
 
-def _result(
-    mosaic: Mosaic, state: str, *, reason: str | None = None, seconds: Mapping[str, float]
-) -> SceneResult:
+def _result(account: Account, state: str, reason: str | None = None) -> SceneResult:
+    mosaic = account.mosaic
     return SceneResult(
         mosaic.scene.scene_id,
         mosaic.scene.uri,
@@ -263,8 +262,8 @@ def _result(
         reason,
         height_px=mosaic.grid.height_px,
         width_px=mosaic.grid.width_px,
-        tiles=mosaic.lattice.count,
-        seconds=seconds,
+        tiles=account.tiles(),
+        seconds=account.seconds(),
         notes=mosaic.profile.notes,
     )
 

@@ -6,11 +6,11 @@ import os
 import pickle
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Set
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sgddiff_batch.core.planning import Task
 from sgddiff_batch.engine.worker import SKIPPED, TaskOutcome, Worker
@@ -23,7 +23,22 @@ MAX_STARTS = 3
 """How often a task is started whose worker process dies, and a worker process that dies while it starts."""
 
 _STUCK_EXIT_CODE = 86
+_OWN_DEATHS = 2
+"""So many deaths of a process that worked on nothing else are the scene's own."""
+
 _DIED = "its worker process died {} times: a crash in a library, out of memory, or a lost machine"
+_KILLS = "its worker process died {} times, {} of them with no other task in it: a crash, or out of memory"
+
+
+class Look(NamedTuple):
+    """What the board knows of a task: its starts, the machines of those with no other task beside it,
+    whether its scene is spoiled, and whether processes die in this run of what is no scene's fault.
+    """
+
+    starts: int
+    alone_on: tuple[str, ...]
+    is_spoiled: bool
+    is_machine: bool
 
 
 class Board:
@@ -34,15 +49,24 @@ class Board:
 
     def __init__(self) -> None:
         self._starts: Counter[int | str] = Counter()
+        self._alone: dict[int | str, list[str]] = {}
         self._spoiled: set[str] = set()
+        self._is_machine = False
 
-    def look(self, what: int | str, store: str = "") -> tuple[int, bool]:
-        """Return how often something was started, and whether a scene's store is spoiled."""
-        return self._starts[what], store in self._spoiled
+    def look(self, what: int | str, store: str = "") -> Look:
+        """Return what is known of a task, by its number, or of a worker, by its actor's id."""
+        alone = tuple(self._alone.get(what, ()))
+        return Look(self._starts[what], alone, store in self._spoiled, self._is_machine)
 
-    def start(self, what: int | str) -> None:
-        """Count a start of a task, by its number, or of a worker, by its actor's id."""
+    def start(self, what: int | str, alone_on: str | None = None) -> None:
+        """Count a start; ``alone_on`` is the machine, where nothing else runs in the process."""
         self._starts[what] += 1
+        if alone_on is not None:
+            self._alone.setdefault(what, []).append(alone_on)
+
+    def stored(self, what: int | str) -> None:
+        """Note a good end. That of a task whose process died with it alone says: it was not the task."""
+        self._is_machine |= len(self._alone.get(what, ())) > 1
 
     def forget(self, what: int | str) -> None:
         """Drop a count."""
@@ -81,7 +105,9 @@ class RayWorker:
         try:
             self._job: Job = ray.get(job_ref)
             self._places = threading.Semaphore(self._job.in_flight)
-            self._worker: Worker | Exception = self._make_worker(ray.get_runtime_context().get_actor_id())
+            here = ray.get_runtime_context()
+            self._node = str(here.get_node_id())
+            self._worker: Worker | Exception = self._make_worker(here.get_actor_id())
         except Exception as error:
             self._worker = _portable(error)
 
@@ -96,7 +122,7 @@ class RayWorker:
 
     def _make_worker(self, actor_id: str | None) -> Worker:
         board, key = self._job.board, f"worker {actor_id}"
-        starts, _ = self._get(board.look.remote(key))
+        starts = self._get(board.look.remote(key)).starts
         if starts >= MAX_STARTS:
             raise FatalError(
                 f"a worker process died {starts} times while it started: out of memory, or a broken library; "
@@ -111,20 +137,30 @@ class RayWorker:
         if isinstance(self._worker, Exception):
             raise self._worker
         task, board = self._job.tasks[number], self._job.board
-        starts, spoiled = self._get(board.look.remote(number, task.mosaic.store))
-        if spoiled:
+        look: Look = self._get(board.look.remote(number, task.mosaic.store))
+        if look.is_spoiled:
             return TaskOutcome(task, "skipped", SKIPPED)
-        if starts >= MAX_STARTS:
-            outcome = TaskOutcome(task, "failed", _DIED.format(starts))
+        if look.starts >= MAX_STARTS:
+            outcome = judged(task, look, self._living())
         else:
-            with self._alone() if starts else self._places:
+            with self._alone() if look.starts else self._places:
                 if self._stuck:
                     os._exit(_STUCK_EXIT_CODE)  # nothing else ends a thread that hangs in a library
-                self._get(board.start.remote(number))
+                self._get(board.start.remote(number, self._node if look.starts else None))
+                if look.starts:
+                    self._worker.distrust(task.mosaic.scene)
                 outcome = self._run_in_time(self._worker, task)
-        if outcome.state in ("quarantine", "failed"):
+        if outcome.state == "stored":
+            self._get(board.stored.remote(number))
+        elif outcome.state in ("quarantine", "failed"):
             self._get(board.spoil.remote(task.mosaic.store))
         return outcome
+
+    def _living(self) -> Set[str]:
+        import ray
+
+        nodes: list[dict[str, Any]] = ray.nodes()  # type: ignore[no-untyped-call]
+        return {node["NodeID"] for node in nodes if node["Alive"]}
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
@@ -145,6 +181,19 @@ class RayWorker:
         except TimeoutError:
             self._stuck = True
             return TaskOutcome(task, "failed", f"it did not end within {self._job.task_timeout_s:g} s")
+
+
+def judged(task: Task, look: Look, living: Set[str]) -> TaskOutcome:
+    """Return the outcome of a task that was started often enough: its scene is bad, or the machines are.
+
+    The scene is to blame only where processes died that worked on nothing else, on machines that live on
+    (``living``), and where no such death turned out to be of something else. Anything else is left to the
+    next run.
+    """
+    own = sum(node in living for node in look.alone_on)
+    if own >= _OWN_DEATHS and not look.is_machine:
+        return TaskOutcome(task, "quarantine", _KILLS.format(look.starts, own))
+    return TaskOutcome(task, "failed", _DIED.format(look.starts))
 
 
 def _fulfil(future: Future[TaskOutcome], worker: Worker, task: Task) -> None:

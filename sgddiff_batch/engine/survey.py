@@ -83,6 +83,7 @@ class Forecast:
     """The plan in numbers. ``read_px`` counts halos, ``mosaic_px`` does not; bytes are before compression."""
 
     scenes: int
+    blocks: int
     tasks: int
     tiles: int
     mosaic_px: int
@@ -153,13 +154,8 @@ def _plan_scene(
     return Mosaic(f"{scene.scene_id}/{scene.version}-{run_key}.zarr", scene, profile, tiling)
 
 
-def remaining_tasks(mosaic: Mosaic, ledger: Ledger, task_bytes: int, anew: Set[str]) -> list[Task]:
-    """Return the tasks of a mosaic's blocks that are not marked; none if it was committed before.
-
-    A mosaic whose store is in ``anew`` is made from nothing.
-    """
-    if mosaic.store in anew:
-        return plan_tasks(mosaic, task_bytes, set())
+def remaining_tasks(mosaic: Mosaic, ledger: Ledger, task_bytes: int) -> list[Task]:
+    """Return the tasks of a mosaic's blocks that are not marked; none if it was committed before."""
     if ledger.finished_mosaic(mosaic.store) is not None:
         return []
     done = {record.window for record in ledger.finished_blocks(mosaic.store)} & set(mosaic.blocks())
@@ -195,20 +191,21 @@ class Crew:
         return self.workers * budget.worker_bytes(tasks, self.batch_px)
 
 
-def forecast(plan: RunPlan, ledger: Ledger, crew: Crew, anew: Set[str] = frozenset()) -> Forecast:
-    """Return what the plan takes; ``anew`` are the stores that are made from nothing.
+def forecast(plan: RunPlan, ledger: Ledger, crew: Crew) -> Forecast:
+    """Return what the plan takes.
 
     Raises:
         ConfigError: if its largest task does not fit the memory of the tasks in flight.
     """
     limit = crew.task_bytes
-    tasks = [task for mosaic in plan.mosaics for task in remaining_tasks(mosaic, ledger, limit, anew)]
+    tasks = [task for mosaic in plan.mosaics for task in remaining_tasks(mosaic, ledger, limit)]
     largest = max((_task_bytes(task) for task in tasks), default=0)
     if largest > limit:
         raise ConfigError(_does_not_fit(max(tasks, key=_task_bytes), largest, crew))
     areas = list(_areas(tasks))
     return Forecast(
         scenes=len(plan.mosaics),
+        blocks=sum(1 for task in tasks for _ in task.blocks()),
         tasks=len(tasks),
         tiles=sum(task.mosaic.lattice.tile_count(task.window) for task in tasks),
         mosaic_px=sum(area for area, _, _ in areas),

@@ -15,10 +15,11 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from sgddiff_batch.core.planning import Task
+from sgddiff_batch.core.scene import Scene
 from sgddiff_batch.engine.retries import Retries, one_line
 from sgddiff_batch.errors import FatalError, SceneError
 from sgddiff_batch.pipeline import infer_task, read_task, store_task
-from sgddiff_batch.protocols import BlockRecord, BlockWriter, Ledger, Predictor, SceneReader
+from sgddiff_batch.protocols import BlockRecord, BlockWriter, CarefulReader, Ledger, Predictor, SceneReader
 
 log = logging.getLogger(__name__)
 
@@ -48,6 +49,11 @@ class TaskOutcome:
     blocks: tuple[BlockRecord, ...] = ()
     seconds: dict[str, float] = field(default_factory=dict)
 
+    @property
+    def is_inferred(self) -> bool:
+        """Whether the network's work on the task was done, whatever came of it."""
+        return self.state == "stored" or "store" in self.seconds
+
 
 class Worker:
     """Runs tasks; :meth:`run` may be called from several threads, ``predictors`` of which infer at once."""
@@ -67,6 +73,11 @@ class Worker:
         self._device = threading.Semaphore(predictors)
         self._retries = retries or Retries(sleep=sleep)
         self._spoiled: set[str] = set()
+
+    def distrust(self, scene: Scene) -> None:
+        """Have a scene read with care from now on: a process died that worked on it."""
+        if isinstance(self._reader, CarefulReader):
+            self._reader.distrust(scene)
 
     def run(self, task: Task) -> TaskOutcome:
         """Run a task to its end and say what became of it.

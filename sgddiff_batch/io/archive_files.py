@@ -13,6 +13,7 @@ from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
+from sgddiff_batch.core.archive import OWN, BucketAccess
 from sgddiff_batch.core.fingerprint import Json
 from sgddiff_batch.errors import ConfigError, RetryableError
 from sgddiff_batch.io import stores
@@ -52,11 +53,14 @@ class NoBucketError(ConfigError):
     """There is no such bucket, which is not the same as an empty one."""
 
 
-def find_files(root_uri: str, *, depth: int | None = None, prefix: str = "") -> Iterator[Found]:
+def find_files(
+    root_uri: str, *, depth: int | None = None, prefix: str = "", access: BucketAccess = OWN
+) -> Iterator[Found]:
     """Yield what is below a folder or ``s3://bucket/prefix``, in any order.
 
     depth: how many levels of folders to go down, 1 being the folder itself (a saving for local folders
-    only); prefix: how the paths begin (a saving on S3 only). Folders that end in .zarr are one ignored file.
+    only); prefix: how the paths begin (a saving on S3 only); access: how buckets are asked. Folders that end
+    in .zarr are one ignored file.
 
     Raises:
         ConfigError: if S3 denies it, or has no such bucket.
@@ -66,7 +70,7 @@ def find_files(root_uri: str, *, depth: int | None = None, prefix: str = "") -> 
         root = Path(stores.open_store(root_uri).root)
         yield from _walk(root, root.resolve(), "", depth)
     else:
-        yield from _find_objects(root_uri, prefix)
+        yield from _find_objects(root_uri, prefix, access)
 
 
 def inside(path: str, folder: str) -> str:
@@ -147,10 +151,11 @@ def _linked(link: Path, root: Path, relative: str) -> Iterator[Found]:
         yield from filter(None, [local_file(link, relative)])
 
 
-def _find_objects(root_uri: str, prefix: str) -> Iterator[Found]:
+def _find_objects(root_uri: str, prefix: str, access: BucketAccess) -> Iterator[Found]:
     root = root_uri.removeprefix("s3://").strip("/")
     seen: set[str] = set()
-    for info in _listed(root, lambda files: files.find(root, prefix=prefix, detail=True).values()):
+    infos = _listed(root, lambda files: files.find(root, prefix=prefix, detail=True).values(), access)
+    for info in infos:
         path = info["name"][len(root) + 1 :]
         folder, is_in_store, _ = path.partition(".zarr/")
         if is_in_store and folder not in seen:
@@ -172,7 +177,12 @@ def has_folder(root: str, pattern: Sequence[str]) -> bool:
 
 
 def list_folder(
-    folder_uri: str, names: Sequence[str], wanted: Set[str], *, strict: bool = False
+    folder_uri: str,
+    names: Sequence[str],
+    wanted: Set[str],
+    *,
+    strict: bool = False,
+    access: BucketAccess = OWN,
 ) -> list[ArchiveFile]:
     """Return the files right in a folder whose lower-case names are ``wanted``; none without the folder.
 
@@ -194,7 +204,7 @@ def list_folder(
     same = takewhile(lambda pair: pair[0] == pair[1], zip(stems[0], stems[-1], strict=False))
     common = "".join(first for first, _ in same)
     try:
-        infos = _listed(root, lambda files: _right_in(files, root, common))
+        infos = _listed(root, lambda files: _right_in(files, root, common), access)
     except NoBucketError:
         if strict:
             raise
@@ -209,13 +219,13 @@ def _right_in(files: Any, root: str, common: str) -> Iterable[dict[str, Any]]:  
     return list(files.ls(root, detail=True, refresh=True))
 
 
-def object_file(uri: str) -> ArchiveFile | None:
+def object_file(uri: str, access: BucketAccess = OWN) -> ArchiveFile | None:
     """Return one object of S3 as a listing shows it, None where there is none.
 
     Raises:
         ConfigError, RetryableError: as calls of a store.
     """
-    store = stores.open_store(uri)
+    store = stores.open_store(uri, access)
     with stores.translated(store.root):
         try:
             info = store.filesystem.info(store.root)
@@ -233,10 +243,12 @@ def _objects(infos: Iterable[dict[str, Any]], root: str) -> Iterator[ArchiveFile
             yield ArchiveFile(path, uri, int(info["size"]), _identity(info), modified_s)
 
 
-def _listed(root: str, ask: Callable[[Any], Iterable[dict[str, Any]]]) -> list[dict[str, Any]]:
+def _listed(
+    root: str, ask: Callable[[Any], Iterable[dict[str, Any]]], access: BucketAccess
+) -> list[dict[str, Any]]:
     from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
-    filesystem = stores.open_store("s3://").filesystem
+    filesystem = stores.open_store(f"s3://{root}", access).filesystem
     try:
         return list(ask(filesystem))
     except FileNotFoundError as error:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
+from sgddiff_batch.core.archive import OWN, BucketAccess
 from sgddiff_batch.core.fingerprint import digest
 from sgddiff_batch.core.scene import Scene, escape_scene_id
 from sgddiff_batch.core.selection import Candidate, Facts
@@ -28,9 +29,8 @@ from sgddiff_batch.io.archive_files import (
 )
 from sgddiff_batch.io.globs import WILDCARD, matches, split_glob
 from sgddiff_batch.io.scene_lists import LIST_SUFFIXES, SCENE_SUFFIXES
+from sgddiff_batch.io.sidecars import AFTER_NAME, AFTER_STEM, by_lower_name, sidecar_names, sidecars_of
 
-_AFTER_NAME = (".msk", ".ovr", ".aux.xml")
-_AFTER_STEM = (".tfw", ".tifw", ".tiffw", ".wld", ".aux.xml")
 _VERSION_DIGITS = 16
 _ASKED_AT_ONCE = 16
 _FILE_SUFFIXES = (*SCENE_SUFFIXES, *LIST_SUFFIXES, ".json", ".geojson")
@@ -62,17 +62,17 @@ class Finds:
         )
 
 
-def find_scenes(uri: str) -> Finds:
+def find_scenes(uri: str, access: BucketAccess = OWN) -> Finds:
     """Find the scenes of a folder or prefix with all below it, of a glob, or one scene by itself.
 
     uri: a local path or s3://. A glob is that of :mod:`sgddiff_batch.io.globs`;
-    files that it does not match are not reported. S3 is asked for listings only.
+    files that it does not match are not reported. S3 is asked for listings only, as ``access`` says.
 
     Raises:
         ConfigError: if there is nothing at ``uri``, or S3 denies it.
         RetryableError: if S3 does not answer.
     """
-    return _from_local(uri) if stores.is_local(uri) else _from_s3(uri)
+    return _from_local(uri) if stores.is_local(uri) else _from_s3(uri, access)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,14 +119,14 @@ def _from_local(uri: str) -> Finds:
     return _from_files(find_files(root, depth=depth), pattern)
 
 
-def _from_s3(uri: str) -> Finds:
+def _from_s3(uri: str, access: BucketAccess) -> Finds:
     root, pattern = split_glob(uri.rstrip("/"))
     prefix = WILDCARD.split(pattern[0], maxsplit=1)[0] if pattern else ""
     if not pattern and is_scene(root):
-        single = look_up({root: posixpath.basename(root)})
+        single = look_up({root: posixpath.basename(root)}, access=access)
         if single.scenes:
             return single
-    listing = _from_files(find_files(root, prefix=prefix), pattern)
+    listing = _from_files(find_files(root, prefix=prefix, access=access), pattern)
     if listing == Finds():
         raise ConfigError(f"archive.uri: there is nothing at {uri!r}")
     return listing
@@ -140,11 +140,11 @@ def _from_files(found: Iterable[Found], pattern: Sequence[str] = ()) -> Finds:
     ignored = [e for e in others if not e.lost and (not pattern or matches(e.path.split("/"), pattern))]
     files = {entry.path: entry for entry in listed if isinstance(entry, ArchiveFile)}
     chosen = [path for path in files if not pattern or matches(path.split("/"), pattern)]
-    by_lower = _by_lower_name(files.values())
+    by_lower = by_lower_name(files.values())
     scenes: list[Candidate] = []
     belonging: set[str] = set()
     for path in filter(is_scene, chosen):
-        sidecars = _sidecars(path, by_lower)
+        sidecars = sidecars_of(path, by_lower)
         belonging.update(sidecar.path for sidecar in sidecars)
         if is_unicode(path):
             scenes.append(_candidate(path, files[path], sidecars))
@@ -174,7 +174,7 @@ def places_of(entries: Iterable[str], folder: str) -> Places:
     return Places(names, {}, tuple(ignored), tuple(missing))
 
 
-def look_up(names: Mapping[str, str], strict: Set[str] = frozenset()) -> Finds:
+def look_up(names: Mapping[str, str], strict: Set[str] = frozenset(), access: BucketAccess = OWN) -> Finds:
     """Find files by full path or URI, each folder by one listing; ``names`` are what their ids are made of.
 
     The buckets of ``strict`` places have to be there; of others a file is missing like any.
@@ -188,7 +188,7 @@ def look_up(names: Mapping[str, str], strict: Set[str] = frozenset()) -> Finds:
     scenes: list[Candidate] = []
     missing: list[IgnoredFile] = []
     with ThreadPoolExecutor(_ASKED_AT_ONCE, thread_name_prefix="look-up") as pool:
-        for found in pool.map(partial(_look_into, strict), folders, folders.values()):
+        for found in pool.map(partial(_look_into, strict, access), folders, folders.values()):
             for place, file, sidecars in found:
                 name = names[place]
                 if isinstance(file, ArchiveFile):
@@ -200,20 +200,21 @@ def look_up(names: Mapping[str, str], strict: Set[str] = frozenset()) -> Finds:
 
 
 def _look_into(
-    strict: Set[str], folder: str, places: Sequence[str]
+    strict: Set[str], access: BucketAccess, folder: str, places: Sequence[str]
 ) -> list[tuple[str, Found | None, list[ArchiveFile]]]:
     """Return place, file (None where there is none) and sidecars of the places in one folder."""
     here = {posixpath.basename(place): place for place in places}
-    wanted = {lower for name in here for lower in (name.lower(), *_sidecar_names(name))}
-    present = list_folder(folder, tuple(here), wanted, strict=not strict.isdisjoint(places))
+    wanted = {lower for name in here for lower in (name.lower(), *sidecar_names(name))}
+    is_strict = not strict.isdisjoint(places)
+    present = list_folder(folder, tuple(here), wanted, strict=is_strict, access=access)
     files = {file.path: file for file in present}
-    by_lower = _by_lower_name(files.values())
+    by_lower = by_lower_name(files.values())
     found: list[tuple[str, Found | None, list[ArchiveFile]]] = []
     for name, place in here.items():
         file: Found | None = files.get(name)
         if file is None and stores.is_local(place):
             file = local_file(Path(place), name)
-        found.append((place, file, _sidecars(name, by_lower)))
+        found.append((place, file, sidecars_of(name, by_lower)))
     return found
 
 
@@ -250,26 +251,6 @@ def version_of(files: Iterable[ArchiveFile]) -> str:
     return digest(identities)[:_VERSION_DIGITS]
 
 
-def _sidecar_names(path: str) -> tuple[str, ...]:
-    """Return the lower-case paths of the sidecars that a scene may have."""
-    lower = path.lower()
-    stem = posixpath.splitext(lower)[0]
-    return (*(lower + suffix for suffix in _AFTER_NAME), *(stem + suffix for suffix in _AFTER_STEM))
-
-
-def _by_lower_name(files: Iterable[ArchiveFile]) -> dict[str, list[ArchiveFile]]:
-    found: defaultdict[str, list[ArchiveFile]] = defaultdict(list)
-    for file in files:
-        found[file.path.lower()].append(file)
-    return found
-
-
-def _sidecars(path: str, by_lower: Mapping[str, list[ArchiveFile]]) -> list[ArchiveFile]:
-    folder = posixpath.dirname(path)
-    candidates = (file for name in _sidecar_names(path) for file in by_lower.get(name, ()))
-    return [file for file in candidates if posixpath.dirname(file.path) == folder]
-
-
 def is_scene(path: str) -> bool:
     """Whether a file of this name is taken for a scene."""
     return path.lower().endswith(SCENE_SUFFIXES) and not posixpath.basename(path).startswith("._")
@@ -280,7 +261,7 @@ def why_ignored(path: str) -> str:
     lower = path.lower()
     if posixpath.basename(path).startswith("._"):
         return "it is a resource fork of macOS"
-    if lower.endswith((*_AFTER_NAME, *_AFTER_STEM)):
+    if lower.endswith((*AFTER_NAME, *AFTER_STEM)):
         return "it is a sidecar of no scene"
     return "it is no .tif or .tiff file"
 

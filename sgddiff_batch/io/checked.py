@@ -18,6 +18,7 @@ import numpy as np
 from botocore.exceptions import ClientError
 from numpy.typing import NDArray
 
+from sgddiff_batch.core.archive import OWN, BucketAccess
 from sgddiff_batch.core.scene import Scene, SceneProfile
 from sgddiff_batch.core.window import Window
 from sgddiff_batch.errors import (
@@ -49,6 +50,7 @@ class CheckedReader:
     """
 
     reader: SceneReader
+    access: BucketAccess = OWN
 
     def profile(self, scene: Scene) -> SceneProfile:
         """Return what the wrapped reader returns; a change that it does not mind is seen when it is read.
@@ -58,7 +60,7 @@ class CheckedReader:
             ChangedSceneError: if it fails, and the scene changed or went.
             RetryableError: if the storage failed.
         """
-        return _blaming(scene, lambda: self.reader.profile(scene))
+        return _blaming(scene, self.access, lambda: self.reader.profile(scene))
 
     def read(
         self, scene: Scene, profile: SceneProfile, window: Window
@@ -69,19 +71,19 @@ class CheckedReader:
             ChangedSceneError: if the scene changed or went since it was listed.
             SceneError, RetryableError: as :meth:`profile`.
         """
-        result = _blaming(scene, lambda: self.reader.read(scene, profile, window))
-        _check_unchanged(scene)
+        result = _blaming(scene, self.access, lambda: self.reader.read(scene, profile, window))
+        _check_unchanged(scene, self.access)
         return result
 
 
-def _blaming(scene: Scene, call: Callable[[], T]) -> T:
+def _blaming(scene: Scene, access: BucketAccess, call: Callable[[], T]) -> T:
     """Call; blame the scene for what fails only if it is unchanged and the store sends it, twice."""
     try:
         return call()
     except SceneError as error:
         is_local = stores.is_local(scene.uri)
         try:
-            _check_unchanged(scene)
+            _check_unchanged(scene, access)
         except ConfigError:
             if is_local:
                 raise error from None
@@ -89,19 +91,19 @@ def _blaming(scene: Scene, call: Callable[[], T]) -> T:
             raise RetryableError(f"{error} It is there again.") from None
         if is_local or not isinstance(error, UnreadableSceneError):
             raise
-        _probe(scene)
+        _probe(scene, access)
     return call()
 
 
-def _check_unchanged(scene: Scene) -> None:
-    found = current_version(scene)
+def _check_unchanged(scene: Scene, access: BucketAccess) -> None:
+    found = current_version(scene, access)
     if found is None:
         raise ChangedSceneError("it is gone since it was listed; the next run lists the archive anew")
     if found != scene.version:
         raise ChangedSceneError("it was changed since it was listed; the next run reads it as it is now")
 
 
-def current_version(scene: Scene) -> str | None:
+def current_version(scene: Scene, access: BucketAccess = OWN) -> str | None:
     """Return the version that a listing would give a scene now, None where it is gone.
 
     Raises:
@@ -109,16 +111,17 @@ def current_version(scene: Scene) -> str | None:
         RetryableError: if it does not answer.
     """
     if scene.has_sidecars:
-        found = look_up({scene.uri: scene.scene_id}).scenes
+        found = look_up({scene.uri: scene.scene_id}, access=access).scenes
         return found[0].scene.version if found else None
     name = posixpath.basename(scene.uri)
-    file = local_file(Path(scene.uri), name) if stores.is_local(scene.uri) else object_file(scene.uri)
+    is_local = stores.is_local(scene.uri)
+    file = local_file(Path(scene.uri), name) if is_local else object_file(scene.uri, access)
     return version_of([file]) if isinstance(file, ArchiveFile) else None
 
 
-def _probe(scene: Scene) -> None:
+def _probe(scene: Scene, access: BucketAccess) -> None:
     """Fetch a part of a remote scene by a client that, other than GDAL, minds statuses and lengths."""
-    store = stores.open_store(scene.uri)
+    store = stores.open_store(scene.uri, access)
     start = scene.size_bytes // 2
     stop = min(scene.size_bytes, start + _PROBE_BYTES)
     if start == stop:

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from sgddiff_batch.core.archive import OWN, BucketAccess
 from sgddiff_batch.core.scene import Scene
 from sgddiff_batch.io.archive_files import printable
 from sgddiff_batch.io.catalog import look_up
 
 
-def current_scene(scene: Scene) -> Scene | str:
+def current_scene(scene: Scene, access: BucketAccess = OWN) -> Scene | str:
     """Return the scene as its folder lists it now, or in words why it is not at this version any more.
 
     Raises:
         ConfigError, RetryableError: if the folder cannot be listed.
     """
-    finds = look_up({scene.uri: scene.scene_id})
+    finds = look_up({scene.uri: scene.scene_id}, access=access)
     if not finds.scenes:
         reason = finds.missing[0].reason if finds.missing else f"there is no file at {printable(scene.uri)}"
         return f"its scene is gone: {reason}"

@@ -20,6 +20,7 @@ from sgddiff_batch.io.catalogue_rows import instant
 from sgddiff_batch.io.ledgers import LEDGER, ObjectLedger
 from sgddiff_batch.io.mosaics import is_complete
 from sgddiff_batch.io.stores import Store
+from sgddiff_batch.io.unfinished import lost_scene
 from sgddiff_batch.io.walks import changed_s, infos, measure, walk_stores
 from sgddiff_batch.protocols import SceneRecord
 
@@ -28,8 +29,8 @@ Kind = Literal["store", "withdrawn", "marks", "generation", "temporary"]
 ABANDONED_S = 7 * 86400.0
 """A store that was never completed, and that nobody has written to for so long, is nobody's work."""
 
-_OURS = re.compile(r"[0-9a-f]{16}-[0-9a-f]{12}\.zarr")
-"""Scene version and run key: a store that no mark knows is touched only if it is named so."""
+_OURS = re.compile(r"[0-9a-f]{16}-[0-9a-f]{12}(\.r[0-9]+)?\.zarr")
+"""Version, run key, and which replacement: a store that no mark knows is touched only if it is named so."""
 _REQUESTS = 16
 
 
@@ -182,9 +183,9 @@ class _Search:
         if finished_s > newest_s:
             return "never completed, and its scene was settled since", finished_s
         idle_s = self.now_s - newest_s
-        if idle_s > ABANDONED_S and not self._is_unknown(name):
-            return f"never completed, and nobody has written to it for {idle_s / 86400:.0f} days", newest_s
-        return None
+        why = f"nobody has written to it for {idle_s / 86400:.0f} days" if idle_s > ABANDONED_S else None
+        why = why or lost_scene(self.store, name)
+        return (f"never completed, and {why}", newest_s) if why and not self._is_unknown(name) else None
 
     def _is_unknown(self, name: str) -> bool:
         """Whether a store that was never recorded as finished says that it is complete; note it then."""
@@ -206,6 +207,13 @@ class _Search:
             yield from self._marks(f"{LEDGER}/digests/{name}~.json", "the mosaic that it names is gone")
         for name in sorted(self.with_blocks - self.present):
             yield from self._marks(f"{LEDGER}/blocks/{name}", "the store of these blocks is gone")
+        for key, facts in self.store.listed(f"{LEDGER}/reading").items():
+            # A scene that is there would have been read since, with care, and its mark taken back.
+            if self.now_s - facts.changed_s > ABANDONED_S:
+                yield (
+                    Garbage("marks", key, "nobody has read this scene since", 1, facts.size_bytes),
+                    facts.changed_s,
+                )
         for name in sorted(self.with_blocks & self.present & self.committed):
             yield from self._marks(f"{LEDGER}/blocks/{name}", "the mosaic of these blocks is finished")
 

@@ -7,13 +7,13 @@ import re
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from urllib.parse import urlsplit
 
 import rasterio
 from rasterio.errors import NotGeoreferencedWarning
 from rasterio.io import DatasetReader
 from rasterio.session import DummySession
 
+from sgddiff_batch.core.archive import OWN, BucketAccess
 from sgddiff_batch.core.scene import Scene
 from sgddiff_batch.errors import RetryableError, SgddiffBatchError, UnreadableSceneError
 from sgddiff_batch.io import stores
@@ -24,6 +24,7 @@ from sgddiff_batch.io.gdal_errors import (
     redacted,
     translated,
 )
+from sgddiff_batch.io.object_access import gdal_access_options
 
 BLOCK_CACHE_BYTES = 256 * 2**20
 """GDAL's cache of decoded blocks, one for all threads of a process."""
@@ -67,28 +68,18 @@ def gdal_path(uri: str) -> str:
     return f"/vsis3/{key}"
 
 
-def gdal_options(scene: Scene, environment: Mapping[str, str]) -> dict[str, str | int]:
+def gdal_options(
+    scene: Scene, environment: Mapping[str, str], access: BucketAccess = OWN
+) -> dict[str, str | int]:
     """Return GDAL's settings for one scene; the S3 endpoint is taken from the environment."""
     local = stores.is_local(scene.uri)
     return {
         **_OPTIONS,
-        **_endpoint_options(environment),
+        **gdal_access_options(access.of(scene.uri), environment),
         # EMPTY_DIR: no sidecar is looked for, which saves a dozen requests; TRUE: each is asked for by name.
         "GDAL_DISABLE_READDIR_ON_OPEN": "TRUE" if scene.has_sidecars else "EMPTY_DIR",
         "CPL_VSIL_CURL_ALLOWED_EXTENSIONS": ".no-network" if local else _allowed_endings(scene.uri),
         "VSI_CACHE": "FALSE" if local else "TRUE",
-    }
-
-
-def _endpoint_options(environment: Mapping[str, str]) -> dict[str, str]:
-    url = environment.get("AWS_ENDPOINT_URL_S3") or environment.get("AWS_ENDPOINT_URL")
-    if not url:
-        return {}
-    parts = urlsplit(url if "://" in url else f"https://{url}")
-    return {
-        "AWS_S3_ENDPOINT": parts.netloc.rpartition("@")[2] + parts.path.rstrip("/"),
-        "AWS_HTTPS": "NO" if parts.scheme == "http" else "YES",
-        "AWS_VIRTUAL_HOSTING": environment.get("AWS_VIRTUAL_HOSTING", "FALSE"),
     }
 
 
@@ -100,7 +91,7 @@ def _allowed_endings(uri: str) -> str:
 
 
 @contextmanager
-def opened(scene: Scene, doing: str) -> Iterator[DatasetReader]:
+def opened(scene: Scene, doing: str, access: BucketAccess = OWN) -> Iterator[DatasetReader]:
     """Open a scene as a GeoTIFF, and turn what goes wrong inside the ``with`` into our errors.
 
     Safe to use from several threads: each opening has a handle of its own. doing: what is tried, as the
@@ -112,10 +103,10 @@ def opened(scene: Scene, doing: str) -> Iterator[DatasetReader]:
     """
     path = gdal_path(scene.uri)
     _silence_not_georeferenced()
-    options = gdal_options(scene, os.environ)
+    options = gdal_options(scene, os.environ, access)
     with overhearing() as heard, rasterio.Env(session=DummySession(), **options):
         try:
-            _refuse_foreign_mask(scene)
+            _refuse_foreign_mask(scene, access)
             with rasterio.open(path, driver="GTiff", sharing=False) as source:
                 _refuse_references(source)
                 yield source
@@ -133,18 +124,18 @@ def _refuse_references(source: DatasetReader) -> None:
         raise UnreadableSceneError(f"it refers to another file for its overviews ({redacted(named)!r})")
 
 
-def _refuse_foreign_mask(scene: Scene) -> None:
+def _refuse_foreign_mask(scene: Scene, access: BucketAccess) -> None:
     """Refuse a .msk that is no TIFF: GDAL opens masks with all its drivers, VRT and those of the network."""
     if not scene.has_sidecars:
         return
     for suffix in (".msk", ".MSK"):
-        beginning = _beginning(scene.uri + suffix)
+        beginning = _beginning(scene.uri + suffix, access)
         if beginning is not None and beginning not in _TIFF_BEGINNINGS:
             raise UnreadableSceneError(f"its mask ({suffix}) is no TIFF file; other formats are not opened")
 
 
-def _beginning(uri: str) -> bytes | None:
-    store = stores.open_store(uri)
+def _beginning(uri: str, access: BucketAccess) -> bytes | None:
+    store = stores.open_store(uri, access)
     try:
         data: bytes = store.filesystem.cat_file(store.root, start=0, end=4)
     except (FileNotFoundError, IsADirectoryError):

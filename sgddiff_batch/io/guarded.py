@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +27,11 @@ class GuardedReader:
     isolated: SceneReader
     ledger: Ledger
     suspects: frozenset[str] = frozenset()
+    _distrusted: set[str] = field(default_factory=set)
+
+    def distrust(self, scene: Scene) -> None:
+        """Read a scene in isolation from now on: a process died that worked on it since this was made."""
+        self._distrusted.add(scene.scene_id)
 
     def profile(self, scene: Scene) -> SceneProfile:
         """Return what the wrapped reader returns.
@@ -49,7 +54,8 @@ class GuardedReader:
             return self._reader_of(scene).read(scene, profile, window)
 
     def _reader_of(self, scene: Scene) -> SceneReader:
-        return self.isolated if scene.scene_id in self.suspects else self.reader
+        is_suspect = scene.scene_id in self.suspects or scene.scene_id in self._distrusted
+        return self.isolated if is_suspect else self.reader
 
     @contextmanager
     def _marked(self, scene: Scene, what: str) -> Iterator[None]:

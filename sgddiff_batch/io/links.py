@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import SplitResult, unquote, urljoin, urlsplit
 
-from sgddiff_batch.core.archive import ArchiveQuery
+from sgddiff_batch.core.archive import OWN, ArchiveQuery, BucketAccess
 from sgddiff_batch.errors import SceneError
 from sgddiff_batch.io import stores
 from sgddiff_batch.io.archive_files import printable
@@ -38,6 +38,7 @@ class Reach:
     origins: frozenset[str] = frozenset()
     folders: tuple[str, ...] = ()
     buckets: Mapping[str, str] = field(default_factory=dict)
+    access: BucketAccess = OWN
 
     def follow(self, href: object, base: str) -> str:
         """Return the local path, s3:// or http(s):// URI that a link in the document ``base`` leads to.
@@ -130,7 +131,7 @@ def reach_of(query: ArchiveQuery) -> Reach:
         origin(host if "://" in host else f"https://{host}") or "": bucket
         for host, bucket in query.buckets.items()
     }
-    return Reach(origins, folders, buckets)
+    return Reach(origins, folders, buckets, query.access)
 
 
 def origin(url: str) -> str | None:

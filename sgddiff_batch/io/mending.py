@@ -6,8 +6,9 @@ import json
 import logging
 from dataclasses import asdict
 
-from sgddiff_batch.errors import FatalError
-from sgddiff_batch.io.ledgers import LEDGER, ObjectLedger, parse_record, scene_id_of
+from sgddiff_batch.io.damage import DamagedRecord, DamagedRecordError
+from sgddiff_batch.io.ledgers import LEDGER, ObjectLedger, index_of, parse_record, scene_id_of
+from sgddiff_batch.io.object_index import read_indexed
 from sgddiff_batch.protocols import SceneRecord
 
 log = logging.getLogger(__name__)
@@ -22,19 +23,20 @@ def mended_records(ledger: ObjectLedger, *, write: bool) -> dict[str, SceneRecor
 
     A scene without a commit that can be read is left out, and so it is new to the run. With ``write``, which
     only the run that holds the lease may ask for, the ledger is mended too; the damaged bytes are kept below
-    ``_ledger/damaged/``. Each damaged object is told in the log.
+    ``_ledger/damaged/``, and the index of the records is brought up to date. The ledger takes note of each
+    damaged one.
 
     Raises:
         ConfigError, RetryableError: as the store does.
     """
     records: dict[str, SceneRecord] = {}
-    for key, data in ledger.store.read_all(_SCENES).items():
+    for key, data in read_indexed(ledger.store, _SCENES, index_of("scenes"), write=write).items():
         scene_id = scene_id_of(key)
         try:
             record = parse_record(key, data)
             if record.scene_id != scene_id:
-                raise FatalError(f"the ledger object {key} is of another scene, {record.scene_id!r}")
-        except FatalError as error:
+                raise DamagedRecordError(f"the ledger object {key} is of another scene, {record.scene_id!r}")
+        except DamagedRecordError as error:
             rebuilt = _mend(ledger, key, data, error, write=write)
             if rebuilt is not None:
                 records[scene_id] = rebuilt
@@ -44,12 +46,12 @@ def mended_records(ledger: ObjectLedger, *, write: bool) -> dict[str, SceneRecor
 
 
 def _mend(
-    ledger: ObjectLedger, key: str, data: bytes, error: FatalError, *, write: bool
+    ledger: ObjectLedger, key: str, data: bytes, error: DamagedRecordError, *, write: bool
 ) -> SceneRecord | None:
     scene_id = scene_id_of(key)
     record = _last_commit(ledger, scene_id)
     how = f"rebuilt from its commit of {record.finished_at}" if record else "its scene is new now"
-    log.error("%s; %s", error, how)
+    ledger.told(DamagedRecord(key, scene_id, str(error), how))
     if write:
         ledger.store.write(key.replace(_SCENES, _DAMAGED, 1), data)
         if record is None:
@@ -66,9 +68,9 @@ def _last_commit(ledger: ObjectLedger, scene_id: str) -> SceneRecord | None:
     for key, data in ledger.store.read_all(f"{LEDGER}/mosaics/{scene_id}").items():
         try:
             record = parse_record(key, data)
-        except FatalError as error:
+        except DamagedRecordError as error:
             log.error("%s", error)
             continue
-        if record.scene_id == scene_id:
+        if record.scene_id == scene_id and record.reason is None:
             found.append(record)
     return max(found, key=lambda record: record.finished_at, default=None)

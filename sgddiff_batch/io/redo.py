@@ -8,11 +8,12 @@ one; so a mark that a killed run left behind asks for nothing twice.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Literal
+from typing import Literal, get_args
 
-from sgddiff_batch.errors import FatalError
+from sgddiff_batch.io.damage import DamagedRecord, DamagedRecordError, Tell, log_damage
 from sgddiff_batch.io.ledgers import LEDGER
 from sgddiff_batch.io.stores import Store
 from sgddiff_batch.protocols import SceneRecord
@@ -20,6 +21,7 @@ from sgddiff_batch.protocols import SceneRecord
 Why = Literal["replay", "damaged"]
 
 _FOLDER = f"{LEDGER}/redo"
+_STORE = re.compile(r"(?s:(?P<base>.*?))(?:\.r(?P<number>[0-9]{1,9}))?\.zarr")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,22 +50,53 @@ def mark_redo(store: Store, record: SceneRecord, why: Why, at: str) -> RedoMark:
     return mark
 
 
-def redo_marks(store: Store, records: Mapping[str, SceneRecord]) -> tuple[dict[str, RedoMark], list[str]]:
-    """Return the marks that count, and the ids of those that do not any more; both by scene id.
+def redo_marks(
+    store: Store, records: Mapping[str, SceneRecord], told: Tell = log_damage
+) -> tuple[dict[str, RedoMark], dict[str, RedoMark]]:
+    """Return the marks that count, and those that do not any more; both by scene id.
 
-    Raises:
-        FatalError: if a mark is damaged.
+    A damaged mark counts for what its scene is now: its name says which scene it is, and the scene's record
+    why somebody would ask. That may cost work, once; ``told`` takes note.
     """
-    marks = (_mark(key, data) for key, data in store.read_all(_FOLDER).items())
     wanted: dict[str, RedoMark] = {}
-    outdated: list[str] = []
-    for mark in marks:
-        record = records.get(mark.scene_id)
-        if record is not None and mark.counts_for(record):
-            wanted[mark.scene_id] = mark
-        else:
-            outdated.append(mark.scene_id)
+    outdated: dict[str, RedoMark] = {}
+    for key, data in store.read_all(_FOLDER).items():
+        scene_id = key.removeprefix(f"{_FOLDER}/").removesuffix("~.json")
+        record = records.get(scene_id)
+        try:
+            mark = _mark(key, data)
+        except DamagedRecordError as error:
+            told(DamagedRecord(key, scene_id, str(error), "its scene is worked on again"))
+            mark = _presumed(scene_id, record)
+        is_wanted = record is not None and mark.counts_for(record)
+        (wanted if is_wanted else outdated)[scene_id] = mark
     return wanted, outdated
+
+
+def _presumed(scene_id: str, record: SceneRecord | None) -> RedoMark:
+    if record is None:
+        return RedoMark(scene_id, "replay", None, "", "")
+    why: Why = "damaged" if record.reason is None else "replay"
+    return RedoMark(scene_id, why, record.store, record.finished_at, "")
+
+
+def replacement_of(store: str) -> str:
+    """Return the name of the store that replaces a damaged one: x.zarr, x.r1.zarr, x.r2.zarr.
+
+    It is another one, so that the damaged mosaic stays where readers look until its replacement is there.
+    """
+    base, number = _parted(store)
+    return f"{base}.r{number + 1}.zarr"
+
+
+def is_replaced(damaged: str, planned: str) -> bool:
+    """Whether a damaged store is the planned one, or came in its place."""
+    return _parted(damaged)[0] == _parted(planned)[0]
+
+
+def _parted(store: str) -> tuple[str, int]:
+    match = _STORE.fullmatch(store)
+    return (match["base"], int(match["number"] or 0)) if match else (store, 0)
 
 
 def drop_redo(store: Store, scene_id: str) -> None:
@@ -78,8 +111,10 @@ def _key(scene_id: str) -> str:
 def _mark(key: str, data: bytes) -> RedoMark:
     try:
         mark = RedoMark(**json.loads(data))
-    except (ValueError, TypeError) as error:
-        raise FatalError(f"the mark {key} is damaged ({error}); delete it") from None
+    except (ValueError, TypeError, RecursionError) as error:
+        raise DamagedRecordError(f"the mark {key} is damaged ({error})") from None
+    if mark.why not in get_args(Why):
+        raise DamagedRecordError(f"the mark {key} is damaged (why is {mark.why!r})")
     if key != _key(mark.scene_id):
-        raise FatalError(f"the mark {key} names another scene, {mark.scene_id!r}; delete it")
+        raise DamagedRecordError(f"the mark {key} names another scene, {mark.scene_id!r}")
     return mark

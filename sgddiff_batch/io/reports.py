@@ -36,7 +36,7 @@ def build_report(
 ) -> dict[str, Any]:
     """Return the report: totals first, then the scenes, then what the run was made with.
 
-    ``scenes`` are rows with at least ``state``, ``valid_px``, ``salient_px``, ``tiles``.
+    ``scenes`` are rows with at least ``scene_id``, ``state``, ``valid_px``, ``salient_px``, ``tiles``.
     """
     stages: Counter[str] = Counter()
     for scene in scenes:
@@ -46,7 +46,7 @@ def build_report(
         "started_at": started_at,
         "seconds": round(seconds, 3),
         "totals": {
-            "scenes": len(scenes),
+            "scenes": len({scene["scene_id"] for scene in scenes}),
             "states": dict(sorted(Counter(scene["state"] for scene in scenes).items())),
             "tiles": sum(scene["tiles"] for scene in scenes),
             "valid_px": sum(scene["valid_px"] for scene in scenes),

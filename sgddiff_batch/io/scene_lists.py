@@ -7,6 +7,7 @@ import io
 import posixpath
 from pathlib import Path
 
+from sgddiff_batch.core.archive import OWN, BucketAccess
 from sgddiff_batch.errors import ConfigError, RetryableError
 from sgddiff_batch.io import stores
 
@@ -22,7 +23,7 @@ def is_list(uri: str) -> bool:
     return not (stores.is_local(uri) and Path(uri).is_dir())
 
 
-def read_list(uri: str) -> list[str]:
+def read_list(uri: str, access: BucketAccess = OWN) -> list[str]:
     """Return the entries of a list as they are written, blank ones left out.
 
     .txt: one a line, UTF-8, lines that begin with ``#`` are comments. .csv and .parquet: the column ``uri``,
@@ -32,7 +33,7 @@ def read_list(uri: str) -> list[str]:
         ConfigError: if there is no such list, or it cannot be understood.
         RetryableError: if the storage failed.
     """
-    data = _content(uri)
+    data = _content(uri, access)
     try:
         if uri.lower().endswith(".parquet"):
             entries = _parquet_entries(data)
@@ -46,10 +47,10 @@ def read_list(uri: str) -> list[str]:
     return [entry.strip() for entry in entries if entry.strip()]
 
 
-def _content(uri: str) -> bytes:
+def _content(uri: str, access: BucketAccess) -> bytes:
     folder, name = posixpath.split(uri if "://" in uri else stores.open_store(uri).root)
     try:
-        return stores.open_store(folder).read(name)
+        return stores.open_store(folder, access).read(name)
     except FileNotFoundError:
         raise ConfigError(f"archive.uri: there is no list at {uri!r}") from None
     except PermissionError as error:

@@ -13,6 +13,7 @@ from rasterio.errors import CRSError
 from rasterio.io import DatasetReader
 from rasterio.windows import Window as RasterioWindow
 
+from sgddiff_batch.core.archive import OWN, BucketAccess
 from sgddiff_batch.core.grid import IDENTITY, Grid, Transform
 from sgddiff_batch.core.radiometry import Stretch, choose_bands, measure_stretch
 from sgddiff_batch.core.scene import Scene, SceneProfile
@@ -38,6 +39,7 @@ class GeoTiffReader:
     bands: the 1-based bands that become red, green and blue, three or one (repeated), or "auto".
     stretch: (low, high) for every scene; "auto": the 2nd to 98th percentile for all types but uint8; "none":
     samples pass as they are, clipped to 0..255. Scenes of more than ``max_scene_px`` pixels are refused.
+    access: how the buckets of scenes are asked.
     Holds no open files, so that it can be pickled and shared by threads.
 
     Raises:
@@ -47,6 +49,7 @@ class GeoTiffReader:
     bands: Literal["auto"] | tuple[int, ...] = "auto"
     stretch: Literal["auto", "none"] | tuple[float, float] = "auto"
     max_scene_px: int = 20_000_000_000
+    access: BucketAccess = OWN
 
     def __post_init__(self) -> None:
         if self.bands != "auto" and (len(self.bands) not in (1, 3) or min(self.bands) < 1):
@@ -64,7 +67,7 @@ class GeoTiffReader:
             UnsupportedSceneError: if it is too large, complex, or lacks the bands asked for.
             RetryableError: if the storage failed.
         """
-        with opened(scene, "opening it") as source:
+        with opened(scene, "opening it", self.access) as source:
             self._check_supported(source)
             _check_no_bomb(source, scene)
             grid, notes = _grid(source)
@@ -91,7 +94,7 @@ class GeoTiffReader:
         """
         pixels = np.zeros((3, window.height_px, window.width_px), dtype=np.uint8)
         valid = np.zeros((window.height_px, window.width_px), dtype=np.bool_)
-        with opened(scene, f"reading {window_words(window)}") as source:
+        with opened(scene, f"reading {window_words(window)}", self.access) as source:
             _check_unchanged(source, profile)
             table = _palette_table(source) if profile.palette else None
             for strip in _strips(window, source.block_shapes[0][0]):

@@ -35,6 +35,7 @@ from sgddiff_batch.io.globs import split_glob
 from sgddiff_batch.io.links import Reach, reach_of, shown
 from sgddiff_batch.io.scene_lists import is_list, read_list
 from sgddiff_batch.io.stac_items import ItemSorter
+from sgddiff_batch.io.stac_parquet import is_parquet, is_stac_geoparquet
 from sgddiff_batch.io.web import BadDocumentError, Web
 
 _DOCUMENT_SUFFIXES = (".json", ".geojson")
@@ -142,8 +143,10 @@ class _Survey:
         if kind == "prefix":
             self._add_finds(number, source)
             return
-        if kind == "list" and not (_is_parquet(source.uri) and stac_parquet.is_stac_geoparquet(source.uri)):
-            places = places_of(read_list(source.uri), posixpath.split(full_uri(source.uri))[0])
+        if kind == "list" and not is_stac_geoparquet(source.uri, self.query.access):
+            places = places_of(
+                read_list(source.uri, self.query.access), posixpath.split(full_uri(source.uri))[0]
+            )
             self.by_lists |= places.names.keys()
         else:
             places = self._items(source, kind)
@@ -152,7 +155,7 @@ class _Survey:
         self.missing += places.missing
 
     def _add_finds(self, number: int, source: Source) -> None:
-        finds = find_scenes(source.uri)
+        finds = find_scenes(source.uri, self.query.access)
         root = root_of(source.uri)
         if self.output is not None:
             finds = finds.outside(root, self.output)
@@ -165,7 +168,7 @@ class _Survey:
 
     def _items(self, source: Source, kind: str) -> Places:
         sorter, filters = ItemSorter(source, self.reach, self.root), self.query.filters
-        if _is_parquet(source.uri):
+        if is_parquet(source.uri):
             stac_parquet.read_items(source.uri, sorter, full_uri(source.uri))
             return sorter.places()
         place, document = _root_document(source.uri, self.web)
@@ -193,6 +196,7 @@ class _Survey:
                 if place not in known and self._is_wanted(place, name, facts.get(place, Facts()))
             },
             self.by_lists,
+            self.query.access,
         )
         self.missing += finds.missing
         known |= {one.scene.uri: one for one in finds.scenes}
@@ -269,10 +273,6 @@ def _kind_of(uri: str) -> str:
 
 def _is_web(uri: str) -> bool:
     return uri.startswith(("http://", "https://"))
-
-
-def _is_parquet(uri: str) -> bool:
-    return uri.lower().endswith(".parquet")
 
 
 def _renamed(candidate: Candidate, number: int, root: str) -> Candidate:

@@ -45,7 +45,7 @@ def read_document(place: str, web: Web) -> tuple[str, object]:
     if place.startswith(("http://", "https://")):
         return web.json(place)
     folder, name = posixpath.split(place)
-    store = stores.open_store(folder or "/")
+    store = stores.open_store(folder or "/", web.reach.access)
     with stores.translated(place):
         content: bytes = store.filesystem.cat_file(store.path(name), start=0, end=MAX_DOCUMENT_BYTES + 1)
     if len(content) > MAX_DOCUMENT_BYTES:

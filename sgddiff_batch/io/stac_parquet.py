@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+from sgddiff_batch.core.archive import OWN, BucketAccess
 from sgddiff_batch.errors import ConfigError
 from sgddiff_batch.io import stores
 from sgddiff_batch.io.stac_items import ItemSorter
@@ -17,17 +18,24 @@ _COLUMNS = ("id", "collection", "assets", "bbox", "geometry", *_PROPERTIES)
 _BATCH_ROWS = 1024
 
 
-def is_stac_geoparquet(uri: str) -> bool:
-    """Whether a Parquet file holds STAC items; one that cannot be understood is told of as a list.
+def is_parquet(uri: str) -> bool:
+    """Whether a URI names a Parquet file, by its suffix."""
+    return uri.lower().endswith(".parquet")
+
+
+def is_stac_geoparquet(uri: str, access: BucketAccess = OWN) -> bool:
+    """Whether a file is Parquet and holds STAC items; one that cannot be understood is told of as a list.
 
     Raises:
         ConfigError, RetryableError: if it cannot be read.
     """
+    if not is_parquet(uri):
+        return False
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
-        with stores.translated(uri), _damage_told(), _opened(uri) as source:
+        with stores.translated(uri), _damage_told(), _opened(uri, access) as source:
             names = pq.read_schema(source).names
     except (pa.ArrowException, FileNotFoundError):
         return False
@@ -45,7 +53,11 @@ def read_items(uri: str, sorter: ItemSorter, base: str) -> None:
     import pyarrow.parquet as pq
 
     try:
-        with stores.translated(uri), _opened(uri) as source, pq.ParquetFile(source) as file:
+        with (
+            stores.translated(uri),
+            _opened(uri, sorter.reach.access) as source,
+            pq.ParquetFile(source) as file,
+        ):
             columns = [name for name in _COLUMNS if name in file.schema_arrow.names]
             with _damage_told():
                 for batch in file.iter_batches(_BATCH_ROWS, columns=columns):
@@ -68,9 +80,9 @@ def _damage_told() -> Iterator[None]:
         raise pa.ArrowInvalid(" ".join(str(error).split())) from None
 
 
-def _opened(uri: str) -> Any:  # noqa: ANN401 - fsspec's files have no type
+def _opened(uri: str, access: BucketAccess) -> Any:  # noqa: ANN401 - fsspec's files have no type
     folder, name = posixpath.split(uri if "://" in uri else stores.open_store(uri).root)
-    store = stores.open_store(folder)
+    store = stores.open_store(folder, access)
     return store.filesystem.open(store.path(name), "rb")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,9 +17,20 @@ import botocore.exceptions as boto
 import fsspec
 from botocore.parsers import ResponseParserError
 
+from sgddiff_batch.core.archive import OWN, BucketAccess
 from sgddiff_batch.errors import ConfigError, RetryableError
 from sgddiff_batch.io import conditional
 from sgddiff_batch.io.conditional import Versioned
+from sgddiff_batch.io.listings import (
+    Listed,
+    entries_local,
+    entries_s3,
+    fetch_local,
+    fetch_s3,
+    list_local,
+    list_s3,
+)
+from sgddiff_batch.io.object_access import s3_client
 from sgddiff_batch.io.removals import remove_local, remove_s3
 
 if TYPE_CHECKING:
@@ -29,9 +40,6 @@ _TEMPORARY = ".partial"
 _SCHEMES = ("s3",)
 _WRITE_ATTEMPTS = 20
 _LOGIN = re.compile(r"://[^/\s@]*@")
-_S3_RETRIES = {"mode": "standard", "total_max_attempts": 3}
-"""With jitter, and a quota a client. By default botocore and s3fs make up to 25 requests of one call."""
-_BODY_ATTEMPTS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,10 +92,10 @@ class Store:
             FileNotFoundError: if there is none.
         """
         with translated(self.path(key)):
-            try:
-                data: bytes = self.filesystem.cat_file(self.path(key))
-            except NotADirectoryError as error:
-                raise FileNotFoundError(f"there is no {self.path(key)}") from error
+            if self.is_local:
+                return _read_file(Path(self.path(key)))
+            # One request: with more at once, s3fs asks for the size first.
+            data: bytes = self.filesystem.cat_file(self.path(key), max_concurrency=1)
         return data
 
     def read_versioned(self, key: str) -> Versioned:
@@ -130,26 +138,34 @@ class Store:
 
     def read_all(self, prefix: str) -> dict[str, bytes]:
         """Return all objects below a prefix by key; remote ones are fetched at the same time."""
-        keys = self.keys(prefix)
-        with translated(self.path(prefix)):
+        return self.read_many(self.keys(prefix))
+
+    def read_many(self, keys: Sequence[str]) -> dict[str, bytes]:
+        """Return objects by key, remote ones fetched at the same time.
+
+        One that is not there is left out: another process may take it away, its mark of reading, between a
+        listing and here.
+        """
+        with translated(self.root):
             paths = [self.path(key) for key in keys]
-            found = self.filesystem.cat(paths, on_error="return") if keys else {}
-            by_path = {os.fspath(path): data for path, data in found.items()}
-            for data in by_path.values():
-                # Another process may take an object away between the listing and here: its mark of reading.
-                if isinstance(data, BaseException) and not isinstance(data, FileNotFoundError):
-                    raise data
-        there = (key for key in keys if isinstance(by_path[self.path(key)], bytes))
-        return {key: by_path[self.path(key)] for key in there}
+            fetched = fetch_local(paths) if self.is_local else fetch_s3(self.filesystem, paths)
+            return {path[len(self.root) + 1 :]: data for path, data in fetched}
 
     def keys(self, prefix: str = "") -> list[str]:
         """Return the keys of all objects below a prefix, sorted; temporary files are left out."""
-        with translated(self.path(prefix)):
-            found = self.filesystem.find(self.path(prefix))
-        # Some stores list a prefix that was emptied as an object of its own name.
-        below = f"{self.path(prefix)}/"
-        names = (name[len(self.root) + 1 :] for name in map(os.fspath, found) if name.startswith(below))
-        return sorted(name for name in names if not name.endswith(_TEMPORARY))
+        return sorted(self.listed(prefix))
+
+    def listed(self, prefix: str = "") -> dict[str, Listed]:
+        """Return what a listing tells of all objects below a prefix, by key; temporary files are left out."""
+        path = self.path(prefix)
+        with translated(path):
+            found = list_local(path) if self.is_local else list_s3(self.filesystem, path)
+            # Some stores list a prefix that was emptied as an object of its own name.
+            return {
+                name[len(self.root) + 1 :]: facts
+                for name, facts in found
+                if not name.endswith((_TEMPORARY, "/"))
+            }
 
     def entries(self, prefix: str = "") -> dict[str, str | None]:
         """Return what lies right in a folder, by name: an object's version, None for a folder.
@@ -162,13 +178,7 @@ class Store:
         """
         path = self.path(prefix)
         with translated(path):
-            if self.is_local:
-                with os.scandir(path) as listing:
-                    return {entry.name: _local_version(entry) for entry in listing if not _is_special(entry)}
-            infos = self.filesystem.ls(path, detail=True)
-        below = f"{path}/"
-        named = {info["name"].removeprefix(below): info for info in infos if info["name"].startswith(below)}
-        return {name: _remote_version(info) for name, info in named.items() if name}
+            return entries_local(path) if self.is_local else entries_s3(self.filesystem, path)
 
     def delete(self, key: str) -> None:
         """Remove an object if it is there, and the local folders that it leaves empty."""
@@ -206,7 +216,9 @@ class Store:
             return LocalStore(self.path(key), read_only=read_only)
         from zarr.storage import FsspecStore
 
-        return FsspecStore.from_url(f"s3://{self.path(key)}", read_only=read_only)
+        # Opened as this store was: else fsspec hands out whatever client it made first, for any endpoint.
+        options = dict(self.filesystem.storage_options)
+        return FsspecStore.from_url(f"s3://{self.path(key)}", options, read_only=read_only)
 
     def _prune(self, folder: Path) -> None:
         root = Path(self.root)
@@ -244,32 +256,18 @@ def _words(error: Exception) -> str:
     return _LOGIN.sub("://***@", " ".join(str(text).split()))
 
 
+def _read_file(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except NotADirectoryError as error:
+        raise FileNotFoundError(f"there is no {path}") from error
+
+
 def _write_file(path: Path, data: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.parent / f"{path.name[:100]}.{uuid.uuid4().hex}{_TEMPORARY}"
     temporary.write_bytes(data)
     temporary.replace(path)
-
-
-def _is_special(entry: os.DirEntry[str]) -> bool:
-    return Path(entry.path).exists() and not entry.is_dir() and not entry.is_file()
-
-
-def _local_version(entry: os.DirEntry[str]) -> str | None:
-    if entry.is_dir():
-        return None
-    try:
-        status = entry.stat()
-    except FileNotFoundError:
-        return ""
-    return f"{status.st_size} {status.st_mtime_ns}"
-
-
-def _remote_version(info: dict[str, Any]) -> str | None:
-    if info["type"] == "directory":
-        return None
-    etag = str(info.get("ETag") or "").strip('"')
-    return etag or f"{info.get('size')} {info.get('LastModified')}"
 
 
 def is_local(uri: str) -> bool:
@@ -284,17 +282,12 @@ def is_local(uri: str) -> bool:
     return not scheme
 
 
-def open_store(uri: str) -> Store:
-    """Open a folder or ``s3://bucket/prefix``; nothing is created or checked.
+def open_store(uri: str, access: BucketAccess = OWN) -> Store:
+    """Open a folder or ``s3://bucket/prefix``, asked as ``access`` says; nothing is created or checked.
 
     Raises:
         ConfigError: if the URI's scheme is not known.
     """
     if is_local(uri):
         return Store(os.path.abspath(uri), fsspec.filesystem("file"), True)  # noqa: PTH100 - keeps links
-    # fsspec keeps one client for all that is asked for alike: its endpoint has to be among that.
-    endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL") or None
-    options = {"endpoint_url": endpoint, "config_kwargs": {"retries": _S3_RETRIES}}
-    filesystem = fsspec.filesystem("s3", use_listings_cache=False, **options)
-    filesystem.retries = _BODY_ATTEMPTS
-    return Store(uri.removeprefix("s3://").rstrip("/"), filesystem, False)
+    return Store(uri.removeprefix("s3://").rstrip("/"), s3_client(access.of(uri), os.environ), False)

@@ -30,11 +30,11 @@ def key(number: int) -> str:
     return f"scenes/T{number % 60 + 1:02d}ABC/2026/{number // 60:06d}/S2A_20260101T{number:09d}_TCI.tif"
 
 
-def page(start: int, count: int) -> bytes:
-    """Return one page of a listing as S3 sends it."""
+def page(start: int, count: int, name: Callable[[int], str] = key) -> bytes:
+    """Return one page of a listing as S3 sends it; ``name`` are the keys by number."""
     stop = min(start + _PAGE_KEYS, count)
     rows = "".join(
-        f"<Contents><Key>{key(number)}</Key><LastModified>2026-01-01T00:00:00.000Z</LastModified>"
+        f"<Contents><Key>{name(number)}</Key><LastModified>2026-01-01T00:00:00.000Z</LastModified>"
         f"<ETag>&quot;{number:032x}&quot;</ETag><Size>{10**8 + number}</Size>"
         "<StorageClass>STANDARD</StorageClass></Contents>"
         for number in range(start, stop)

@@ -13,7 +13,7 @@ from sgddiff_batch.engine.retries import Retries
 from sgddiff_batch.engine.survey import survey
 from sgddiff_batch.engine.worker import Worker
 from sgddiff_batch.errors import ConfigError, RetryableError
-from sgddiff_batch.io import stores
+from sgddiff_batch.io import object_access
 from sgddiff_batch.io.ledgers import ObjectLedger
 from sgddiff_batch.io.mosaics import ZarrBlockWriter
 from sgddiff_batch.io.stores import open_store
@@ -158,7 +158,7 @@ class TestS3:
 
     @pytest.mark.parametrize("fault", ["503", "500", "429", "reset", "cut", "409"])
     def test_what_goes_on_failing_is_retryable_after_a_few_requests(self, broken, monkeypatch, fault):
-        monkeypatch.setattr(stores, "_S3_RETRIES", {"mode": "standard", "total_max_attempts": 2})
+        monkeypatch.setattr(object_access, "_RETRIES", {"mode": "standard", "total_max_attempts": 2})
         broken.script(Rule("GET", "bk/a", fault, None))
         with pytest.raises(RetryableError, match="bk/a"):
             open_store("s3://bk").read("a")
@@ -207,7 +207,7 @@ class TestS3:
         assert set(open_store("s3://bk").read_all("b")) == {"b/d"}
 
     def test_one_object_of_many_that_fails_is_an_error_and_never_left_out(self, broken, monkeypatch):
-        monkeypatch.setattr(stores, "_S3_RETRIES", {"mode": "standard", "total_max_attempts": 1})
+        monkeypatch.setattr(object_access, "_RETRIES", {"mode": "standard", "total_max_attempts": 1})
         broken.script(Rule("GET", "bk/b/c", "500", None))
         with pytest.raises(RetryableError):
             open_store("s3://bk").read_all("b")

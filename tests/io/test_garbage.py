@@ -1,5 +1,6 @@
 """Garbage: nothing that is named ever goes, what is not goes once, and a kill in the middle harms nobody."""
 
+import json
 import os
 import shutil
 import time
@@ -11,8 +12,10 @@ from hypothesis import strategies as st
 
 from sgddiff_batch.core.planning import Mosaic, Task, Tiling
 from sgddiff_batch.core.scene import Scene, SceneProfile
-from sgddiff_batch.io import archive_catalogue
+from sgddiff_batch.errors import ConfigError, RetryableError
+from sgddiff_batch.io import archive_catalogue, conventions
 from sgddiff_batch.io.archive_catalogue import publish, read_catalogue, read_pointer
+from sgddiff_batch.io.catalog import find_scenes
 from sgddiff_batch.io.garbage import ABANDONED_S, find_garbage, remove_garbage
 from sgddiff_batch.io.ledgers import ObjectLedger
 from sgddiff_batch.io.stores import open_store
@@ -332,3 +335,81 @@ def test_on_s3_ages_and_sizes_are_those_of_the_store(s3_server, monkeypatch):
     # A complete mosaic of a scene without a record: the ledger may have lost it.
     assert collect(store) == []
     s3_server.filesystem.rm("garbage-bucket", recursive=True)
+
+
+def begin_of(store, path, scene_id="new.tif"):
+    """Leave a half-made store of a file, as a run does that was killed; its scene has no record."""
+    scene = find_scenes(str(path)).scenes[0].scene
+    name = f"{scene_id}/{scene.version}-aaaaaaaaaaaa.zarr"
+    provenance = {
+        "scene_id": scene_id,
+        "source_uri": scene.uri,
+        "source_version": scene.version,
+        "source_size_bytes": scene.size_bytes,
+    }
+    attributes = conventions.root_attributes(GRID, 1, provenance)
+    store.write(f"{name}/zarr.json", json.dumps({"attributes": attributes}).encode())
+    store.write(f"{name}/0/saliency/c/0/0", b"codes")
+    store.write(f"_ledger/blocks/{name}/r0c0h1w1~.json", b"[]")
+    return name
+
+
+@pytest.mark.parametrize("after", ["it vanished", "it changed"])
+def test_a_half_finished_store_goes_once_its_scene_is_gone_or_another(store, tmp_path, after):
+    finish(store, "other.tif")
+    path = tmp_path / "new.tif"
+    path.write_bytes(b"one")
+    name = begin_of(store, path)
+    assert collect(store) == [], "the next run goes on with it"
+    if after == "it vanished":
+        path.unlink()
+    else:
+        path.write_bytes(b"another one")
+    assert find_garbage(store, 86400.0, time.time()).garbage == (), "it is young"
+    gone = collect(store)
+    assert [(item.kind, item.path) for item in gone] == [("store", name)]
+    assert gone[0].why.startswith("never completed, and its scene")
+    assert "new.tif" not in " ".join(store.keys())
+
+
+def test_a_half_finished_store_stays_where_the_archive_does_not_tell(store, tmp_path, monkeypatch):
+    finish(store, "other.tif")
+    path = tmp_path / "new.tif"
+    path.write_bytes(b"one")
+    begin_of(store, path)
+    for error in (ConfigError("denied"), RetryableError("503")):
+
+        def fail(*_, error=error, **__):
+            raise error
+
+        monkeypatch.setattr("sgddiff_batch.io.current_scenes.look_up", fail)
+        assert collect(store) == []
+
+
+@pytest.mark.parametrize(
+    "root", [b"", b"{", b"[]", b'{"attributes": {}}', b'{"attributes": {"sgddiff:provenance": 5}}']
+)
+def test_a_half_finished_store_that_does_not_say_its_scene_is_left_to_its_age(store, root):
+    finish(store, "other.tif")
+    name = begin(store, "a.tif", 5)
+    store.write(f"{name}/zarr.json", root)
+    assert collect(store) == []
+
+
+def test_marks_of_reading_that_nobody_came_back_for_go(store):
+    finish(store, "other.tif")
+    store.write("_ledger/reading/gone.tif/profile~.json", b"{}")
+    assert collect(store) == []
+    garbage = find_garbage(store, 0.0, time.time() + ABANDONED_S + 60).garbage
+    assert [item.path for item in garbage] == ["_ledger/reading/gone.tif/profile~.json"]
+    list(remove_garbage(store, garbage))
+    assert not store.keys("_ledger/reading")
+
+
+@pytest.mark.parametrize("data", [b"", b"{", b"[]", b'{"at": 1}'])
+def test_a_damaged_withdrawal_stops_no_search_and_waits_its_time(store, data):
+    finish(store, "a.tif")
+    finish(store, "b.tif")
+    store.write("_ledger/withdrawn/a.tif~.json", data)
+    assert find_garbage(store, 86400.0, time.time()).garbage == ()
+    assert {item.path for item in collect(store)} == {"a.tif", store_of("a.tif")}

@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 
@@ -143,7 +144,55 @@ def test_a_record_of_a_newer_version_is_read_without_what_is_new(ledger):
     assert ledger.records() == {"north/a.tif": DONE}
 
 
-def test_a_damaged_block_mark_is_told_by_its_key(ledger):
-    ledger.store.write(f"_ledger/blocks/{MOSAIC.store}/t~.json", b'[{"window": 3}]')
-    with pytest.raises(FatalError, match=r"t~\.json"):
-        ledger.finished_blocks(MOSAIC.store)
+@pytest.mark.parametrize(
+    "data",
+    [b"", b'[{"window": 3}]', b"[" * 100000, b'[{"window":{"row_start":0},"digest":1}]', b"{}", b"[1]"],
+)
+def test_a_damaged_block_mark_is_told_and_its_blocks_are_not_there(ledger, data):
+    mark_all(ledger)
+    ledger.store.write(f"_ledger/blocks/{MOSAIC.store}/r0c0h64w90~.json", data)
+    told = []
+    found = ObjectLedger(ledger.store, told.append).finished_blocks(MOSAIC.store)
+    assert {record.window for record in found} <= {block.window for block in BLOCKS}
+    if data != b"{}":
+        assert [(one.scene_id, one.remedy) for one in told] == [
+            ("north/a.tif", "its blocks are computed again")
+        ]
+        assert "r0c0h64w90~.json" in told[0].reason
+
+
+@pytest.mark.parametrize("data", [b"", b"{}", b"[]", b'{"at": "yesterday"}', b'{"at": 5}', b"[" * 100000])
+def test_a_damaged_withdrawal_counts_since_it_was_written_and_is_told(ledger, data, tmp_path):
+    ledger.withdraw("b.tif", "2026-01-01T00:00:00+00:00")
+    ledger.store.write("_ledger/withdrawn/north/a.tif~.json", data)
+    os.utime(tmp_path / "_ledger/withdrawn/north/a.tif~.json", (1.7e9, 1.7e9))
+    told = []
+    found = ObjectLedger(ledger.store, told.append).withdrawn()
+    assert found["b.tif"] == "2026-01-01T00:00:00+00:00"
+    assert datetime.fromisoformat(found["north/a.tif"]) > datetime(2026, 1, 1, tzinfo=UTC)
+    assert [one.scene_id for one in told] == ["north/a.tif"]
+
+
+def test_a_damaged_record_of_a_commit_is_none_and_told(ledger):
+    ledger.finish(DONE)
+    ledger.store.write(f"_ledger/mosaics/{MOSAIC.store}~.json", b"{")
+    told = []
+    assert ObjectLedger(ledger.store, told.append).finished_mosaic(MOSAIC.store) is None
+    assert [one.scene_id for one in told] == ["north/a.tif"]
+
+
+def test_a_disowned_mosaic_is_never_found_finished_and_no_record_is_rebuilt_from_it(ledger):
+    ledger.finish(DONE)
+    ledger.disown_mosaic(MOSAIC.store, "it was damaged")
+    assert ledger.finished_mosaic(MOSAIC.store) is None
+    ledger.store.write("_ledger/scenes/north/a.tif~.json", b"{")
+    assert mended_records(ledger, write=False) == {}
+    assert ledger.names("mosaics") == [MOSAIC.store], "gc would not know it"
+
+
+def test_a_quarantine_is_untold_until_it_is_told(ledger):
+    ledger.finish(replace(DONE, reason="it is torn"))
+    ledger.finish(replace(DONE, scene_id="b.tif", store="b.tif/v1-key.zarr"))
+    assert ledger.names("untold") == ["north/a.tif"]
+    ledger.told_of(["north/a.tif"])
+    assert ledger.names("untold") == []

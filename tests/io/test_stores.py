@@ -94,3 +94,12 @@ def test_the_entries_of_a_folder_that_is_not_there_cannot_be_told(store):
         store.entries("nowhere")
     with pytest.raises(ConfigError):
         store.entries("file")
+
+
+def test_the_zarr_stores_of_two_endpoints_ask_each_its_own(monkeypatch):
+    monkeypatch.delenv("AWS_ENDPOINT_URL_S3", raising=False)
+    asked = []
+    for endpoint in ("http://127.0.0.1:1", "http://127.0.0.1:2"):
+        monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
+        asked.append(open_store("s3://bucket/mosaic").zarr("", read_only=True).fs.endpoint_url)
+    assert asked == ["http://127.0.0.1:1", "http://127.0.0.1:2"]

@@ -209,7 +209,7 @@ def test_uris_are_shown_without_secrets(text, redacted):
 
 def test_no_secret_is_in_a_report(tmp_path):
     secret = "https://h/stac?token=SECRET"
-    rows = [{"state": "failed", "reason": secret, "uri": secret, "seconds": {}}]
+    rows = [{"scene_id": "a.tif", "state": "failed", "reason": secret, "uri": secret, "seconds": {}}]
     numbers = {"tiles": 0, "valid_px": 0, "salient_px": 0}
     report = build_report(
         "1",

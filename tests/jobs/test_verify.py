@@ -1,5 +1,6 @@
 """verify: damage is told, marked, made anew; sound mosaics are recomputed to the byte."""
 
+import contextlib
 import json
 import shutil
 from pathlib import Path
@@ -58,6 +59,14 @@ def test_what_the_job_wrote_is_sound_and_its_blocks_are_recomputed_to_the_byte(c
     assert "all sound" in capsys.readouterr().out
 
 
+def assert_replaced(output, before):
+    """The pixels of before, of mosaics some of which have the name of a replacement."""
+    now = jobs.decoded(output)
+    jobs.assert_equal_mosaics(
+        {name.replace(".r1.zarr", ".zarr"): codes for name, codes in now.items()}, before
+    )
+
+
 def test_damage_ends_with_5_and_the_table_names_mosaic_and_object(config, output, capsys):
     break_shard(output, "a.tif")
     code, found = run(config)
@@ -93,11 +102,11 @@ def test_a_damaged_mosaic_that_is_marked_is_made_anew_by_the_next_run_and_no_oth
     assert (code, found["told"][0]["redo"]) == (verify.EXIT_DAMAGED, "the next run makes it anew")
     assert infer_archive.main(["--config", str(config)]) == 0
     assert run(config)[0] == verify.EXIT_SOUND
-    jobs.assert_equal_mosaics(jobs.decoded(output), before)
+    assert_replaced(output, before)
     assert {path: path.stat().st_mtime_ns for path in others} == others
     report = json.loads(max(output.glob("report-*.json")).read_text())
     assert report["totals"]["states"] == {"done": 1, "unchanged": 2}
-    assert redo_marks(open_store(str(output)), ledger_of(output).records()) == ({}, [])
+    assert redo_marks(open_store(str(output)), ledger_of(output).records()) == ({}, {})
 
 
 def test_a_redo_whose_plan_is_refused_leaves_the_damaged_mosaic_to_its_readers(config, output):
@@ -111,11 +120,11 @@ def test_a_redo_whose_plan_is_refused_leaves_the_damaged_mosaic_to_its_readers(c
     assert sorted(Path(store).rglob("*")) == there
     assert ledger_of(output).finished_mosaic(store.removeprefix(f"{output}/")) is not None
     assert infer_archive.main(command) == 0
-    jobs.assert_equal_mosaics(jobs.decoded(output), before)
+    assert_replaced(output, before)
 
 
 @pytest.mark.parametrize("opens", [True, False])
-def test_a_redo_of_a_scene_that_cannot_be_read_keeps_a_mosaic_only_if_it_never_began(
+def test_a_redo_of_a_scene_that_cannot_be_read_leaves_the_damaged_mosaic_where_it_is(
     tmp_path, archive, output, checkpoint, opens, monkeypatch
 ):
     from sgddiff_batch.errors import SceneError
@@ -132,9 +141,10 @@ def test_a_redo_of_a_scene_that_cannot_be_read_keeps_a_mosaic_only_if_it_never_b
     monkeypatch.setattr(GeoTiffReader, "read" if opens else "profile", torn)
     assert infer_archive.main(["--config", str(config)]) == 3
     record = ledger_of(output).record("a.tif")
-    assert (record.reason, record.store) == ("torn", None if opens else store)
-    assert Path(output, store, "zarr.json").exists() == (not opens)
-    assert len(sgddiff_batch.list_mosaics(str(output))) == (2 if opens else 3)
+    assert (record.reason, record.store) == ("torn", store)
+    assert Path(output, store, "zarr.json").exists()
+    assert len(sgddiff_batch.list_mosaics(str(output))) == 3
+    assert not list(output.glob("a.tif/*.r1.zarr")), "what it had begun is still there"
 
 
 def test_a_damaged_record_of_one_scene_costs_no_other_its_night(config, output):
@@ -142,7 +152,8 @@ def test_a_damaged_record_of_one_scene_costs_no_other_its_night(config, output):
     ledger_of(output).store.write("_ledger/scenes/c.tif~.json", b"{")
     assert infer_archive.main(["--config", str(config)]) == 0
     report = json.loads(max(output.glob("report-*.json")).read_text())
-    assert report["totals"]["states"] == {"unchanged": 3}
+    assert report["totals"]["states"] == {"damaged record": 1, "unchanged": 3}
+    assert report["totals"]["scenes"] == 3
     jobs.assert_equal_mosaics(jobs.decoded(output), before)
 
 
@@ -150,38 +161,60 @@ class Killed(BaseException):
     """A SIGKILL, from inside."""
 
 
-@pytest.mark.parametrize("after", range(4))
-def test_a_run_killed_while_it_begins_a_damaged_mosaic_anew_loses_nothing(config, output, monkeypatch, after):
+def dying(name, calls, after):
+    """Let a run be killed at a change of an object of c.tif, once there were ``after`` of them."""
     from sgddiff_batch.io.stores import Store
 
-    before = jobs.decoded(output)
-    store = uri_of(output, "c.tif").removeprefix(f"{output}/")
+    real = getattr(Store, name)
+
+    def call(self, key, *rest):
+        if "c.tif" in key:
+            calls.append(key)
+            if len(calls) > after:
+                raise Killed
+        return real(self, key, *rest)
+
+    return call
+
+
+@pytest.mark.parametrize("after", [0, 1, 3, 7, 12, 15, 16, 17, 18, 19, 20, 21])
+def test_a_run_killed_while_it_replaces_a_damaged_mosaic_leaves_readers_one(
+    config, output, monkeypatch, after
+):
+    from sgddiff_batch.io.stores import Store
+
+    before, calls = jobs.decoded(output), []
     break_shard(output, "c.tif")
     run(config, "--mark-for-redo")
-    calls = []
-
-    def dying(name):
-        real = getattr(Store, name)
-
-        def call(self, key, *rest):
-            if store in key and "redo" not in key:
-                calls.append(key)
-                if len(calls) > after:
-                    raise Killed
-            return real(self, key, *rest)
-
-        return call
-
     with monkeypatch.context() as patch:
-        patch.setattr(Store, "delete", dying("delete"))
-        patch.setattr(Store, "_delete_tree", dying("_delete_tree"))
-        with pytest.raises(Killed):
+        for name in ("write", "delete", "_delete_tree"):
+            patch.setattr(Store, name, dying(name, calls, after))
+        with contextlib.suppress(Killed):
             infer_archive.main(["--config", str(config)])
-    assert len(calls) == after + 1
-    assert run(config)[0] == verify.EXIT_DAMAGED
+    assert len(sgddiff_batch.list_mosaics(str(output))) == 3
+    for entry in sgddiff_batch.list_mosaics(str(output)):
+        sgddiff_batch.open_mosaic(entry.uri)
     assert infer_archive.main(["--config", str(config)]) == 0
     assert run(config)[0] == verify.EXIT_SOUND
-    jobs.assert_equal_mosaics(jobs.decoded(output), before)
+    assert_replaced(output, before)
+    assert ledger_of(output).names("redo") == []
+
+
+def test_a_mosaic_that_was_replaced_is_never_current_again_and_goes_by_gc(config, output, capsys):
+    from jobs import gc
+
+    before = jobs.decoded(output)
+    damaged = uri_of(output, "c.tif").removeprefix(f"{output}/")
+    break_shard(output, "c.tif")
+    run(config, "--mark-for-redo")
+    other = ["--config", str(config), "--set", "tiling.overlap_px=16", "--set", "tiling.block_px=160"]
+    for command in (["--config", str(config)], other, ["--config", str(config)]):
+        assert infer_archive.main(command) == 0
+    assert run(config)[0] == verify.EXIT_SOUND
+    assert ledger_of(output).finished_mosaic(damaged) is not None or "r1" in uri_of(output, "c.tif")
+    assert_replaced(output, before)
+    assert gc.main([str(output), "--older-than", "0"]) == 0
+    assert "not there" not in capsys.readouterr().out
 
 
 def test_a_block_that_its_scene_does_not_give_is_damage(config, output, archive, tmp_path, monkeypatch):

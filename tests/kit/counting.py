@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -23,9 +23,9 @@ from sgddiff_batch.io.stores import Store
 
 _ONE_REQUEST = {
     "write": "write", "create": "write", "replace": "write", "read": "read", "read_versioned": "read",
-    "keys": "list", "entries": "list", "delete": "delete", "_delete_tree": "delete",
+    "listed": "list", "entries": "list", "delete": "delete", "_delete_tree": "delete",
 }  # fmt: skip
-"""Calls of a store that are one request each, and its kind. ``read_all`` is a listing and a read a key."""
+"""Calls of a store that are one request each, and its kind. ``read_many`` is a read a key."""
 
 
 class Counts:
@@ -67,7 +67,7 @@ def folder_of(key: str) -> str:
 def counted_store_calls() -> Iterator[Counts]:
     """Count the calls of every :class:`Store` of this process, each as the requests that it stands for."""
     counts = Counts()
-    read_all = Store.read_all
+    read_many = Store.read_many
 
     def counting(name: str, kind: str) -> Callable[..., Any]:
         call: Callable[..., Any] = getattr(Store, name)
@@ -78,14 +78,14 @@ def counted_store_calls() -> Iterator[Counts]:
 
         return counted
 
-    def counted_read_all(store: Store, prefix: str) -> dict[str, bytes]:
-        found = read_all(store, prefix)  # it lists by ``keys``, which counts itself
-        counts.add("read", store.path(prefix), len(found))
-        return found
+    def counted_read_many(store: Store, keys: Sequence[str]) -> dict[str, bytes]:
+        for key in keys:
+            counts.add("read", store.path(key))
+        return read_many(store, keys)
 
     methods = {name: counting(name, kind) for name, kind in _ONE_REQUEST.items()}
     with ExitStack() as patches:
-        for name, method in {**methods, "read_all": counted_read_all}.items():
+        for name, method in {**methods, "read_many": counted_read_many}.items():
             patches.enter_context(patch.object(Store, name, method))
         yield counts
 

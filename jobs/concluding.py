@@ -1,0 +1,90 @@
+"""The end of a run: its report, its table, its speed, and the exit code that says what the archive is."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from jobs import assembly, plan_table, publishing, summary
+from sgddiff_batch.core.catalogue import first_of
+from sgddiff_batch.engine.driver import SceneResult
+from sgddiff_batch.errors import SgddiffBatchError
+from sgddiff_batch.io.rates import write_rate
+from sgddiff_batch.io.reports import build_report, write_report
+
+if TYPE_CHECKING:
+    from jobs.infer_archive import Run
+
+log = logging.getLogger(__name__)
+
+EXIT_DONE, EXIT_FAILED, EXIT_CONFIG, EXIT_QUARANTINED, EXIT_HELD = 0, 1, 2, 3, 4
+
+
+def conclude(run: Run, results: Sequence[SceneResult], started: str, seconds: float) -> None:
+    """Write the report and print the table, also of a run that is being broken off."""
+    rows = [*results, *damaged_rows(run)]
+    try:
+        output = assembly.open_output(run.config, run.lease)
+        uri = write_report(output, _report(run, rows, results, started, seconds))
+    except (SgddiffBatchError, OSError) as error:
+        log.error("the report could not be written: %s", error)
+        uri = "none"
+    summary.print_results(rows, seconds, uri)
+
+
+def damaged_rows(run: Run) -> list[SceneResult]:
+    """Return a row for each damaged record that the run went round, besides the rows of their scenes."""
+    uris = {scene.scene_id: scene.uri for scene in run.listing.scenes}
+    return [
+        SceneResult(one.scene_id, uris.get(one.scene_id, ""), summary.DAMAGED, f"{one.reason}; {one.remedy}")
+        for one in sorted(run.damage.records.values(), key=lambda one: one.key)
+    ]
+
+
+def keep_rate(run: Run, results: Iterable[SceneResult], seconds: float) -> None:
+    """Keep how fast the run was, for the next one's plan; that it cannot be kept is no fault of the run."""
+    rate = plan_table.measured_rate(run, sum(result.tiles for result in results), seconds)
+    try:
+        if rate is not None:
+            write_rate(run.ledger.store, rate)
+    except (SgddiffBatchError, OSError) as error:
+        log.warning("how fast the run was could not be kept: %s", error)
+
+
+def exit_code(run: Run, results: Sequence[SceneResult], *, published: bool) -> int:
+    """Return the exit code of a run that has ended, and note what it tells.
+
+    Scenes in quarantine are told of once: by the first run after which nothing else is wrong. So one that is
+    killed, or fails, after it has put scenes into quarantine leaves it to the next one to tell.
+    """
+    states = {result.state for result in results}
+    if not published or states & {"failed", "pending"}:
+        return EXIT_FAILED
+    untold = run.ledger.names("untold")
+    quarantined = {r.scene_id for r in results if r.state in ("quarantined", "still quarantined")}
+    earlier = quarantined & set(untold) - {r.scene_id for r in results if r.state == "quarantined"}
+    if earlier:
+        log.warning(
+            "%d scenes were put into quarantine by a run that did not end well, and are there still: %s",
+            len(earlier),
+            first_of(sorted(earlier)),
+        )
+    run.ledger.told_of(untold)
+    return EXIT_QUARANTINED if earlier or "quarantined" in states else EXIT_DONE
+
+
+def _report(
+    run: Run, rows: Sequence[SceneResult], results: Sequence[SceneResult], started: str, seconds: float
+) -> dict[str, object]:
+    return build_report(
+        run.run_id,
+        started_at=started,
+        seconds=seconds,
+        config=run.config.model_dump(mode="json"),
+        run={"run_key": run.run_key, "device": run.device, **asdict(run.crew), **asdict(run.forecast)}
+        | publishing.report(run, results),
+        scenes=[asdict(row) for row in rows],
+        ignored=[asdict(file) for file in run.listing.ignored],
+    )

@@ -1,0 +1,40 @@
+"""Unfinished stores: whether anybody can still finish one, which its scene decides."""
+
+from __future__ import annotations
+
+import json
+
+from sgddiff_batch.core.scene import Scene
+from sgddiff_batch.errors import ConfigError, RetryableError
+from sgddiff_batch.io import conventions, mosaic_metadata
+from sgddiff_batch.io.current_scenes import current_scene
+from sgddiff_batch.io.stores import Store
+
+
+def lost_scene(store: Store, name: str) -> str | None:
+    """Return in words why no run will go on with an unfinished store; None where one may, or nobody knows.
+
+    The archive is asked for the very file that the store was begun for. Where it does not answer, or may not
+    be asked with the credentials that there are, the store is left to its age.
+    """
+    scene = _scene_of(store, name)
+    if scene is None:
+        return None
+    try:
+        found = current_scene(scene)
+    except (ConfigError, RetryableError, OSError):
+        return None
+    return found if isinstance(found, str) else None
+
+
+def _scene_of(store: Store, name: str) -> Scene | None:
+    """Return the scene that a store says it was begun for."""
+    try:
+        root = json.loads(store.read(f"{name}/{mosaic_metadata.ROOT}"))
+        said = root["attributes"][conventions.PROVENANCE]
+        scene_id, uri, version = (said[key] for key in ("scene_id", "source_uri", "source_version"))
+        if not all(isinstance(text, str) and text for text in (scene_id, uri, version)):
+            return None
+        return Scene(scene_id, uri, version, int(said["source_size_bytes"]))
+    except (FileNotFoundError, ValueError, TypeError, KeyError, RecursionError):
+        return None

@@ -1,0 +1,145 @@
+"""Measures how long a night takes to learn what a ledger of many records holds, with the index and without.
+
+    OMP_NUM_THREADS=1 python -m tests.bench.ledger [--scenes 200000] [--latency-ms 20]
+
+A process of its own plays the bucket: it lists 1000 records a page, sends each, and keeps the index.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from sgddiff_batch.io.stores import Store
+from tests.bench.listing import key, measured, page
+
+_FEW = 500
+"""So many records are read one by one; what more would take is told by their rate."""
+_OUT = "out/_ledger/scenes/"
+_NEWER = 50
+
+
+def record_key(number: int) -> str:
+    """Return the key of a record, as the ledger names it."""
+    return f"{_OUT}{key(number)}~.json"
+
+
+def record(number: int) -> bytes:
+    """Return a record of a scene that is done."""
+    scene_id, store = key(number), f"{key(number)}/{number:016x}-0123456789ab.zarr"
+    row = {
+        "scene_id": scene_id, "version": f"{number:016x}", "run_key": "0123456789ab", "store": store,
+        "reason": None, "valid_px": 10**8, "salient_px": 10**5, "height_px": 10980, "width_px": 10980,
+        "finished_at": "2026-01-01T00:00:00+00:00",
+    }  # fmt: skip
+    return json.dumps(row, separators=(",", ":")).encode()
+
+
+def serve(count: int, latency_s: float) -> None:
+    """Serve the bucket until the process is ended; print the port."""
+    kept: dict[str, bytes] = {}
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            parts = urlsplit(self.path)
+            path, query = unquote(parts.path).partition("/bucket/")[2], parse_qs(parts.query)
+            time.sleep(latency_s)
+            if "list-type" in query:
+                start = int(query.get("continuation-token", ["0"])[0])
+                self.answer(200, page(start, count, record_key))
+            elif path.startswith(_OUT):
+                number = int(path.rpartition("T")[0].rpartition("T")[2].partition("_")[0])
+                self.answer(200, record(number))
+            else:
+                self.answer(
+                    200 if path in kept else 404, kept.get(path, b"<Error><Code>NoSuchKey</Code></Error>")
+                )
+
+        def do_PUT(self) -> None:
+            path = unquote(urlsplit(self.path).path).partition("/bucket/")[2]
+            kept[path] = self.rfile.read(int(self.headers["Content-Length"]))
+            self.answer(200, b"")
+
+        def answer(self, status: int, content: bytes) -> None:
+            self.send_response(status)
+            self.send_header("Content-Type", "application/xml")
+            self.send_header("ETag", '"x"')
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    print(server.server_port, flush=True)
+    server.serve_forever()
+
+
+def measure(count: int) -> None:
+    """Read some records one by one, then all by an index that lacks a few."""
+    from sgddiff_batch.io.ledgers import ObjectLedger
+    from sgddiff_batch.io.mending import mended_records
+    from sgddiff_batch.io.stores import open_store
+
+    store = open_store("s3://bucket/out")
+    measured("start", lambda: None)
+    put_index(store, count)
+    words = f"listing and reading {count} records, all but {_NEWER} by the index"
+    records = measured(words, lambda: mended_records(ObjectLedger(store), write=False))
+    assert len(records) == count
+
+
+def put_index(store: Store, count: int) -> None:
+    """Read a few records one by one, and keep an index of nearly all."""
+    from sgddiff_batch.io import object_index
+    from sgddiff_batch.io.ledgers import index_of
+
+    few = min(count, _FEW)
+    listed = measured(f"listing {count} records", lambda: store.listed("_ledger/scenes"))
+    assert len(listed) == count
+    measured(f"reading {few} of them one by one", lambda: store.read_many(list(listed)[:few]))
+    versions = [(one, facts.version or "") for one, facts in listed.items()][_NEWER:]
+    rows = {one: (version, record(n)) for n, (one, version) in enumerate(versions, _NEWER)}
+    data = measured("making the index", lambda: object_index.encode(rows))
+    print(f"the index: {len(data) / 2**20:.1f} MiB", flush=True)
+    store.write(index_of("scenes"), data)
+
+
+def main() -> None:
+    """Read the command line and measure."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--scenes", type=int, default=200_000)
+    parser.add_argument("--latency-ms", type=float, default=20.0)
+    parser.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.serve:
+        serve(options.scenes, options.latency_ms / 1000)
+        return
+    command = [sys.executable, "-m", "tests.bench.ledger", "--serve", f"--scenes={options.scenes}"]
+    command += [f"--latency-ms={options.latency_ms}"]
+    server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    try:
+        assert server.stdout is not None
+        os.environ |= {
+            "AWS_ENDPOINT_URL": f"http://127.0.0.1:{int(server.stdout.readline())}",
+            "AWS_ACCESS_KEY_ID": "x",
+            "AWS_SECRET_ACCESS_KEY": "x",
+            "AWS_DEFAULT_REGION": "us-east-1",
+        }
+        measure(options.scenes)
+    finally:
+        server.terminate()
+        server.wait()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,75 @@
+"""Processes that die: when it is the scene, and when it is the machines."""
+
+import pytest
+
+from sgddiff_batch.core.planning import Task
+from sgddiff_batch.core.scene import Scene
+from sgddiff_batch.engine.ray_worker import MAX_STARTS, Board, Look, judged
+from sgddiff_batch.engine.worker import Worker
+from sgddiff_batch.io.guarded import GuardedReader
+from tests.kit.fakes import MemoryLedger, MemoryWriter, SyntheticReader, ToyPredictor, make_mosaic, make_scene
+
+MOSAIC = make_mosaic(20, 20)
+TASK = Task(MOSAIC, MOSAIC.grid.window)
+
+
+def died(board, number, *machines):
+    """Let a task be started MAX_STARTS times: in company, and then alone on these machines."""
+    board.start(number)
+    for machine in machines:
+        board.start(number, machine)
+    return board.look(number, MOSAIC.store)
+
+
+def state(look, living=("one", "two")):
+    return judged(TASK, look, set(living)).state
+
+
+def test_two_deaths_with_nothing_else_in_the_process_are_the_scene_s():
+    look = died(Board(), 1, "one", "two")
+    assert look.starts == MAX_STARTS
+    assert state(look) == "quarantine"
+
+
+@pytest.mark.parametrize("machines", [("one", "gone"), ("gone", "gone"), ("one",), ()])
+def test_deaths_of_machines_or_in_company_are_left_to_the_next_run(machines):
+    assert state(died(Board(), 1, *machines)) == "failed"
+
+
+def test_a_death_alone_that_was_not_the_task_s_clears_all_scenes():
+    board = Board()
+    died(board, 1, "one", "one")
+    board.stored(1)
+    assert state(died(board, 2, "one", "two")) == "failed"
+
+
+def test_a_task_that_ends_well_after_a_death_in_company_proves_nothing():
+    board = Board()
+    died(board, 1, "one")
+    board.stored(1)
+    board.stored(3)
+    assert state(died(board, 2, "one", "two")) == "quarantine"
+
+
+def test_the_reason_says_how_often_and_how():
+    outcome = judged(TASK, Look(3, ("one", "one"), False, False), {"one"})
+    assert outcome.reason.startswith("its worker process died 3 times, 2 of them with no other task in it: ")
+
+
+def test_a_worker_that_distrusts_a_scene_reads_it_apart_from_then_on():
+    scenes = {name: make_scene(20, 20, 1) for name in ("scene.tif", "other.tif")}
+    plain, isolated, ledger = SyntheticReader(scenes), SyntheticReader(scenes), MemoryLedger()
+    worker = Worker(GuardedReader(plain, isolated, ledger), ToyPredictor(), MemoryWriter(), ledger)
+    worker.distrust(Scene("scene.tif", "memory://scene.tif", "v1", 1))
+    for scene_id in scenes:
+        mosaic = make_mosaic(20, 20, scene_id=scene_id)
+        worker._writer.create(mosaic, {})
+        assert worker.run(Task(mosaic, mosaic.grid.window)).state == "stored"
+    assert {scene_id for _, scene_id in isolated.calls} == {"scene.tif"}
+    assert {scene_id for _, scene_id in plain.calls} == {"other.tif"}
+
+
+def test_a_reader_that_knows_no_care_is_left_as_it_is():
+    reader = SyntheticReader({})
+    Worker(reader, ToyPredictor(), MemoryWriter(), MemoryLedger()).distrust(Scene("a", "b", "c", 1))
+    assert not reader.calls
