@@ -432,10 +432,14 @@ def test_of_many_runs_that_find_a_dead_lease_one_takes_it(store):
         clock = Clock()
 
         def sleep():
-            # The others' hearts beat while this one waits.
-            for racer in racers:
-                if racer._version and racer._lost is None:
-                    racer._renew()
+            # The holder's heart beats while this one waits, once it knows that it is the holder: this clock
+            # leaps, and must not leap over the moment between its write and the reply.
+            token = stored(store).token
+            for holder in (racer for racer in racers if racer._state.token == token):
+                while not holder._version:
+                    time.sleep(0.001)
+                with holder._lock:
+                    holder._renew()
 
         lease = make_lease(store, f"run-{number}", clock=clock)
         racers.append(lease)
