@@ -38,8 +38,8 @@ STARTS = 3
 WAITS = """
 import sys, time, pathlib
 folder = pathlib.Path(sys.argv[1])
-(folder / "began").touch()
 try:
+    (folder / "began").touch()
     time.sleep(300)
 except KeyboardInterrupt:
     (folder / "interrupted").touch()
@@ -165,7 +165,9 @@ def test_a_stopped_job_gets_ctrl_c_and_time_to_end(head: Head, tmp_path: Path) -
         time.sleep(0.2)
     stopped = _ray([str(BIN / "ray"), "job", "stop", "waits"], environment)
     assert stopped.returncode == 0, stopped.stdout + stopped.stderr
-    assert (tmp_path / "interrupted").exists()
+    while not (tmp_path / "interrupted").exists():
+        assert time.monotonic() < end + 60, stopped.stdout
+        time.sleep(0.2)
 
 
 def _ray(command: list[str], environment: dict[str, str]) -> subprocess.CompletedProcess[str]:

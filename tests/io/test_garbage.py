@@ -32,8 +32,12 @@ from tests.io.catalogue_examples import (
 )
 from tests.io.mosaic_examples import Killed
 
-LATER_S = time.time() + 3600.0
 LONG_AGO = "2020-01-01T00:00:00+00:00"
+
+
+def later_s():
+    """An hour from now; asked for when it is needed, for the suite may have begun an hour ago."""
+    return time.time() + 3600.0
 
 
 @pytest.fixture
@@ -46,8 +50,8 @@ def publish_all(store, keep=1):
     return publish(store, ledger.records(), ledger.withdrawn().keys(), NIGHT, keep)
 
 
-def collect(store, now_s=LATER_S):
-    return list(remove_garbage(store, find_garbage(store, 0.0, now_s).garbage))
+def collect(store, now_s=None):
+    return list(remove_garbage(store, find_garbage(store, 0.0, now_s or later_s()).garbage))
 
 
 def stores_of(store):
@@ -106,10 +110,10 @@ def test_looking_changes_nothing_and_what_is_young_is_left_alone(tmp_path):
     finish(store, "a.tif", 2)
     publish_all(store)
     before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
-    assert find_garbage(store, 7200.0, LATER_S).garbage == ()
-    young = find_garbage(store, 7200.0, LATER_S).young
+    assert find_garbage(store, 7200.0, later_s()).garbage == ()
+    young = find_garbage(store, 7200.0, later_s()).young
     assert [(item.kind, item.path, item.objects) for item in young] == [("store", store_of("a.tif", 1), 2)]
-    assert [item.path for item in find_garbage(store, 1800.0, LATER_S).garbage] == [store_of("a.tif", 1)]
+    assert [item.path for item in find_garbage(store, 1800.0, later_s()).garbage] == [store_of("a.tif", 1)]
     assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")} == before
 
 
@@ -140,7 +144,7 @@ def test_a_withdrawn_scene_goes_with_all_it_had_also_from_kept_generations(store
     assert [len(read_catalogue(store, one.number)) for one in read_pointer(store).kept] == [1, 1, 1]
     archive_catalogue.rollback(store, 1)
     assert collect(store) == []
-    assert find_garbage(store, 0.0, LATER_S).broken == ()
+    assert find_garbage(store, 0.0, later_s()).broken == ()
 
 
 def test_a_scene_that_was_withdrawn_a_moment_ago_stays(store):
@@ -203,13 +207,13 @@ def test_a_current_mosaic_that_is_gone_is_told_and_its_record_stays(store):
     finish(store, "a.tif")
     publish_all(store)
     store.delete_tree("a.tif")
-    assert find_garbage(store, 0.0, LATER_S).broken == (store_of("a.tif"),)
+    assert find_garbage(store, 0.0, later_s()).broken == (store_of("a.tif"),)
     assert collect(store) == []
 
 
 def test_where_the_ledger_is_lost_no_store_is_garbage(store):
     put_mosaic(store, store_of("a.tif"))
-    assert find_garbage(store, 0.0, LATER_S + 10 * ABANDONED_S).garbage == ()
+    assert find_garbage(store, 0.0, later_s() + 10 * ABANDONED_S).garbage == ()
 
 
 STEPS = st.lists(
@@ -252,7 +256,7 @@ def test_after_any_history_nothing_that_is_named_goes_and_a_second_call_finds_no
 ):
     store = open_store(str(tmp_path_factory.mktemp("history")))
     play(store, steps, keep)
-    now_s = LATER_S + (10 * ABANDONED_S if abandoned else 0)
+    now_s = later_s() + (10 * ABANDONED_S if abandoned else 0)
     withdrawn = set(ObjectLedger(store).withdrawn())
     wanted = {name for name in named(store) if name.rpartition("/")[0] not in withdrawn}
     collect(store, now_s)
@@ -274,7 +278,7 @@ def test_killed_at_any_call_no_row_points_to_nothing_and_the_next_call_ends_the_
     for die_at in deaths():
         shutil.copytree(tmp_path / "history", tmp_path / str(die_at))
         store = open_store(str(tmp_path / str(die_at)))
-        garbage = find_garbage(store, 0.0, LATER_S).garbage
+        garbage = find_garbage(store, 0.0, later_s()).garbage
         assert {item.kind for item in garbage} == {"store", "withdrawn", "generation"}
         try:
             list(remove_garbage(dying_store(store.root, die_at), garbage))
@@ -282,7 +286,7 @@ def test_killed_at_any_call_no_row_points_to_nothing_and_the_next_call_ends_the_
         except Killed:
             killed = True
         assert named(store) <= stores_of(store)
-        assert find_garbage(store, 0.0, LATER_S).unknown == ()
+        assert find_garbage(store, 0.0, later_s()).unknown == ()
         collect(store)
         left = {
             key
@@ -302,7 +306,7 @@ def test_the_mosaics_of_an_output_in_a_folder_of_another_are_not_its_garbage(sto
     for one, scene_id in ((store, "a.tif"), (inner, "b.tif")):
         finish(one, scene_id)
         publish_all(one)
-    assert collect(store, LATER_S + 10 * ABANDONED_S) == []
+    assert collect(store, later_s() + 10 * ABANDONED_S) == []
     assert stores_of(inner) == {store_of("b.tif")}
 
 
@@ -312,7 +316,7 @@ def test_a_complete_mosaic_whose_marks_were_lost_is_left_and_told(store, has_rec
     if has_record:
         finish(store, "lost.tif", 2)
     put_mosaic(store, store_of("lost.tif"))
-    found = find_garbage(store, 0.0, LATER_S + 10 * ABANDONED_S)
+    found = find_garbage(store, 0.0, later_s() + 10 * ABANDONED_S)
     assert (found.garbage, found.unknown) == ((), (store_of("lost.tif"),))
 
 
@@ -327,7 +331,7 @@ def test_on_s3_ages_and_sizes_are_those_of_the_store(s3_server, monkeypatch):
     begin(store, "north/b.tif", 1)
     ObjectLedger(store).forget_blocks(store_of("north/b.tif"))
     assert find_garbage(store, 86400.0).garbage == ()
-    (item,) = [item for item in find_garbage(store, 0.0, LATER_S).garbage if item.kind == "store"]
+    (item,) = [item for item in find_garbage(store, 0.0, later_s()).garbage if item.kind == "store"]
     assert (item.path, item.objects) == (store_of("north/a.tif", 1), 2)
     assert item.size_bytes > 500
     collect(store)

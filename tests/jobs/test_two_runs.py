@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -54,10 +55,23 @@ class HeldRun:
             assert self.process.poll() is None, self.log.read_text()
             time.sleep(0.02)
 
+    def interrupt(self):
+        """Send Ctrl-C, and wait until it has arrived: a run that goes on first may end as if nothing was."""
+        self.process.send_signal(signal.SIGINT)
+        status = Path(f"/proc/{self.process.pid}/status")
+        sigint = 1 << (signal.SIGINT - 1)
+        while any(int(row.split()[1], 16) & sigint for row in _rows(status, "ShdPnd:", "SigPnd:")):
+            time.sleep(0.02)
+        time.sleep(1)
+
     def end(self):
         """Let it go on and return its exit code."""
         self.go.touch()
         return self.process.wait(120)
+
+
+def _rows(path, *names):
+    return [line for line in path.read_text().splitlines() if line.startswith(names)]
 
 
 @pytest.fixture
@@ -179,7 +193,7 @@ def test_a_run_that_was_paused_for_longer_than_its_lease_writes_nothing_after_it
 
 @pytest.mark.slow
 def test_ctrl_c_frees_the_output(held, output):
-    held.process.send_signal(signal.SIGINT)
+    held.interrupt()
     assert held.end() == 1
     assert json.loads((output / LEASE).read_text())["released"] is True
 
