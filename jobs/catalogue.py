@@ -18,6 +18,7 @@ from dataclasses import asdict
 from rich.console import Console
 from rich.table import Table
 
+from jobs.commands import fail
 from sgddiff_batch.core.catalogue import Pointer
 from sgddiff_batch.errors import ConfigError, SgddiffBatchError
 from sgddiff_batch.io import archive_catalogue
@@ -35,9 +36,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         commands[asked.command](asked)
         return EXIT_DONE
     except (ConfigError, FileNotFoundError, ValueError) as error:
-        return _fail(error, EXIT_COMMAND)
+        return fail("catalogue", error, EXIT_COMMAND)
     except (SgddiffBatchError, OSError) as error:
-        return _fail(error, EXIT_FAILED)
+        return fail("catalogue", error, EXIT_FAILED)
 
 
 def _show(asked: argparse.Namespace) -> None:
@@ -104,11 +105,6 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     for command in (show, generations, rollback):
         command.add_argument("output", metavar="OUTPUT", help="output.uri of the runs: a folder or s3://")
     return parser.parse_args(arguments)
-
-
-def _fail(error: Exception, code: int) -> int:
-    print(f"catalogue: {' '.join(str(error).split()) or type(error).__name__}", file=sys.stderr)
-    return code
 
 
 if __name__ == "__main__":

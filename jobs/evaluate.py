@@ -26,6 +26,7 @@ from PIL import Image
 from rich.console import Console
 from rich.progress import track
 
+from jobs.commands import fail
 from jobs.labelled_pictures import DataMistakesError, Entry, read_label, read_picture, survey
 from sgddiff_batch.errors import ConfigError
 
@@ -51,11 +52,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"evaluate: {error}", file=sys.stderr)
         return EXIT_CONFIG
     except ConfigError as error:
-        return _fail(error, EXIT_CONFIG)
+        return fail("evaluate", error, EXIT_CONFIG)
     except KeyboardInterrupt:
-        return _fail(RuntimeError("interrupted; run the same command again"), EXIT_FAILED)
+        return fail("evaluate", RuntimeError("interrupted; run the same command again"), EXIT_FAILED)
     except Exception as error:
-        return _fail(error, EXIT_FAILED)
+        return fail("evaluate", error, EXIT_FAILED)
     return EXIT_DONE
 
 
@@ -198,12 +199,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     return parser
-
-
-def _fail(error: BaseException, code: int) -> int:
-    reason = " ".join(str(error).split()) or type(error).__name__
-    print(f"evaluate: {reason}", file=sys.stderr)
-    return code
 
 
 if __name__ == "__main__":

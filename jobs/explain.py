@@ -16,6 +16,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from jobs.commands import fail
 from sgddiff_batch.core.explaining import block_at, pixel_at, probability, tiles_at, weight_total
 from sgddiff_batch.core.window import Window
 from sgddiff_batch.errors import ConfigError, RetryableError, SceneError
@@ -39,9 +40,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         row, col = _pixel(stored, options)
         facts = explain(stored, row, col)
     except (ConfigError, FileNotFoundError, ValueError) as error:
-        return _fail(error, EXIT_COMMAND)
+        return fail("explain", error, EXIT_COMMAND)
     except Exception as error:
-        return _fail(error, EXIT_FAILED)
+        return fail("explain", error, EXIT_FAILED)
     print(json.dumps(facts, indent=1) if options.json else _as_text(facts))
     return EXIT_DONE
 
@@ -176,11 +177,6 @@ def _tile_line(tile: Mapping[str, Any], total: int) -> str:
 
 def _shown(value: object) -> str:
     return printable(value if isinstance(value, str) else json.dumps(value))
-
-
-def _fail(error: BaseException, code: int) -> int:
-    print(f"explain: {printable(' '.join(str(error).split())) or type(error).__name__}", file=sys.stderr)
-    return code
 
 
 def _parse(argv: Sequence[str] | None) -> argparse.Namespace:

@@ -11,6 +11,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
+from jobs.commands import fail
 from sgddiff_batch.errors import ConfigError
 
 
@@ -22,9 +23,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         export_cog(asked.mosaic, asked.out)
     except (ConfigError, FileNotFoundError, ValueError) as error:
-        return _fail(error, 2)
+        return fail("export_cog", error, 2)
     except Exception as error:
-        return _fail(error, 1)
+        return fail("export_cog", error, 1)
     print(f"wrote {asked.out}")
     return 0
 
@@ -39,12 +40,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("out", metavar="OUT.tif", help="local file to write; replaced if it is there")
     return parser
-
-
-def _fail(error: Exception, code: int) -> int:
-    reason = " ".join(str(error).split()) or type(error).__name__
-    print(f"export_cog: {reason}", file=sys.stderr)
-    return code
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from collections.abc import Iterable, Sequence
 from rich.console import Console
 from rich.table import Table
 
+from jobs.commands import fail
 from sgddiff_batch.errors import ConfigError, SgddiffBatchError
 from sgddiff_batch.io.fences import fenced
 from sgddiff_batch.io.garbage import Garbage, Inventory, find_garbage, remove_garbage
@@ -42,13 +43,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return EXIT_DONE
         return _delete(store, older_than_s, asked.output)
     except LeaseHeldError as error:
-        return _fail(error, EXIT_HELD)
+        return fail("gc", error, EXIT_HELD)
     except (ConfigError, FileNotFoundError) as error:
-        return _fail(error, EXIT_COMMAND)
+        return fail("gc", error, EXIT_COMMAND)
     except (SgddiffBatchError, OSError) as error:
-        return _fail(error, EXIT_FAILED)
+        return fail("gc", error, EXIT_FAILED)
     except KeyboardInterrupt:
-        return _fail(InterruptedError("interrupted; run it again to go on"), EXIT_FAILED)
+        return fail("gc", InterruptedError("interrupted; run it again to go on"), EXIT_FAILED)
 
 
 def _delete(store: Store, older_than_s: float, output: str) -> int:
@@ -114,11 +115,6 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         help="leave alone what changed in the last hours (default 24)",
     )
     return parser.parse_args(arguments)
-
-
-def _fail(error: BaseException, code: int) -> int:
-    print(f"gc: {' '.join(str(error).split()) or type(error).__name__}", file=sys.stderr)
-    return code
 
 
 if __name__ == "__main__":

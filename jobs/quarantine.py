@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import difflib
 import json
-import logging
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -23,6 +22,7 @@ from rich.console import Console
 from rich.table import Table
 
 from jobs import assembly
+from jobs.commands import fail, start_log
 from sgddiff_batch.config import ArchiveJobConfig, load_config
 from sgddiff_batch.core.scene import escape_scene_id
 from sgddiff_batch.errors import ConfigError, SgddiffBatchError
@@ -41,9 +41,7 @@ Records = Mapping[str, SceneRecord]
 def main(argv: Sequence[str] | None = None) -> int:
     """Do what the command line asks and return the exit code."""
     options = _parse(argv)
-    logging.basicConfig(
-        level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", datefmt="%H:%M:%S"
-    )
+    start_log()
     try:
         config = load_config(options.config, options.set)
         ledger = assembly.make_ledger(config)
@@ -56,11 +54,11 @@ def main(argv: Sequence[str] | None = None) -> int:
             return _show(ledger, _find(options.scene, quarantined, records), marks)
         return _replay(options, config, ledger, quarantined, records)
     except LeaseHeldError as error:
-        return _fail(error, EXIT_HELD)
+        return fail("quarantine", error, EXIT_HELD)
     except ConfigError as error:
-        return _fail(error, EXIT_CONFIG)
+        return fail("quarantine", error, EXIT_CONFIG)
     except (SgddiffBatchError, OSError) as error:
-        return _fail(error, EXIT_FAILED)
+        return fail("quarantine", error, EXIT_FAILED)
 
 
 def _list(quarantined: Records, marks: Mapping[str, RedoMark], *, as_json: bool) -> int:
@@ -155,11 +153,6 @@ def _find(wanted: str, quarantined: Records, records: Records) -> SceneRecord:
     near = difflib.get_close_matches(wanted, quarantined, n=3, cutoff=0.5)
     hint = f"did you mean {', '.join(map(printable, near))}?" if near else "`list` names those that are"
     raise ConfigError(f"no scene {printable(wanted)!r} is in quarantine; {hint}")
-
-
-def _fail(error: BaseException, code: int) -> int:
-    print(f"quarantine: {printable(' '.join(str(error).split()))}", file=sys.stderr)
-    return code
 
 
 def _parse(argv: Sequence[str] | None) -> argparse.Namespace:

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import argparse
 import logging
-import os
 import sys
 from collections.abc import Sequence
 
 import torch
 
+from jobs.commands import under_ray_job
 from jobs.training.config import EngineSection, TrainJobConfig, load_train_config
 from jobs.training.data import DataSet, TrainingData, load_training_data
 from jobs.training.events import Events, Fanout, TensorBoardEvents, load_events
@@ -42,9 +42,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stdout)
     options = _parse(argv)
     try:
-        config = load_train_config(
-            options.config, tuple(options.set), under_ray_job="RAY_JOB_CONFIG_JSON_ENV_VAR" in os.environ
-        )
+        config = load_train_config(options.config, tuple(options.set), under_ray_job=under_ray_job())
         run(config, check_only=options.check)
     except WRONG as error:
         print(f"error: {error}", file=sys.stderr)

@@ -23,6 +23,7 @@ from itertools import islice
 from pathlib import Path
 
 from jobs import assembly, verifying
+from jobs.commands import fail, start_log
 from jobs.recomputing import Recomputed, Recomputer, Sample, Sampled
 from jobs.verifying import Findings
 from sgddiff_batch.config import ArchiveJobConfig, load_config
@@ -44,9 +45,7 @@ _AT_ONCE = 4
 def main(argv: Sequence[str] | None = None) -> int:
     """Verify what the command line names and return the exit code."""
     options = _parse(argv)
-    logging.basicConfig(
-        level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", datefmt="%H:%M:%S"
-    )
+    start_log()
     try:
         config = load_config(options.config, options.set)
         findings = _verify(config, options)
@@ -56,11 +55,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         if options.json:
             _write(Path(options.json), verifying.report(findings))
     except ConfigError as error:
-        return _fail(error, EXIT_CONFIG)
+        return fail("verify", error, EXIT_CONFIG)
     except FatalError as error:
-        return _fail(error, EXIT_DAMAGED)
+        return fail("verify", error, EXIT_DAMAGED)
     except (SgddiffBatchError, OSError) as error:
-        return _fail(error, EXIT_FAILED)
+        return fail("verify", error, EXIT_FAILED)
     verifying.print_findings(findings)
     return EXIT_DAMAGED if findings.damaged else EXIT_SOUND
 
@@ -144,11 +143,6 @@ def _scene_of(ledger: ObjectLedger, recomputed: Recomputed) -> str:
 
 def _write(path: Path, report: object) -> None:
     path.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
-
-
-def _fail(error: BaseException, code: int) -> int:
-    print(f"verify: {printable(' '.join(str(error).split()))}", file=sys.stderr)
-    return code
 
 
 def _count(text: str) -> int:
