@@ -1,21 +1,23 @@
 """Area mosaics: the mosaics of scenes composed into one a cell and period, those that changed since the last.
 
-    python jobs/compose.py --config archive.yaml [--area NAME ...] [--dry-run] [--retry-quarantined]
+    python jobs/compose.py --config archive.yaml [--area NAME ...] [--dry-run] [--retry-quarantined] \
+        [--allow-withdrawals]
 
 Run it after jobs/infer_archive.py; the ``areas`` section of the same config says what is made. Exit codes: 0
 all done; 3 done, but area mosaics were newly put into quarantine; 4 another run is at work on an area, which
-was left alone; 2 the config or the command is wrong; 1 anything else: run it again.
+was left alone; 2 the config or the command is wrong; 1 anything else: run it again, or with
+--allow-withdrawals where it says that more than half of an area's mosaics would leave its catalogue.
 """
 
 from __future__ import annotations
 
 import argparse
 import logging
-import os
 import sys
 from collections.abc import Sequence
 
 from jobs import assembly, composing, composing_runs
+from jobs.commands import start_log, under_ray_job
 from jobs.composing_runs import AreaRun
 from sgddiff_batch.config import ArchiveJobConfig, load_config
 from sgddiff_batch.config_area import AreaConfig
@@ -34,13 +36,10 @@ _GRAVITY = (EXIT_FAILED, EXIT_HELD, EXIT_QUARANTINED, EXIT_DONE)
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Compose the areas that the command line names, all by default, and return the exit code."""
-    logging.basicConfig(
-        level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", datefmt="%H:%M:%S"
-    )
+    start_log()
     options = _parse(argv)
     try:
-        under_ray_job = "RAY_JOB_CONFIG_JSON_ENV_VAR" in os.environ
-        config = load_config(options.config, options.set, under_ray_job=under_ray_job)
+        config = load_config(options.config, options.set, under_ray_job=under_ray_job())
         areas = _chosen(config, options.area)
         for area in areas:
             composing.settings_of(area)  # before any work
@@ -75,6 +74,7 @@ def _run(config: ArchiveJobConfig, area: AreaConfig, options: argparse.Namespace
             run = _planned(config, area, options, lease)
             composing_runs.print_plan(run)
             results, published = composing.execute(run)
+            code = composing_runs.exit_code(run, results, published=published)
     except LeaseHeldError as error:
         log.error("%s: %s", area.name, error)
         return EXIT_HELD
@@ -83,16 +83,19 @@ def _run(config: ArchiveJobConfig, area: AreaConfig, options: argparse.Namespace
     except SgddiffBatchError as error:
         log.error("%s: the run stopped: %s", area.name, error)
         return EXIT_FAILED
-    states = {result.state for result in results}
-    if not published or states & {"failed", "pending"}:
-        return EXIT_FAILED
-    return EXIT_QUARANTINED if "quarantined" in states else EXIT_DONE
+    return code
 
 
 def _planned(
     config: ArchiveJobConfig, area: AreaConfig, options: argparse.Namespace, lease: Lease | None
 ) -> AreaRun:
-    return composing.plan_area(config, area, lease, retry_quarantined=options.retry_quarantined)
+    return composing.plan_area(
+        config,
+        area,
+        lease,
+        retry_quarantined=options.retry_quarantined,
+        allow_withdrawals=options.allow_withdrawals,
+    )
 
 
 def _chosen(config: ArchiveJobConfig, names: Sequence[str]) -> list[AreaConfig]:
@@ -122,6 +125,11 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
         "--retry-quarantined",
         action="store_true",
         help="try those in quarantine again, also if their scenes are the same",
+    )
+    parser.add_argument(
+        "--allow-withdrawals",
+        action="store_true",
+        help="let mosaics without a scene leave the catalogue also if they are more than half of the area's",
     )
     return parser.parse_args(argv)
 

@@ -15,10 +15,18 @@ from sgddiff_batch.config import ArchiveJobConfig
 from sgddiff_batch.config_area import AreaConfig
 from sgddiff_batch.core.catalogue import first_of
 from sgddiff_batch.core.cells import CellGrid
-from sgddiff_batch.core.composite_planning import AreaPlan, AreaSettings, find_changes, plan_areas
+from sgddiff_batch.core.composite_planning import (
+    AreaPlan,
+    AreaSettings,
+    find_changes,
+    keep_unless_sure,
+    plan_areas,
+)
 from sgddiff_batch.engine.driver import SceneResult
 from sgddiff_batch.engine.retries import Retries
 from sgddiff_batch.errors import ChangedSceneError, ConfigError, FatalError, SceneError
+from sgddiff_batch.io.area_lattices import check_lattice, keep_lattice
+from sgddiff_batch.io.area_records import made_of
 from sgddiff_batch.io.area_scenes import find_members, parse_crs
 from sgddiff_batch.io.composing import Composer
 from sgddiff_batch.io.fences import fenced
@@ -55,16 +63,22 @@ def settings_of(area: AreaConfig) -> AreaSettings:
 
 
 def plan_area(
-    config: ArchiveJobConfig, area: AreaConfig, lease: Lease | None = None, *, retry_quarantined: bool = False
+    config: ArchiveJobConfig,
+    area: AreaConfig,
+    lease: Lease | None = None,
+    *,
+    retry_quarantined: bool = False,
+    allow_withdrawals: bool = False,
 ) -> AreaRun:
     """Compare the archive catalogue with what is composed already; without a lease nothing is changed.
 
     Raises:
-        ConfigError: if there is no catalogue.
+        ConfigError: if there is no catalogue, or the area was begun with other cells.
         FatalError: if it, or the area's ledger, is damaged.
     """
     settings = settings_of(area)
     archive, store = open_store(config.output.uri), fenced(open_store(area_uri(config, area)), lease)
+    check_lattice(store, area.name, settings)
     members = find_members(archive, settings.cells, area.time_pattern)
     try:
         plans = plan_areas(settings, members.scenes)
@@ -73,13 +87,17 @@ def plan_area(
     ledger = ObjectLedger(store)
     records = mended_records(ledger, write=lease is not None)
     marks = scope.read_marks(ledger, records, drop_outdated=lease is not None)
-    changes = find_changes(
-        plans,
-        records,
-        ledger.withdrawn().keys(),
-        retry_quarantined=retry_quarantined,
-        redo=marks.keys(),
-    )
+    withdrawn = ledger.withdrawn().keys()
+    changes = find_changes(plans, records, withdrawn, retry_quarantined=retry_quarantined, redo=marks.keys())
+    refused = {scene.scene_id for scene in members.refused}
+    kept = made_of(store, [records[area_id] for area_id in changes.gone], refused)
+    changes = keep_unless_sure(changes, records, withdrawn, kept, allow=allow_withdrawals)
+    if kept:
+        log.warning(
+            "%d area mosaics have no scene left but such as are refused now, and stay: %s",
+            len(kept),
+            first_of(sorted(kept)),
+        )
     touched = tuple(_replacing(plan, marks.get(plan.area_id)) for plan in changes.touched)
     workers = assembly.resolve_workers(area.workers, "cpu")
     run_id = lease.run_id if lease else new_run_id()
@@ -107,9 +125,13 @@ def execute(run: AreaRun) -> tuple[list[AreaResult], bool]:
         ConfigError, RetryableError: as the store does.
     """
     started, start = datetime.now(UTC).isoformat(timespec="seconds"), time.monotonic()
-    ledger = ObjectLedger(run.area_store)
+    ledger = run.ledger
+    if run.changes.touched:
+        keep_lattice(run.area_store, run.area.name, run.settings, run.run_id)
+    waiting = set(run.changes.returned) & {plan.area_id for plan in run.changes.touched}
     for area_id in run.changes.returned:
-        ledger.restore(area_id)
+        if area_id not in waiting:
+            ledger.restore(area_id)
     for area_id in run.changes.gone:
         ledger.withdraw(area_id, started)
     results = [AreaResult(area_id, "gone") for area_id in run.changes.gone]
@@ -124,6 +146,9 @@ def execute(run: AreaRun) -> tuple[list[AreaResult], bool]:
             log_result(result)
             done = SceneResult(result.scene_id, "", result.state, store=result.store)
             scope.settle_mark(ledger, run.marks, done)
+            if result.scene_id in waiting and result.state != "failed":
+                # Not before: what its record said till now is of scenes that had left.
+                ledger.restore(result.scene_id)
             results.append(result)
     finally:
         known = {result.scene_id for result in results}
@@ -143,7 +168,7 @@ def _composed(run: AreaRun) -> Iterator[AreaResult]:
     pool = ThreadPoolExecutor(run.workers, thread_name_prefix="compose")
     try:
         futures: list[Future[AreaResult]] = [
-            pool.submit(_compose, composer, plan, run.records.get(plan.area_id), retries)
+            pool.submit(_compose, composer, plan, _earlier(run, plan), retries)
             for plan in run.changes.touched
         ]
         for future in as_completed(futures):
@@ -151,6 +176,11 @@ def _composed(run: AreaRun) -> Iterator[AreaResult]:
     finally:
         # Those that are at work end at their next write, when the lease is released.
         pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _earlier(run: AreaRun, plan: AreaPlan) -> SceneRecord | None:
+    """Return the record whose mosaic stays current if the new one fails; None if it was withdrawn."""
+    return None if plan.area_id in run.changes.returned else run.records.get(plan.area_id)
 
 
 def _compose(composer: Composer, plan: AreaPlan, earlier: SceneRecord | None, retries: Retries) -> AreaResult:

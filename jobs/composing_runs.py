@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, cast
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from jobs import concluding
 from sgddiff_batch.config import ArchiveJobConfig
 from sgddiff_batch.config_area import AreaConfig
+from sgddiff_batch.core.catalogue import first_of
 from sgddiff_batch.core.composite_planning import AreaPlan, AreaSettings, Changes
+from sgddiff_batch.engine.driver import SceneResult
 from sgddiff_batch.errors import SgddiffBatchError
 from sgddiff_batch.io import archive_catalogue
 from sgddiff_batch.io.area_scenes import Membership
@@ -23,6 +27,9 @@ from sgddiff_batch.io.redo import RedoMark
 from sgddiff_batch.io.reports import build_report, write_report
 from sgddiff_batch.io.stores import Store
 from sgddiff_batch.protocols import SceneRecord
+
+if TYPE_CHECKING:
+    from jobs.infer_archive import Run
 
 log = logging.getLogger(__name__)
 
@@ -68,6 +75,11 @@ class AreaRun:
     marks: Mapping[str, RedoMark]
 
     @property
+    def ledger(self) -> ObjectLedger:
+        """The ledger of the area."""
+        return ObjectLedger(self.area_store)
+
+    @property
     def peak_memory_bytes(self) -> int:
         """What the run takes at most, by its plan."""
         at_once = min(self.workers, max(1, len(self.changes.touched)))
@@ -84,6 +96,17 @@ def print_plan(run: AreaRun) -> None:
     table.add_row("without scenes now", str(len(run.changes.gone)))
     table.add_row("scenes refused", str(len(run.members.refused)))
     table.add_row("predicted peak memory", f"{run.peak_memory_bytes / _GIB:.2f} GiB")
+    if run.changes.refusal:
+        log.warning("%s: %s", run.area.name, run.changes.refusal)
+    models = sorted({scene.model_digest or "unknown" for plan in run.plans.values() for scene in plan.scenes})
+    if len(models) > 1:
+        log.warning(
+            "%s: scenes of %d models are composed, whose saliency may not be comparable: %s; "
+            "the provenance of each area mosaic names the model of each of its scenes",
+            run.area.name,
+            len(models),
+            first_of([model[:12] for model in models]),
+        )
     console = Console(highlight=False)
     (console if console.is_terminal else Console(highlight=False, width=160)).print(table)
     for refused in run.members.refused[:_TOLD]:
@@ -144,6 +167,7 @@ def write_area_report(run: AreaRun, results: list[AreaResult], started: str, sec
             "run_key": run.settings.run_key,
             "mosaics": len(run.plans),
             "unchanged": len(run.changes.unchanged),
+            "withdrawals_refused": run.changes.refusal,
             "peak_memory_bytes": run.peak_memory_bytes,
         },
         scenes=[asdict(result) for result in results],
@@ -153,3 +177,15 @@ def write_area_report(run: AreaRun, results: list[AreaResult], started: str, sec
         log.info("report: %s", write_report(run.area_store, report))
     except (SgddiffBatchError, OSError) as error:
         log.error("the report could not be written: %s", error)
+
+
+def exit_code(run: AreaRun, results: Sequence[AreaResult], *, published: bool) -> int:
+    """Return the exit code of a run that has ended, as :func:`jobs.concluding.exit_code` does.
+
+    One that refused to let mosaics go has failed: somebody must look.
+    """
+    if run.changes.refusal:
+        return concluding.EXIT_FAILED
+    scenes = [SceneResult(one.scene_id, "", one.state, one.reason, one.store) for one in results]
+    # Of a run it takes the ledger alone.
+    return concluding.exit_code(cast("Run", run), scenes, published=published)

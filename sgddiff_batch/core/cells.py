@@ -115,3 +115,21 @@ def aligned_offset(inner: Grid, outer: Grid) -> tuple[int, int] | None:
     if any(abs(one - other) > _ALIGNED_PX for one, other in zip(found, wanted, strict=True)):
         return None
     return first
+
+
+def turned_offsets(inner: Grid, outer: Grid, turn_px: float) -> list[tuple[int, int, int]] | None:
+    """Return (row, column, width) of each copy of ``inner`` that shares columns with ``outer``, west to east.
+
+    On a lattice of degrees what lies ``turn_px`` columns apart, a full turn, is the same place. Of a grid
+    that is wider the first turn counts: no two copies overlap. None where a copy's pixels are not those of
+    ``outer``.
+    """
+    offset = aligned_offset(inner, outer)
+    if offset is None:
+        return None
+    row, col = offset
+    width_px = min(inner.width_px, round(turn_px))
+    turns = range(math.floor((-width_px - col) / turn_px) + 1, math.ceil((outer.width_px - col) / turn_px))
+    if any(abs(turn * turn_px - round(turn * turn_px)) > _ALIGNED_PX for turn in turns):
+        return None
+    return [(row, col + round(turn * turn_px), width_px) for turn in turns]

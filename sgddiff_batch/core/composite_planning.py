@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence, Set
-from dataclasses import asdict, astuple, dataclass, field
+from dataclasses import asdict, astuple, dataclass, replace
 from typing import Literal, Protocol
 
 from sgddiff_batch.core.cells import Cell, CellGrid
@@ -14,7 +14,7 @@ from sgddiff_batch.core.times import TimeSpan
 
 Resampling = Literal["nearest", "bilinear", "average"]
 
-COMPOSITES_VERSION = 1
+COMPOSITES_VERSION = 2
 """Raised whenever the code changes a pixel of an area mosaic for the same scenes and settings."""
 CHUNK_PX = 512
 """Side of the inner chunks, and of the tiles that are warped at once: fixed, so blocks may be of any size."""
@@ -106,13 +106,15 @@ class Changes:
     """What there is to do: ``touched`` are made anew; ``gone`` have no scene left, and leave the catalogue.
 
     ``returned`` were gone, and have scenes again; ``quarantined`` could not be made of just these scenes.
+    ``refusal`` says why what has no scene left stays in the catalogue, None where it does not.
     """
 
     touched: tuple[AreaPlan, ...] = ()
     unchanged: tuple[str, ...] = ()
     gone: tuple[str, ...] = ()
     returned: tuple[str, ...] = ()
-    quarantined: tuple[str, ...] = field(default=())
+    quarantined: tuple[str, ...] = ()
+    refusal: str | None = None
 
 
 def plan_areas(
@@ -179,3 +181,30 @@ def find_changes(
         tuple(sorted(plans.keys() & withdrawn)),
         tuple(quarantined),
     )
+
+
+def keep_unless_sure(
+    changes: Changes,
+    records: Mapping[str, Recorded],
+    withdrawn: Set[str],
+    kept: Set[str],
+    *,
+    allow: bool = False,
+) -> Changes:
+    """Return the changes with only those gone of which that is sure.
+
+    What made a scene unusable may be a mistake in the config, which hits all scenes at once. So nothing of
+    which a recorded scene is refused now is gone; and of all that is not withdrawn at most half may go at
+    once, as scenes of a listing do (:func:`sgddiff_batch.core.catalogue.find_withdrawals`).
+
+    withdrawn: as for :func:`find_changes`. kept: ids with a scene that is refused. allow: an operator has
+    said that the scenes are gone; then the share does not count.
+    """
+    known = len(records.keys() - withdrawn)
+    if 2 * len(changes.gone) > known and not allow:
+        refusal = (
+            f"{len(changes.gone)} of the {known} area mosaics have no scene left, more than half; they "
+            "stay in the catalogue. If that is right, run again with --allow-withdrawals"
+        )
+        return replace(changes, gone=(), refusal=refusal)
+    return replace(changes, gone=tuple(area_id for area_id in changes.gone if area_id not in kept))

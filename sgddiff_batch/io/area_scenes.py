@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pyproj
 import shapely
+from numpy.typing import NDArray
 from rasterio.crs import CRS
 from rasterio.errors import CRSError
 from shapely.affinity import translate
@@ -23,7 +24,7 @@ from sgddiff_batch.core.periods import period_of, span_of_digits
 from sgddiff_batch.core.times import TimeSpan
 from sgddiff_batch.errors import ConfigError
 from sgddiff_batch.io.archive_catalogue import read_catalogue
-from sgddiff_batch.io.area_places import to_crs
+from sgddiff_batch.io.area_places import Floats, to_crs
 from sgddiff_batch.io.catalogue_rows import times_of
 from sgddiff_batch.io.stores import Store
 
@@ -42,6 +43,7 @@ _PAD_SHARE = 5e-4
 """By so much of its size an outline in another CRS is widened: it is a polygon, and the true one is not."""
 _NEAR_DEG = 6.0
 """So far beyond the area of use of its CRS a scene may lie: one UTM zone."""
+_INSIDE_DEG = 1e-9
 _GLOBE = shapely.box(-180.0, -90.0, 180.0, 90.0)
 _NO_TIME = times_of(None, None)[1]
 
@@ -150,6 +152,7 @@ class _Placing:
     def __init__(self, cells: CellGrid) -> None:
         self._cells, self._crs = cells, CRS.from_wkt(cells.crs_wkt)
         self._use = _area_of_use(cells.crs_wkt)
+        self._degrees = CRS.from_epsg(4326)
         self._known: dict[str, CRS | None] = {}
 
     def cells(self, row: Mapping[str, Any]) -> list[Cell]:
@@ -160,10 +163,11 @@ class _Placing:
         if globe is not None and self._use is not None and not _shares(self._use, globe):
             raise _RefusedError("it lies more than 6 degrees outside of the area of use of the area's CRS")
         outline = self._outline(row, text, globe)
-        box = outline.bounds
-        if self._cells.count_in(box) > MOST_CELLS:
+        # Each part by its own box: those of a scene across 180 degrees lie at both ends of the world.
+        parts = [part.bounds for part in shapely.get_parts(outline) if not part.is_empty]
+        if sum(map(self._cells.count_in, parts)) > MOST_CELLS:
             raise _RefusedError(f"it touches more than {MOST_CELLS} cells: take larger ones")
-        found = list(self._cells.cells_in(box))
+        found = sorted({cell for box in parts for cell in self._cells.cells_in(box)})
         boxes = shapely.box(*np.array([self._cells.box(cell) for cell in found]).T)
         least = (1e-3 * self._cells.resolution) ** 2
         shared = shapely.area(shapely.intersection(outline, boxes)) > least
@@ -181,15 +185,32 @@ class _Placing:
         if self._crs.is_geographic:
             # What crosses the antimeridian is in two parts there already.
             shape = globe
+        elif globe is not None and len(shapely.get_parts(globe)) > 1:
+            shape = self._united(globe)
         else:
-            x, y = to_crs(crs, self._crs, x, y)
-            shape = shapely.Polygon(np.column_stack([x, y])) if np.isfinite([x, y]).all() else None
+            shape = _polygon(*to_crs(crs, self._crs, x, y))
         if shape is None or shape.is_empty:
             raise _RefusedError("its outline cannot be drawn in the area's CRS")
-        west, south, east, north = shape.bounds
-        pad = max(self._cells.resolution, _PAD_SHARE * max(east - west, north - south))
-        wider = shapely.buffer(shapely.make_valid(shape), pad)
+        wider = self._widened(shapely.get_parts(shape))
         return shapely.intersection(wider, _GLOBE) if self._crs.is_geographic else wider
+
+    def _united(self, globe: BaseGeometry) -> BaseGeometry | None:
+        """Return the parts of an outline in degrees, each by itself in the area's CRS, as one."""
+        parts = []
+        for part in shapely.get_parts(globe):
+            west, south, east, north = part.bounds
+            fine = shapely.segmentize(part, max(east - west, north - south) / _STEPS)
+            lon, lat = shapely.get_coordinates(fine.exterior).T
+            # GDAL puts both -180 and 180 to one end of a world, the eastern one.
+            lon = np.clip(lon, -180.0 + _INSIDE_DEG, 180.0 - _INSIDE_DEG)
+            parts.append(_polygon(*to_crs(self._degrees, self._crs, lon, lat)))
+        return None if None in parts else shapely.MultiPolygon(parts)
+
+    def _widened(self, parts: NDArray[Any]) -> BaseGeometry:
+        sizes = [(east - west, north - south) for west, south, east, north in shapely.bounds(parts)]
+        size = max(sum(width for width, _ in sizes), *(height for _, height in sizes))
+        pad = max(self._cells.resolution, _PAD_SHARE * size)
+        return shapely.union_all(shapely.buffer(shapely.make_valid(parts), pad))
 
     def _parsed(self, text: str) -> CRS:
         if text not in self._known:
@@ -201,6 +222,10 @@ class _Placing:
         if crs is None:
             raise _RefusedError("its coordinate reference system is not known to GDAL")
         return crs
+
+
+def _polygon(x: Floats, y: Floats) -> BaseGeometry | None:
+    return shapely.Polygon(np.column_stack([x, y])) if np.isfinite([x, y]).all() else None
 
 
 def _ring(height_px: int, width_px: int) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:

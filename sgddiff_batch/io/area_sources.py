@@ -24,7 +24,7 @@ from rasterio.transform import Affine
 from rasterio.warp import reproject
 
 from sgddiff_batch.core.blending import NO_DATA
-from sgddiff_batch.core.cells import aligned_offset
+from sgddiff_batch.core.cells import aligned_offset, turned_offsets
 from sgddiff_batch.core.composite_planning import AreaScene, AreaSettings
 from sgddiff_batch.core.fingerprint import bytes_digest
 from sgddiff_batch.core.grid import Grid, Transform
@@ -32,6 +32,7 @@ from sgddiff_batch.core.window import Window
 from sgddiff_batch.errors import ChangedSceneError, SceneError
 from sgddiff_batch.io import conventions
 from sgddiff_batch.io.area_places import needed_window, source_resolution
+from sgddiff_batch.io.damage import DamagedRecordError
 from sgddiff_batch.io.ledgers import ObjectLedger
 from sgddiff_batch.io.mosaic_metadata import ROOT
 from sgddiff_batch.io.stores import Store, translated
@@ -42,6 +43,7 @@ Codes = NDArray[np.uint8]
 MOST_READ_PX = 2**24
 """Pixels of a scene that are held at once."""
 _CURE = "jobs/verify.py --mark-for-redo lets the next night make it anew"
+_TURN = 360.0
 _METHODS = {"nearest": Method.nearest, "bilinear": Method.bilinear, "average": Method.average}
 
 
@@ -69,16 +71,16 @@ class SceneSource:
             SceneError: if the mosaic is damaged, or cannot be laid on the cell.
             ConfigError, RetryableError: as the store does.
         """
-        offset = self._offset(cell)
-        if offset is None:
+        offsets = self._offsets(cell)
+        if offsets is None:
             yield from self._warped(cell, block)
             return
-        row, col = offset
-        rows = max(block.row_start, row), min(block.row_stop, row + self.grid.height_px)
-        cols = max(block.col_start, col), min(block.col_stop, col + self.grid.width_px)
-        if rows[0] < rows[1] and cols[0] < cols[1]:
-            own = Window(rows[0] - row, rows[1] - row, cols[0] - col, cols[1] - col)
-            yield Window(*rows, *cols), self._read(own)
+        for row, col, width_px in offsets:
+            rows = max(block.row_start, row), min(block.row_stop, row + self.grid.height_px)
+            cols = max(block.col_start, col), min(block.col_stop, col + width_px)
+            if rows[0] < rows[1] and cols[0] < cols[1]:
+                own = Window(rows[0] - row, rows[1] - row, cols[0] - col, cols[1] - col)
+                yield Window(*rows, *cols), self._read(own)
 
     def check(self) -> None:
         """Return if the mosaic is still the one that was opened.
@@ -91,10 +93,15 @@ class SceneSource:
         if bytes_digest(_read_root(self.output, self.scene)) != self.root:
             raise ChangedSceneError(f"the mosaic {self.scene.store} was made anew meanwhile; run again")
 
-    def _offset(self, cell: Grid) -> tuple[int, int] | None:
-        if CRS.from_wkt(self.grid.crs_wkt) != CRS.from_wkt(cell.crs_wkt):
+    def _offsets(self, cell: Grid) -> list[tuple[int, int, int]] | None:
+        """Return (row, column, width) of where the scene's pixels are the cell's; None if it is warped."""
+        crs = CRS.from_wkt(cell.crs_wkt)
+        if CRS.from_wkt(self.grid.crs_wkt) != crs:
             return None
-        return aligned_offset(self.grid, cell)
+        if crs.is_geographic:
+            return turned_offsets(self.grid, cell, _TURN / cell.transform.a)
+        offset = aligned_offset(self.grid, cell)
+        return None if offset is None else [(*offset, self.grid.width_px)]
 
     def _warped(self, cell: Grid, block: Window) -> Iterator[tuple[Window, Codes]]:
         tiles = list(self._tiles(cell, block))
@@ -103,9 +110,10 @@ class SceneSource:
         around = _union([window for _, window in tiles])
         # One read where that is not much: neighbouring tiles need the same chunks.
         whole = self._read(around) if around.area_px <= MOST_READ_PX else None
+        scale = min(1.0, self._resolution(cell) / self.settings.cells.resolution)
         for tile, window in tiles:
             codes = self._read(window) if whole is None else whole[window.relative_to(around).slices]
-            yield tile, self._warp(cell, tile, codes, window)
+            yield tile, self._warp(cell, tile, codes, window, scale)
 
     def _tiles(self, cell: Grid, block: Window) -> Iterator[tuple[Window, Window]]:
         """Yield the tiles of a block, each with the window of the scene that it is warped from."""
@@ -130,7 +138,7 @@ class SceneSource:
         found = source_resolution(self.grid, str(cell.crs_wkt))
         return found if found > 0 else self.settings.cells.resolution
 
-    def _warp(self, cell: Grid, tile: Window, codes: Codes, window: Window) -> Codes:
+    def _warp(self, cell: Grid, tile: Window, codes: Codes, window: Window, scale: float) -> Codes:
         warped = np.full((tile.height_px, tile.width_px), NO_DATA, dtype=np.uint8)
         if np.all(codes == NO_DATA):
             return warped
@@ -145,6 +153,9 @@ class SceneSource:
                 src_nodata=NO_DATA,
                 dst_nodata=NO_DATA,
                 resampling=_METHODS[self.settings.resampling],
+                # Else GDAL guesses by how much of the tile the scene fills.
+                XSCALE=scale,
+                YSCALE=scale,
             )
         except (RasterioError, CPLE_BaseError) as error:
             raise SceneError(f"{self.scene.scene_id} cannot be warped onto the area: {error}") from error
@@ -194,7 +205,7 @@ def open_source(output: Store, scene: AreaScene, settings: AreaSettings) -> Scen
 
     Raises:
         ChangedSceneError: if it is not there any more.
-        SceneError: if its root is damaged.
+        SceneError: if its root, or what the ledger knows of it, is damaged.
         ConfigError, RetryableError: as the store does.
     """
     root = _read_root(output, scene)
@@ -207,7 +218,10 @@ def open_source(output: Store, scene: AreaScene, settings: AreaSettings) -> Scen
         raise SceneError(
             f"the root of {scene.store} is damaged ({type(error).__name__}: {error}); {_CURE}"
         ) from None
-    contents = ObjectLedger(output).contents(scene.store)
+    try:
+        contents = ObjectLedger(output).contents(scene.store)
+    except DamagedRecordError as error:
+        raise SceneError(f"what {scene.store} held cannot be known: {error}; {_CURE}") from error
     filled = tuple(block.window for block in contents.blocks if block.valid_px) if contents else ()
     return SceneSource(output, scene, settings, number, grid, shard_px, bytes_digest(root), filled)
 

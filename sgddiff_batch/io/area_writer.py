@@ -118,4 +118,6 @@ def counts_level(level: Level) -> Level:
 def _count_attributes(grid: Grid) -> dict[str, object]:
     # Without _FillValue: readers must not take 0 for a gap.
     shared = {k: v for k, v in conventions.saliency_attributes(grid).items() if k not in _PACKING}
-    return {"long_name": "number of scenes that saw the pixel", **shared}
+    # The root names the way of the saliency's levels, average; theirs is another.
+    words = "number of scenes that saw the pixel; on coarse levels the greatest of the 2 x 2 below"
+    return {"long_name": words, "resampling_method": "max", **shared}

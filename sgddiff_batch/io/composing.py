@@ -161,6 +161,7 @@ class Composer:
                     "store": scene.store,
                     "created": scene.created,
                     "time": format_span(scene.span),
+                    "model_digest": scene.model_digest,
                 }
                 for scene in plan.scenes
             ],

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sgddiff_batch.core.cells import MOST_CELL_PX, Cell, CellGrid, aligned_offset
+from sgddiff_batch.core.cells import MOST_CELL_PX, Cell, CellGrid, aligned_offset, turned_offsets
 from sgddiff_batch.core.grid import Grid, Transform
 
 GRIDS = st.builds(
@@ -108,3 +108,30 @@ def test_names_of_cells_differ():
     cells = [Cell(x, y) for x in range(-12, 13) for y in range(-12, 13)]
     assert len({cell.name for cell in cells}) == len(cells)
     assert Cell(12, -3).name == "x12y-3"
+
+
+@pytest.mark.parametrize(
+    ("left", "width", "wanted"),
+    [
+        (-180.0, 4, [(0, 0, 4)]),
+        (179.0, 4, [(0, -2, 4)]),
+        (178.0, 4, []),
+        (-178.0, 4, []),
+        (-180.0, 722, [(0, 0, 720)]),
+        (-178.5, 720, [(0, -717, 720), (0, 3, 720)]),
+        (539.5, 2, [(0, -1, 2)]),
+    ],
+)
+def test_on_a_lattice_of_degrees_a_grid_is_found_from_either_side_of_the_antimeridian(left, width, wanted):
+    cell = Grid(4, 4, Transform(0.5, 0, -180, 0, -0.5, 10), "crs")
+    inner = Grid(4, width, Transform(0.5, 0, left, 0, -0.5, 10), "crs")
+    assert turned_offsets(inner, cell, 720.0) == wanted
+
+
+def test_where_a_turn_is_no_whole_number_of_pixels_a_turned_grid_has_other_pixels():
+    cell = Grid(4, 4, Transform(0.7, 0, -180, 0, -0.7, 10), "crs")
+    turn = 360 / 0.7
+    assert turned_offsets(cell, cell, turn) == [(0, 0, 4)]
+    there = Grid(4, 4, Transform(0.7, 0, -180 + 514 * 0.7, 0, -0.7, 10), "crs")
+    assert aligned_offset(there, cell) == (0, 514)
+    assert turned_offsets(there, cell, turn) is None

@@ -8,7 +8,13 @@ from hypothesis import strategies as st
 
 from sgddiff_batch.core import composite_planning
 from sgddiff_batch.core.cells import Cell, CellGrid
-from sgddiff_batch.core.composite_planning import AreaScene, AreaSettings, find_changes, plan_areas
+from sgddiff_batch.core.composite_planning import (
+    AreaScene,
+    AreaSettings,
+    find_changes,
+    keep_unless_sure,
+    plan_areas,
+)
 from sgddiff_batch.core.times import TimeSpan, parse_span
 from sgddiff_batch.protocols import SceneRecord
 
@@ -112,3 +118,25 @@ def test_more_scenes_than_can_be_counted_are_refused_with_the_cell(monkeypatch):
     monkeypatch.setattr(composite_planning, "MOST_SCENES", 2)
     with pytest.raises(ValueError, match="3 scenes meet in 2026-01/x0y0, more than 2"):
         plan_areas(SETTINGS, [(scene(name), [HERE]) for name in "abc"])
+
+
+def test_more_than_half_of_what_is_not_withdrawn_goes_only_if_that_is_allowed():
+    cells = [Cell(x, 0) for x in range(5)]
+    ids = [f"2026-01/x{x}y0" for x in range(5)]
+    records = recorded(plan_areas(SETTINGS, [(scene(), cells)]))
+
+    def left(count, kept=(), **options):
+        plans = plan_areas(SETTINGS, [(scene(), cells[:count])]) if count else {}
+        withdrawn = {ids[4]}
+        found = find_changes(plans, records, withdrawn)
+        return keep_unless_sure(found, records, withdrawn, set(kept), **options)
+
+    assert left(2).gone == (ids[2], ids[3])
+    assert left(2).refusal is None
+    refused = left(1)
+    assert refused.gone == ()
+    assert "3 of the 4 area mosaics" in str(refused.refusal)
+    assert left(1, kept=[ids[1]]) == refused, "a mistake that hits most scenes is told"
+    assert left(2, kept=[ids[2]]).gone == (ids[3],)
+    allowed = left(0, kept=[ids[0]], allow=True)
+    assert (allowed.gone, allowed.refusal) == ((ids[1], ids[2], ids[3]), None)

@@ -90,6 +90,33 @@ def test_across_the_antimeridian_cells_of_both_ends_of_the_globe_are_touched(out
     assert {cell.y for cell in touched} <= {9, 10}
 
 
+@pytest.mark.parametrize("crs", [32601, 4326])
+def test_across_the_antimeridian_cells_of_both_ends_of_a_world_map_are_touched(output, crs):
+    # Fiji: 0.2 degrees to either side of 180.
+    where = Transform(0.01, 0, 179.8, 0, -0.01, -17)
+    if crs == 32601:
+        from rasterio.warp import transform
+
+        (x,), (y,) = transform(CRS.from_epsg(4326), CRS.from_epsg(crs), [179.8], [-17])
+        where = Transform(1000, 0, x, 0, -1000, y)
+    put_scene(output, "a.tif", smooth(40, 43, hole=False), crs=wkt(crs), transform=where)
+    publish_scenes(output, {"a.tif": DAY})
+    touched = cells_of(output, CellGrid(wkt(3857), 100.0, 100))["a.tif"]
+    ends = {cell.x for cell in touched}
+    assert {x for x in ends if x < 0} == {-2004, -2003, -2002} | ({-2001} & ends)
+    assert {x for x in ends if x >= 0} == {2001, 2002, 2003}
+
+
+def test_across_the_antimeridian_a_map_that_goes_on_there_has_no_gap(output):
+    where = Transform(0.01, 0, 179.8, 0, -0.01, -17)
+    put_scene(output, "a.tif", smooth(40, 40, hole=False), crs=wkt(4326), transform=where)
+    publish_scenes(output, {"a.tif": DAY})
+    touched = cells_of(output, CellGrid(wkt(3832), 100.0, 10))["a.tif"]
+    columns = sorted({cell.x for cell in touched})
+    assert columns == list(range(columns[0], columns[-1] + 1))
+    assert len(columns) in range(44, 50)
+
+
 def test_a_scene_without_time_is_refused_by_name_unless_its_id_tells(output):
     put_scene(output, "a_20260105.tif", smooth(8, 8))
     put_scene(output, "b.tif", smooth(8, 8))

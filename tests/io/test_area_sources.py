@@ -232,3 +232,42 @@ def test_a_block_that_the_scene_does_not_reach_reads_nothing(output):
     assert list(source.parts(CELL, CELL.window)) == []
     other = opened(output, smooth(20, 20), crs=wkt(32632), transform=Transform(10, 0, 0, 0, -10, 0))
     assert list(other.parts(CELL, Window(0, 32, 0, 32))) == []
+
+
+@pytest.mark.parametrize("resampling", ["nearest", "bilinear", "average"])
+def test_no_pixel_depends_on_how_much_of_a_tile_the_scene_fills(output, resampling):
+    codes = np.random.default_rng(1).integers(0, 255, (160, 160), dtype=np.uint8)
+    settings, where = area_settings(resampling=resampling, chunk_px=80), {"pixel": 6.0}
+    whole = seen(opened(output, codes, settings, row=-0.7, col=-0.7, **where))
+    cut = seen(opened(output, codes[:, :61].copy(), settings, row=-0.7, col=-0.7, number=2, **where))
+    np.testing.assert_array_equal(cut[:, :34], whole[:, :34])
+    assert (cut[:, 40:] == 255).all()
+
+
+def test_what_the_ledger_knows_of_a_scene_may_be_damaged_for_that_scene_alone(output):
+    source = opened(output, smooth(80, 80))
+    output.write(f"_ledger/digests/{source.scene.store}~.json", b"{")
+    with pytest.raises(SceneError, match=r"a\.tif/.*damaged.*--mark-for-redo"):
+        open_source(output, source.scene, source.settings)
+
+
+@pytest.mark.parametrize("shift", [0.0, 0.5])
+@pytest.mark.parametrize("degrees", [1.0, 0.7])
+def test_a_scene_across_the_antimeridian_is_found_on_the_areas_own_degrees(output, degrees, shift):
+    # 20 columns, half of them beyond 180 degrees; once more as a scene in degrees of 0 to 360.
+    codes = np.tile(np.arange(100, 120, dtype=np.uint8), (20, 1))
+    left = np.floor(180 / degrees) * degrees - (10 - shift) * degrees
+    settings = area_settings(crs=wkt(4326), resolution=degrees, resampling="nearest")
+    where = Transform(degrees, 0, float(left), 0, -degrees, 10)
+    source = opened(output, codes, settings, crs=wkt(4326), transform=where)
+    first = np.floor(-180 / degrees) * degrees
+    cell = Grid(20, 20, Transform(degrees, 0, float(first), 0, -degrees, 10), wkt(4326))
+    x = first + degrees * (np.arange(20) + 0.5) + 360
+    wanted = 100 + np.floor((x - left) / degrees + 1e-9).astype(int)
+    inside = wanted < 120
+    got = seen(source, cell)
+    assert inside.sum() >= 9
+    assert (got[:, ~inside] == 255).all()
+    assert np.abs(got[5, inside].astype(int) - wanted[inside]).max() <= (shift == 0.5)
+    east = Grid(20, 20, Transform(degrees, 0, float(left), 0, -degrees, 10), wkt(4326))
+    np.testing.assert_array_equal(seen(source, east)[5], codes[5])

@@ -49,6 +49,15 @@ def test_every_level_holds_counts_that_fit_its_saliency(tmp_path, strides):
     assert max(codes.shape) < 24
 
 
+def test_counts_say_that_their_levels_are_made_in_another_way_than_the_roots(tmp_path):
+    uri, _, _ = write_area(tmp_path)
+    group = zarr.open_group(uri, mode="r", use_consolidated=True)
+    assert group.attrs["multiscales"]["resampling_method"] == "average"
+    attributes = dict(group["1/n_obs"].attrs)
+    assert attributes["resampling_method"] == "max"
+    assert "greatest" in attributes["long_name"]
+
+
 def test_the_conventions_hold_for_counts_too(tmp_path):
     uri, _, _ = write_area(tmp_path)
     for path in Path(uri).rglob("zarr.json"):
