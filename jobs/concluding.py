@@ -71,7 +71,8 @@ def exit_code(run: Run, results: Sequence[SceneResult], *, published: bool) -> i
             len(earlier),
             first_of(sorted(earlier)),
         )
-    run.ledger.told_of(untold)
+    # Not of scenes that this run did not look at: whoever does is the one to tell.
+    run.ledger.told_of(set(untold) & {result.scene_id for result in results})
     return EXIT_QUARANTINED if earlier or "quarantined" in states else EXIT_DONE
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import logging
-import os
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -19,6 +18,7 @@ from datetime import UTC, datetime
 from functools import partial
 
 from jobs import assembly, concluding, plan_table, publishing, scope
+from jobs.commands import start_log, under_ray_job
 from jobs.concluding import EXIT_CONFIG, EXIT_DONE, EXIT_FAILED, EXIT_HELD, EXIT_QUARANTINED
 from jobs.progress import RunProgress
 from sgddiff_batch.config import ArchiveJobConfig, load_config
@@ -75,12 +75,10 @@ class Run:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the job and return its exit code."""
-    logging.basicConfig(
-        level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", datefmt="%H:%M:%S"
-    )
+    start_log()
     options = _parse(argv)
     try:
-        config = load_config(options.config, options.set, under_ray_job=_under_ray_job())
+        config = load_config(options.config, options.set, under_ray_job=under_ray_job())
         return (_dry_run if options.dry_run else _leased_run)(config, options)
     except LeaseHeldError as error:
         log.error("%s", error)
@@ -157,7 +155,7 @@ def plan_run(
     marks = scope.read_marks(ledger, records, drop_outdated=lease is not None)
     chosen = extent.extent(listing, records, marks)
     plan = survey(listing.scenes, records, reader, config.tiling.tiling, key, missing, chosen, Retries())
-    plan = scope.with_replacements(plan, marks)
+    plan = scope.with_replacements(plan, ledger, marks)
     scope.tell_postponed(plan)
     if not (listing.scenes or listing.missing or listing.not_listed):
         log.warning("archive.uri: there are no .tif or .tiff files in %s", config.archive.uri)
@@ -250,10 +248,6 @@ def _count(progress: RunProgress, outcome: TaskOutcome) -> None:
 def _log_result(result: SceneResult) -> None:
     if result.state in ("quarantined", "failed"):
         log.warning("%s: %s: %s", result.scene_id, result.state, result.reason)
-
-
-def _under_ray_job() -> bool:
-    return "RAY_JOB_CONFIG_JSON_ENV_VAR" in os.environ
 
 
 def _parse(argv: Sequence[str] | None) -> argparse.Namespace:

@@ -5,17 +5,17 @@ from __future__ import annotations
 import argparse
 import logging
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from jobs.assembly import missing_scene
-from sgddiff_batch.core.planning import Mosaic
+from sgddiff_batch.core.replacing import replacement_of
 from sgddiff_batch.core.selection import Facts
 from sgddiff_batch.core.times import parse_time
 from sgddiff_batch.engine.driver import SceneResult
 from sgddiff_batch.engine.survey import Extent, RunPlan
 from sgddiff_batch.io.ledgers import ObjectLedger
-from sgddiff_batch.io.redo import RedoMark, drop_redo, is_replaced, redo_marks, replacement_of
+from sgddiff_batch.io.redo import RedoMark, drop_redo, redo_marks
 from sgddiff_batch.io.sources import Listing
 from sgddiff_batch.protocols import SceneRecord
 
@@ -65,22 +65,22 @@ def _written_s(facts: Facts) -> float | None:
     return facts.time.stop_s if facts.time else None
 
 
-def with_replacements(plan: RunPlan, marks: Mapping[str, RedoMark]) -> RunPlan:
-    """Return the plan with a store of its own for each mosaic that replaces a damaged one.
+def with_replacements(plan: RunPlan, ledger: ObjectLedger, marks: Mapping[str, RedoMark]) -> RunPlan:
+    """Return the plan with each mosaic in the first store of x, x.r1, x.r2... that is not damaged.
 
-    The damaged one stays current until then. The marks stay until their scenes are settled: a kill only means
+    Damaged are those that are disowned, and those of ``marks``; they stay where they are, and current if they
+    are, until their replacement is there. The marks stay until their scenes are settled: a kill only means
     that the next run goes on with the same replacement.
     """
-    return replace(
-        plan, mosaics=tuple(_replacing(mosaic, marks.get(mosaic.scene.scene_id)) for mosaic in plan.mosaics)
-    )
-
-
-def _replacing(mosaic: Mosaic, mark: RedoMark | None) -> Mosaic:
-    if mark is None or mark.why != "damaged" or mark.store is None:
-        return mosaic
-    is_same = is_replaced(mark.store, mosaic.store)
-    return replace(mosaic, store=replacement_of(mark.store)) if is_same else mosaic
+    marked = {mark.store for mark in marks.values() if mark.why == "damaged"}
+    placed = list(plan.mosaics)
+    unsure: Sequence[int] = range(len(placed))
+    while unsure:
+        damaged = marked | ledger.disowned([placed[number].store for number in unsure])
+        unsure = [number for number in unsure if placed[number].store in damaged]
+        for number in unsure:
+            placed[number] = replace(placed[number], store=replacement_of(placed[number].store))
+    return replace(plan, mosaics=tuple(placed))
 
 
 def read_marks(
@@ -90,21 +90,22 @@ def read_marks(
     marks, outdated = redo_marks(ledger.store, records, ledger.told)
     for mark in outdated.values() if drop_outdated else ():
         record = records.get(mark.scene_id)
-        _drop(ledger, mark, record.store if record else None)
+        _drop(ledger, mark, record.store if record is not None and record.reason is None else None)
     return marks
 
 
 def settle_mark(ledger: ObjectLedger, marks: Mapping[str, RedoMark], result: SceneResult) -> None:
     """Take back the mark of a scene that was worked on."""
     if result.scene_id in marks and result.state in ("done", "quarantined"):
-        current = result.store if result.state == "done" else marks[result.scene_id].store
-        _drop(ledger, marks[result.scene_id], current)
+        _drop(ledger, marks[result.scene_id], result.store if result.state == "done" else None)
 
 
-def _drop(ledger: ObjectLedger, mark: RedoMark, current: str | None) -> None:
-    if mark.why == "damaged" and mark.store is not None and current not in (None, mark.store):
-        # First: going back to an earlier model must never find it again.
-        ledger.disown_mosaic(mark.store, f"it was damaged, and is replaced by {current}")
+def _drop(ledger: ObjectLedger, mark: RedoMark, made: str | None) -> None:
+    """Take a mark back; ``made`` is the store that its scene was finished in since, if it was."""
+    if mark.why == "damaged" and mark.store is not None and mark.store != made:
+        # First: no later run may find it finished, be its scene back from quarantine or a model from earlier.
+        by = "its scene went into quarantine" if made is None else f"is replaced by {made}"
+        ledger.disown_mosaic(mark.store, f"it was damaged, and {by}")
     drop_redo(ledger.store, mark.scene_id)
 
 

@@ -3,6 +3,7 @@
 SgddiffBatchError
   RetryableError    try again: a time-out, a throttled store, a lost worker
   ChangedSceneError leave the scene to the next run, which lists it anew
+  StuckError        leave the scene to the next run; trying at once would take as long again
   SceneError        put the scene into quarantine and go on with the others
   ConfigError       mend the config or the command (exit code 2)
   FatalError        stop: going on would lose or damage data
@@ -19,6 +20,10 @@ class RetryableError(SgddiffBatchError):
 
 class ChangedSceneError(SgddiffBatchError):
     """The scene is not the one that was listed any more, or is gone; what was read of it must not be used."""
+
+
+class StuckError(SgddiffBatchError):
+    """A call did not end in time. It may be running still."""
 
 
 class SceneError(SgddiffBatchError):

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from functools import partial
 
 from sgddiff_batch.core.planning import Mosaic, Task, plan_tasks
+from sgddiff_batch.core.replacing import replacement_of
 from sgddiff_batch.core.scene import Scene
 from sgddiff_batch.engine.accounts import Account
 from sgddiff_batch.engine.retries import Retries, no_retries
@@ -86,7 +87,7 @@ class Driver:
             FatalError: where going on would damage data; what was settled before stays so.
         """
         self._records = records
-        self._unsettled = {mosaic.store: mosaic for mosaic in plan.mosaics}
+        self._unsettled = {mosaic.scene.scene_id: mosaic for mosaic in plan.mosaics}
         yield from self._left_as_they_are(plan)
         yield from (self._refuse(refusal) for refusal in plan.refused)
         settled: list[SceneResult] = []
@@ -124,7 +125,7 @@ class Driver:
             yield from tasks
 
     def _begin(self, mosaic: Mosaic, settled: list[SceneResult]) -> list[Task]:
-        finished = self._ledger.finished_mosaic(mosaic.store)
+        mosaic, finished = self._placed(mosaic)
         if finished is not None and not self._writer.is_complete(mosaic.store):
             # First what the ledger says of it: a kill in between must leave no mark without its store.
             self._ledger.forget_mosaic(mosaic.store)
@@ -141,6 +142,23 @@ class Driver:
             settled.append(self._settle(account))
         return tasks
 
+    def _placed(self, mosaic: Mosaic) -> tuple[Mosaic, SceneRecord | None]:
+        """Return a mosaic in a store where it discards no complete one, and the record of its commit.
+
+        A complete store without a record is what readers see where the ledger lost it. It counts if the marks
+        of all its blocks vouch for it; else it stays as it is, and the mosaic is made in another one.
+        """
+        while (finished := self._ledger.finished_mosaic(mosaic.store)) is None:
+            if not self._writer.is_complete(mosaic.store) or self._is_vouched_for(mosaic):
+                break
+            mosaic = replace(mosaic, store=replacement_of(mosaic.store))
+        self._unsettled[mosaic.scene.scene_id] = mosaic
+        return mosaic, finished
+
+    def _is_vouched_for(self, mosaic: Mosaic) -> bool:
+        marked = {block.window for block in self._ledger.finished_blocks(mosaic.store)}
+        return marked.issuperset(mosaic.blocks()) and self._writer.is_ready(mosaic, self._provenance(mosaic))
+
     def _open(self, mosaic: Mosaic) -> Account:
         """Make a mosaic ready; what a killed run stored in it counts if its layout is the same."""
         provenance = self._provenance(mosaic)
@@ -151,13 +169,7 @@ class Driver:
         self._writer.create(mosaic, provenance)
         windows = set(mosaic.blocks())
         stored = (block for block in self._ledger.finished_blocks(mosaic.store) if block.window in windows)
-        account = Account(mosaic, 0, {block.window: block for block in stored})
-        if was_there and len(account.blocks) < len(windows) and self._writer.is_complete(mosaic.store):
-            # No mark vouches for all of it: it was replaced as damaged, or the ledger lost its record.
-            self._begin_anew(mosaic)
-            self._writer.create(mosaic, provenance)
-            account.blocks.clear()
-        return account
+        return Account(mosaic, 0, {block.window: block for block in stored})
 
     def _settle(self, account: Account) -> SceneResult:
         try:
@@ -168,7 +180,7 @@ class Driver:
 
     def _settled(self, result: SceneResult, mosaic: Mosaic) -> SceneResult:
         self._accounts.pop(mosaic.store, None)
-        del self._unsettled[mosaic.store]
+        del self._unsettled[mosaic.scene.scene_id]
         return result
 
     def _conclude(self, account: Account) -> SceneResult:

@@ -11,7 +11,7 @@ from concurrent.futures import Future
 from typing import TypeVar
 
 from sgddiff_batch.core.retrying import RetryBudget, Spent, retrying
-from sgddiff_batch.errors import RetryableError, SgddiffBatchError
+from sgddiff_batch.errors import RetryableError, StuckError
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
@@ -21,10 +21,6 @@ STUCK_AFTER_S = 1800.0
 
 _MOST_STUCK = 16
 """So many calls may hang in one process: each keeps its thread and its memory until the process ends."""
-
-
-class StuckError(SgddiffBatchError):
-    """A call did not end in time. It may be running still."""
 
 
 class Retries:

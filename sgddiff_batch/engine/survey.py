@@ -10,8 +10,8 @@ from math import inf
 from sgddiff_batch.core import budget
 from sgddiff_batch.core.planning import Mosaic, Task, Tiling, plan_tasks
 from sgddiff_batch.core.scene import Scene
-from sgddiff_batch.engine.retries import Retries, StuckError, no_retries
-from sgddiff_batch.errors import ChangedSceneError, ConfigError, RetryableError, SceneError
+from sgddiff_batch.engine.retries import Retries, no_retries
+from sgddiff_batch.errors import ChangedSceneError, ConfigError, RetryableError, SceneError, StuckError
 from sgddiff_batch.protocols import Ledger, SceneReader, SceneRecord
 
 _OPENED_AT_ONCE = 8

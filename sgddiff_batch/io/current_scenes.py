@@ -10,13 +10,15 @@ from sgddiff_batch.io.archive_files import printable
 from sgddiff_batch.io.catalog import look_up
 
 
-def current_scene(scene: Scene, access: BucketAccess = OWN) -> Scene | str:
+def current_scene(scene: Scene, access: BucketAccess = OWN, *, strict: bool = False) -> Scene | str:
     """Return the scene as its folder lists it now, or in words why it is not at this version any more.
+
+    strict: whether a bucket that is not there is an error, too.
 
     Raises:
         ConfigError, RetryableError: if the folder cannot be listed.
     """
-    finds = look_up({scene.uri: scene.scene_id}, access=access)
+    finds = look_up({scene.uri: scene.scene_id}, strict={scene.uri} if strict else frozenset(), access=access)
     if not finds.scenes:
         reason = finds.missing[0].reason if finds.missing else f"there is no file at {printable(scene.uri)}"
         return f"its scene is gone: {reason}"

@@ -13,6 +13,8 @@ import signal
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -25,7 +27,7 @@ from sgddiff_batch.core.grid import Grid, Transform
 from sgddiff_batch.core.radiometry import Stretch
 from sgddiff_batch.core.scene import Scene, SceneProfile
 from sgddiff_batch.core.window import Window
-from sgddiff_batch.errors import FatalError, RetryableError, SceneError
+from sgddiff_batch.errors import FatalError, RetryableError, SceneError, StuckError
 from sgddiff_batch.protocols import SceneReader
 
 _REPLY, _PIXELS, _VALID, _WORDS = "reply.json", "pixels", "valid", "stderr"
@@ -65,12 +67,14 @@ class IsolatedReader:
         """Return what the wrapped reader returns.
 
         Raises:
-            SceneError: if the wrapped reader does, or the child process dies or takes too long.
-            RetryableError: if the wrapped reader does, or somebody stopped the child.
-            FatalError: if the child cannot be started.
+            SceneError: if the wrapped reader does, or the child process dies; of a SIGKILL, if two do.
+            RetryableError: if the wrapped reader does, somebody stopped the child, or the machine failed it:
+                no memory, no space, a mistake of ours.
+            StuckError: if the child takes too long.
+            FatalError: if there is no program to start.
         """
-        with tempfile.TemporaryDirectory(prefix="sgddiff-read-") as folder:
-            return _profile_from_json(self._call(Path(folder), _Request(self.reader, scene))["profile"])
+        with _folder() as folder:
+            return _profile_from_json(self._call(folder, _Request(self.reader, scene))["profile"])
 
     def read(
         self, scene: Scene, profile: SceneProfile, window: Window
@@ -78,18 +82,31 @@ class IsolatedReader:
         """Return what the wrapped reader returns.
 
         Raises:
-            SceneError, RetryableError, FatalError: as :meth:`profile`.
+            SceneError, RetryableError, StuckError, FatalError: as :meth:`profile`.
         """
         shape = (window.height_px, window.width_px)
-        with tempfile.TemporaryDirectory(prefix="sgddiff-read-") as name:
-            folder = Path(name)
+        with _folder() as folder:
             self._call(folder, _Request(self.reader, scene, profile, window))
             pixels = np.fromfile(folder / _PIXELS, dtype=np.uint8).reshape((3, *shape))
             valid = np.fromfile(folder / _VALID, dtype=np.bool_).reshape(shape)
         return pixels, valid
 
     def _call(self, folder: Path, request: _Request) -> dict[str, Any]:
-        """Run the child and return its reply, or raise the error that it tells of."""
+        """Run the child and return its reply, or raise the error that it tells of.
+
+        A child that was killed (SIGKILL) is tried once more: the kernel does that where memory is short, and
+        it need not have been this scene that took it.
+        """
+        if (returncode := self._run_child(folder, request)) == -signal.SIGKILL:
+            returncode = self._run_child(folder, request)
+        _raise_on_death(returncode, folder)
+        reply: dict[str, Any] = json.loads((folder / _REPLY).read_bytes())
+        if "error" in reply:
+            raise _error_class(reply["error"])(reply["message"])
+        return reply
+
+    def _run_child(self, folder: Path, request: _Request) -> int:
+        """Return the code that the child ended with, negative for a signal."""
         # Only our own request is pickled, and only on its way to the child: what comes back was made from
         # what the scene holds, and is JSON and plain arrays.
         command = [sys.executable, "-P", "-m", "sgddiff_batch.io.isolation", str(folder), str(os.getpid())]
@@ -99,7 +116,7 @@ class IsolatedReader:
         }
         with (folder / _WORDS).open("wb") as words:
             try:
-                child = subprocess.run(
+                return subprocess.run(
                     command,
                     input=pickle.dumps((request.reader, request.scene, request.profile, request.window)),
                     stdout=subprocess.DEVNULL,
@@ -107,17 +124,24 @@ class IsolatedReader:
                     env=environment,
                     timeout=self.time_limit_s,
                     check=False,
-                )
+                ).returncode
             except subprocess.TimeoutExpired:
-                raise SceneError(
-                    "reading it ended one process, and took another one longer than "
+                raise StuckError(
+                    "reading it, after a process died that worked on it, took another process longer than "
                     f"{self.time_limit_s:.0f} s"
                 ) from None
-        _raise_on_death(child.returncode, folder)
-        reply: dict[str, Any] = json.loads((folder / _REPLY).read_bytes())
-        if "error" in reply:
-            raise _error_class(reply["error"])(reply["message"])
-        return reply
+            except (FileNotFoundError, PermissionError) as error:
+                raise FatalError(f"{sys.executable} cannot be started to read a scene: {error}") from error
+
+
+@contextmanager
+def _folder() -> Iterator[Path]:
+    """Yield a temporary folder; that it, or what is in it, cannot be made is no fault of the scene."""
+    try:
+        with tempfile.TemporaryDirectory(prefix="sgddiff-read-") as folder:
+            yield Path(folder)
+    except OSError as error:
+        raise RetryableError(f"isolated reading failed: {type(error).__name__}: {error}") from error
 
 
 def _raise_on_death(returncode: int, folder: Path) -> None:
@@ -125,7 +149,7 @@ def _raise_on_death(returncode: int, folder: Path) -> None:
         return
     if returncode > 0:
         last = (folder / _WORDS).read_text(errors="replace").strip().splitlines()[-1:]
-        raise FatalError(f"the process for isolated reading failed by itself: {' '.join(last)[:500]}")
+        raise RetryableError(f"the process for isolated reading failed by itself: {' '.join(last)[:500]}")
     number = -returncode
     name = signal.Signals(number).name if number in set(signal.Signals) else "unknown"
     if number in _STOPPED_BY_SOMEBODY:
@@ -180,6 +204,10 @@ def main() -> None:
         reply = _answer(folder, request)
     except errors.SgddiffBatchError as error:
         reply = {"error": type(error).__name__, "message": str(error)}
+    except Exception as error:
+        # No memory, no space: it says nothing of the scene, and must not end the run.
+        words = " ".join(str(error).split())[:500]
+        reply = {"error": RetryableError.__name__, "message": f"{type(error).__name__}: {words}"}
     (folder / _REPLY).write_text(json.dumps(reply))
 
 

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, astuple, dataclass
 from datetime import UTC, datetime
 
@@ -29,6 +30,7 @@ from sgddiff_batch.io.stores import Store
 from sgddiff_batch.protocols import BlockRecord, MosaicContents, SceneRecord
 
 LEDGER = "_ledger"
+_REQUESTS = 16
 _SUFFIX = "~.json"
 """No part of a scene id ends so: the objects of one scene are never folders of another's."""
 
@@ -162,8 +164,23 @@ class ObjectLedger:
 
     def told_of(self, scene_ids: Iterable[str]) -> None:
         """Note that a run told by its exit code that these scenes are in quarantine."""
-        for scene_id in scene_ids:
-            self.store.delete(_key("untold", scene_id))
+        keys = [_key("untold", scene_id) for scene_id in scene_ids]
+        with ThreadPoolExecutor(_REQUESTS, thread_name_prefix="ledger") as pool:
+            list(pool.map(self.store.delete, keys))
+
+    def disowned(self, stores: Iterable[str]) -> set[str]:
+        """Return those of some stores that no mosaic may be made current in: damaged, or their record is."""
+        names = {_key("mosaics", store): store for store in stores}
+        found: set[str] = set()
+        for key, data in self.store.read_many(list(names)).items():
+            try:
+                is_disowned = parse_record(key, data).reason is not None
+            except DamagedRecordError as error:
+                self._tell(key, names[key], error, "its mosaic is taken for one never finished")
+                is_disowned = True
+            if is_disowned:
+                found.add(names[key])
+        return found
 
     def disown_mosaic(self, store: str, reason: str) -> None:
         """Note that a mosaic must never be current again; its objects are garbage once nobody names them."""

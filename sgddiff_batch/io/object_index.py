@@ -14,6 +14,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+from sgddiff_batch.errors import ConfigError, RetryableError
 from sgddiff_batch.io.listings import Listed
 from sgddiff_batch.io.stores import Store
 
@@ -26,6 +27,8 @@ _SETTLED_S = 2.0
 """What was written so shortly before it was listed may be written again with the same times (as in git)."""
 _DIGEST_BYTES = 64
 _NAMES = ("key", "version", "data")
+_STORE_FAILS = (ConfigError, RetryableError, OSError)
+"""What must not stop whoever only wanted to save time; that a lease was lost is none of it."""
 
 Rows = dict[str, tuple[str, bytes]]
 """Version and content by key."""
@@ -40,7 +43,7 @@ def read_indexed(
     that is worth it; only whoever may change the output asks for that.
 
     Raises:
-        ConfigError, RetryableError: as the store does.
+        ConfigError, RetryableError: as the store does with the objects; without the index it goes on.
     """
     now = time.time() if now_s is None else now_s
     listed = store.listed(folder)
@@ -71,6 +74,9 @@ def _read(store: Store, index: str) -> tuple[Rows, bool]:
         data = store.read(index)
     except FileNotFoundError:
         return {}, False
+    except _STORE_FAILS as error:
+        log.warning("the index %s cannot be read (%s); each record is read by itself", index, error)
+        return {}, False
     try:
         return _decode(data), False
     except ValueError as error:
@@ -80,7 +86,11 @@ def _read(store: Store, index: str) -> tuple[Rows, bool]:
 
 def _write(store: Store, index: str, rows: Rows) -> None:
     data = encode(rows)
-    store.write(index, data)
+    try:
+        store.write(index, data)
+    except _STORE_FAILS as error:
+        log.warning("the index %s cannot be written (%s); the next run reads more", index, error)
+        return
     log.info("the index %s has %d records now (%.1f MiB)", index, len(rows), len(data) / 2**20)
 
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
 from sgddiff_batch.core.fingerprint import Json, digest
+from sgddiff_batch.errors import ConfigError, RetryableError
 from sgddiff_batch.io.ledgers import LEDGER
 from sgddiff_batch.io.stores import Store
+
+log = logging.getLogger(__name__)
 
 RATE = f"{LEDGER}/rate~.json"
 
@@ -51,10 +55,13 @@ def write_rate(store: Store, rate: Rate) -> None:
 def read_rate(store: Store, of: str) -> Rate | None:
     """Return the rate of the last run that computed anything, None where there is none of this kind of work.
 
-    A damaged one is none: it says nothing that would be true for ever.
+    A damaged one is none: it says nothing that would be true for ever. So is one that cannot be read.
     """
     try:
         rate = Rate(**json.loads(store.read(RATE)))
-    except (FileNotFoundError, ValueError, TypeError):
+    except (FileNotFoundError, ValueError, TypeError, RecursionError):
+        return None
+    except (ConfigError, RetryableError, OSError) as error:
+        log.warning("how fast the last run was cannot be read: %s", error)
         return None
     return rate if rate.of == of else None

@@ -8,20 +8,21 @@ one; so a mark that a killed run left behind asks for nothing twice.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Literal, get_args
 
+from sgddiff_batch.core.replacing import is_replaced, replacement_of
 from sgddiff_batch.io.damage import DamagedRecord, DamagedRecordError, Tell, log_damage
 from sgddiff_batch.io.ledgers import LEDGER
 from sgddiff_batch.io.stores import Store
 from sgddiff_batch.protocols import SceneRecord
 
+__all__ = ["RedoMark", "Why", "drop_redo", "is_replaced", "mark_redo", "redo_marks", "replacement_of"]
+
 Why = Literal["replay", "damaged"]
 
 _FOLDER = f"{LEDGER}/redo"
-_STORE = re.compile(r"(?s:(?P<base>.*?))(?:\.r(?P<number>[0-9]{1,9}))?\.zarr")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,25 +79,6 @@ def _presumed(scene_id: str, record: SceneRecord | None) -> RedoMark:
         return RedoMark(scene_id, "replay", None, "", "")
     why: Why = "damaged" if record.reason is None else "replay"
     return RedoMark(scene_id, why, record.store, record.finished_at, "")
-
-
-def replacement_of(store: str) -> str:
-    """Return the name of the store that replaces a damaged one: x.zarr, x.r1.zarr, x.r2.zarr.
-
-    It is another one, so that the damaged mosaic stays where readers look until its replacement is there.
-    """
-    base, number = _parted(store)
-    return f"{base}.r{number + 1}.zarr"
-
-
-def is_replaced(damaged: str, planned: str) -> bool:
-    """Whether a damaged store is the planned one, or came in its place."""
-    return _parted(damaged)[0] == _parted(planned)[0]
-
-
-def _parted(store: str) -> tuple[str, int]:
-    match = _STORE.fullmatch(store)
-    return (match["base"], int(match["number"] or 0)) if match else (store, 0)
 
 
 def drop_redo(store: Store, scene_id: str) -> None:

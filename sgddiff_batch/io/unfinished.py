@@ -3,28 +3,46 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
+from pathlib import Path
 
 from sgddiff_batch.core.scene import Scene
 from sgddiff_batch.errors import ConfigError, RetryableError
 from sgddiff_batch.io import conventions, mosaic_metadata
 from sgddiff_batch.io.current_scenes import current_scene
-from sgddiff_batch.io.stores import Store
+from sgddiff_batch.io.stores import Store, is_local
 
 
 def lost_scene(store: Store, name: str) -> str | None:
     """Return in words why no run will go on with an unfinished store; None where one may, or nobody knows.
 
     The archive is asked for the very file that the store was begun for. Where it does not answer, or may not
-    be asked with the credentials that there are, the store is left to its age.
+    be asked with the credentials that there are, the store is left to its age; and so it is where the archive
+    may only be out of sight: no such bucket, a file system that is not mounted, a file that cannot be seen.
     """
     scene = _scene_of(store, name)
     if scene is None:
         return None
     try:
-        found = current_scene(scene)
+        if is_local(scene.uri) and not _is_in_sight(Path(scene.uri)):
+            return None
+        found = current_scene(scene, strict=True)
     except (ConfigError, RetryableError, OSError):
         return None
     return found if isinstance(found, str) else None
+
+
+def _is_in_sight(path: Path) -> bool:
+    """Whether its folder shows what is there. An empty one may be a mount point without its file system.
+
+    Raises:
+        OSError: if the folder cannot be listed, or the file not be looked at.
+    """
+    if not any(path.parent.iterdir()):
+        return False
+    with suppress(FileNotFoundError):
+        path.stat()
+    return True
 
 
 def _scene_of(store: Store, name: str) -> Scene | None:

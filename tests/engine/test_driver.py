@@ -222,6 +222,21 @@ def test_a_run_killed_between_commit_and_record_computes_nothing_again():
     assert again["a.tif"].salient_px == results["a.tif"].salient_px
 
 
+@pytest.mark.parametrize("block_px", [TINY.block_px, 24])
+def test_a_complete_mosaic_that_the_ledger_lost_is_left_to_its_readers(block_px):
+    archive, scenes = Archive(), {"a.tif": SCENES["a.tif"]}
+    store = archive.run(scenes)["a.tif"].store
+    kept = archive.writer.stores[store]
+    tiling = type(TINY)(TINY.tile_px, TINY.overlap_px, block_px)
+    for number in (1, 2):
+        archive.ledger = MemoryLedger()
+        result = archive.run(scenes, tiling=tiling)["a.tif"]
+        assert (result.state, result.store) == ("done", store[:-5] + f".r{number}.zarr")
+    assert archive.writer.stores[store] is kept
+    np.testing.assert_array_equal(archive.level0()["a.tif"], expected(SCENES["a.tif"]))
+    assert states(archive.run(scenes, tiling=tiling)) == {"a.tif": "unchanged"}
+
+
 @pytest.mark.parametrize("left", ["nothing", "an incomplete store"])
 def test_a_mark_of_a_mosaic_whose_store_is_gone_is_not_trusted(left):
     archive, scenes = Archive(), {"a.tif": SCENES["a.tif"]}

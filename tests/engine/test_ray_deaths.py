@@ -37,4 +37,4 @@ def test_a_scene_that_ends_its_reader_is_quarantined_at_its_second_death_and_sto
     assert set(ends) <= {"quarantine", "skipped"}
     assert "reading it ended the reading process twice" in ends["quarantine"]
     deadly = [row["pid"] for row in read_log(reader.log) if row["scene_id"] == "deadly.tif"]
-    assert len(set(deadly)) == 2, "a worker, and the child that read it after that"
+    assert len(set(deadly)) == 3, "a worker, and the two children that read it after that"

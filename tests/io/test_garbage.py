@@ -376,6 +376,32 @@ def test_a_half_finished_store_goes_once_its_scene_is_gone_or_another(store, tmp
     assert "new.tif" not in " ".join(store.keys())
 
 
+@pytest.mark.parametrize("sight", ["not mounted", "an empty mount point", "cannot be looked at", "no bucket"])
+def test_a_half_finished_store_stays_where_the_archive_is_only_out_of_sight(
+    store, tmp_path, monkeypatch, request, sight
+):
+    finish(store, "other.tif")
+    path = tmp_path / "archive" / "new.tif"
+    path.parent.mkdir()
+    path.write_bytes(b"one")
+    name = begin_of(store, path)
+    if sight == "cannot be looked at":
+        path.unlink()
+        path.symlink_to(path)
+    elif sight == "no bucket":
+        server = request.getfixturevalue("s3_server")
+        for variable, value in server.environment.items():
+            monkeypatch.setenv(variable, value)
+        root = json.loads(store.read(f"{name}/zarr.json"))
+        root["attributes"][conventions.PROVENANCE]["source_uri"] = "s3://no-such-bucket/a/new.tif"
+        store.write(f"{name}/zarr.json", json.dumps(root).encode())
+    else:
+        path.unlink()
+        if sight == "not mounted":
+            path.parent.rmdir()
+    assert collect(store) == []
+
+
 def test_a_half_finished_store_stays_where_the_archive_does_not_tell(store, tmp_path, monkeypatch):
     finish(store, "other.tif")
     path = tmp_path / "new.tif"

@@ -18,7 +18,7 @@ import pytest
 from sgddiff_batch.core.grid import Grid
 from sgddiff_batch.core.scene import Scene, SceneProfile
 from sgddiff_batch.core.window import Window
-from sgddiff_batch.errors import FatalError, RetryableError, SceneError, UnreadableSceneError
+from sgddiff_batch.errors import FatalError, RetryableError, SceneError, StuckError, UnreadableSceneError
 from sgddiff_batch.io.guarded import GuardedReader
 from sgddiff_batch.io.isolation import IsolatedReader
 from sgddiff_batch.io.scenes import GeoTiffReader
@@ -32,13 +32,15 @@ WINDOW = Window(0, 4, 0, 5)
 
 @dataclass(frozen=True)
 class DeadlyReader:
-    """Ends its process by a signal, sleeps (0), or fails by an exception (-1)."""
+    """Ends its process by a signal, sleeps (0), fails by an exception (-1), or exits by itself (-2)."""
 
     ends_by: int
 
     def profile(self, scene: Scene) -> SceneProfile:
         if self.ends_by > 0:
             os.kill(os.getpid(), self.ends_by)
+        if self.ends_by == -2:
+            os._exit(3)
         if self.ends_by < 0:
             raise ZeroDivisionError("a mistake of ours")
         time.sleep(60)
@@ -47,6 +49,20 @@ class DeadlyReader:
     def read(self, scene: Scene, profile: SceneProfile, window: Window) -> tuple[np.ndarray, np.ndarray]:
         self.profile(scene)
         raise AssertionError
+
+
+@dataclass(frozen=True)
+class OnceKilledReader:
+    """Its first process is killed, as by the kernel where memory is short."""
+
+    log: Path
+
+    def profile(self, scene: Scene) -> SceneProfile:
+        first = not self.log.exists()
+        self.log.touch()
+        if first:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return PROFILE
 
 
 @dataclass(frozen=True)
@@ -109,12 +125,33 @@ class TestIsolatedReader:
         with pytest.raises(RetryableError, match="somebody stopped"):
             IsolatedReader(DeadlyReader(signal.SIGTERM)).profile(SCENE)
 
-    def test_a_mistake_of_ours_does_not(self) -> None:
-        with pytest.raises(FatalError, match="a mistake of ours"):
-            IsolatedReader(DeadlyReader(-1)).profile(SCENE)
+    def test_one_kill_of_it_does_not(self, tmp_path: Path) -> None:
+        assert IsolatedReader(OnceKilledReader(tmp_path / "log")).profile(SCENE) == PROFILE
 
-    def test_reading_for_ever_counts_against_the_scene(self) -> None:
-        with pytest.raises(SceneError, match="longer than 3 s"):
+    @pytest.mark.parametrize(
+        ("ends_by", "words"), [(-1, "^ZeroDivisionError: a mistake of ours"), (-2, "failed by itself")]
+    )
+    def test_a_mistake_of_ours_or_of_the_machine_ends_neither_scene_nor_run(
+        self, ends_by: int, words: str
+    ) -> None:
+        with pytest.raises(RetryableError, match=words):
+            IsolatedReader(DeadlyReader(ends_by)).profile(SCENE)
+
+    def test_a_disk_without_space_ends_neither_scene_nor_run(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        def full(*_: object, **__: object) -> str:
+            raise OSError(28, "No space left on device")
+
+        monkeypatch.setattr("tempfile.mkdtemp", full)
+        with pytest.raises(RetryableError, match="No space left"):
+            IsolatedReader(TellingReader("isolated")).profile(SCENE)
+
+    def test_an_interpreter_that_is_not_there_stops_the_run(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(sys, "executable", "/nowhere/python")
+        with pytest.raises(FatalError, match="/nowhere/python cannot be started"):
+            IsolatedReader(TellingReader("isolated")).profile(SCENE)
+
+    def test_reading_for_ever_is_left_to_the_next_run(self) -> None:
+        with pytest.raises(StuckError, match="longer than 3 s"):
             IsolatedReader(DeadlyReader(0), time_limit_s=3).profile(SCENE)
 
     def test_nothing_is_left_behind(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

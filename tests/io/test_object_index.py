@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from sgddiff_batch.errors import RetryableError
+from sgddiff_batch.errors import ConfigError, FatalError, RetryableError
 from sgddiff_batch.io import object_index
 from sgddiff_batch.io.ledgers import ObjectLedger
 from sgddiff_batch.io.listings import Listed
@@ -145,13 +145,39 @@ def test_few_objects_have_no_index(tmp_path):
     assert not store.keys("index")
 
 
-def test_a_write_of_the_index_that_fails_leaves_the_one_of_before(store):
+def test_a_write_of_the_index_that_fails_is_told_and_leaves_the_one_of_before(store, caplog):
     read(store)
     for number in range(WORTH):
         store.write(f"things/{number:04d}", b"1000")
-    with pytest.raises(RetryableError):
-        read(faulty(store, StoreFault("write", "index/*")))
+    assert read(faulty(store, StoreFault("write", "index/*"))) == (truth(store), 1 + WORTH)
+    assert "index/things cannot be written" in caplog.text
     assert read(store, write=False) == (truth(store), 1 + WORTH)
+
+
+@pytest.mark.parametrize("error", [ConfigError("denied"), RetryableError("503"), OSError("stale handle")])
+def test_an_index_that_cannot_be_read_costs_reads_and_is_told(store, monkeypatch, caplog, error):
+    read(store)
+    real = Store.read
+
+    def fail(self, key):
+        if key.startswith("index/"):
+            raise error
+        return real(self, key)
+
+    monkeypatch.setattr(Store, "read", fail)
+    assert {
+        key: int(data) for key, data in read_indexed(store, "things", "index/things", write=False).items()
+    } == truth(store)
+    assert f"index/things cannot be read ({error})" in caplog.text
+
+
+def test_a_lease_that_was_lost_is_found_at_the_write_of_an_index(store, monkeypatch):
+    def lost(*_):
+        raise FatalError("the lease was lost")
+
+    monkeypatch.setattr(Store, "write", lost)
+    with pytest.raises(FatalError, match="lease was lost"):
+        read(store)
 
 
 def write_records(store, count):

@@ -10,10 +10,12 @@ import sgddiff_batch
 from jobs import infer_archive, plan_table
 from jobs.infer_archive import EXIT_DONE, EXIT_FAILED, EXIT_QUARANTINED
 from sgddiff_batch.engine.driver import Driver
+from sgddiff_batch.errors import ConfigError
 from sgddiff_batch.io.ledgers import ObjectLedger
 from sgddiff_batch.io.rates import RATE, Rate, read_rate, write_rate
 from sgddiff_batch.io.redo import mark_redo
-from sgddiff_batch.io.stores import open_store
+from sgddiff_batch.io.stores import Store, open_store
+from sgddiff_batch.protocols import SceneRecord
 from tests.kit import jobs
 from tests.kit.counting import counted_work
 
@@ -117,6 +119,14 @@ class TestPlan:
         store.write(RATE, data)
         assert read_rate(store, "w") is None
 
+    def test_a_rate_that_cannot_be_read_is_none(self, tmp_path, monkeypatch, caplog):
+        def denied(*_):
+            raise ConfigError("denied")
+
+        monkeypatch.setattr(Store, "read", denied)
+        assert read_rate(open_store(str(tmp_path)), "w") is None
+        assert "cannot be read: denied" in caplog.text
+
     @pytest.mark.parametrize(
         ("seconds", "words"), [(3, "3 s"), (600, "10 min"), (7200, "2.0 h"), (864000, "10.0 days")]
     )
@@ -157,6 +167,15 @@ class TestExitCode:
             assert night() == EXIT_FAILED
         assert night() == EXIT_QUARANTINED
         assert night() == EXIT_DONE
+
+    def test_quarantines_of_scenes_that_a_run_did_not_look_at_are_left_to_be_told(self, night, tmp_path):
+        ledger = ObjectLedger(open_store(str(tmp_path / "out")))
+        assert night() == EXIT_DONE
+        (tmp_path / "scenes" / "a.tif").unlink()
+        ledger.finish(SceneRecord("a.tif", "v", "key", None, "it is torn"))
+        assert ledger.names("untold") == ["a.tif"]
+        assert night() == EXIT_DONE
+        assert ledger.names("untold") == ["a.tif"]
 
     def test_a_scene_that_left_quarantine_meanwhile_is_not_told_of(self, night, tmp_path, monkeypatch):
         jobs.write_broken(tmp_path / "scenes" / "a.tif")
@@ -254,7 +273,8 @@ class TestDamage:
             assert night() == EXIT_DONE
         assert {store.partition("/")[0] for store in work.blocks} == {"a.tif"}
         assert set(rows(ended, "damaged record")) == {"a.tif"}
-        jobs.assert_equal_mosaics(jobs.decoded(ended), before)
+        now = {name.replace(".r1.zarr", ".zarr"): codes for name, codes in jobs.decoded(ended).items()}
+        jobs.assert_equal_mosaics(now, before)
 
 
 def test_a_mosaic_that_is_made_anew_is_current_only_once_it_is_there(night, tmp_path, monkeypatch):

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,11 +12,13 @@ import pytest
 import sgddiff_batch
 from jobs import infer_archive, verify
 from jobs.recomputing import Sample, Sampled
+from jobs.scope import read_marks
 from sgddiff_batch.core.window import Window
 from sgddiff_batch.io.ledgers import ObjectLedger
-from sgddiff_batch.io.redo import redo_marks
+from sgddiff_batch.io.redo import mark_redo, redo_marks
 from sgddiff_batch.io.stores import open_store
 from tests.kit import jobs
+from tests.kit.counting import counted_work
 
 
 @pytest.fixture
@@ -145,6 +148,46 @@ def test_a_redo_of_a_scene_that_cannot_be_read_leaves_the_damaged_mosaic_where_i
     assert Path(output, store, "zarr.json").exists()
     assert len(sgddiff_batch.list_mosaics(str(output))) == 3
     assert not list(output.glob("a.tif/*.r1.zarr")), "what it had begun is still there"
+
+
+def test_a_redo_that_meets_a_quarantine_never_makes_the_damaged_mosaic_done_again(
+    tmp_path, output, archive, checkpoint
+):
+    scenes = Path(shutil.copytree(archive, tmp_path / "scenes"))
+    config = jobs.write_config(tmp_path / "run.yaml", scenes, output, checkpoint)
+    before = jobs.decoded(output)
+    damaged = uri_of(output, "a.tif").removeprefix(f"{output}/")
+    break_shard(output, "a.tif")
+    run(config, "--mark-for-redo")
+    (scenes / "a.tif").rename(tmp_path / "away")
+    jobs.write_broken(scenes / "a.tif")
+    assert infer_archive.main(["--config", str(config)]) == 3
+    assert ledger_of(output).record("a.tif").store == damaged
+    (tmp_path / "away").replace(scenes / "a.tif")
+    assert infer_archive.main(["--config", str(config)]) == 0
+    assert ledger_of(output).record("a.tif").store == damaged[:-5] + ".r1.zarr"
+    assert_replaced(output, before)
+
+
+def test_a_redo_killed_right_after_its_quarantine_leaves_the_damaged_mosaic_disowned_too(output):
+    ledger = ledger_of(output)
+    record = ledger.record("a.tif")
+    mark_redo(ledger.store, record, "damaged", "2026-01-01T00:00:00+00:00")
+    ledger.finish(replace(record, reason="torn", finished_at="2027-01-01T00:00:00+00:00"))
+    assert read_marks(ledger, ledger.records(), drop_outdated=True) == {}
+    assert ledger.disowned([record.store]) == {record.store}
+
+
+def test_going_back_to_a_model_finds_the_replacement_of_its_damaged_mosaic(config, output):
+    break_shard(output, "c.tif")
+    run(config, "--mark-for-redo")
+    other = ["--config", str(config), "--set", "tiling.overlap_px=16", "--set", "tiling.block_px=160"]
+    for command in (["--config", str(config)], other):
+        assert infer_archive.main(command) == 0
+    with counted_work() as work:
+        assert infer_archive.main(["--config", str(config)]) == 0
+    assert work.tiles == 0
+    assert uri_of(output, "c.tif").endswith(".r1.zarr")
 
 
 def test_a_damaged_record_of_one_scene_costs_no_other_its_night(config, output):
