@@ -15,10 +15,12 @@ import argparse
 import logging
 import sys
 from collections.abc import Sequence
+from functools import partial
 
 from jobs import assembly, composing, composing_runs
 from jobs.commands import start_log, under_ray_job
 from jobs.composing_runs import AreaRun
+from jobs.concluding import EXIT_DONE, EXIT_FAILED, EXIT_HELD, EXIT_QUARANTINED, guarded
 from sgddiff_batch.config import ArchiveJobConfig, load_config
 from sgddiff_batch.config_area import AreaConfig
 from sgddiff_batch.errors import ConfigError, SgddiffBatchError
@@ -28,8 +30,6 @@ from sgddiff_batch.io.stores import open_store
 
 log = logging.getLogger("compose")
 
-EXIT_DONE, EXIT_FAILED, EXIT_CONFIG, EXIT_QUARANTINED, EXIT_HELD = 0, 1, 2, 3, 4
-
 _GRAVITY = (EXIT_FAILED, EXIT_HELD, EXIT_QUARANTINED, EXIT_DONE)
 """Of several areas the gravest code is that of the run."""
 
@@ -38,22 +38,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Compose the areas that the command line names, all by default, and return the exit code."""
     start_log()
     options = _parse(argv)
-    try:
-        config = load_config(options.config, options.set, under_ray_job=under_ray_job())
-        areas = _chosen(config, options.area)
-        for area in areas:
-            composing.settings_of(area)  # before any work
-        codes = {_run(config, area, options) for area in areas}
-    except ConfigError as error:
-        log.error("%s", error)
-        return EXIT_CONFIG
-    except KeyboardInterrupt:
-        log.error("interrupted; run the same command again to go on")
-        return EXIT_FAILED
-    except Exception as error:
-        log.error("the run stopped: %s: %s", type(error).__name__, " ".join(str(error).split()))
-        log.debug("where it stopped:", exc_info=True)
-        return EXIT_FAILED
+    return guarded(partial(_compose, options))
+
+
+def _compose(options: argparse.Namespace) -> int:
+    config = load_config(options.config, options.set, under_ray_job=under_ray_job())
+    areas = _chosen(config, options.area)
+    for area in areas:
+        composing.settings_of(area)  # before any work
+    codes = {_run(config, area, options) for area in areas}
     return next(code for code in _GRAVITY if code in codes)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, cast
 
 from rich.console import Console
 from rich.markup import escape
@@ -16,7 +15,6 @@ from sgddiff_batch.config import ArchiveJobConfig
 from sgddiff_batch.config_area import AreaConfig
 from sgddiff_batch.core.catalogue import first_of
 from sgddiff_batch.core.composite_planning import AreaPlan, AreaSettings, Changes
-from sgddiff_batch.engine.driver import SceneResult
 from sgddiff_batch.errors import SgddiffBatchError
 from sgddiff_batch.io import archive_catalogue
 from sgddiff_batch.io.area_scenes import Membership
@@ -27,9 +25,6 @@ from sgddiff_batch.io.redo import RedoMark
 from sgddiff_batch.io.reports import build_report, write_report
 from sgddiff_batch.io.stores import Store
 from sgddiff_batch.protocols import SceneRecord
-
-if TYPE_CHECKING:
-    from jobs.infer_archive import Run
 
 log = logging.getLogger(__name__)
 
@@ -186,6 +181,4 @@ def exit_code(run: AreaRun, results: Sequence[AreaResult], *, published: bool) -
     """
     if run.changes.refusal:
         return concluding.EXIT_FAILED
-    scenes = [SceneResult(one.scene_id, "", one.state, one.reason, one.store) for one in results]
-    # Of a run it takes the ledger alone.
-    return concluding.exit_code(cast("Run", run), scenes, published=published)
+    return concluding.exit_code(run.ledger, results, published=published)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from jobs import assembly, plan_table, publishing, summary
 from sgddiff_batch.core.catalogue import first_of
 from sgddiff_batch.engine.driver import SceneResult
-from sgddiff_batch.errors import SgddiffBatchError
+from sgddiff_batch.errors import ConfigError, SgddiffBatchError
+from sgddiff_batch.io.leases import LeaseHeldError
+from sgddiff_batch.io.ledgers import ObjectLedger
 from sgddiff_batch.io.rates import write_rate
 from sgddiff_batch.io.reports import build_report, write_report
 
@@ -53,8 +55,42 @@ def keep_rate(run: Run, results: Iterable[SceneResult], seconds: float) -> None:
         log.warning("how fast the run was could not be kept: %s", error)
 
 
-def exit_code(run: Run, results: Sequence[SceneResult], *, published: bool) -> int:
-    """Return the exit code of a run that has ended, and note what it tells.
+def guarded(work: Callable[[], int]) -> int:
+    """Call what returns the exit code of a run; an error that stops it is a line in the log, and its code."""
+    try:
+        return work()
+    except LeaseHeldError as error:
+        log.error("%s", error)
+        return EXIT_HELD
+    except ConfigError as error:
+        log.error("%s", error)
+        return EXIT_CONFIG
+    except SgddiffBatchError as error:
+        log.error("the run stopped: %s", error)
+        return EXIT_FAILED
+    except KeyboardInterrupt:
+        log.error("interrupted; run the same command again to go on")
+        return EXIT_FAILED
+    except Exception as error:
+        log.error("the run stopped: %s: %s", type(error).__name__, " ".join(str(error).split()))
+        log.debug("where it stopped:", exc_info=True)
+        return EXIT_FAILED
+
+
+class Outcome(Protocol):
+    """What became of a scene, or of an area mosaic."""
+
+    @property
+    def scene_id(self) -> str:
+        """Its id in the ledger."""
+
+    @property
+    def state(self) -> str:
+        """Its state in the report."""
+
+
+def exit_code(ledger: ObjectLedger, results: Sequence[Outcome], *, published: bool) -> int:
+    """Return the exit code of a run that has ended, and note in its ledger what it tells.
 
     Scenes in quarantine are told of once: by the first run after which nothing else is wrong. So one that is
     killed, or fails, after it has put scenes into quarantine leaves it to the next one to tell.
@@ -62,7 +98,7 @@ def exit_code(run: Run, results: Sequence[SceneResult], *, published: bool) -> i
     states = {result.state for result in results}
     if not published or states & {"failed", "pending"}:
         return EXIT_FAILED
-    untold = run.ledger.names("untold")
+    untold = ledger.names("untold")
     quarantined = {r.scene_id for r in results if r.state in ("quarantined", "still quarantined")}
     earlier = quarantined & set(untold) - {r.scene_id for r in results if r.state == "quarantined"}
     if earlier:
@@ -72,7 +108,7 @@ def exit_code(run: Run, results: Sequence[SceneResult], *, published: bool) -> i
             first_of(sorted(earlier)),
         )
     # Not of scenes that this run did not look at: whoever does is the one to tell.
-    run.ledger.told_of(set(untold) & {result.scene_id for result in results})
+    ledger.told_of(set(untold) & {result.scene_id for result in results})
     return EXIT_QUARANTINED if earlier or "quarantined" in states else EXIT_DONE
 
 

@@ -30,9 +30,8 @@ from sgddiff_batch.engine.local import run_local
 from sgddiff_batch.engine.retries import Retries
 from sgddiff_batch.engine.survey import Crew, Forecast, RunPlan, forecast, survey
 from sgddiff_batch.engine.worker import TaskOutcome
-from sgddiff_batch.errors import ConfigError, SgddiffBatchError
 from sgddiff_batch.io.damage import DamageBook
-from sgddiff_batch.io.leases import Lease, LeaseHeldError
+from sgddiff_batch.io.leases import Lease
 from sgddiff_batch.io.ledgers import ObjectLedger
 from sgddiff_batch.io.mending import mended_records
 from sgddiff_batch.io.mosaics import ZarrBlockWriter
@@ -77,25 +76,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the job and return its exit code."""
     start_log()
     options = _parse(argv)
-    try:
-        config = load_config(options.config, options.set, under_ray_job=under_ray_job())
-        return (_dry_run if options.dry_run else _leased_run)(config, options)
-    except LeaseHeldError as error:
-        log.error("%s", error)
-        return EXIT_HELD
-    except ConfigError as error:
-        log.error("%s", error)
-        return EXIT_CONFIG
-    except SgddiffBatchError as error:
-        log.error("the run stopped: %s", error)
-        return EXIT_FAILED
-    except KeyboardInterrupt:
-        log.error("interrupted; run the same command again to go on")
-        return EXIT_FAILED
-    except Exception as error:
-        log.error("the run stopped: %s: %s", type(error).__name__, " ".join(str(error).split()))
-        log.debug("where it stopped:", exc_info=True)
-        return EXIT_FAILED
+    return concluding.guarded(partial(_run, options))
+
+
+def _run(options: argparse.Namespace) -> int:
+    config = load_config(options.config, options.set, under_ray_job=under_ray_job())
+    return (_dry_run if options.dry_run else _leased_run)(config, options)
 
 
 def _dry_run(config: ArchiveJobConfig, options: argparse.Namespace) -> int:
@@ -195,7 +181,7 @@ def execute(run: Run) -> int:
         concluding.keep_rate(run, results, time.monotonic() - start)
         published = publishing.publish_safely(run, results)
         concluding.conclude(run, results, started, time.monotonic() - start)
-    return concluding.exit_code(run, results, published=published)
+    return concluding.exit_code(run.ledger, results, published=published)
 
 
 def provenance(run: Run, mosaic: Mosaic) -> dict[str, object]:

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 import sgddiff_batch
-from jobs import compose, composing, explain, gc, verify
+from jobs import compose, composing, concluding, explain, gc, verify
 from sgddiff_batch.config import load_config
 from sgddiff_batch.io import archive_catalogue
 from sgddiff_batch.io.composing import Composer
@@ -187,7 +187,7 @@ def test_a_damaged_scene_puts_its_cells_in_quarantine_and_stops_no_other(world, 
     shard = entry.uri.removeprefix(f"{world.output.uri}/") + "/0/saliency/c/0/0"
     sound = world.output.read(shard)
     world.output.write(shard, sound[: len(sound) // 2])
-    assert world.night() == compose.EXIT_QUARANTINED
+    assert world.night() == concluding.EXIT_QUARANTINED
     assert set(world.mosaics()) == {"2026-02/x627y6624"}
     states = {row["scene_id"]: row["state"] for row in world.report()["scenes"]}
     assert sorted(states.values()) == ["done"] + 4 * ["quarantined"]
@@ -204,7 +204,7 @@ def test_a_scene_whose_mosaic_is_gone_fails_its_cells_until_it_is_back(world, ca
     root = entry.uri.removeprefix(f"{world.output.uri}/") + "/zarr.json"
     kept = world.output.read(root)
     world.output.delete(root)
-    assert world.night() == compose.EXIT_FAILED
+    assert world.night() == concluding.EXIT_FAILED
     assert set(world.mosaics()) == ALL - {"2026-02/x627y6624"}
     assert "2026-02/x627y6624: failed: the mosaic c.tif/" in caplog.text
     world.output.write(root, kept)
@@ -214,7 +214,7 @@ def test_a_scene_whose_mosaic_is_gone_fails_its_cells_until_it_is_back(world, ca
 
 def test_beside_another_run_it_leaves_with_4_and_nothing_is_done(world, composed):
     with Lease(world.area, "another", 5.0):
-        assert world.night() == compose.EXIT_HELD
+        assert world.night() == concluding.EXIT_HELD
     assert composed == []
     assert not [key for key in world.area.keys("") if not key.startswith("_ledger/lease")]
 
@@ -234,7 +234,7 @@ def test_a_killed_night_is_gone_on_with_and_ends_with_equal_bytes(tmp_path, monk
 
     with monkeypatch.context() as patched:
         patched.setattr(Composer, "_composed", interrupted)
-        assert killed.night() == compose.EXIT_FAILED
+        assert killed.night() == concluding.EXIT_FAILED
     assert killed.night() == 0
     assert killed.mosaics().keys() == quiet.mosaics().keys()
     for area_id, uri in quiet.mosaics().items():
@@ -279,7 +279,7 @@ def test_several_areas_are_made_and_one_can_be_chosen(tmp_path):
 
 
 def test_without_a_catalogue_it_says_what_to_run_first(tmp_path, caplog):
-    assert World(tmp_path).night() == compose.EXIT_CONFIG
+    assert World(tmp_path).night() == concluding.EXIT_CONFIG
     assert "run jobs/infer_archive.py first" in caplog.text
 
 
@@ -300,14 +300,14 @@ def test_without_a_catalogue_it_says_what_to_run_first(tmp_path, caplog):
 )
 def test_a_mistake_in_the_config_ends_with_2_before_any_work(tmp_path, caplog, areas, flags, words):
     world = filled(World(tmp_path, *areas))
-    assert world.night(*flags) == compose.EXIT_CONFIG
+    assert world.night(*flags) == concluding.EXIT_CONFIG
     assert words in caplog.text
     assert not Path(world.output.root, "_areas").exists()
 
 
 def test_a_config_without_areas_says_so(tmp_path, caplog):
     world = World(tmp_path)
-    assert world.night("--set", "areas=[]") == compose.EXIT_CONFIG
+    assert world.night("--set", "areas=[]") == concluding.EXIT_CONFIG
     assert "areas: the config has none" in caplog.text
 
 

@@ -9,7 +9,7 @@ import yaml
 from rasterio.crs import CRS
 
 import sgddiff_batch
-from jobs import compose
+from jobs import compose, concluding
 from sgddiff_batch.io.area_lattices import LATTICE
 from sgddiff_batch.io.composing import Composer
 from sgddiff_batch.io.ledgers import ObjectLedger
@@ -51,7 +51,7 @@ def timeless(tmp_path) -> World:
     return world
 
 
-@pytest.mark.parametrize(("flags", "code"), [([], compose.EXIT_FAILED), (["--allow-withdrawals"], 0)])
+@pytest.mark.parametrize(("flags", "code"), [([], concluding.EXIT_FAILED), (["--allow-withdrawals"], 0)])
 def test_a_mistake_that_refuses_all_scenes_takes_no_mosaic_from_the_catalogue(tmp_path, caplog, flags, code):
     world = timeless(tmp_path)
     assert world.night() == 0
@@ -69,7 +69,7 @@ def test_more_than_half_of_an_area_leaves_its_catalogue_only_when_that_is_allowe
     before = world.mosaics()
     for name in ("a.tif", "b.tif"):
         withdraw(world, name)
-    assert world.night() == compose.EXIT_FAILED
+    assert world.night() == concluding.EXIT_FAILED
     assert world.mosaics() == before
     assert "4 of the 5 area mosaics" in caplog.text
     assert "--allow-withdrawals" in world.report()["run"]["withdrawals_refused"]
@@ -78,7 +78,7 @@ def test_more_than_half_of_an_area_leaves_its_catalogue_only_when_that_is_allowe
 
 
 @pytest.mark.parametrize(
-    ("kind", "code"), [("damaged", compose.EXIT_QUARANTINED), ("gone", compose.EXIT_FAILED)]
+    ("kind", "code"), [("damaged", concluding.EXIT_QUARANTINED), ("gone", concluding.EXIT_FAILED)]
 )
 def test_the_mosaic_of_scenes_that_left_does_not_come_back_when_the_new_one_cannot_be_made(world, kind, code):
     assert world.night() == 0
@@ -122,7 +122,7 @@ def test_an_area_is_not_gone_on_with_on_another_lattice(world, caplog, changes):
     before = world.area.keys("")
     change(world, **changes)
     for flags in (["--dry-run"], []):
-        assert world.night(*flags) == compose.EXIT_CONFIG
+        assert world.night(*flags) == concluding.EXIT_CONFIG
     assert f"{next(iter(changes))} was" in caplog.text
     assert "take another name for the area" in caplog.text
     after = [key for key in world.area.keys("") if "lease" not in key]
@@ -145,7 +145,7 @@ def test_the_same_crs_in_other_words_is_no_other_lattice(world):
 def test_a_damaged_note_of_the_lattice_stops_the_run_with_its_key(world, caplog, data):
     assert world.night() == 0
     world.area.write(LATTICE, data)
-    assert world.night() == compose.EXIT_FAILED
+    assert world.night() == concluding.EXIT_FAILED
     assert LATTICE in caplog.text
 
 
@@ -153,7 +153,7 @@ def test_a_damaged_note_of_the_ledger_about_one_scene_stops_no_other(world):
     entry = next(e for e in sgddiff_batch.list_mosaics(world.output.uri) if e.scene_id == "c.tif")
     store = entry.uri.removeprefix(f"{world.output.uri}/")
     world.output.write(f"_ledger/digests/{store}~.json", b"{")
-    assert world.night() == compose.EXIT_QUARANTINED
+    assert world.night() == concluding.EXIT_QUARANTINED
     assert set(world.mosaics()) == ALL - {HERE}
 
 
@@ -170,8 +170,8 @@ def test_a_quarantine_of_a_run_that_was_broken_off_is_told_by_the_next(world, mo
 
     with monkeypatch.context() as patched:
         patched.setattr(Composer, "compose", failing)
-        assert world.night() == compose.EXIT_FAILED
-    assert world.night() == compose.EXIT_QUARANTINED, "nobody was told yet"
+        assert world.night() == concluding.EXIT_FAILED
+    assert world.night() == concluding.EXIT_QUARANTINED, "nobody was told yet"
     assert world.night() == 0
 
 
