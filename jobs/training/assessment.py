@@ -25,7 +25,7 @@ from models.checkpoint import FACTS_NAME
 from models.counting import count_gmac, count_parameters
 from models.data import Pair
 from models.predictor import BATCH_TILES, TaskPredictor
-from models.run import BEST, LAST, shown
+from models.run import shown
 from models.sgddiff import SGDDiff
 from models.stages import StageState
 from models.storage import Storage
@@ -69,22 +69,20 @@ def assess(
     }
 
 
-def record_assessment(
-    stage: StageName, seed: int, lesson: Lesson, storage: Storage, state: StageState
-) -> None:
+def record_assessment(stage: StageName, seed: int | None, lesson: Lesson, cost: Mapping[str, Any]) -> None:
     """Assess a finished stage's best checkpoint, or its last without validation, and write what came out.
 
-    Does nothing where that was done before for the same tensors, in the same way.
+    seed: None for the average of the seeds. Does nothing where that was done before for the same tensors, in
+    the same way.
     """
-    kept = BEST if lesson.validation else LAST
+    storage, kept = lesson.storage(stage, seed), lesson.kept
     digest = json.loads(storage.read(f"{kept}/{FACTS_NAME}") or b"{}").get("digest")
     section = lesson.config.section(stage)
     if _is_assessed(storage, digest, len(lesson.validation), section.validate_as):
         return
     if lesson.validation:
         log.info("assessing %s on %d validation pictures, tile by tile", kept, len(lesson.validation))
-    folder = f"{lesson.config.storage.rstrip('/')}/seed-{seed}/{stage}/{kept}"
-    checkpoint = read_checkpoint(folder)
+    checkpoint = read_checkpoint(f"{lesson.root(stage, seed)}/{kept}")
     network = checkpoint.network.to(lesson.place.device)
     names = _names(lesson)
     scores = assess(network, lesson.validation, names, section.validate_as) if names else None
@@ -97,7 +95,7 @@ def record_assessment(
         "assessed_as": list(section.validate_as) if section.validate_as else None,
         "network": {"parameters": count_parameters(network), "gmac": count_gmac(network.config)},
         "validation": scores,
-        "cost": _cost(lesson, state, section.settings(seed).batch),
+        "cost": dict(cost),
         "software": software(),
     }
     storage.write(ASSESSMENT_NAME, (json.dumps(content, indent=1, allow_nan=False) + "\n").encode())
@@ -131,7 +129,8 @@ def _names(lesson: Lesson) -> list[str]:
     return given if len(given) == len(own) else own
 
 
-def _cost(lesson: Lesson, state: StageState, batch: int) -> dict[str, Any]:
+def cost_of(lesson: Lesson, state: StageState, batch: int) -> dict[str, Any]:
+    """What a stage's training cost so far, as plain values."""
     place, engine = lesson.place, lesson.config.engine
     return {
         "spent_s": state.spent_s,

@@ -151,12 +151,18 @@ class EventsSection(Section):
 
 
 class TrainJobConfig(Section):
-    """Everything that ``jobs/train_distill.py`` reads. ``data.sets`` and ``storage`` are required."""
+    """Everything that ``jobs/train_distill.py`` reads. ``data.sets`` and ``storage`` are required.
+
+    ``average``: train each stage with all seeds before the next one, and write the mean of the seeds' weights
+    beside them; a later stage takes that mean. It is worth something where the seeds begin with the same
+    weights (``init``).
+    """
 
     data: DataSection
     storage: Uri
     stages: tuple[StageName, ...] = Field(default=("teacher", "student"), min_length=1)
     seeds: tuple[int, ...] = Field(default=(0,), min_length=1)
+    average: bool = False
     direct: DirectSection = DirectSection()
     teacher: TeacherSection = TeacherSection()
     student: StudentSection = StudentSection()
@@ -169,6 +175,8 @@ class TrainJobConfig(Section):
             raise ValueError(f"stages must be some of {', '.join(ORDER)}, in this order, got {self.stages}")
         if len(set(self.seeds)) != len(self.seeds) or any(seed < 0 for seed in self.seeds):
             raise ValueError(f"seeds must be different and at least 0, got {self.seeds}")
+        if self.average and len(self.seeds) == 1:
+            raise ValueError(f"average: there must be several seeds to average, got {self.seeds}")
         return self
 
     def section(self, name: StageName) -> StageSection:

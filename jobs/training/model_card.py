@@ -49,8 +49,9 @@ def _what_it_is(facts: Facts, assessment: Facts) -> str:
     steps = counted(diffusion["steps"], "diffusion step")
     if diffusion["trajectories"] > 1:
         steps += f", {diffusion['trajectories']} trajectories"
+    several = _several(facts)
     return (
-        f"# {_TITLES[assessment['stage']]}\n\n"
+        f"# {_TITLES[assessment['stage']]}{', averaged over seeds' if several else ''}\n\n"
         f"An SGDDiff network (preset {quoted(facts['preset'])}: {network['parameters'] / 1e6:.2f} M "
         f"parameters, {network['gmac']:.2f} GMAC at {COUNTED_PX} x {COUNTED_PX}, {steps}) that marks salient "
         "objects in optical aerial and satellite pictures. Sizes, settings and the names of the validation "
@@ -118,12 +119,22 @@ def _protocol(facts: Facts) -> list[str]:
         f"gradients clipped at a norm of {told['clip']:g}. Kept is the moving average of the weights "
         f"({told['ema']:g}).",
         f"{counted(told['steps'], 'step')} of {told['batch']} crops of {side} x {side} px: {crops} crops, "
-        f"{crops / pictures:.1f} for each training picture; seed {told['seed']}.",
+        f"{crops / pictures:.1f} for each training picture; {_seeds(facts)}.",
         _crops(told["crops"]),
     ]
+    if _several(facts):
+        lines.append(
+            f"The mean of the weights that the seeds {', '.join(_several(facts))} kept, each trained so "
+            "(Wortsman et al. 2022, model soups)."
+        )
     if facts["data"].get("validation"):
         return [*lines, _choice(training, told)]
     return [*lines, "No picture was held out: this is the last checkpoint, and no score chose it."]
+
+
+def _several(facts: Facts) -> list[str]:
+    """The seeds whose average this is; none for the network of one seed."""
+    return [str(seed) for seed in facts["training"].get("average_of", {})]
 
 
 def _losses(stage: str, told: Facts, stride: int) -> list[str]:
@@ -153,8 +164,19 @@ def _crops(crops: Facts) -> str:
     )
 
 
+def _seeds(facts: Facts) -> str:
+    several = _several(facts)
+    return f"seeds {', '.join(several)}" if several else f"seed {facts['training']['settings']['seed']}"
+
+
 def _choice(training: Facts, told: Facts) -> str:
     whole = training["validation"].get("s")
+    if training.get("average_of"):
+        reached = f"; the mean's S over whole pictures is {whole:.4f}" if whole is not None else ""
+        return (
+            f"Of each seed's checkpoints after every {told['validate_every']} steps, the one of the highest "
+            f"S on the validation pictures went into the mean{reached}."
+        )
     reached = f", where S was {whole:.4f} over whole pictures" if whole is not None else ""
     return (
         f"Of the checkpoints after every {told['validate_every']} steps, the one of the highest S on the "

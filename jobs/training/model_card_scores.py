@@ -46,7 +46,7 @@ def scores_of(assessment: Facts, runs: Sequence[Facts]) -> str:
 
 
 def _measures_table(assessment: Facts, runs: Sequence[Facts]) -> list[str]:
-    seed = f"seed {assessment['seed']}"
+    seed = "their average" if assessment["seed"] is None else f"seed {assessment['seed']}"
     several = len(runs) > 1
     heads = [seed, f"mean of {len(runs)} seeds", "standard deviation"] if several else [seed]
     rows = [f"| | {' | '.join(heads)} |", "|---" * (len(heads) + 1) + "|"]

@@ -29,6 +29,7 @@ from sgddiff_batch.io.stores import Store, open_store
 
 CARD_NAME = "README.md"
 _SEED_FOLDER = re.compile(r"seed-\d+")
+_AVERAGE = "average"
 _NOT_RECIPE = FREE | {"seed"}
 _NOT_DATA = ("uri", "memory_bytes")
 
@@ -44,6 +45,11 @@ class Finished:
     assessment: Mapping[str, Any]
 
     @property
+    def is_average(self) -> bool:
+        """Whether it is the mean of several seeds, and none of them."""
+        return self.assessment["seed"] is None
+
+    @property
     def recipe(self) -> str:
         """What must be equal for two runs to differ by their seed alone; where the data lay is left out."""
         settings = self.facts["training"]["settings"]
@@ -53,14 +59,15 @@ class Finished:
 
 
 def write_cards(store: Store, stage: str) -> list[str]:
-    """Write the cards of a stage for every seed that finished it, each with the spread over its likes.
+    """Write the cards of a stage for every seed that finished it, and for their average, each with the spread
+    over the seeds that were trained alike.
 
     A card whose first line somebody took out stays as it is. Returns the keys of the cards that there are.
     """
     storage, cards = StoreStorage(store), []
     found = list_finished(store, stage)
     for one in found:
-        alike = [other.assessment for other in found if other.recipe == one.recipe]
+        alike = [other.assessment for other in found if other.recipe == one.recipe and not other.is_average]
         key, text = f"{one.folder}/{CARD_NAME}", write_card(one.facts, one.assessment, alike).encode()
         earlier = storage.read(key)
         if earlier is None or (earlier.startswith(MARK.encode()) and earlier != text):
@@ -70,13 +77,14 @@ def write_cards(store: Store, stage: str) -> list[str]:
 
 
 def list_finished(store: Store, stage: str) -> list[Finished]:
-    """The seeds that finished a stage, in order: those whose assessment is of the checkpoint there."""
+    """The seeds that finished a stage, in order, and their average: those assessed as they lie there."""
     try:
         names = retrying(store.entries)
     except FileNotFoundError:
         return []
     seeds = sorted((name for name in names if _SEED_FOLDER.fullmatch(name)), key=lambda name: int(name[5:]))
-    found = [_read(StoreStorage(store), f"{seed}/{stage}") for seed in seeds]
+    folders = [*seeds, *({_AVERAGE} & set(names))]
+    found = [_read(StoreStorage(store), f"{folder}/{stage}") for folder in folders]
     return [one for one in found if one is not None]
 
 

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from jobs.contact_sheet import SheetRow, choose_rows, draw_contact_sheet
-from jobs.training.assessment import record_assessment
+from jobs.training.assessment import cost_of, record_assessment
 from jobs.training.config import StageName
 from jobs.training.curves import draw_curves
 from jobs.training.events import Events
@@ -79,7 +79,8 @@ class Reporter(Listener):
         if self.lesson.place.is_first:
             if not self.lesson.validation:
                 self._write(state)
-            record_assessment(self.stage, self.seed, self.lesson, self.storage, state)
+            batch = self.lesson.config.section(self.stage).batch
+            record_assessment(self.stage, self.seed, self.lesson, cost_of(self.lesson, state, batch))
             write_cards(open_store(self.lesson.config.storage), self.stage)
 
     def _write(self, state: StageState) -> None:

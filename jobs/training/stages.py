@@ -1,11 +1,13 @@
 """The stages of a training, seed after seed: each from its beginning, or from where it was killed.
 
 A storage holds, for each seed and stage, `seed-N/STAGE/`: the state to go on from, the checkpoints `last` and
-`best`, history, curves and contact sheet.
+`best`, history, curves and contact sheet. `average/STAGE/` holds the mean of all
+seeds, where it is asked for.
 """
 
 from __future__ import annotations
 
+import itertools
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from jobs.training.averages import write_average
 from jobs.training.config import ORDER, StageName, TrainJobConfig
 from jobs.training.reports import Reporter, Teller
 from jobs.training.storage import StoreStorage, read_checkpoint
@@ -26,13 +29,15 @@ from models.place import Place
 from models.run import BEST, LAST, Run, train
 from models.sgddiff import SGDDiff
 from models.stages import StageState, start_on_labels, start_student
-from models.storage import Below
+from models.storage import Below, Storage
 from models.teacher import check_compatible
 from sgddiff_batch.config import is_absolute
 from sgddiff_batch.errors import ConfigError
 from sgddiff_batch.io.stores import is_local, open_store
 
 log = logging.getLogger(__name__)
+
+AVERAGE = "average"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +57,21 @@ class Lesson:
         Raises:
             TrainingError: if a saved state is of another run, or a loss is no longer a number.
         """
-        for seed in self.config.seeds:
-            for name in self.config.stages:
+        seeds, stages = self.config.seeds, self.config.stages
+        if not self.config.average:
+            for seed, name in itertools.product(seeds, stages):
                 self._run_stage(name, seed)
+            return
+        for name in stages:
+            for seed in seeds:
+                self._run_stage(name, seed)
+            if self.place.is_first:
+                write_average(self, name)
+            self._wait_for_all()
 
     def _run_stage(self, name: StageName, seed: int) -> None:
         section = self.config.section(name)
-        storage = Below(StoreStorage(open_store(self.config.storage)), f"seed-{seed}/{name}")
+        storage = self.storage(name, seed)
         settings = section.settings(seed)
         if self.place.is_first:
             log.info("seed %d, %s: %d steps of %d crops", seed, name, settings.steps, settings.batch)
@@ -70,7 +83,10 @@ class Lesson:
             Run(self.source, self.validation, settings, storage, facts, self.place, reporter),
         )
         reporter.finish(state)
-        # A barrier: no worker may look for this stage's checkpoint before the first one has written it.
+        self._wait_for_all()
+
+    def _wait_for_all(self) -> None:
+        """No worker may look for a checkpoint before the first one has written it."""
         self.place.sum(np.zeros(1))
 
     def _start(self, name: StageName, seed: int) -> tuple[StageState, SGDDiff | None]:
@@ -87,8 +103,25 @@ class Lesson:
         """A checkpoint by its name; that of an earlier stage is its best, or its last without validation."""
         if name not in ORDER:
             return read_checkpoint(name)
-        root = f"{self.config.storage.rstrip('/')}/seed-{seed}/{name}"
-        return read_checkpoint(f"{root}/{BEST if self.validation else LAST}")
+        return read_checkpoint(f"{self.root(name, None if self.config.average else seed)}/{self.kept}")
+
+    @property
+    def kept(self) -> str:
+        """The checkpoint of a stage that others take."""
+        return BEST if self.validation else LAST
+
+    def storage(self, name: StageName, seed: int | None) -> Storage:
+        """What lies at :meth:`root`."""
+        return Below(StoreStorage(open_store(self.config.storage)), below(name, seed))
+
+    def root(self, name: StageName, seed: int | None) -> str:
+        """Where a seed's stage lies, or the average of the seeds for None; local or s3://."""
+        return f"{self.config.storage.rstrip('/')}/{below(name, seed)}"
+
+
+def below(name: StageName, seed: int | None) -> str:
+    """The folder of a seed's stage within the storage, or of the average of the seeds for None."""
+    return f"{AVERAGE if seed is None else f'seed-{seed}'}/{name}"
 
 
 def shown(name: str | None) -> str:

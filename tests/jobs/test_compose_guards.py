@@ -9,7 +9,7 @@ import yaml
 from rasterio.crs import CRS
 
 import sgddiff_batch
-from jobs import compose, concluding
+from jobs import concluding
 from sgddiff_batch.io.area_lattices import LATTICE
 from sgddiff_batch.io.composing import Composer
 from sgddiff_batch.io.ledgers import ObjectLedger

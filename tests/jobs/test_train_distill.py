@@ -113,6 +113,33 @@ def test_several_seeds_lie_side_by_side_and_differ(config, tmp_path):
 
 
 @pytest.mark.slow
+def test_the_mean_of_the_seeds_is_what_a_later_stage_takes(config, tmp_path):
+    wanted = ("average=true", "seeds=[3,4]", "stages=[direct, teacher]")
+    assert train(config, *wanted) == 0
+    run = tmp_path / "run"
+    seeds = [load_checkpoint(run / f"seed-{n}" / "direct" / "best") for n in (3, 4)]
+    mean = load_checkpoint(run / "average" / "direct" / "best")
+    assert mean.training["average_of"] == {"3": seeds[0].digest, "4": seeds[1].digest}
+    states = [each.network.state_dict() for each in (*seeds, mean)]
+    name = next(name for name, tensor in states[0].items() if not torch.equal(tensor, states[1][name]))
+    assert torch.allclose((states[0][name] + states[1][name]) / 2, states[2][name])
+    before = {p: p.stat().st_mtime_ns for p in run.rglob("*") if p.is_file()}
+    assert train(config, *wanted) == 0
+    assert {p: p.stat().st_mtime_ns for p in run.rglob("*") if p.is_file()} == before
+    assert train(config, "average=true", "seeds=[3,4]") == 0
+    taught = load_checkpoint(run / "seed-3" / "student" / "best")
+    assert taught.training["teacher"] == load_checkpoint(run / "average" / "teacher" / "best").digest
+    card = (run / "average" / "student" / "best" / "README.md").read_text()
+    assert "averaged over seeds" in card
+    assert "| | their average | mean of 2 seeds | standard deviation |" in card
+
+
+def test_a_single_seed_has_no_average(config):
+    with pytest.raises(ConfigError, match="average"):
+        load_train_config(str(config), ("average=true",))
+
+
+@pytest.mark.slow
 def test_the_student_alone_takes_a_teacher_from_elsewhere(config, tmp_path):
     assert train(config, "stages=[direct, teacher]") == 0
     teacher = tmp_path / "run" / "seed-0" / "teacher" / "best"
