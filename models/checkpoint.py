@@ -29,7 +29,8 @@ TENSORS_NAME = "model.safetensors"
 FACTS_NAME = "checkpoint.json"
 PICKLE_SUFFIXES = (".pt", ".pth", ".bin", ".ckpt", ".pkl", ".pickle")
 FACTS = frozenset({"format_version", "preset", "sizes", "data", "training", "digest"})
-BUNDLED = "bundled"
+BUNDLED, BUNDLED_TEACHER = "bundled", "bundled-teacher"
+_SHIPPED = {BUNDLED: "student", BUNDLED_TEACHER: "teacher"}
 
 
 class CheckpointError(ValueError):
@@ -99,9 +100,12 @@ def _delete_tensors(storage: Storage, earlier: bytes, digest: str) -> None:
 
 
 def resolve_checkpoint(name: str) -> Path:
-    """The folder behind a name: "bundled" is the one inside this package. Raises CheckpointError."""
-    if name == BUNDLED:
-        return Path(str(resources.files("models").joinpath("weights", "student")))
+    """The folder behind a name: "bundled" is the student inside this package, "bundled-teacher" its teacher.
+
+    Raises CheckpointError for a pickle.
+    """
+    if name in _SHIPPED:
+        return Path(str(resources.files("models").joinpath("weights", _SHIPPED[name])))
     path = Path(name)
     if path.suffix.lower() in PICKLE_SUFFIXES:
         raise CheckpointError(

@@ -143,8 +143,13 @@ def test_unknown_sizes_are_refused_with_the_nearest_known_one(folder):
         load_checkpoint(folder)
 
 
-def test_bundled_is_the_folder_inside_the_package():
-    assert resolve_checkpoint("bundled").parts[-3:] == ("models", "weights", "student")
+@pytest.mark.parametrize(("name", "kind"), [("bundled", "student"), ("bundled-teacher", "teacher")])
+def test_the_networks_that_ship_are_in_the_package_with_their_cards(name, kind):
+    folder = resolve_checkpoint(name)
+    assert folder.parts[-3:] == ("models", "weights", kind)
+    checkpoint = load_checkpoint(folder)
+    assert checkpoint.network.config.preset == kind
+    assert checkpoint.digest in (folder / "README.md").read_text()
 
 
 @pytest.mark.parametrize("name", ["student", "tiny", "student-paper", "teacher-paper"])
