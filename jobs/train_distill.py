@@ -3,7 +3,8 @@
     python jobs/train_distill.py --config train.yaml [--set key=value ...] [--check]
 
 Run the same command again to go on where it was stopped or killed. `--check` looks at config, data and
-storage, and trains nothing.
+storage, and trains nothing. Exit codes: 0 trained; 2 config, data or storage is wrong; 4 another run is at
+work on the storage; 130 stopped by Ctrl-C; 1 anything else.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from jobs.training.data import DataSet, TrainingData, load_training_data
 from jobs.training.events import Events, Fanout, TensorBoardEvents, load_events
 from jobs.training.reports import Teller
 from jobs.training.stages import Lesson, check_stages
-from jobs.training.storage import write_probe
+from jobs.training.storage import lease_on, write_probe
 from models.checkpoint import CheckpointError
 from models.config import ConfigError as NetworkConfigError
 from models.data import DataError
@@ -29,16 +30,18 @@ from models.mixing import Mix
 from models.place import Place
 from models.training import TrainingError
 from sgddiff_batch.errors import ConfigError, SgddiffBatchError
+from sgddiff_batch.io.fences import Fence
+from sgddiff_batch.io.leases import LeaseHeldError
 from sgddiff_batch.io.stores import open_store
 
 log = logging.getLogger("train_distill")
 
-EXIT_DONE, EXIT_FAILED, EXIT_WRONG, EXIT_INTERRUPTED = 0, 1, 2, 130
+EXIT_DONE, EXIT_FAILED, EXIT_WRONG, EXIT_HELD, EXIT_INTERRUPTED = 0, 1, 2, 4, 130
 WRONG = (ConfigError, NetworkConfigError, DataError, CheckpointError, FileNotFoundError)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Exit code 0 when trained, 2 when config, data or storage is wrong, 130 after Ctrl-C, 1 otherwise."""
+    """Do what the command line says; returns the exit code."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stdout)
     options = _parse(argv)
     try:
@@ -47,6 +50,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except WRONG as error:
         print(f"error: {error}", file=sys.stderr)
         return EXIT_WRONG
+    except LeaseHeldError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return EXIT_HELD
     except (SgddiffBatchError, TrainingError) as error:
         print(f"error: {error}", file=sys.stderr)
         return EXIT_FAILED
@@ -57,7 +63,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def run(config: TrainJobConfig, check_only: bool = False) -> None:
-    """Check everything, then train on the engine that the config names."""
+    """Check everything, then train on the engine that the config names.
+
+    Raises:
+        LeaseHeldError: if another run is at work on the storage.
+        FatalError: if another run took the storage over while this one was paused.
+    """
     on_ray = config.engine.kind == "ray"
     # Ray's driver may lie on a node without a GPU.
     place = place_of(config.engine, 0, torch.device("cpu") if on_ray else None)
@@ -74,16 +85,17 @@ def run(config: TrainJobConfig, check_only: bool = False) -> None:
         train_on_ray(config)
         return
     torch.set_num_threads(config.engine.threads)
-    events = open_events(config)
+    with lease_on(config.storage, alone=True) as lease:
+        teach(config, data, place, Teller(open_events(config)), lease)
+
+
+def teach(config: TrainJobConfig, data: TrainingData, place: Place, teller: Teller, fence: Fence) -> None:
+    """Train as the worker at a place, and close the events. Raises as :meth:`Lesson.run`."""
+    source = Mix(data.sets, data.weights)
     try:
-        lesson(config, data, place, Teller(events)).run()
+        Lesson(config, source, data.validation, data.facts, place, teller, fence).run()
     finally:
-        events.close()
-
-
-def lesson(config: TrainJobConfig, data: TrainingData, place: Place, teller: Teller) -> Lesson:
-    """What a worker at a place trains."""
-    return Lesson(config, Mix(data.sets, data.weights), data.validation, data.facts, place, teller)
+        teller.events.close()
 
 
 def load_data(config: TrainJobConfig) -> TrainingData:

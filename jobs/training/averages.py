@@ -16,7 +16,6 @@ from models.averaging import average_networks
 from models.checkpoint import FACTS_NAME, Checkpoint, save_checkpoint
 from models.run import shown, validate
 from models.storage import Below, Storage
-from sgddiff_batch.io.stores import open_store
 
 if TYPE_CHECKING:
     from jobs.training.stages import Lesson
@@ -40,7 +39,7 @@ def write_average(lesson: Lesson, name: StageName) -> None:
     if _averaged(storage) != digests:
         _write_mean(lesson, name, list(found.values()), digests, storage)
     record_assessment(name, None, lesson, _cost(lesson, name))
-    write_cards(open_store(lesson.config.storage), name)
+    write_cards(lesson.store, name)
 
 
 def _averaged(storage: Storage) -> Mapping[str, str] | None:

@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import signal
 import threading
-import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from jobs.training.config import EngineSection, TrainJobConfig
 from jobs.training.events import build_named
-from jobs.training.storage import StoreStorage
+from jobs.training.storage import lease_on
 from models.training import TrainingError
 from sgddiff_batch.engine.ray_cluster import connect_ray
 from sgddiff_batch.errors import ConfigError
@@ -28,9 +27,6 @@ if TYPE_CHECKING:  # Ray is configured before it is imported: see `connect_ray`
 RAY_FOLDER = "ray"
 """Below the storage: what Ray Train itself keeps, which is a marker."""
 
-MARK = f"{RAY_FOLDER}/driver"
-"""Holds a word of the driver that leads the workers."""
-
 _STARTS = 60
 """How often a worker group that finds no room is asked for again, a minute each: nodes may come and go."""
 
@@ -38,9 +34,12 @@ _STARTS = 60
 def train_on_ray(config: TrainJobConfig) -> None:
     """Train on the cluster of `RAY_ADDRESS`, or on one of this machine's own, until the last step is done.
 
+    This process holds the lease on the storage, and each worker looks at it before it writes.
+
     Raises:
+        LeaseHeldError: if another run is at work on the storage.
         ConfigError: if the cluster has no room for the workers, or its nodes do not share the storage.
-        FatalError: if the cluster cannot be reached.
+        FatalError: if the cluster cannot be reached, or another run took the storage over.
         TrainingError: as the local training does, and if more than `engine.failures` workers were lost.
         KeyboardInterrupt: after Ctrl-C; no worker is left.
     """
@@ -52,10 +51,10 @@ def train_on_ray(config: TrainJobConfig) -> None:
 
         scaling = scale(config.engine, _nodes())
         callbacks = [_ray_callback(name) for name in config.events.ray_callbacks]
-        with _marked(config.storage) as word, _ctrl_c_raises():
+        with lease_on(config.storage, alone=False) as lease, _ctrl_c_raises():
             trainer = TorchTrainer(
                 train_share,
-                train_loop_config={"config": config.model_dump(mode="json"), "word": word},
+                train_loop_config={"config": config.model_dump(mode="json"), "token": lease.watch().token},
                 # While the first worker assesses a stage the others wait for it.
                 torch_config=TorchConfig(timeout_s=24 * 3600),
                 scaling_config=scaling,
@@ -143,17 +142,6 @@ def _ray_callback(name: str) -> UserCallback:
             "no ray.train.UserCallback"
         )
     return built
-
-
-@contextmanager
-def _marked(storage: str) -> Iterator[str]:
-    """A word in the storage, by which workers see that their nodes share it with this one."""
-    store, word = StoreStorage(open_store(storage)), uuid.uuid4().hex
-    store.write(MARK, word.encode())
-    try:
-        yield word
-    finally:
-        store.delete(MARK)
 
 
 @contextmanager

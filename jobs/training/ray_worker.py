@@ -6,6 +6,7 @@ import logging
 import socket
 import sys
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import ray.train
@@ -13,16 +14,16 @@ import ray.train.torch
 import torch
 from ray.train import UserCallback
 
-from jobs.train_distill import WRONG, lesson, load_data, open_events, place_of
+from jobs.train_distill import WRONG, load_data, open_events, place_of, teach
+from jobs.training.cache import retrying
 from jobs.training.config import TrainJobConfig
 from jobs.training.events import Events, Fanout
-from jobs.training.on_ray import MARK
 from jobs.training.reports import Teller
-from jobs.training.storage import StoreStorage
 from models.place import Place
 from models.training import TrainingError
 from sgddiff_batch.errors import ConfigError, FatalError
-from sgddiff_batch.io.stores import open_store
+from sgddiff_batch.io.fences import LeaseWatch, parsed_lease, read_lease
+from sgddiff_batch.io.stores import Store, open_store
 
 log = logging.getLogger(__name__)
 
@@ -48,23 +49,23 @@ class StopsForGood(UserCallback):
 def train_share(values: Mapping[str, Any]) -> None:
     """Train as one of Ray Train's workers.
 
-    values: `config`, a TrainJobConfig as plain values, and `word`, which the driver left in its storage.
+    values: `config`, a TrainJobConfig as plain values, and `token`, which the driver's lease has.
 
     Raises:
         ConfigError: if this node has another storage than the driver's.
+        FatalError: if another run took the storage over.
         TrainingError: as a local training does.
     """
     config = TrainJobConfig.model_validate(values["config"])
     place = _place(config)
     _speak(place)
     torch.set_num_threads(config.engine.threads)
-    _check_shared(config.storage, values["word"], place)
+    store, token = open_store(config.storage), values["token"]
+    _check_shared(store, token, place)
     data = load_data(config)
     events: Events = open_events(config) if place.is_first else Fanout()
-    try:
-        lesson(config, data, place, Teller(events, _report)).run()
-    finally:
-        events.close()
+    # A training writes so seldom that it can look each time.
+    teach(config, data, place, Teller(events, _report), LeaseWatch(store, token, every_s=0.0))
 
 
 def _place(config: TrainJobConfig) -> Place:
@@ -84,9 +85,11 @@ def _report(values: Mapping[str, Any]) -> None:
     ray.train.report(dict(values))
 
 
-def _check_shared(storage: str, word: str, place: Place) -> None:
-    if StoreStorage(open_store(storage)).read(MARK) != word.encode():
+def _check_shared(store: Store, token: str, place: Place) -> None:
+    """The driver's lease lies where its storage is."""
+    found = retrying(partial(read_lease, store))
+    if found is None or parsed_lease(store, found.data).token != token:
         raise ConfigError(
-            f"storage: {storage} on {socket.gethostname()} (worker {place.rank}) is not the folder that the "
-            "driver sees; name one that all nodes share, such as s3://"
+            f"storage: {store.uri} on {socket.gethostname()} (worker {place.rank}) is not the folder that "
+            "the driver sees, or another run took it over; name one that all nodes share, such as s3://"
         )

@@ -22,7 +22,6 @@ from models.sgddiff import SGDDiff
 from models.sod_metrics import score_map
 from models.stages import StageState
 from models.storage import Storage
-from sgddiff_batch.io.stores import open_store
 
 if TYPE_CHECKING:
     from jobs.training.stages import Lesson
@@ -81,7 +80,7 @@ class Reporter(Listener):
                 self._write(state)
             batch = self.lesson.config.section(self.stage).batch
             record_assessment(self.stage, self.seed, self.lesson, cost_of(self.lesson, state, batch))
-            write_cards(open_store(self.lesson.config.storage), self.stage)
+            write_cards(self.lesson.store, self.stage)
 
     def _write(self, state: StageState) -> None:
         losses = [

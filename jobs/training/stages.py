@@ -33,7 +33,8 @@ from models.storage import Below, Storage
 from models.teacher import check_compatible
 from sgddiff_batch.config import is_absolute
 from sgddiff_batch.errors import ConfigError
-from sgddiff_batch.io.stores import is_local, open_store
+from sgddiff_batch.io.fences import Fence, fenced
+from sgddiff_batch.io.stores import Store, is_local, open_store
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +43,9 @@ AVERAGE = "average"
 
 @dataclass(frozen=True, slots=True)
 class Lesson:
-    """What every stage of every seed shares: the config, the pictures, this worker's place, who is told."""
+    """What every stage of every seed shares: the config, the pictures, this worker's place, who is told, and
+    the fence that is asked before each write.
+    """
 
     config: TrainJobConfig
     source: Mix
@@ -50,6 +53,7 @@ class Lesson:
     facts: Mapping[str, Any]
     place: Place
     teller: Teller
+    fence: Fence
 
     def run(self) -> None:
         """Train what is not finished yet.
@@ -110,9 +114,14 @@ class Lesson:
         """The checkpoint of a stage that others take."""
         return BEST if self.validation else LAST
 
+    @property
+    def store(self) -> Store:
+        """Where everything is written, as long as no other run has taken it over."""
+        return fenced(open_store(self.config.storage), self.fence)
+
     def storage(self, name: StageName, seed: int | None) -> Storage:
         """What lies at :meth:`root`."""
-        return Below(StoreStorage(open_store(self.config.storage)), below(name, seed))
+        return Below(StoreStorage(self.store), below(name, seed))
 
     def root(self, name: StageName, seed: int | None) -> str:
         """Where a seed's stage lies, or the average of the seeds for None; local or s3://."""
@@ -142,6 +151,12 @@ def check_stages(config: TrainJobConfig, place: Place) -> None:
         raise ConfigError("student.encoder: a student has its teacher's encoder; give teacher.encoder")
     if "student" in config.stages and "teacher" not in config.stages and not config.teacher.checkpoint:
         raise ConfigError("teacher.checkpoint: the student needs one, or the stage teacher before it")
+    for name in ORDER:
+        given = config.section(name).checkpoint
+        if given in ORDER:
+            raise ConfigError(
+                f"{name}.checkpoint: {given} is a stage's name; write ./{given} for a folder of that name"
+            )
     sizes: dict[str, NetworkConfig] = {}
     for index, name in enumerate(config.stages):
         section = config.section(name)

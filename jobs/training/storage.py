@@ -9,7 +9,12 @@ from pathlib import Path
 
 from jobs.training.cache import retrying
 from models.checkpoint import Checkpoint, CheckpointError, load_checkpoint
+from sgddiff_batch.io.leases import Lease
+from sgddiff_batch.io.reports import new_run_id
 from sgddiff_batch.io.stores import Store, is_local, open_store
+
+LEASE_S = 60.0
+"""After so long without a heartbeat a training of another machine counts as dead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +39,16 @@ class StoreStorage:
         retrying(partial(self.store.delete, name))
 
 
+def lease_on(storage: str, *, alone: bool) -> Lease:
+    """The lease on a training's storage, not taken yet.
+
+    alone: whether nothing writes for it but this process.
+    """
+    return Lease(open_store(storage), new_run_id(), LEASE_S, alone=alone)
+
+
 def read_checkpoint(name: str) -> Checkpoint:
-    """Read and verify a checkpoint: "bundled", a local folder, or a prefix of object storage.
+    """Read and verify a checkpoint: "bundled", "bundled-teacher", a folder, or a prefix of object storage.
 
     Raises:
         CheckpointError: if it cannot be used.

@@ -18,7 +18,9 @@ from PIL import Image
 
 from jobs import train_distill
 from jobs.training.config import load_train_config
-from models.checkpoint import load_checkpoint
+from models.checkpoint import load_checkpoint, save_checkpoint
+from models.config import preset, with_settings
+from models.sgddiff import SGDDiff
 from sgddiff_batch.errors import ConfigError
 from tests.kit.data_sets import write_set
 
@@ -66,6 +68,13 @@ def train(config, *assignments, check=False):
     return train_distill.main(arguments)
 
 
+def times(run):
+    """When each file of a storage was changed last, but those of the lease, which every run takes."""
+    files = [path for path in run.rglob("*") if path.is_file() and "_ledger" not in path.parts]
+    assert files
+    return {path: path.stat().st_mtime_ns for path in files}
+
+
 @pytest.mark.slow
 def test_one_command_trains_all_stages_and_leaves_what_a_person_looks_at(config, tmp_path):
     assert train(config, "events.tensorboard=board") == 0
@@ -100,9 +109,9 @@ def test_the_student_is_one_that_the_main_job_takes(config, tmp_path):
 @pytest.mark.slow
 def test_a_finished_run_does_nothing_when_it_is_started_again(config, tmp_path):
     assert train(config) == 0
-    before = {p: p.stat().st_mtime_ns for p in (tmp_path / "run").rglob("*") if p.is_file()}
+    before = times(tmp_path / "run")
     assert train(config) == 0
-    assert {p: p.stat().st_mtime_ns for p in (tmp_path / "run").rglob("*") if p.is_file()} == before
+    assert times(tmp_path / "run") == before
 
 
 @pytest.mark.slow
@@ -123,9 +132,9 @@ def test_the_mean_of_the_seeds_is_what_a_later_stage_takes(config, tmp_path):
     states = [each.network.state_dict() for each in (*seeds, mean)]
     name = next(name for name, tensor in states[0].items() if not torch.equal(tensor, states[1][name]))
     assert torch.allclose((states[0][name] + states[1][name]) / 2, states[2][name])
-    before = {p: p.stat().st_mtime_ns for p in run.rglob("*") if p.is_file()}
+    before = times(run)
     assert train(config, *wanted) == 0
-    assert {p: p.stat().st_mtime_ns for p in run.rglob("*") if p.is_file()} == before
+    assert times(run) == before
     assert train(config, "average=true", "seeds=[3,4]") == 0
     taught = load_checkpoint(run / "seed-3" / "student" / "best")
     assert taught.training["teacher"] == load_checkpoint(run / "average" / "teacher" / "best").digest
@@ -204,6 +213,7 @@ def test_a_job_that_is_killed_again_and_again_ends_as_an_unbroken_one(config, tm
         ("stages=[]", "stages: "),
         ("stages=[student]", "teacher.checkpoint: the student needs one"),
         ("teacher.checkpoint=elsewhere", "teacher.checkpoint: teacher is one of the stages"),
+        ("direct.checkpoint=student", "direct.checkpoint: student is a stage's name; write ./student for"),
         ("stages=[teacher]", "teacher.init: direct is no earlier one"),
         ("direct.init=nowhere", "nowhere: no such folder"),
         ("direct.encoder=teacher", "direct.encoder: teacher is no earlier one"),
@@ -223,6 +233,18 @@ def test_a_wrong_config_is_one_line_and_exit_code_two(config, tmp_path, capsys, 
     assert message in error
     assert "Traceback" not in error
     assert not list((tmp_path / "run").rglob("state.train"))
+
+
+def test_a_stages_name_is_no_checkpoint_of_the_teacher_even_where_a_folder_is_called_so(
+    config, tmp_path, capsys, monkeypatch
+):
+    given = SGDDiff(with_settings(preset("tiny"), {"decoder.dim": 32}))
+    save_checkpoint(tmp_path / "teacher", given, {}, {})
+    monkeypatch.chdir(tmp_path)
+    alone = ("stages=[student]", "student.init=null")
+    assert train(config, *alone, "teacher.checkpoint=teacher", check=True) == 2
+    assert "write ./teacher for a folder of that name" in capsys.readouterr().err
+    assert train(config, *alone, "teacher.checkpoint=./teacher", check=True) == 0
 
 
 def test_all_mistakes_in_the_data_come_in_one_list_before_any_training(config, tmp_path, capsys):

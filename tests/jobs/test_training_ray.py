@@ -13,10 +13,12 @@ import pytest
 
 from jobs import train_distill
 from jobs.training.config import EngineSection
+from jobs.training.storage import lease_on
 from models.checkpoint import CheckpointError
 from models.data import DataError
 from models.training import TrainingError
 from sgddiff_batch.errors import ConfigError, RetryableError
+from sgddiff_batch.io.stores import open_store
 from tests.kit import trainings
 
 pytestmark = [
@@ -250,10 +252,10 @@ def test_what_ray_train_makes_of_ctrl_c_is_an_interrupt_again(code):
 def test_a_node_without_the_drivers_storage_is_told_apart(tmp_path):
     from jobs.training.ray_worker import _check_shared
 
-    place = SimpleNamespace(rank=3)
-    (tmp_path / "ray").mkdir()
-    (tmp_path / "ray" / "driver").write_text("a word")
-    _check_shared(str(tmp_path), "a word", place)
-    for storage, word in ((tmp_path, "another"), (tmp_path / "elsewhere", "a word")):
-        with pytest.raises(ConfigError, match=r"\(worker 3\) is not the folder that the driver sees"):
-            _check_shared(str(storage), word, place)
+    place, store = SimpleNamespace(rank=3), open_store(str(tmp_path))
+    with lease_on(store.uri, alone=False) as lease:
+        token = lease.watch().token
+        _check_shared(store, token, place)
+        for folder, given in ((store, "another"), (open_store(str(tmp_path / "elsewhere")), token)):
+            with pytest.raises(ConfigError, match=r"\(worker 3\) is not the folder that the driver sees"):
+                _check_shared(folder, given, place)

@@ -2,9 +2,11 @@
 
 import dataclasses
 
+import numpy as np
 import pytest
 import torch
 
+import models.run
 from models.config import with_settings
 from models.run import STATE_NAME, Listener, load_state, save_state
 from models.sgddiff import SGDDiff
@@ -137,6 +139,42 @@ def test_the_state_of_other_pictures_is_refused(run, squares, tmp_path):
     save_state(run, start("student"))
     with pytest.raises(TrainingError, match="the training pictures or their weights are others"):
         load_state(make_run(squares, [], SETTINGS, tmp_path, {}), start("student"))
+
+
+def _repainted(pair):
+    pixels = pair.pixels.copy()
+    pixels[2, -1, -1] ^= 1
+    return dataclasses.replace(pair, pixels=pixels)
+
+
+def _relabelled(pair):
+    """With as many salient pixels, in other places."""
+    return dataclasses.replace(pair, mask=pair.mask[::-1, ::-1].copy())
+
+
+@pytest.mark.parametrize("changed", [_repainted, _relabelled])
+def test_the_state_of_pictures_that_changed_under_their_names_is_refused(run, changed, squares, tmp_path):
+    save_state(run, start("student"))
+    other = changed(squares[1])
+    assert (other.name, other.mask.sum()) == (squares[1].name, squares[1].mask.sum())
+    assert (other.pixels != squares[1].pixels).any() or (other.mask != squares[1].mask).any()
+    with pytest.raises(TrainingError, match="the training pictures or their weights are others"):
+        load_state(make_run([squares[0], other], [], SETTINGS, tmp_path, {}), start("student"))
+
+
+def test_a_state_goes_on_with_the_same_pixels_however_they_lie_in_memory(run, squares, tmp_path):
+    save_state(run, start("student"))
+    turned = [dataclasses.replace(each, pixels=np.asfortranarray(each.pixels)) for each in squares[:2]]
+    assert load_state(make_run(turned, [], SETTINGS, tmp_path, {}), start("student"))
+
+
+def test_the_pictures_are_read_for_their_digest_once_however_often_a_state_is_saved(run, monkeypatch):
+    calls = []
+    monkeypatch.setattr(models.run, "data_digest", lambda source: calls.append(source) or "a digest")
+    for _ in range(3):
+        save_state(run, start("student"))
+    assert load_state(run, start("student"))
+    assert calls == [run.source]
 
 
 @pytest.mark.parametrize("keep", [0, 100, 5000, -10])
