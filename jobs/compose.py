@@ -1,12 +1,14 @@
 """Area mosaics: the mosaics of scenes composed into one a cell and period, those that changed since the last.
 
     python jobs/compose.py --config archive.yaml [--area NAME ...] [--dry-run] [--retry-quarantined] \
-        [--allow-withdrawals]
+        [--allow-withdrawals] [--withdraw-area NAME ...]
 
 Run it after jobs/infer_archive.py; the ``areas`` section of the same config says what is made. Exit codes: 0
 all done; 3 done, but area mosaics were newly put into quarantine; 4 another run is at work on an area, which
 was left alone; 2 the config or the command is wrong; 1 anything else: run it again, or with
---allow-withdrawals where it says that more than half of an area's mosaics would leave its catalogue.
+--allow-withdrawals where it says that more than half of an area's mosaics would leave its catalogue. An area
+that is no longer in the config stays on show until --withdraw-area takes it out of its catalogue, which then
+is all that is done.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ import sys
 from collections.abc import Sequence
 from functools import partial
 
-from jobs import assembly, composing, composing_runs
+from jobs import assembly, composing, composing_runs, former_areas
 from jobs.commands import start_log, under_ray_job
 from jobs.composing_runs import AreaRun
 from jobs.concluding import EXIT_DONE, EXIT_FAILED, EXIT_HELD, EXIT_QUARANTINED, guarded
@@ -43,6 +45,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _compose(options: argparse.Namespace) -> int:
     config = load_config(options.config, options.set, under_ray_job=under_ray_job())
+    if options.withdraw_area:
+        for name in dict.fromkeys(options.withdraw_area):
+            former_areas.withdraw(config, name, dry_run=options.dry_run)
+        return EXIT_DONE
+    former_areas.tell_former(config)
     areas = _chosen(config, options.area)
     for area in areas:
         composing.settings_of(area)  # before any work
@@ -110,8 +117,16 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="compose", description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--config", required=True, metavar="FILE", help="the YAML file of infer_archive.py")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="lay over the file")
-    parser.add_argument(
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument(
         "--area", action="append", default=[], metavar="NAME", help="only this one; repeatable"
+    )
+    which.add_argument(
+        "--withdraw-area",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="take one that is no longer in the config out of its catalogue, and compose nothing; repeatable",
     )
     parser.add_argument("--dry-run", action="store_true", help="print the plan and change nothing")
     parser.add_argument(

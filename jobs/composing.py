@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -33,7 +33,7 @@ from sgddiff_batch.io.fences import fenced
 from sgddiff_batch.io.leases import Lease
 from sgddiff_batch.io.ledgers import ObjectLedger
 from sgddiff_batch.io.mending import mended_records
-from sgddiff_batch.io.redo import RedoMark, is_replaced, replacement_of
+from sgddiff_batch.io.redo import RedoMark
 from sgddiff_batch.io.reports import new_run_id
 from sgddiff_batch.io.stores import open_store
 from sgddiff_batch.protocols import SceneRecord
@@ -98,7 +98,7 @@ def plan_area(
             len(kept),
             first_of(sorted(kept)),
         )
-    touched = tuple(_replacing(plan, marks.get(plan.area_id)) for plan in changes.touched)
+    touched = _placed(changes.touched, ledger, marks)
     workers = assembly.resolve_workers(area.workers, "cpu")
     run_id = lease.run_id if lease else new_run_id()
     return AreaRun(
@@ -107,12 +107,15 @@ def plan_area(
     )  # fmt: skip
 
 
-def _replacing(plan: AreaPlan, mark: RedoMark | None) -> AreaPlan:
-    """Return a plan with a store of its own if the one that it would make is the damaged one."""
-    if mark is None or mark.why != "damaged" or mark.store is None:
-        return plan
-    is_same = is_replaced(mark.store, plan.store)
-    return replace(plan, replacement=replacement_of(mark.store)) if is_same else plan
+def _placed(
+    plans: Sequence[AreaPlan], ledger: ObjectLedger, marks: Mapping[str, RedoMark]
+) -> tuple[AreaPlan, ...]:
+    """Return plans each with a store that is not damaged: readers may see the one that is."""
+    stores = scope.undamaged([plan.store for plan in plans], ledger, marks)
+    return tuple(
+        plan if store == plan.store else replace(plan, replacement=store)
+        for plan, store in zip(plans, stores, strict=True)
+    )
 
 
 def execute(run: AreaRun) -> tuple[list[AreaResult], bool]:

@@ -66,11 +66,6 @@ class Run:
     ledger: ObjectLedger
     damage: DamageBook
 
-    @property
-    def is_complete(self) -> bool:
-        """Whether it saw all of the archive, and leaves nothing of it for another run."""
-        return self.listing.is_whole and not self.plan.postponed
-
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the job and return its exit code."""
@@ -135,7 +130,7 @@ def plan_run(
     damage = DamageBook()
     ledger = assembly.make_ledger(config, lease, damage)
     records = mended_records(ledger, write=lease is not None)
-    withdrawals = publishing.plan_withdrawals(config, ledger, listing, partial=False, allow=allow_withdrawals)
+    withdrawals = publishing.plan_withdrawals(config, ledger, listing, allow=allow_withdrawals)
     reader = assembly.make_reader(config, None if lease is None else ledger)
     missing = {assembly.missing_scene(file): file.reason for file in listing.missing}
     marks = scope.read_marks(ledger, records, drop_outdated=lease is not None)

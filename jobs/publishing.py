@@ -34,11 +34,11 @@ _TOLD = 10
 
 
 def plan_withdrawals(
-    config: ArchiveJobConfig, ledger: ObjectLedger, listing: Listing, *, partial: bool, allow: bool
+    config: ArchiveJobConfig, ledger: ObjectLedger, listing: Listing, *, allow: bool
 ) -> Withdrawals:
     """Return which scenes of the catalogue left the archive, by the rules of :func:`find_withdrawals`.
 
-    partial: whether the run was told to take only a part of the archive. allow: ``--allow-withdrawals``.
+    allow: ``--allow-withdrawals``.
     """
     try:
         catalogued = _catalogued(ledger)
@@ -52,7 +52,7 @@ def plan_withdrawals(
         _listed(listing),
         superseded=listing.superseded,
         former=redact_uri(config.archive.uri.rstrip("/")),
-        complete=listing.is_whole and not partial,
+        complete=listing.is_whole,
         allow=allow,
     )
     _tell(found, listing)

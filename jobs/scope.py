@@ -66,21 +66,28 @@ def _written_s(facts: Facts) -> float | None:
 
 
 def with_replacements(plan: RunPlan, ledger: ObjectLedger, marks: Mapping[str, RedoMark]) -> RunPlan:
-    """Return the plan with each mosaic in the first store of x, x.r1, x.r2... that is not damaged.
+    """Return the plan with each mosaic in a store that is not damaged, see :func:`undamaged`."""
+    stores = undamaged([mosaic.store for mosaic in plan.mosaics], ledger, marks)
+    placed = (replace(mosaic, store=store) for mosaic, store in zip(plan.mosaics, stores, strict=True))
+    return replace(plan, mosaics=tuple(placed))
+
+
+def undamaged(stores: Sequence[str], ledger: ObjectLedger, marks: Mapping[str, RedoMark]) -> list[str]:
+    """Return for each store the first of x, x.r1, x.r2... that is not damaged.
 
     Damaged are those that are disowned, and those of ``marks``; they stay where they are, and current if they
     are, until their replacement is there. The marks stay until their scenes are settled: a kill only means
     that the next run goes on with the same replacement.
     """
     marked = {mark.store for mark in marks.values() if mark.why == "damaged"}
-    placed = list(plan.mosaics)
+    placed = list(stores)
     unsure: Sequence[int] = range(len(placed))
     while unsure:
-        damaged = marked | ledger.disowned([placed[number].store for number in unsure])
-        unsure = [number for number in unsure if placed[number].store in damaged]
+        damaged = marked | ledger.disowned([placed[number] for number in unsure])
+        unsure = [number for number in unsure if placed[number] in damaged]
         for number in unsure:
-            placed[number] = replace(placed[number], store=replacement_of(placed[number].store))
-    return replace(plan, mosaics=tuple(placed))
+            placed[number] = replacement_of(placed[number])
+    return placed
 
 
 def read_marks(

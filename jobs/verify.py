@@ -3,9 +3,9 @@
     python jobs/verify.py --config archive.yaml [--mosaic URI ...] [--sample N] [--seed S]
                           [--json FILE] [--mark-for-redo]
 
-Without --mosaic all current mosaics are verified. Nothing is changed, but for the marks of --mark-for-redo.
-Exit codes: 0 all sound; 5 a mosaic, or the ledger, is damaged; 2 the config or the command is wrong; 1
-anything else.
+Without --mosaic all current mosaics are verified: those that the catalogue shows, and those that the ledger
+would publish. Nothing is changed, but for the marks of --mark-for-redo. Exit codes: 0 all sound; 5 a mosaic,
+the ledger or the catalogue is damaged; 2 the config or the command is wrong; 1 anything else.
 """
 
 from __future__ import annotations
@@ -32,7 +32,8 @@ from sgddiff_batch.io.archive_files import printable
 from sgddiff_batch.io.ledgers import ObjectLedger
 from sgddiff_batch.io.stored_mosaics import DamagedObjectError, open_stored
 from sgddiff_batch.io.stores import open_store
-from sgddiff_batch.io.verification import Verdict, verify_mosaic
+from sgddiff_batch.io.verdicts import Verdict
+from sgddiff_batch.io.verification import verify_disowned, verify_mosaic
 
 log = logging.getLogger("verify")
 
@@ -86,30 +87,40 @@ def _verdicts(ledger: ObjectLedger, stores: Iterable[str]) -> Iterator[Verdict]:
             for store, verdict in zip(
                 batch, pool.map(lambda store: verify_mosaic(ledger.store, store), batch), strict=True
             ):
-                if verdict is not None:
-                    yield verdict
-                elif _is_current(ledger, store):
-                    yield verifying.unrecorded(store)
+                found = verdict or _disowned(ledger, store)
+                if found is not None:
+                    yield found
+
+
+def _disowned(ledger: ObjectLedger, store: str) -> Verdict | None:
+    """Verify a mosaic that the ledger does not stand for; None if readers do not see it (any more)."""
+    if not _is_current(ledger, store):
+        return None
+    verdict = verify_disowned(ledger.store, store)
+    # A run may have replaced it meanwhile.
+    return verdict if _is_current(ledger, store) else None
 
 
 def _is_current(ledger: ObjectLedger, store: str) -> bool:
     record = ledger.record(store.rpartition("/")[0])
-    return record is not None and record.store == store
+    return (record is not None and record.store == store) or store in verifying.shown_stores(ledger)
 
 
 def _chosen(ledger: ObjectLedger, uris: Sequence[str]) -> list[str]:
-    """Return the stores to verify: those named, or all that are current and not withdrawn.
+    """Return the stores to verify: those named, or all that readers see or will when a run publishes.
 
     Raises:
         ConfigError: if one that is named was never committed to this output.
+        FatalError: if the ledger or the catalogue is damaged.
     """
     if not uris:
         withdrawn = ledger.withdrawn().keys()
-        records = sorted(ledger.records().items())
-        return [r.store for scene_id, r in records if r.store is not None and scene_id not in withdrawn]
+        records = ledger.records().items()
+        current = {r.store for scene_id, r in records if r.store is not None and scene_id not in withdrawn}
+        return sorted(current | verifying.shown_stores(ledger))
     stores = [_store_name(ledger, uri) for uri in uris]
     for uri, store in zip(uris, stores, strict=True):
-        if ledger.finished_mosaic(store) is None:
+        if ledger.finished_mosaic(store) is None and not _is_current(ledger, store):
             known = [record.store for record in ledger.records().values() if record.store]
             near = difflib.get_close_matches(store, known, n=1, cutoff=0.3)
             hint = f"; did you mean {printable(near[0])}?" if near else ""

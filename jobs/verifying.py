@@ -9,10 +9,11 @@ from rich.console import Console
 from rich.table import Table
 
 from jobs.recomputing import Recomputed
+from sgddiff_batch.io import archive_catalogue
 from sgddiff_batch.io.archive_files import printable
 from sgddiff_batch.io.ledgers import ObjectLedger
 from sgddiff_batch.io.redo import mark_redo
-from sgddiff_batch.io.verification import Problem, Verdict
+from sgddiff_batch.io.verdicts import Verdict
 
 _SHOWN = 5
 """Problems of one mosaic that the table shows; the JSON has all."""
@@ -58,19 +59,26 @@ class Findings:
         return explained == len(verdict.problems)
 
 
-def unrecorded(store: str) -> Verdict:
-    """Return the verdict of a mosaic that is current for a scene, and that no record says was committed."""
-    words = "the ledger has no record that it was committed: it is being made anew, or the ledger lost it"
-    return Verdict(store, store.rpartition("/")[0], problems=[Problem("", words)])
+def shown_stores(ledger: ObjectLedger) -> set[str]:
+    """Return the mosaics that readers of the catalogue see; none where nothing was published.
+
+    Raises:
+        FatalError: if the catalogue is damaged.
+    """
+    table = archive_catalogue.read_catalogue(ledger.store, columns=["store"])
+    return set() if table is None else set(table["store"].to_pylist())
 
 
 def mark_for_redo(ledger: ObjectLedger, findings: Findings, at: str) -> None:
     """Ask the next run to make the damaged mosaics anew, those that it can make."""
-    records = ledger.records()
+    records, shown = ledger.records(), shown_stores(ledger) if findings.damaged else set()
     for verdict in findings.damaged:
         record = records.get(verdict.scene_id)
         if record is None or record.store != verdict.store:
-            findings.redo[verdict.store] = "not marked: it is superseded, gc can remove it"
+            words = "the catalogue shows it until the next run publishes, or it is turned on from a rollback"
+            findings.redo[verdict.store] = (
+                f"not marked: it is superseded, {words if verdict.store in shown else 'gc can remove it'}"
+            )
         elif record.reason is not None:
             findings.redo[verdict.store] = "not marked: its scene changed since, and is in quarantine"
         elif findings.is_explained(verdict):

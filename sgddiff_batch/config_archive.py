@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from fnmatch import translate
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -17,6 +17,13 @@ from sgddiff_batch.core.times import parse_span
 
 _HOST = re.compile(r"(?:https?://)?[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?(?::[0-9]{1,5})?")
 _WEB = ("http://", "https://")
+_HEADER = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,254}")
+_OURS = {
+    *("accept", "accept-encoding", "connection", "content-length", "content-type", "host"),
+    *("transfer-encoding", "user-agent"),
+}
+"""Headers that requests have anyhow, which two of would be read by nobody knows whom."""
 
 
 def _check_source(uri: str) -> str:
@@ -63,11 +70,31 @@ def _check_host(host: str) -> str:
     return host
 
 
+def _check_headers(given: object) -> object:
+    """Return headers and variables as they are; what else is there may be a secret, and is not shown."""
+    rows = list(given.items()) if isinstance(given, Mapping) else [(None, None)]
+    if not all(_is_text(name, _HEADER) and _is_text(key, _VARIABLE) for name, key in rows):
+        raise ValueError(
+            "must be {Header-Name: ENVIRONMENT_VARIABLE, ...}, the name of the variable that holds the value "
+            "and never the value itself, got something else, which is not shown"
+        )
+    names = [str(name).lower() for name, _ in rows]
+    wrong = sorted({name for name in names if name in _OURS or names.count(name) > 1})
+    if wrong:
+        raise ValueError(f"must not set {wrong[0]}, or a header twice, got {', '.join(sorted(names))}")
+    return given
+
+
+def _is_text(value: object, pattern: re.Pattern[str]) -> bool:
+    return isinstance(value, str) and pattern.fullmatch(value) is not None
+
+
 SourceUri = Annotated[str, Field(min_length=1), AfterValidator(_check_source)]
 Host = Annotated[str, AfterValidator(_check_host)]
 Glob = Annotated[str, Field(min_length=1)]
 Bucket = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
 Size = Annotated[int, Field(ge=0, strict=True)] | None
+HeadersFromEnv = Annotated[dict[str, str], BeforeValidator(_check_headers)]
 
 
 class AssetConfig(Section):
@@ -83,6 +110,8 @@ class SourceConfig(Section):
     catalog (.json), or a STAC API (https://). ``kind`` says which where auto does not see it from the name.
     ``collections`` and ``asset`` (a key, or {role: ...}) are for STAC. ``access``: how the bucket of ``uri``
     is asked: own (the environment's credentials), anonymous (none), requester-pays (own, and they pay).
+    ``headers_from_env``: what the host of a private STAC API is sent beside each request: of each header the
+    environment variable that holds its value, {Authorization: STAC_AUTHORIZATION}.
     """
 
     uri: SourceUri
@@ -90,6 +119,7 @@ class SourceConfig(Section):
     collections: tuple[str, ...] = ()
     asset: Literal["auto"] | AssetConfig | str = "auto"
     access: Access = "own"
+    headers_from_env: HeadersFromEnv = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _has_bucket(self) -> SourceConfig:
@@ -107,13 +137,16 @@ class SourceConfig(Section):
             raise ValueError(f"kind {self.kind} is for local paths and s3://, got {self.uri!r}")
         if self.kind == "stac-api" and not on_web:
             raise ValueError(f"kind stac-api is for https://, got {self.uri!r}")
+        if self.headers_from_env and not on_web:
+            raise ValueError(f"headers_from_env is for https://, got {self.uri!r}")
         return self
 
     def source(self) -> Source:
         """Return the source as the core knows it."""
         role = self.asset.role if isinstance(self.asset, AssetConfig) else None
         key = self.asset if isinstance(self.asset, str) and self.asset != "auto" else None
-        return Source(self.uri, self.kind, self.collections, AssetRule(key, role))
+        headers = tuple(sorted(self.headers_from_env.items()))
+        return Source(self.uri, self.kind, self.collections, AssetRule(key, role), headers)
 
 
 class FilterConfig(Section):

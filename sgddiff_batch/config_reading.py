@@ -128,8 +128,9 @@ def _explain(error: ValidationError, kind: type[BaseModel]) -> str:
 
 
 def _shown(value: object) -> str:
-    """Return a value without logins and queries of URLs, which may hold secrets."""
-    return re.sub(r"\?[^'\s]*", "?***", re.sub(r"://[^/\s']*@", "://***@", repr(value)))
+    """Return a value without logins, queries of URLs and what is said of headers, which may hold secrets."""
+    text = re.sub(r"('headers_from_env': )\{[^}]*\}", r"\1***", repr(value))
+    return re.sub(r"\?[^'\s]*", "?***", re.sub(r"://[^/\s']*@", "://***@", text))
 
 
 def _known_part(location: tuple[str, ...], kind: type[BaseModel]) -> tuple[str, ...]:

@@ -114,3 +114,36 @@ def test_mistakes_are_told_by_their_keys(tmp_path: Path, assignment: str, words:
 def test_dates_that_yaml_reads_as_dates_are_dates(tmp_path: Path) -> None:
     text = "archive: {uri: a, filters: {datetime: 2026-01-31}}\noutput: {uri: b}\n"
     assert load(tmp_path, text).archive.query().filters.time == parse_span("2026-01-31")
+
+
+PRIVATE = "archive: {uri: 'https://h/v1'}\noutput: {uri: mosaics}\n"
+
+
+def test_headers_are_named_by_the_variables_that_hold_them(tmp_path: Path) -> None:
+    config = load(tmp_path, PRIVATE, "archive.headers_from_env={X-Key: KEY, Authorization: MY_TOKEN}")
+    (source,) = config.archive.query().sources
+    assert source.headers_from_env == (("Authorization", "MY_TOKEN"), ("X-Key", "KEY"))
+
+
+@pytest.mark.parametrize(
+    "assignment",
+    [
+        "archive.headers_from_env={Authorization: Bearer s3cr3t}",
+        "archive.headers_from_env={Authorization: {s3cr3t: s3cr3t}}",
+        "archive.headers_from_env={Authorization: s3cr3t.part.of-a-token}",
+        "archive.headers_from_env=Bearer s3cr3t",
+        "archive.headers_from_env=[s3cr3t]",
+        "archive.headers_from_env={'Authorization: s3cr3t': X}",
+        "archive.headers_from_env.Authorization=s3cr3t token",
+        "archive.header_from_env={Authorization: s3cr3t token}",
+        "archive.also=[{headers_from_env: {Authorization: s3cr3t}}]",
+        "archive.also=[{uri: 's3://b/x', headers_from_env: {Authorization: s3cr3t}}]",
+        "archive.also=[{uri: 'https://h', headers_from_env: {Host: s3cr3t}}]",
+        "archive.also=[{uri: 'https://h', headers_from_env: {A: s3cr3t, a: s3cr3t}}]",
+    ],
+)
+def test_a_secret_in_place_of_a_variable_is_refused_and_not_shown(tmp_path: Path, assignment: str) -> None:
+    with pytest.raises(ConfigError) as refusal:
+        load(tmp_path, PRIVATE, assignment)
+    assert "s3cr3t" not in str(refusal.value)
+    assert "archive." in str(refusal.value)

@@ -45,12 +45,16 @@ class AssetRule:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One place that names scenes. ``collections`` () are all."""
+    """One place that names scenes. ``collections`` () are all.
+
+    ``headers_from_env``: headers that its host is sent, each with the environment variable of its value.
+    """
 
     uri: str
     kind: SourceKind = "auto"
     collections: tuple[str, ...] = ()
     asset: AssetRule = field(default=AssetRule())
+    headers_from_env: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,15 +12,6 @@ def replacement_of(store: str) -> str:
 
     It is another one, so that the replaced mosaic stays where readers look until its replacement is there.
     """
-    base, number = _parted(store)
-    return f"{base}.r{number + 1}.zarr"
-
-
-def is_replaced(damaged: str, planned: str) -> bool:
-    """Whether a damaged store is the planned one, or came in its place."""
-    return _parted(damaged)[0] == _parted(planned)[0]
-
-
-def _parted(store: str) -> tuple[str, int]:
     match = _STORE.fullmatch(store)
-    return (match["base"], int(match["number"] or 0)) if match else (store, 0)
+    base, number = (match["base"], int(match["number"] or 0)) if match else (store, 0)
+    return f"{base}.r{number + 1}.zarr"

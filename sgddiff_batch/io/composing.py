@@ -14,6 +14,7 @@ from sgddiff_batch.core.composite_planning import AreaPlan, AreaSettings
 from sgddiff_batch.core.composites import Composite, ranks_of
 from sgddiff_batch.core.fingerprint import array_digest
 from sgddiff_batch.core.planning import Mosaic, Task, Tiling
+from sgddiff_batch.core.replacing import replacement_of
 from sgddiff_batch.core.scene import Scene, SceneProfile
 from sgddiff_batch.core.times import format_span
 from sgddiff_batch.core.window import Window
@@ -54,8 +55,10 @@ class Composer:
     def compose(self, plan: AreaPlan) -> SceneRecord:
         """Make an area mosaic, or go on with it, and record it as done; return the record.
 
-        One that was committed of just these scenes before is current again. One without a pixel that any
-        scene saw is recorded without a store. What a killed call has stored is not made again.
+        No complete one is composed over, for readers may see it: where the ledger lost its record, another
+        store takes its place. One that was committed of just these scenes before is current again. One
+        without a pixel that any scene saw is recorded without a store. What a killed call has stored is not
+        made again.
 
         Raises:
             SceneError: if the mosaic of a scene is damaged; nothing of this one is kept.
@@ -64,6 +67,7 @@ class Composer:
             ConfigError, RetryableError: as the stores do.
         """
         ledger, writer = ObjectLedger(self.area), AreaBlockWriter(self.area)
+        plan = self._placed(plan)
         finished = ledger.finished_mosaic(plan.store)
         if finished is not None and writer.is_complete(plan.store):
             record = replace(finished, finished_at=_now())
@@ -83,12 +87,24 @@ class Composer:
 
     def quarantine(self, plan: AreaPlan, earlier: SceneRecord | None, reason: str) -> SceneRecord:
         """Record why an area mosaic could not be made; the one of earlier scenes stays the current one."""
+        plan = self._placed(plan)
         base = earlier or SceneRecord(plan.area_id, "", "", None)
         if base.store == plan.store:
             base = SceneRecord(plan.area_id, "", "", None)
         record = replace(base, version=plan.version, run_key=plan.run_key, reason=reason, finished_at=_now())
         ObjectLedger(self.area).finish(record)
         return record
+
+    def _placed(self, plan: AreaPlan) -> AreaPlan:
+        """Return a plan with a store where no complete mosaic is of which neither record nor marks tell."""
+        ledger, writer = ObjectLedger(self.area), AreaBlockWriter(self.area)
+        while ledger.finished_mosaic(plan.store) is None and writer.is_complete(plan.store):
+            mosaic = self._mosaic(plan)
+            marked = {block.window for block in ledger.finished_blocks(plan.store)}
+            if marked.issuperset(mosaic.blocks()) and writer.is_ready(mosaic, self.provenance(plan)):
+                break
+            plan = replace(plan, replacement=replacement_of(plan.store))
+        return plan
 
     def _mosaic(self, plan: AreaPlan) -> Mosaic:
         scene = Scene(plan.area_id, "", plan.version, 0)
@@ -104,12 +120,6 @@ class Composer:
             ledger.forget_blocks(mosaic.store)
         writer.create(mosaic, provenance)
         blocks = {record.window: record for record in ledger.finished_blocks(mosaic.store)}
-        if was_there and set(mosaic.blocks()) - blocks.keys() and writer.is_complete(mosaic.store):
-            # No mark vouches for all of it: it was replaced as damaged, or the ledger lost its record.
-            ledger.forget_blocks(mosaic.store)
-            writer.discard(mosaic.store)
-            writer.create(mosaic, provenance)
-            blocks.clear()
         sources = [open_source(self.archive, scene, self.settings) for scene in plan.scenes]
         ranks = ranks_of([(scene.scene_id, scene.span) for scene in plan.scenes])
         for block in mosaic.blocks():

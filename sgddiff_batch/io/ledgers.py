@@ -9,7 +9,9 @@ withdrawn/<scene id>~.json       the scene left the archive; its mosaic is curre
 untold/<scene id>~.json          in quarantine, and no run that ended has told of it yet by its exit code
 damaged/<scene id>~.json         bytes of a record that was damaged, and rebuilt by a run
 index/<kind>~                    the objects of a kind as one, which saves reading each; they are the truth
+redo/<scene id>~.json            the next run works on the scene again, see redo.py
 rate~.json                       how fast the last run that computed anything was
+lattice~.json                    of an area: the cells and periods that it was begun with
 """
 
 from __future__ import annotations

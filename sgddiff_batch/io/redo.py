@@ -12,13 +12,10 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Literal, get_args
 
-from sgddiff_batch.core.replacing import is_replaced, replacement_of
 from sgddiff_batch.io.damage import DamagedRecord, DamagedRecordError, Tell, log_damage
 from sgddiff_batch.io.ledgers import LEDGER
 from sgddiff_batch.io.stores import Store
 from sgddiff_batch.protocols import SceneRecord
-
-__all__ = ["RedoMark", "Why", "drop_redo", "is_replaced", "mark_redo", "redo_marks", "replacement_of"]
 
 Why = Literal["replay", "damaged"]
 

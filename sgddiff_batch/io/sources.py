@@ -20,6 +20,7 @@ from sgddiff_batch.core.selection import (
 )
 from sgddiff_batch.errors import ConfigError
 from sgddiff_batch.io import stac, stac_api, stac_parquet
+from sgddiff_batch.io.api_headers import read_headers
 from sgddiff_batch.io.archive_files import IgnoredFile, printable
 from sgddiff_batch.io.catalog import (
     Places,
@@ -106,9 +107,8 @@ def list_archive(query: ArchiveQuery, output_uri: str | None = None, web: Web | 
         RetryableError: if storage or a server fails: a part of a listing is never taken for the whole.
     """
     reach = reach_of(query)
-    survey = _Survey(
-        query, reach, web or Web(reach), full_uri(output_uri).rstrip("/") if output_uri else None
-    )
+    web = web or Web(reach, read_headers(query))
+    survey = _Survey(query, reach, web, full_uri(output_uri).rstrip("/") if output_uri else None)
     for number, source in enumerate(query.sources):
         survey.ask(number, source)
     survey.look_up()

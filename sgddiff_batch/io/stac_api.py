@@ -10,10 +10,10 @@ from typing import Any
 from sgddiff_batch.core.archive import Source
 from sgddiff_batch.core.selection import Filters
 from sgddiff_batch.core.times import format_span
-from sgddiff_batch.errors import ConfigError, RetryableError, SceneError
+from sgddiff_batch.errors import RetryableError
 from sgddiff_batch.io.links import shown
 from sgddiff_batch.io.stac_items import ItemSorter
-from sgddiff_batch.io.web import BadDocumentError, Web
+from sgddiff_batch.io.web import BadDocumentError, Web, followed
 
 log = logging.getLogger(__name__)
 
@@ -85,7 +85,7 @@ def _first_request(
 ) -> _Request:
     link = _link(landing_page, "search")
     href = link.get("href") if link else f"{url.partition('?')[0].rstrip('/')}/search"
-    return _Request(_followed(href, url, sorter), _fields(sorter.source, filters, page_items))
+    return _Request(followed(sorter.reach, href, url), _fields(sorter.source, filters, page_items))
 
 
 def _fields(source: Source, filters: Filters, page_items: int) -> dict[str, str]:
@@ -119,22 +119,12 @@ def _next_request(
     link = _link(page, "next")
     if link is None:
         return None
-    url = _followed(link.get("href"), address, sorter)
+    url = followed(sorter.reach, link.get("href"), address)
     if str(link.get("method", "GET")).upper() != "POST":
         return _Request(url)
     body = link.get("body")
     new = dict(body) if isinstance(body, Mapping) else {}
     return replace(last, url=url, fields={}, body={**(last.body or {}), **new} if link.get("merge") else new)
-
-
-def _followed(href: object, base: str, sorter: ItemSorter) -> str:
-    try:
-        place = sorter.reach.follow(href, base)
-    except SceneError as error:
-        raise ConfigError(f"{shown(base)}: {error}") from None
-    if not place.startswith(("http://", "https://")):
-        raise ConfigError(f"{shown(base)}: its link {shown(place)!r} is no web address")
-    return place
 
 
 def _link(document: Mapping[str, Any], relation: str) -> Mapping[str, Any] | None:

@@ -7,6 +7,7 @@ bytes are sound. Memory: about nine blocks (150 MB at 4096 px), whatever the mos
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 from sgddiff_batch.core import pyramid
 from sgddiff_batch.core.blending import MAX_CODE, NO_DATA
 from sgddiff_batch.core.fingerprint import array_digest, bytes_digest
+from sgddiff_batch.core.grid import Grid
 from sgddiff_batch.core.window import Window
 from sgddiff_batch.io import conventions
 from sgddiff_batch.io.area_verification import check_counts
@@ -22,32 +24,11 @@ from sgddiff_batch.io.ledgers import ObjectLedger
 from sgddiff_batch.io.mosaic_metadata import ROOT, Level
 from sgddiff_batch.io.stored_mosaics import DamagedObjectError, StoredMosaic, doubled, parse_stored
 from sgddiff_batch.io.stores import Store, open_store
+from sgddiff_batch.io.verdicts import Verdict
 from sgddiff_batch.protocols import BlockRecord, MosaicContents, SceneRecord
 
+_NOTHING_KNOWN = "the ledger knows neither its size nor its digests: no block was looked at"
 _NO_DIGESTS = "it was committed before digests were kept: its blocks are only decoded and counted"
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """What is wrong with an object: ``key`` counts from the mosaic; "" is the mosaic as a whole."""
-
-    key: str
-    words: str
-
-
-@dataclass(slots=True)
-class Verdict:
-    """What was found of one mosaic. ``notes`` say what could not be looked at; they are no damage."""
-
-    store: str
-    scene_id: str
-    blocks: int = 0
-    problems: list[Problem] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-
-    def found(self, key: str, words: str) -> None:
-        """Add a problem."""
-        self.problems.append(Problem(key, words))
 
 
 def verify_mosaic(output: Store, store: str) -> Verdict | None:
@@ -70,12 +51,30 @@ def verify_mosaic(output: Store, store: str) -> Verdict | None:
     return verdict
 
 
+def verify_disowned(output: Store, store: str) -> Verdict:
+    """Read all of a mosaic that is current, and that the ledger does not stand for (any more).
+
+    That it does not is a problem by itself, whatever else is found; its digests may still be there.
+
+    Raises:
+        FatalError, ConfigError, RetryableError: as :func:`verify_mosaic`.
+    """
+    ledger = ObjectLedger(output)
+    verdict = Verdict(store, store.rpartition("/")[0])
+    why = (
+        "disowned it, for it or its record was damaged" if ledger.disowned([store]) else "has no record of it"
+    )
+    verdict.found("", f"it is current, but the ledger {why}: it is to be made anew")
+    _Check(output, None, ledger.contents(store), verdict).run()
+    return verdict
+
+
 @dataclass(slots=True)
 class _Check:
     """One pass over a mosaic. ``expected`` are the keys that belong to it, as far as they are known."""
 
     output: Store
-    record: SceneRecord
+    record: SceneRecord | None
     contents: MosaicContents | None
     verdict: Verdict
     present: set[str] = field(default_factory=set)
@@ -86,9 +85,11 @@ class _Check:
         stored = self._root()
         if stored is None:
             return
-        if self.contents is None:
-            self.verdict.notes.append(_NO_DIGESTS)
         self._facts(stored)
+        if self.contents is None:
+            self.verdict.notes.append(_NOTHING_KNOWN if self.record is None else _NO_DIGESTS)
+            if self.record is None:
+                return
         if not self._is_cut_as_recorded(stored):
             self.verdict.found(
                 ROOT, "cuts level 0 into other blocks than were stored; no block was looked at"
@@ -122,14 +123,8 @@ class _Check:
 
     def _facts(self, stored: StoredMosaic) -> None:
         """Compare what root and ledger both say, and the root with itself."""
-        record, provenance, grid = self.record, stored.provenance, stored.mosaic.grid
-        pairs = {
-            "scene_id": (provenance.get("scene_id"), record.scene_id),
-            "source_version": (provenance.get("source_version"), record.version),
-            "run_key": (provenance.get("run_key"), record.run_key),
-            "shape": ((grid.height_px, grid.width_px), (record.height_px, record.width_px)),
-        }
-        for what, (found, wanted) in pairs.items():
+        provenance, grid = stored.provenance, stored.mosaic.grid
+        for what, (found, wanted) in _pairs(provenance, grid, self.record).items():
             if found != wanted:
                 self.verdict.found(ROOT, f"its {what} is {found}, and {wanted} in the ledger")
         wanted_attributes = conventions.root_attributes(grid, len(stored.levels), provenance)
@@ -140,7 +135,8 @@ class _Check:
     def _is_cut_as_recorded(self, stored: StoredMosaic) -> bool:
         """Whether the root's layout can be gone through: that of a damaged root may be of any size."""
         grid, side = stored.mosaic.grid, stored.mosaic.tiling.block_px
-        if (grid.height_px, grid.width_px) != (self.record.height_px, self.record.width_px):
+        record, shape = self.record, (grid.height_px, grid.width_px)
+        if record is not None and shape != (record.height_px, record.width_px):
             return False
         if self.contents is None:
             return True
@@ -189,7 +185,7 @@ class _Check:
         self.verdict.blocks = len(counts)
         read = [count for count in counts if count is not None]
         found = sum(valid for valid, _ in read), sum(salient for _, salient in read)
-        wanted = self.record.valid_px, self.record.salient_px
+        wanted = (self.record.valid_px, self.record.salient_px) if self.record else found
         if len(read) == len(counts) and found != wanted:
             self.verdict.found("", f"has {found} valid and salient pixels, the ledger {wanted}")
 
@@ -209,7 +205,7 @@ class _Check:
             if known is not None and known.valid_px:
                 self.verdict.found(key, f"missing: {known.valid_px} pixels with data were stored")
                 return None
-            return _no_data(window)
+            return np.full((window.height_px, window.width_px), NO_DATA, dtype=np.uint8)
         if known is not None and array_digest(codes) != known.digest:
             self.verdict.found(key, "its codes are not those that were stored")
             return None
@@ -261,14 +257,24 @@ class _Check:
             return None
 
 
+def _pairs(
+    provenance: Mapping[str, object], grid: Grid, record: SceneRecord | None
+) -> dict[str, tuple[object, object]]:
+    """Return what the root says of some things, and what the ledger says, by the name of the thing."""
+    if record is None:
+        return {}
+    return {
+        "scene_id": (provenance.get("scene_id"), record.scene_id),
+        "source_version": (provenance.get("source_version"), record.version),
+        "run_key": (provenance.get("run_key"), record.run_key),
+        "shape": ((grid.height_px, grid.width_px), (record.height_px, record.width_px)),
+    }
+
+
 def _scaled(block: Window, level: Level) -> Window:
     """Return the part of a level that is made of a block alone."""
     row, col = block.row_start >> level.number, block.col_start >> level.number
     return Window(row, -(-block.row_stop // 2**level.number), col, -(-block.col_stop // 2**level.number))
-
-
-def _no_data(window: Window) -> NDArray[np.uint8]:
-    return np.full((window.height_px, window.width_px), NO_DATA, dtype=np.uint8)
 
 
 def _counts(codes: NDArray[np.uint8]) -> tuple[int, int]:

@@ -13,6 +13,7 @@ import urllib3
 
 from sgddiff_batch.core.retrying import backoff_s
 from sgddiff_batch.errors import ConfigError, RetryableError
+from sgddiff_batch.io.api_headers import NONE, ApiHeaders
 from sgddiff_batch.io.links import LinkRefusedError, Reach, shown
 
 MAX_DOCUMENT_BYTES = 64 * 2**20
@@ -21,6 +22,7 @@ _REDIRECTED = (301, 302, 303, 307, 308)
 _DENIED = (401, 403)
 _PASSING = (408, 425, 429, 500, 502, 503, 504)
 _PART_BYTES = 64 * 1024
+_SAID_BYTES = 16 * 1024
 _WAIT_AT_MOST_S = 30.0
 _HEADERS = {"Accept": "application/geo+json, application/json", "User-Agent": "sgddiff-batch"}
 
@@ -39,9 +41,13 @@ class _PassingError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Web:
-    """Asks for JSON. ``deadline_s`` bounds one request with its redirects; ``sleep`` is there for tests."""
+    """Asks for JSON. ``deadline_s`` bounds one request with its redirects; ``sleep`` is there for tests.
+
+    ``headers`` go to the hosts that they are for, and nowhere else that a link or a redirect leads to.
+    """
 
     reach: Reach
+    headers: ApiHeaders = NONE
     pool: urllib3.PoolManager = field(default_factory=lambda: urllib3.PoolManager(maxsize=16))
     attempts: int = 5
     deadline_s: float = 120.0
@@ -77,13 +83,13 @@ class Web:
         self, url: str, fields: Mapping[str, str] | None, body: Mapping[str, object] | None
     ) -> tuple[str, object]:
         deadline = time.monotonic() + self.deadline_s
-        address, first = self._within_reach(url, url), True
+        address, first = followed(self.reach, url, url), True
         for _ in range(_REDIRECTS + 1):
             with self._asked(address, fields if first else None, body) as response:
                 if response.status in _REDIRECTED:
-                    address, first = self._within_reach(response.headers.get("Location"), address), False
+                    address, first = followed(self.reach, response.headers.get("Location"), address), False
                     continue
-                _check_status(response, address)
+                _check_status(response, address, self.headers)
                 return address, parse_document(self._content(response, address, deadline), shown(address))
         raise RetryableError(f"{shown(url)}: more than {_REDIRECTS} redirects")
 
@@ -98,7 +104,7 @@ class Web:
                 url,
                 fields=None if body is not None else fields,
                 json=body,
-                headers=dict(_HEADERS),
+                headers={**_HEADERS, **self.headers.of(url)},
                 retries=False,
                 redirect=False,
                 preload_content=False,
@@ -123,26 +129,35 @@ class Web:
                 raise _PassingError(f"the answer took longer than {self.deadline_s:.0f} s")
         return bytes(content)
 
-    def _within_reach(self, link: object, base: str) -> str:
-        try:
-            place = self.reach.follow(link, base)
-        except LinkRefusedError as error:
-            raise ConfigError(f"{shown(base)}: {error}") from None
-        if not place.startswith(("http://", "https://")):
-            raise ConfigError(f"{shown(base)}: leads to {shown(place)!r}, which is no web address")
-        return place
+
+def followed(reach: Reach, link: object, base: str) -> str:
+    """Return the web address that a link or redirect of the one at ``base`` leads to.
+
+    Raises:
+        ConfigError: if it leads where the config does not allow it to, or nowhere on the web.
+    """
+    try:
+        place = reach.follow(link, base)
+    except LinkRefusedError as error:
+        raise ConfigError(f"{shown(base)}: {error}") from None
+    if not place.startswith(("http://", "https://")):
+        raise ConfigError(f"{shown(base)}: leads to {shown(place)!r}, which is no web address")
+    return place
 
 
-def _check_status(response: urllib3.BaseHTTPResponse, url: str) -> None:
+def _check_status(response: urllib3.BaseHTTPResponse, url: str, headers: ApiHeaders) -> None:
     status = response.status
     if status == 200:
         return
     if status in _PASSING:
         raise _PassingError(f"the server answers {status}", _wait_s(response.headers.get("Retry-After")))
     if status in _DENIED:
-        raise ConfigError(f"{shown(url)}: the server denies it ({status})")
-    said = " ".join(response.read(500, decode_content=False).decode("ascii", "replace").split())
-    words = "".join(character for character in said if character.isprintable())
+        raise ConfigError(f"{shown(url)}: the server denies it ({status}); {headers.advice(url)}")
+    # More than is shown, so that no secret is cut in two and not known again.
+    said = headers.without_secrets(
+        response.read(_SAID_BYTES, decode_content=False).decode("ascii", "replace")
+    )
+    words = "".join(character for character in " ".join(said.split()) if character.isprintable())[:500]
     if 400 <= status < 500:
         raise ConfigError(f"{shown(url)}: the server answers {status}: {words}")
     raise RetryableError(f"{shown(url)}: the server answers {status}: {words}")

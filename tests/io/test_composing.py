@@ -260,3 +260,18 @@ def test_a_run_that_lost_its_lease_changes_nothing(archive, area):
 
 def test_the_stated_memory_does_not_depend_on_the_cell():
     assert composing.cell_bytes(2048) == 32 * 2048**2 + 3 * 2**24
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_what_readers_may_see_is_not_composed_over_where_the_ledger_lost_its_record(archive, area, fails):
+    composer = composer_of(archive, area)
+    plan = plan_of(archive, composer.settings)
+    earlier = composer.compose(plan)
+    before = {key: area.read(key) for key in area.keys(plan.store)}
+    ObjectLedger(area).forget_mosaic(plan.store)
+    record = composer.quarantine(plan, earlier, "torn") if fails else composer.compose(plan)
+    assert record.store == (plan.store if fails else plan.store.replace(".zarr", ".r1.zarr"))
+    assert {key: area.read(key) for key in area.keys(plan.store)} == before
+    again = composer.compose(plan)
+    assert again.store == plan.store.replace(".zarr", ".r1.zarr")
+    assert object_bytes(area, again.store) == object_bytes(area, plan.store)

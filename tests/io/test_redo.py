@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from sgddiff_batch.io.redo import drop_redo, is_replaced, mark_redo, redo_marks, replacement_of
+from sgddiff_batch.core.replacing import replacement_of
+from sgddiff_batch.io.redo import drop_redo, mark_redo, redo_marks
 from sgddiff_batch.io.stores import open_store
 from sgddiff_batch.protocols import SceneRecord
 
@@ -55,6 +56,3 @@ def test_a_replacement_has_a_name_of_its_own_however_often(store):
     base = "n.r1.zarr/a.r2.tif/v1-key.zarr"
     first = replacement_of(base)
     assert (first, replacement_of(first)) == (base[:-5] + ".r1.zarr", base[:-5] + ".r2.zarr")
-    assert is_replaced(first, base)
-    assert is_replaced(base, base)
-    assert not is_replaced(first, "n.r1.zarr/a.r2.tif/v2-key.zarr")

@@ -9,11 +9,11 @@ import yaml
 from rasterio.crs import CRS
 
 import sgddiff_batch
-from jobs import concluding
+from jobs import concluding, verify
 from sgddiff_batch.io.area_lattices import LATTICE
 from sgddiff_batch.io.composing import Composer
 from sgddiff_batch.io.ledgers import ObjectLedger
-from tests.io.area_examples import put_scene, smooth
+from tests.io.area_examples import object_bytes, put_scene, smooth
 from tests.jobs.test_compose import ALL, MONTHLY, World, filled
 
 HERE = "2026-02/x627y6624"
@@ -189,3 +189,43 @@ def test_scenes_of_several_models_are_warned_of_and_named_in_the_provenance(worl
     store = world.mosaics()["2026-01/x625y6624"].removeprefix(f"{world.area.uri}/")
     scenes = json.loads(world.area.read(f"{store}/zarr.json"))["attributes"]["provenance"]["scenes"]
     assert {row["id"]: row["model_digest"] for row in scenes} == {"a.tif": "d" * 64, "b.tif": "e" * 64}
+
+
+def store_of(world: World, area_id: str) -> str:
+    return world.mosaics()[area_id].removeprefix(f"{world.area.uri}/")
+
+
+@pytest.mark.parametrize("key", ["0/n_obs/c/0/0", "zarr.json"])
+def test_a_redo_after_a_quarantine_never_composes_over_the_mosaic_that_was_damaged(world, key):
+    assert world.night() == 0
+    store = store_of(world, HERE)
+    sound = object_bytes(world.area, store)
+    world.area.write(f"{store}/{key}", b"damaged")
+    there = {name: world.area.read(name) for name in world.area.keys(store)}
+    on_area = ["--config", str(world.config), "--set", f"output.uri={world.area.uri}"]
+    assert verify.main([*on_area, "--mark-for-redo"]) == verify.EXIT_DAMAGED
+    entry = next(e for e in sgddiff_batch.list_mosaics(world.output.uri) if e.scene_id == "c.tif")
+    shard = entry.uri.removeprefix(f"{world.output.uri}/") + "/0/saliency/c/0/0"
+    scene = world.output.read(shard)
+    world.output.write(shard, b"torn")
+    assert world.night() == concluding.EXIT_QUARANTINED
+    assert ObjectLedger(world.area).disowned([store]) == {store}
+    assert ObjectLedger(world.area).record(HERE).store == store, "readers still have it"
+    world.output.write(shard, scene)
+    assert world.night("--retry-quarantined") == 0
+    assert store_of(world, HERE) == store.replace(".zarr", ".r1.zarr")
+    assert object_bytes(world.area, store_of(world, HERE)) == sound
+    assert {name: world.area.read(name) for name in world.area.keys(store)} == there
+
+
+def test_a_replacement_that_is_damaged_too_is_replaced_in_its_turn(world):
+    assert world.night() == 0
+    stores = [store_of(world, HERE)]
+    on_area = ["--config", str(world.config), "--set", f"output.uri={world.area.uri}"]
+    for _ in range(2):
+        world.area.write(f"{stores[-1]}/0/n_obs/c/0/0", b"damaged")
+        assert verify.main([*on_area, "--mark-for-redo"]) == verify.EXIT_DAMAGED
+        assert world.night() == 0
+        stores.append(store_of(world, HERE))
+    assert [store.rpartition("-")[2].partition(".")[2] for store in stores] == ["zarr", "r1.zarr", "r2.zarr"]
+    assert verify.main(on_area) == verify.EXIT_SOUND

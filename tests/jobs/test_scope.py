@@ -42,10 +42,10 @@ def test_since_takes_the_scenes_that_were_written_since(config):
     ("scope", "count"),
     [(Scope(), 4), (Scope(limit=4), 4), (Scope(limit=2), 2), (Scope(only=frozenset({"c.tif"})), 1)],
 )
-def test_a_run_says_whether_it_is_complete_and_its_listing_always_is(config, scope, count):
+def test_a_part_of_a_night_leaves_the_rest_for_another_and_lists_all(config, scope, count):
     run = infer_archive.plan_run(load_config(str(config)), None, scope)
     assert len(run.plan.mosaics) == count
-    assert run.is_complete == (count == 4)
+    assert run.listing.is_whole
     assert len(run.listing.scenes) == 4
     assert len(run.plan.postponed) == 4 - count
 

@@ -310,7 +310,8 @@ def test_what_cannot_be_recomputed_is_said_and_is_no_damage(tmp_path, output, ch
     assert "other settings or another model" in found["sample"]["blocks"][0]["words"]
 
 
-def test_a_superseded_mosaic_is_not_marked(tmp_path, output, config):
+@pytest.mark.parametrize("shown", [True, False])
+def test_a_superseded_mosaic_is_not_marked(tmp_path, output, config, shown):
     ledger = ledger_of(output)
     store = uri_of(output, "c.tif").removeprefix(f"{output}/")
     break_shard(output, "c.tif")
@@ -320,8 +321,12 @@ def test_a_superseded_mosaic_is_not_marked(tmp_path, output, config):
             {"scene_id": "c.tif", "version": "v2", "run_key": "k", "store": "c.tif/v2-k.zarr"}
         ).encode(),
     )
+    if not shown:
+        shutil.rmtree(output / "_catalogue")
     code, found = run(config, "--mosaic", f"{output}/{store}", "--mark-for-redo")
-    assert (code, found["told"][0]["redo"]) == (5, "not marked: it is superseded, gc can remove it")
+    words = "the catalogue shows it until the next run publishes" if shown else "gc can remove it"
+    assert code == verify.EXIT_DAMAGED
+    assert found["told"][0]["redo"].startswith(f"not marked: it is superseded, {words}")
     assert ledger.names("redo") == []
 
 
@@ -354,3 +359,71 @@ def test_every_block_is_drawn_equally_often_and_a_seed_draws_the_same():
     assert counts.sum() == 1800
     assert counts.min() > 120
     assert len({block.window for block in draw(1)}) == 3
+
+
+def quarantined_redo(config, output, scene_id, monkeypatch):
+    """Damage a mosaic, ask for its redo, and let that fail: it stays current, and is disowned."""
+    from sgddiff_batch.errors import SceneError
+    from sgddiff_batch.io.scenes import GeoTiffReader
+
+    break_shard(output, scene_id)
+    run(config, "--mark-for-redo")
+
+    def torn(*_):
+        raise SceneError("torn")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(GeoTiffReader, "profile", torn)
+        assert infer_archive.main(["--config", str(config)]) == 3
+
+
+@pytest.mark.parametrize("named", [False, True])
+def test_a_disowned_mosaic_that_readers_still_see_is_looked_at_like_any_other(
+    config, output, monkeypatch, named
+):
+    quarantined_redo(config, output, "a.tif", monkeypatch)
+    uri = uri_of(output, "a.tif")
+    Path(uri, "stray").write_text("foreign")
+    code, found = run(config, "--mark-for-redo", *(["--mosaic", uri] if named else []))
+    assert (code, found["mosaics"], found["damaged"]) == (verify.EXIT_DAMAGED, 1 if named else 3, 1)
+    (told,) = found["told"]
+    problems = {problem["key"]: problem["words"] for problem in told["problems"]}
+    assert "the ledger disowned it" in problems[""]
+    assert "stray" in problems
+    assert "0/saliency/c/0/0" in problems
+    assert told["blocks"] == 12
+    assert told["redo"] == "not marked: its scene changed since, and is in quarantine"
+
+
+def test_a_disowned_mosaic_whose_objects_are_sound_is_told_all_the_same(config, output, monkeypatch):
+    store = uri_of(output, "c.tif").removeprefix(f"{output}/")
+    sound = Path(output, store, "0/saliency/c/0/0").read_bytes()
+    quarantined_redo(config, output, "c.tif", monkeypatch)
+    Path(output, store, "0/saliency/c/0/0").write_bytes(sound)
+    code, found = run(config, "--sample", "99")
+    assert code == verify.EXIT_DAMAGED
+    assert [(row["store"], len(row["problems"])) for row in found["told"]] == [(store, 1)]
+    assert {block["state"] for block in found["sample"]["blocks"]} == {"equal"}
+
+
+def test_a_disowned_mosaic_that_a_rollback_shows_again_is_verified_too(config, output):
+    from sgddiff_batch.io import archive_catalogue
+
+    damaged = uri_of(output, "c.tif")
+    break_shard(output, "c.tif")
+    run(config, "--mark-for-redo")
+    assert infer_archive.main(["--config", str(config)]) == 0
+    assert run(config)[0] == verify.EXIT_SOUND
+    archive_catalogue.rollback(open_store(str(output)))
+    assert uri_of(output, "c.tif") == damaged
+    code, found = run(config, "--mark-for-redo")
+    assert (code, found["mosaics"]) == (verify.EXIT_DAMAGED, 4)
+    (told,) = found["told"]
+    assert (f"{output}/{told['store']}", told["problems"][1]["key"]) == (damaged, "0/saliency/c/0/0")
+    assert told["redo"].startswith("not marked: it is superseded, the catalogue shows it until")
+
+
+def test_a_damaged_catalogue_ends_with_5_and_names_the_object(config, output, capsys):
+    (output / "_catalogue" / "current.json").write_text("{")
+    assert verify.main(["--config", str(config)]) == verify.EXIT_DAMAGED
+    assert "_catalogue/current.json" in capsys.readouterr().err

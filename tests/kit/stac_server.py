@@ -30,7 +30,8 @@ class Answer:
 class StacServer:
     """``answers`` by path go out first, each once and the last for ever; other requests get the API's own.
 
-    ``requests`` are method, path, query and body of each. Paging is by GET, or by POST where ``by_post``.
+    ``requests`` are method, path, query and body of each, ``received`` their headers, names in lower case.
+    Paging is by GET, or by POST where ``by_post``. Who does not send ``wanted`` is answered 401.
     """
 
     port: int = 0
@@ -39,15 +40,20 @@ class StacServer:
     by_post: bool = False
     answers: dict[str, list[Answer]] = field(default_factory=lambda: defaultdict(list))
     requests: list[tuple[str, str, dict[str, str], Any]] = field(default_factory=list)
+    wanted: Mapping[str, str] = field(default_factory=dict)
+    received: list[dict[str, str]] = field(default_factory=list)
 
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
-    def answer(self, method: str, target: str, body: Any) -> Answer:
+    def answer(self, method: str, target: str, body: Any, headers: Mapping[str, str]) -> Answer:
         parts = urlsplit(target)
         query = {name: values[0] for name, values in parse_qs(parts.query).items()}
         self.requests.append((method, parts.path, query, body))
+        self.received.append({name.lower(): value for name, value in headers.items()})
+        if not self.wanted.items() <= self.received[-1].items():
+            return Answer({"description": f"not allowed: {self.received[-1]}"}, 401)
         scripted = self.answers.get(parts.path)
         if scripted:
             return scripted.pop(0) if len(scripted) > 1 else scripted[0]
@@ -93,11 +99,12 @@ def run_stac_server(items: Sequence[Mapping[str, Any]] = ()) -> Iterator[StacSer
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            self._send(script.answer("GET", self.path, None))
+            self._send(script.answer("GET", self.path, None, dict(self.headers)))
 
         def do_POST(self) -> None:
             length = int(self.headers.get("Content-Length") or 0)
-            self._send(script.answer("POST", self.path, json.loads(self.rfile.read(length))))
+            body = json.loads(self.rfile.read(length))
+            self._send(script.answer("POST", self.path, body, dict(self.headers)))
 
         def log_message(self, format: str, *args: object) -> None:
             pass
