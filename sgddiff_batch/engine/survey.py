@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -10,9 +11,18 @@ from math import inf
 from sgddiff_batch.core import budget
 from sgddiff_batch.core.planning import Mosaic, Task, Tiling, plan_tasks
 from sgddiff_batch.core.scene import Scene
-from sgddiff_batch.engine.retries import Retries, no_retries
-from sgddiff_batch.errors import ChangedSceneError, ConfigError, RetryableError, SceneError, StuckError
+from sgddiff_batch.engine.retries import Retries, no_retries, one_line
+from sgddiff_batch.errors import (
+    ChangedSceneError,
+    ConfigError,
+    RetryableError,
+    SceneError,
+    SgddiffBatchError,
+    StuckError,
+)
 from sgddiff_batch.protocols import Ledger, SceneReader, SceneRecord
+
+log = logging.getLogger(__name__)
 
 _OPENED_AT_ONCE = 8
 
@@ -151,6 +161,12 @@ def _plan_scene(
         return Refusal(scene, str(error), retry=False)
     except (RetryableError, ChangedSceneError, StuckError) as error:
         return Refusal(scene, str(error), retry=True)
+    except SgddiffBatchError:
+        raise
+    except Exception as error:
+        # No memory, a mistake of ours: as for a worker, it says nothing of the scene and stops no other.
+        log.debug("opening %s failed", scene.scene_id, exc_info=True)
+        return Refusal(scene, one_line(error), retry=True)
     return Mosaic(f"{scene.scene_id}/{scene.version}-{run_key}.zarr", scene, profile, tiling)
 
 

@@ -164,6 +164,12 @@ def _error_class(name: str) -> type[errors.SgddiffBatchError]:
     return found if known and found is not None else FatalError
 
 
+def _name_of(error: errors.SgddiffBatchError) -> str:
+    """Return the nearest class of an error that :mod:`sgddiff_batch.errors` has: it says what can be done."""
+    bases: tuple[type, ...] = type(error).__mro__
+    return next(str(one.__name__) for one in bases if getattr(errors, one.__name__, None) is one)
+
+
 def _profile_from_json(fields: dict[str, Any]) -> SceneProfile:
     grid, stretch = fields["grid"], fields["stretch"]
     return SceneProfile(
@@ -203,7 +209,7 @@ def main() -> None:
     try:
         reply = _answer(folder, request)
     except errors.SgddiffBatchError as error:
-        reply = {"error": type(error).__name__, "message": str(error)}
+        reply = {"error": _name_of(error), "message": str(error)}
     except Exception as error:
         # No memory, no space: it says nothing of the scene, and must not end the run.
         words = " ".join(str(error).split())[:500]
