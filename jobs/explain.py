@@ -1,10 +1,12 @@
 """Say where a pixel of a mosaic comes from: scene, tiles and weights, model, settings, run, stored object.
 
-    python jobs/explain.py MOSAIC ROW COL [--json]
+    python jobs/explain.py MOSAIC ROW COL [--json] [--config archive.yaml [--set key=value ...]]
     python jobs/explain.py MOSAIC --xy X Y [--json]
 
-ROW and COL count from 0; X and Y are in units of the mosaic's CRS. Exit codes: 0 done; 2 the command is
-wrong: no such mosaic or pixel; 1 anything else.
+ROW and COL count from 0; X and Y are in units of the mosaic's CRS. A pixel without data is looked up in the
+scene, which is asked for as the run did it (archive.access) where --config says how.
+
+Exit codes: 0 done; 2 the command is wrong: no such mosaic or pixel; 1 anything else.
 """
 
 from __future__ import annotations
@@ -16,7 +18,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from jobs.commands import fail
+from jobs.commands import add_config, config_of, fail
+from sgddiff_batch.core.archive import OWN, BucketAccess
 from sgddiff_batch.core.explaining import block_at, pixel_at, probability, tiles_at, weight_total
 from sgddiff_batch.core.window import Window
 from sgddiff_batch.errors import ConfigError, RetryableError, SceneError
@@ -25,11 +28,12 @@ from sgddiff_batch.io.current_scenes import current_scene
 from sgddiff_batch.io.ledgers import ObjectLedger
 from sgddiff_batch.io.scenes import GeoTiffReader
 from sgddiff_batch.io.stored_mosaics import StoredMosaic, open_stored
-from sgddiff_batch.io.stores import open_store
+from sgddiff_batch.io.stores import is_local, open_store
 
 EXIT_DONE, EXIT_FAILED, EXIT_COMMAND = 0, 1, 2
 
 _SCENES_SHOWN = 5
+_ADVICE = "; if its bucket is public or the asker pays, give --config, which says so"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -38,7 +42,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         stored = _open(options.mosaic)
         row, col = _pixel(stored, options)
-        facts = explain(stored, row, col)
+        config = config_of(options)
+        facts = explain(stored, row, col, OWN if config is None else config.archive.query().access)
     except (ConfigError, FileNotFoundError, ValueError) as error:
         return fail("explain", error, EXIT_COMMAND)
     except Exception as error:
@@ -47,8 +52,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     return EXIT_DONE
 
 
-def explain(stored: StoredMosaic, row: int, col: int) -> dict[str, Any]:
-    """Return everything that made a pixel, as plain values.
+def explain(stored: StoredMosaic, row: int, col: int, access: BucketAccess = OWN) -> dict[str, Any]:
+    """Return everything that made a pixel, as plain values; ``access`` is how its scene is asked for.
 
     Raises:
         ValueError: if the pixel is not in the mosaic, or its shard is damaged.
@@ -65,7 +70,7 @@ def explain(stored: StoredMosaic, row: int, col: int) -> dict[str, Any]:
         "is_current": _is_current(stored),
         "pixel": {"row": row, "col": col, "x": x, "y": y},
         "value": {"code": code, "probability": probability(code)},
-        "no_data": _why_no_data(stored, row, col) if code == 255 else None,
+        "no_data": _why_no_data(stored, row, col, access) if code == 255 else None,
         "scene": {
             "id": provenance["scene_id"],
             "uri": provenance["source_uri"],
@@ -106,22 +111,24 @@ def _is_current(stored: StoredMosaic) -> bool | None:
     return None if record is None else record.store == f"{scene_id}/{name}"
 
 
-def _why_no_data(stored: StoredMosaic, row: int, col: int) -> str:
+def _why_no_data(stored: StoredMosaic, row: int, col: int, access: BucketAccess) -> str:
     """Return why a pixel has no data, from the scene where that is still what it was."""
     settings = stored.provenance["pixel_settings"]["input"]
     bands, stretch = settings["bands"], settings["stretch"]
     reader = GeoTiffReader(
         bands=bands if bands == "auto" else tuple(bands),
         stretch=stretch if stretch in ("auto", "none") else tuple(stretch),
+        access=access,
     )
     try:
-        scene = current_scene(stored.mosaic.scene)
+        scene = current_scene(stored.mosaic.scene, access)
         if isinstance(scene, str):
             return f"not known: {scene}"
         profile = reader.profile(scene)
         _, valid = reader.read(scene, profile, Window(row, row + 1, col, col + 1))
     except (SceneError, RetryableError, ConfigError, ValueError) as error:
-        return f"not known: the scene cannot be read: {' '.join(str(error).split())}"
+        advice = "" if access.by_bucket or is_local(stored.mosaic.scene.uri) else _ADVICE
+        return f"not known: the scene cannot be read: {' '.join(str(error).split())}{advice}"
     if valid[0, 0]:
         return (
             "not known: the scene has a valid sample there; jobs/verify.py can tell if the mosaic is damaged"
@@ -186,6 +193,7 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("col", type=int, nargs="?", metavar="COL", help="from 0, to the right")
     parser.add_argument("--xy", type=float, nargs=2, metavar=("X", "Y"), help="a point in the mosaic's CRS")
     parser.add_argument("--json", action="store_true", help="print JSON")
+    add_config(parser, "how the scene is asked for where it has to be")
     return parser.parse_args(argv)
 
 

@@ -1,9 +1,11 @@
 """Remove what nobody will ask for again below an output: superseded mosaics, old generations, leftovers.
 
-    python jobs/gc.py OUTPUT [--delete] [--older-than HOURS]
+    python jobs/gc.py OUTPUT [--delete] [--older-than HOURS] [--config archive.yaml [--set key=value ...]]
 
-Without --delete nothing is changed. Exit codes: 0 done; 4 a run is at work there (with --delete); 2 the
-command is wrong; 1 anything else.
+Without --delete nothing is changed. With --config the archive is asked as the runs ask it (archive.access),
+and OUTPUT can be left out: it is output.uri then.
+
+Exit codes: 0 done; 4 a run is at work there (with --delete); 2 the command is wrong; 1 anything else.
 """
 
 from __future__ import annotations
@@ -17,7 +19,8 @@ from collections.abc import Iterable, Sequence
 from rich.console import Console
 from rich.table import Table
 
-from jobs.commands import fail
+from jobs.commands import add_config, config_of, fail
+from sgddiff_batch.core.archive import OWN, BucketAccess
 from sgddiff_batch.errors import ConfigError, SgddiffBatchError
 from sgddiff_batch.io.fences import fenced
 from sgddiff_batch.io.garbage import Garbage, Inventory, find_garbage, remove_garbage
@@ -36,12 +39,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s")
     asked = _parse(arguments)
     try:
-        store = _output(asked.output)
+        output, access = _asked(asked)
+        store = _output(output)
         older_than_s = asked.older_than * 3600.0
         if not asked.delete:
-            _show(find_garbage(store, older_than_s), asked.output)
+            _show(find_garbage(store, older_than_s, access=access), output)
             return EXIT_DONE
-        return _delete(store, older_than_s, asked.output)
+        return _delete(store, older_than_s, output, access)
     except LeaseHeldError as error:
         return fail("gc", error, EXIT_HELD)
     except (ConfigError, FileNotFoundError) as error:
@@ -52,9 +56,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return fail("gc", InterruptedError("interrupted; run it again to go on"), EXIT_FAILED)
 
 
-def _delete(store: Store, older_than_s: float, output: str) -> int:
+def _asked(asked: argparse.Namespace) -> tuple[str, BucketAccess]:
+    """Return the output that is meant, and how the buckets of its archive are asked."""
+    config = config_of(asked)
+    if config is None and asked.output is None:
+        raise ConfigError("give OUTPUT, or --config")
+    if config is None:
+        return str(asked.output), OWN
+    return asked.output or config.output.uri, config.archive.query().access
+
+
+def _delete(store: Store, older_than_s: float, output: str, access: BucketAccess) -> int:
     with Lease(store, f"gc-{new_run_id()}", _LEASE_S, alone=True) as lease:
-        inventory = find_garbage(store, older_than_s)
+        inventory = find_garbage(store, older_than_s, access=access)
         _show(inventory, output)
         count = sum(1 for _ in remove_garbage(fenced(store, lease), inventory.garbage))
     print(f"removed {count} items, {_mib(inventory.garbage)}")
@@ -105,7 +119,10 @@ def _hours(text: str) -> float:
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="gc.py", description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("output", metavar="OUTPUT", help="output.uri of the runs: a folder or s3://")
+    parser.add_argument(
+        "output", nargs="?", metavar="OUTPUT", help="output.uri of the runs: a folder or s3://"
+    )
+    add_config(parser, "how the archive is asked whether the scene of an unfinished mosaic is still there")
     parser.add_argument("--delete", action="store_true", help="remove it; without this nothing is changed")
     parser.add_argument(
         "--older-than",

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from sgddiff_batch.core.archive import OWN, BucketAccess
 from sgddiff_batch.io import archive_catalogue, mosaic_metadata
 from sgddiff_batch.io.archive_catalogue import CATALOGUE, GENERATIONS
 from sgddiff_batch.io.catalogue_rows import instant
@@ -59,8 +60,12 @@ class Inventory:
     unknown: tuple[str, ...] = ()
 
 
-def find_garbage(store: Store, older_than_s: float, now_s: float | None = None) -> Inventory:
+def find_garbage(
+    store: Store, older_than_s: float, now_s: float | None = None, access: BucketAccess = OWN
+) -> Inventory:
     """Look through an output; nothing is changed. Ages are those that the store tells, by this clock.
+
+    access: how the archive is asked for the scenes of unfinished mosaics.
 
     An output without records and without a catalogue has no garbage but temporary files: either nothing was
     ever finished, or the ledger is lost, and then the stores are all that there is.
@@ -70,7 +75,7 @@ def find_garbage(store: Store, older_than_s: float, now_s: float | None = None) 
         ConfigError, RetryableError: as the store does.
     """
     now = time.time() if now_s is None else now_s
-    search = _Search(store, now, now - older_than_s, *_read(store))
+    search = _Search(store, now, now - older_than_s, access, *_read(store))
     stores = list(search.stores()) if search.is_known else []
     found = [*stores, *search.generations(), *search.temporary_files()]
     if search.is_known:
@@ -121,6 +126,7 @@ class _Search:
     store: Store
     now_s: float
     limit_s: float
+    access: BucketAccess
     records: Mapping[str, SceneRecord]
     withdrawn: Mapping[str, str]
     catalogued: Set[str]
@@ -184,7 +190,7 @@ class _Search:
             return "never completed, and its scene was settled since", finished_s
         idle_s = self.now_s - newest_s
         why = f"nobody has written to it for {idle_s / 86400:.0f} days" if idle_s > ABANDONED_S else None
-        why = why or lost_scene(self.store, name)
+        why = why or lost_scene(self.store, name, self.access)
         return (f"never completed, and {why}", newest_s) if why and not self._is_unknown(name) else None
 
     def _is_unknown(self, name: str) -> bool:

@@ -6,6 +6,7 @@ import json
 from contextlib import suppress
 from pathlib import Path
 
+from sgddiff_batch.core.archive import OWN, BucketAccess
 from sgddiff_batch.core.scene import Scene
 from sgddiff_batch.errors import ConfigError, RetryableError
 from sgddiff_batch.io import conventions, mosaic_metadata
@@ -13,11 +14,11 @@ from sgddiff_batch.io.current_scenes import current_scene
 from sgddiff_batch.io.stores import Store, is_local
 
 
-def lost_scene(store: Store, name: str) -> str | None:
+def lost_scene(store: Store, name: str, access: BucketAccess = OWN) -> str | None:
     """Return in words why no run will go on with an unfinished store; None where one may, or nobody knows.
 
-    The archive is asked for the very file that the store was begun for. Where it does not answer, or may not
-    be asked with the credentials that there are, the store is left to its age; and so it is where the archive
+    The archive is asked for the very file that the store was begun for, its bucket as ``access`` says. Where
+    it does not answer, or may not be asked so, the store is left to its age; and so it is where the archive
     may only be out of sight: no such bucket, a file system that is not mounted, a file that cannot be seen.
     """
     scene = _scene_of(store, name)
@@ -26,7 +27,7 @@ def lost_scene(store: Store, name: str) -> str | None:
     try:
         if is_local(scene.uri) and not _is_in_sight(Path(scene.uri)):
             return None
-        found = current_scene(scene, strict=True)
+        found = current_scene(scene, access, strict=True)
     except (ConfigError, RetryableError, OSError):
         return None
     return found if isinstance(found, str) else None
