@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict
+from itertools import chain
 from typing import TYPE_CHECKING, Protocol
 
 from jobs import assembly, plan_table, publishing, summary
@@ -14,7 +15,14 @@ from sgddiff_batch.errors import ConfigError, SgddiffBatchError
 from sgddiff_batch.io.leases import LeaseHeldError
 from sgddiff_batch.io.ledgers import ObjectLedger
 from sgddiff_batch.io.rates import write_rate
-from sgddiff_batch.io.reports import build_report, write_report
+from sgddiff_batch.io.reports import (
+    DAMAGED,
+    Rows,
+    Unchanged,
+    build_report,
+    first_of_each_reason,
+    write_report,
+)
 
 if TYPE_CHECKING:
     from jobs.infer_archive import Run
@@ -25,7 +33,10 @@ EXIT_DONE, EXIT_FAILED, EXIT_CONFIG, EXIT_QUARANTINED, EXIT_HELD = 0, 1, 2, 3, 4
 
 
 def conclude(run: Run, results: Sequence[SceneResult], started: str, seconds: float) -> None:
-    """Write the report and print the table, also of a run that is being broken off."""
+    """Write the report and print the table, also of a run that is being broken off.
+
+    results: what became of each scene of the plan but those that are unchanged.
+    """
     rows = [*results, *damaged_rows(run)]
     try:
         output = assembly.open_output(run.config, run.lease)
@@ -33,16 +44,23 @@ def conclude(run: Run, results: Sequence[SceneResult], started: str, seconds: fl
     except (SgddiffBatchError, OSError) as error:
         log.error("the report could not be written: %s", error)
         uri = "none"
-    summary.print_results(rows, seconds, uri)
+    summary.print_results(rows, len(run.plan.unchanged), seconds, uri)
 
 
 def damaged_rows(run: Run) -> list[SceneResult]:
     """Return a row for each damaged record that the run went round, besides the rows of their scenes."""
-    uris = {scene.scene_id: scene.uri for scene in run.listing.scenes}
+    damaged = sorted(run.damage.records.values(), key=lambda one: one.key)
+    ids = {one.scene_id for one in damaged}
+    uris = {scene.scene_id: scene.uri for scene in run.listing.scenes if scene.scene_id in ids}
     return [
-        SceneResult(one.scene_id, uris.get(one.scene_id, ""), summary.DAMAGED, f"{one.reason}; {one.remedy}")
-        for one in sorted(run.damage.records.values(), key=lambda one: one.key)
+        SceneResult(one.scene_id, uris.get(one.scene_id, ""), DAMAGED, f"{one.reason}; {one.remedy}")
+        for one in damaged
     ]
+
+
+def unchanged_ids(run: Run) -> Iterator[str]:
+    """Yield the ids of the scenes that the run left as they were; of a million, no list is made."""
+    return (scene.scene_id for scene, _ in run.plan.unchanged)
 
 
 def keep_rate(run: Run, results: Iterable[SceneResult], seconds: float) -> None:
@@ -89,8 +107,12 @@ class Outcome(Protocol):
         """Its state in the report."""
 
 
-def exit_code(ledger: ObjectLedger, results: Sequence[Outcome], *, published: bool) -> int:
+def exit_code(
+    ledger: ObjectLedger, results: Sequence[Outcome], *, published: bool, unchanged: Iterable[str] = ()
+) -> int:
     """Return the exit code of a run that has ended, and note in its ledger what it tells.
+
+    unchanged: ids of scenes that it looked at and left as they were, besides those of ``results``.
 
     Scenes in quarantine are told of once: by the first run after which nothing else is wrong. So one that is
     killed, or fails, after it has put scenes into quarantine leaves it to the next one to tell.
@@ -98,9 +120,9 @@ def exit_code(ledger: ObjectLedger, results: Sequence[Outcome], *, published: bo
     states = {result.state for result in results}
     if not published or states & {"failed", "pending"}:
         return EXIT_FAILED
-    untold = ledger.names("untold")
+    untold = set(ledger.names("untold"))
     quarantined = {r.scene_id for r in results if r.state in ("quarantined", "still quarantined")}
-    earlier = quarantined & set(untold) - {r.scene_id for r in results if r.state == "quarantined"}
+    earlier = quarantined & untold - {r.scene_id for r in results if r.state == "quarantined"}
     if earlier:
         log.warning(
             "%d scenes were put into quarantine by a run that did not end well, and are there still: %s",
@@ -108,7 +130,7 @@ def exit_code(ledger: ObjectLedger, results: Sequence[Outcome], *, published: bo
             first_of(sorted(earlier)),
         )
     # Not of scenes that this run did not look at: whoever does is the one to tell.
-    ledger.told_of(set(untold) & {result.scene_id for result in results})
+    ledger.told_of(untold.intersection(chain((result.scene_id for result in results), unchanged)))
     return EXIT_QUARANTINED if earlier or "quarantined" in states else EXIT_DONE
 
 
@@ -122,6 +144,11 @@ def _report(
         config=run.config.model_dump(mode="json"),
         run={"run_key": run.run_key, "device": run.device, **asdict(run.crew), **asdict(run.forecast)}
         | publishing.report(run, results),
-        scenes=[asdict(row) for row in rows],
-        ignored=[asdict(file) for file in run.listing.ignored],
+        scenes=Rows(rows),
+        ignored=first_of_each_reason(map(asdict, run.listing.ignored)),
+        unchanged=Unchanged(
+            len(run.plan.unchanged),
+            sum(record.valid_px for _, record in run.plan.unchanged),
+            sum(record.salient_px for _, record in run.plan.unchanged),
+        ),
     )

@@ -170,13 +170,15 @@ def execute(run: Run) -> int:
                     progress.scene()
                 _log_result(result)
                 scope.settle_mark(run.ledger, run.marks, result)
-                results.append(result)
+                if result.state != "unchanged":
+                    results.append(result)
     finally:
         results += driver.pending()
         concluding.keep_rate(run, results, time.monotonic() - start)
         published = publishing.publish_safely(run, results)
         concluding.conclude(run, results, started, time.monotonic() - start)
-    return concluding.exit_code(run.ledger, results, published=published)
+    unchanged = concluding.unchanged_ids(run)
+    return concluding.exit_code(run.ledger, results, published=published, unchanged=unchanged)
 
 
 def provenance(run: Run, mosaic: Mosaic) -> dict[str, object]:

@@ -8,33 +8,45 @@ from rich.console import Console
 from rich.table import Table
 
 from sgddiff_batch.engine.driver import SceneResult
-
-DAMAGED = "damaged record"
-"""The state of a row that tells of a damaged record of the ledger; its scene may have a row of its own."""
+from sgddiff_batch.io.reports import DAMAGED
 
 _STYLES = {
-    "done": "green",
-    "unchanged": "dim",
-    "quarantined": "yellow",
     "failed": "red",
     "pending": "red",
     DAMAGED: "red",
+    "quarantined": "yellow",
+    "still quarantined": "",
+    "done": "green",
 }
+"""The states of rows: those that somebody has to look at come first where there is no room for all."""
+_SHOWN = 200
 
 
-def print_results(results: Iterable[SceneResult], seconds: float, report_uri: str) -> None:
-    """Print one row a scene, and where the report is."""
-    rows = sorted(results, key=lambda result: result.scene_id)
-    table = Table(title=f"{len({row.scene_id for row in rows})} scenes in {seconds:.1f} s")
+def print_results(results: Iterable[SceneResult], unchanged: int, seconds: float, report_uri: str) -> None:
+    """Print one row a scene that is not as it was, a few hundred at most, and where the report is.
+
+    unchanged: how many scenes the run left as they were.
+    """
+    rows = list(results)
+    scenes = len({row.scene_id for row in rows if row.state != DAMAGED}) + unchanged
+    table = Table(title=f"{scenes} scenes in {seconds:.1f} s, {unchanged} of them unchanged")
     for heading in ("scene", "size", "salient area", "seconds", "state"):
         table.add_column(
             heading, justify="left" if heading in ("scene", "state") else "right", overflow="fold"
         )
-    for row in rows:
+    shown = sorted(rows, key=_urgency)[:_SHOWN]
+    for row in sorted(shown, key=lambda row: row.scene_id):
         table.add_row(*_cells(row), style=_STYLES.get(row.state, ""))
     out = console()
     out.print(table, markup=False)
+    if len(rows) > _SHOWN:
+        out.print(f"and {len(rows) - _SHOWN} more; the report has all")
     out.print(f"report: {report_uri}", markup=False, soft_wrap=True)
+
+
+def _urgency(row: SceneResult) -> tuple[int, str]:
+    states = list(_STYLES)
+    return states.index(row.state) if row.state in states else len(states), row.scene_id
 
 
 def _cells(row: SceneResult) -> tuple[str, str, str, str, str]:

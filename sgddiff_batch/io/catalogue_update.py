@@ -24,6 +24,7 @@ log = logging.getLogger(__name__)
 
 _REQUESTS = 16
 _OPENED = 256
+_CONVERTED = 65_536
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,15 +49,18 @@ def updated(
     """
     wanted = {r.scene_id: r for r in records.values() if r.store and r.scene_id not in withdrawn}
     mask = _unchanged(before, wanted, night.times)
-    kept = before.filter(pa.array(mask, pa.bool_()))
-    same = set(kept["id"].to_pylist())
-    fresh = _fresh_rows(store, [r for scene_id, r in wanted.items() if scene_id not in same], night.times)
-    table = pa.concat_tables([kept, catalogue_rows.table_of(fresh)])
+    # Of a million rows that all hold, no copy is made.
+    table = before if all(mask) else before.filter(pa.array(mask, pa.bool_()))
+    for (scene_id,) in _values(table, "id"):
+        wanted.pop(scene_id, None)
+    if wanted:
+        fresh = catalogue_rows.table_of(_fresh_rows(store, list(wanted.values()), night.times))
+        table = pa.concat_tables([table, fresh]).sort_by("id").combine_chunks()
     if night.archive is not None:
         listed = pc.is_in(table["id"], value_set=pa.array(sorted(night.listed), pa.string()))
         archive = pc.if_else(listed, pa.scalar(night.archive, pa.string()), table["archive"])
         table = table.set_column(table.schema.get_field_index("archive"), "archive", archive)
-    return table.sort_by("id").combine_chunks().cast(SCHEMA)
+    return table.cast(SCHEMA)
 
 
 def _unchanged(table: pa.Table, wanted: Mapping[str, SceneRecord], times: Mapping[str, Span]) -> list[bool]:
@@ -64,8 +68,14 @@ def _unchanged(table: pa.Table, wanted: Mapping[str, SceneRecord], times: Mappin
     names = ("id", "store", "reason", "created", "datetime", "start_datetime", "end_datetime")
     return [
         scene_id in wanted and _says(wanted[scene_id], facts, times.get(scene_id))
-        for scene_id, *facts in zip(*(table[name].to_pylist() for name in names), strict=True)
+        for scene_id, *facts in _values(table, *names)
     ]
+
+
+def _values(table: pa.Table, *names: str) -> Iterator[tuple[Any, ...]]:
+    """Yield some columns row by row; they are Python's own values for a part of the table at a time."""
+    for batch in table.select(names).to_batches(max_chunksize=_CONVERTED):
+        yield from zip(*(column.to_pylist() for column in batch.columns), strict=True)
 
 
 def _says(record: SceneRecord, facts: Sequence[Any], span: Span | None) -> bool:

@@ -1,20 +1,36 @@
-"""The report of a run: one JSON object beside the mosaics, for people and for programs."""
+"""The report of a run: one JSON object beside the mosaics, for people and for programs.
+
+Its size is that of what happened: scenes that a run left as they were are counted, all others have a row.
+"""
 
 from __future__ import annotations
 
+import io
 import json
 import platform
 import re
 import secrets
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sgddiff_batch.io.stores import Store
 
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+DAMAGED = "damaged record"
+"""The state of a row that tells of a damaged record of the ledger; its scene may have a row of its own."""
+
 _PACKAGES = ("sgddiff-batch", "torch", "mamba-ssm", "ray", "rasterio", "zarr", "fsspec", "s3fs", "numpy")
+
+_LISTS = ("scenes", "ignored")
+"""What a report has many rows of."""
+_NAMED = 100
+"""So many files are named for each reason of which there can be one a scene."""
 
 _QUERY = re.compile(r"(https?://[^\s?#]*)[?#]\S*", re.IGNORECASE)
 
@@ -24,6 +40,25 @@ def new_run_id(now: datetime | None = None) -> str:
     return f"{now or datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}"
 
 
+@dataclass(frozen=True, slots=True)
+class Unchanged:
+    """The scenes that a run left as they were, and what their mosaics hold."""
+
+    scenes: int = 0
+    valid_px: int = 0
+    salient_px: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Dataclasses as rows, each made when it is come to: a million rows are never held at once."""
+
+    results: Collection[DataclassInstance]
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        return map(asdict, self.results)
+
+
 def build_report(
     run_id: str,
     *,
@@ -31,29 +66,21 @@ def build_report(
     seconds: float,
     config: Mapping[str, Any],
     run: Mapping[str, Any],
-    scenes: Sequence[Mapping[str, Any]],
+    scenes: Sequence[Mapping[str, Any]] | Rows,
     ignored: Iterable[Mapping[str, Any]],
+    unchanged: Unchanged = Unchanged(),
 ) -> dict[str, Any]:
     """Return the report: totals first, then the scenes, then what the run was made with.
 
-    ``scenes`` are rows with at least ``scene_id``, ``state``, ``valid_px``, ``salient_px``, ``tiles``.
+    ``scenes`` are rows with at least ``scene_id``, ``state``, ``valid_px``, ``salient_px``, ``tiles``,
+    ``seconds``; those of ``unchanged`` are in the totals alone.
     """
-    stages: Counter[str] = Counter()
-    for scene in scenes:
-        stages.update(scene["seconds"])
     return {
         "run_id": run_id,
         "started_at": started_at,
         "seconds": round(seconds, 3),
-        "totals": {
-            "scenes": len({scene["scene_id"] for scene in scenes}),
-            "states": dict(sorted(Counter(scene["state"] for scene in scenes).items())),
-            "tiles": sum(scene["tiles"] for scene in scenes),
-            "valid_px": sum(scene["valid_px"] for scene in scenes),
-            "salient_px": sum(scene["salient_px"] for scene in scenes),
-            "seconds_by_stage": {stage: round(value, 3) for stage, value in sorted(stages.items())},
-        },
-        "scenes": list(scenes),
+        "totals": _totals(scenes, unchanged),
+        "scenes": scenes,
         "ignored": list(ignored),
         "run": dict(run),
         "config": dict(config),
@@ -61,12 +88,68 @@ def build_report(
     }
 
 
+def _totals(scenes: Iterable[Mapping[str, Any]], unchanged: Unchanged) -> dict[str, Any]:
+    ids: set[str] = set()
+    states: Counter[str] = Counter({"unchanged": unchanged.scenes} if unchanged.scenes else {})
+    stages: Counter[str] = Counter()
+    numbers: Counter[str] = Counter(tiles=0, valid_px=unchanged.valid_px, salient_px=unchanged.salient_px)
+    for scene in scenes:
+        if scene["state"] != DAMAGED:
+            ids.add(scene["scene_id"])
+        states[scene["state"]] += 1
+        stages.update(scene["seconds"])
+        numbers.update({name: scene[name] for name in ("tiles", "valid_px", "salient_px")})
+    return {
+        "scenes": unchanged.scenes + len(ids),
+        "states": dict(sorted(states.items())),
+        **numbers,
+        "seconds_by_stage": {stage: round(value, 3) for stage, value in sorted(stages.items())},
+    }
+
+
+def first_of_each_reason(rows: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Return at most a hundred rows of each ``reason``: an archive may have a file beside every scene."""
+    seen: Counter[str] = Counter()
+    kept = []
+    for row in rows:
+        seen[row["reason"]] += 1
+        if seen[row["reason"]] <= _NAMED:
+            kept.append(row)
+    return kept
+
+
 def write_report(store: Store, report: Mapping[str, Any]) -> str:
     """Write ``report-<run id>.json`` and return its URI."""
     key = f"report-{report['run_id']}.json"
-    # All of it: reasons and names of files can hold web addresses too.
-    store.write(key, json.dumps(redacted(report), indent=1, ensure_ascii=False).encode())
+    data = io.BytesIO()
+    for part in _parts(report):
+        data.write(part.encode())
+    store.write(key, data.getvalue())
     return f"{store.uri}/{key}"
+
+
+def _parts(report: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the JSON of a report, each scene and each ignored file on a line of its own.
+
+    All of it without secrets: reasons and names of files can hold web addresses too.
+    """
+    before = "{"
+    for name, value in report.items():
+        yield f"{before}\n{json.dumps(name)}: "
+        if name in _LISTS:
+            yield from _lines(value)
+        else:
+            yield json.dumps(redacted(value), indent=1, ensure_ascii=False)
+        before = ","
+    yield "\n}\n"
+
+
+def _lines(rows: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    before = "["
+    for row in rows:
+        yield f"{before}\n{json.dumps(redacted(row), ensure_ascii=False)}"
+        before = ","
+    yield "[]" if before == "[" else "\n]"
 
 
 def versions() -> dict[str, str]:

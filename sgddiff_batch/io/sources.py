@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import posixpath
-from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, field, replace
 
 from sgddiff_batch.core.archive import ArchiveQuery, Source
-from sgddiff_batch.core.scene import Scene, escape_scene_id
+from sgddiff_batch.core.scene import escape_scene_id
 from sgddiff_batch.core.selection import (
     Candidate,
     Facts,
@@ -22,6 +21,7 @@ from sgddiff_batch.errors import ConfigError
 from sgddiff_batch.io import stac, stac_api, stac_parquet
 from sgddiff_batch.io.api_headers import read_headers
 from sgddiff_batch.io.archive_files import IgnoredFile, printable
+from sgddiff_batch.io.archive_listing import Listing
 from sgddiff_batch.io.catalog import (
     Places,
     find_scenes,
@@ -39,61 +39,9 @@ from sgddiff_batch.io.stac_items import ItemSorter
 from sgddiff_batch.io.stac_parquet import is_parquet, is_stac_geoparquet
 from sgddiff_batch.io.web import BadDocumentError, Web
 
+__all__ = ["Listing", "list_archive"]
+
 _DOCUMENT_SUFFIXES = (".json", ".geojson")
-_NAMED = 100
-"""So many scenes are named for each reason that leaves scenes out."""
-
-
-@dataclass(frozen=True, slots=True)
-class Listing:
-    """The scenes of an archive that are wanted, by id, and all that was found besides.
-
-    ``ignored``: files that are no scenes, and those whose id another has. ``missing``: what sources name and
-    is not there or may not be had, for quarantine. ``not_listed``: what could not be looked at, and items of
-    which it cannot be told what they name: nobody knows their scenes. ``left_out``: scenes that are there and
-    not wanted, by id, with the filter's reason or with what is not known of them. ``superseded``: ids of
-    older versions, with the id of the newest. ``only_in``: for each of several sources, the wanted scenes
-    that no other names. ``facts``: what is known of each wanted scene.
-
-    A scene that is in none of them is not in the archive any more, but only where the listing ``is_whole``:
-    otherwise a server was asked for a part, or some place could not be looked at.
-    """
-
-    scenes: tuple[Scene, ...] = ()
-    ignored: tuple[IgnoredFile, ...] = ()
-    missing: tuple[IgnoredFile, ...] = ()
-    not_listed: tuple[IgnoredFile, ...] = ()
-    left_out: Mapping[str, str] = field(default_factory=dict)
-    superseded: Mapping[str, str] = field(default_factory=dict)
-    only_in: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    facts: Mapping[str, Facts] = field(default_factory=dict)
-    is_whole: bool = True
-
-    def rows(self) -> list[tuple[str, str]]:
-        """Return what a plan prints of the listing: words and a number each, only what there is."""
-        counts = {f"only in {source}": len(ids) for source, ids in self.only_in.items()}
-        counts |= {f"left out: {reason}": n for reason, n in sorted(Counter(self.left_out.values()).items())}
-        counts["superseded by newer versions"] = len(self.superseded)
-        counts["named, but missing"] = len(self.missing)
-        counts["not listed"] = len(self.not_listed)
-        return [(words, str(count)) for words, count in counts.items() if count]
-
-    def report(self) -> dict[str, object]:
-        """Return what a report says of the listing besides its scenes and ignored files."""
-        left_out: defaultdict[str, list[str]] = defaultdict(list)
-        for scene_id, reason in self.left_out.items():
-            left_out[reason].append(scene_id)
-        return {
-            "is_whole": self.is_whole,
-            "only_in": {source: list(ids) for source, ids in self.only_in.items()},
-            "left_out": {
-                reason: {"scenes": len(ids), "first": sorted(ids)[:_NAMED]}
-                for reason, ids in left_out.items()
-            },
-            "superseded": dict(self.superseded),
-            "missing": {file.path: file.reason for file in self.missing},
-            "not_listed": {file.path: file.reason for file in self.not_listed},
-        }
 
 
 def list_archive(query: ArchiveQuery, output_uri: str | None = None, web: Web | None = None) -> Listing:
