@@ -27,13 +27,17 @@ from unittest.mock import patch
 
 from jobs import infer_archive
 from tests.faults.storm_checks import find_wrong, newest_report
-from tests.faults.storm_nodes import Nodes, run_nodes
+from tests.faults.storm_nodes import Nodes, run_nodes, workers
 from tests.faults.storm_proxy import Storm, run_storm_proxy
 from tests.faults.storm_scenes import StormArchive
 from tests.kit import jobs
 from tests.kit.s3 import S3Server, run_s3_server
 
 LEASE_S = 6.0
+PUTS_A_SCENE = 14
+"""Objects that a whole run stores for a scene of the storm, about; acts are spread over them."""
+NEED_WORKERS = ("worker", "node")
+"""Acts that wait until a worker of the cluster is at work; before that they would hit nothing."""
 _MOST_RUNS = 15
 _OF_A_JOB_S = 900.0
 _DONE = (infer_archive.EXIT_DONE, infer_archive.EXIT_QUARANTINED)
@@ -53,6 +57,7 @@ class Told:
 
     acts: Counter[str] = field(default_factory=Counter)
     codes: list[int] = field(default_factory=list)
+    puts: list[int] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)
 
     def expect(self, holds: bool, otherwise: str) -> None:
@@ -73,7 +78,7 @@ def script(seed: int, runs: int, scenes: int, nodes: int) -> list[list[Act]]:
         if nodes:
             others += ["worker"] * rng.randint(1, 2) + ["node"] * (number % 3 == 1)
         rng.shuffle(others)
-        at = sorted(rng.randrange(1, 5 + 5 * scenes) for _ in (*others, end))
+        at = sorted(rng.randrange(1, PUTS_A_SCENE * scenes) for _ in (*others, end))
         whole.append([Act(puts, what) for puts, what in zip(at, [*others, end], strict=True)])
     return whole
 
@@ -96,12 +101,18 @@ class Chaos:
         """Run the job through its acts; one that ends before them ends them."""
         before, process = self.storm.puts, self.start()
         for act in acts:
-            while process.poll() is None and self.storm.puts - before < act.after_puts:
-                time.sleep(0.01)
+            while process.poll() is None and not self._is_time(act, before):
+                time.sleep(0.02)
             if process.poll() is not None:
                 break
             self._do(act.what, process)
         self._end(process)
+        self.told.puts.append(self.storm.puts - before)
+
+    def _is_time(self, act: Act, before: int) -> bool:
+        if self.storm.puts - before < act.after_puts:
+            return False
+        return act.what not in NEED_WORKERS or bool(workers())
 
     def run_whole(self) -> int:
         """Run the job and leave it alone; return its exit code."""
@@ -241,7 +252,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         told = run_chaos(folder, server, checkpoint, **vars(options))
     acts = ", ".join(f"{what} {count}" for what, count in sorted(told.acts.items()))
     print(f"seed {options.seed}, {options.scenes} scenes, {options.nodes} nodes: {acts}")
-    print(f"exit codes {told.codes}; {time.monotonic() - start:.0f} s; logs in {folder}")
+    print(f"exit codes {told.codes}; objects put in the disturbed runs {told.puts}")
+    print(f"{time.monotonic() - start:.0f} s; logs in {folder}")
     for line in told.wrong:
         print(f"WRONG: {line}")
     return 1 if told.wrong else 0
