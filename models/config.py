@@ -48,7 +48,7 @@ class EncoderConfig:
     expand: int = 1
     gated: bool = False
     norm: str = "dyt"
-    carry_state: bool = True
+    carry_state: bool = False
     gdb: bool = True
     attention_dim: int = 8
     attention_scales: tuple[int, ...] = (5,)
@@ -214,7 +214,13 @@ def preset(name: str) -> NetworkConfig:
 
 def _presets() -> dict[str, NetworkConfig]:
     wide = EncoderConfig(
-        dims=(96, 192, 384), depths=(2, 2, 2), d_state=16, expand=2, gated=True, drop_path=0.1
+        dims=(96, 192, 384),
+        depths=(2, 2, 2),
+        d_state=16,
+        expand=2,
+        gated=True,
+        carry_state=True,
+        drop_path=0.1,
     )
     paper = NetworkConfig(
         preset="student-paper",
@@ -243,7 +249,7 @@ def _presets() -> dict[str, NetworkConfig]:
     tiny = NetworkConfig(
         preset="tiny",
         stem=StemConfig("conv", width=8),
-        encoder=EncoderConfig(dims=(16, 24), depths=(1, 1)),
+        encoder=EncoderConfig(dims=(16, 24), depths=(1, 1), carry_state=True),
         denoiser=DenoiserConfig((16, 24)),
         decoder=DecoderConfig(dim=16, layers=6, heads=2, points=2, feedforward=32, refine_dims=(16, 8)),
         diffusion=DiffusionConfig(code_channels=8, time_features=16),
