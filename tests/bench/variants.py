@@ -68,7 +68,7 @@ def all_variants() -> list[Variant]:
 
 def _stages() -> list[Variant]:
     return [
-        Variant("base", "the preset `student`, with the state carried, trained on labels", steps_shown=(1, 3, 10)),
+        Variant("base", "the preset `student`, its state carried, on labels", steps_shown=(1, 3, 10)),
         Variant("teacher", "stage 1 alone", TEACHER, against="base", steps_shown=(10, 3, 1)),
         _student("distilled", "stage 2, all terms; the teacher's steps come on top", against="base"),
         Variant(
