@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -44,6 +45,8 @@ _PAD_SHARE = 5e-4
 _NEAR_DEG = 6.0
 """So far beyond the area of use of its CRS a scene may lie: one UTM zone."""
 _INSIDE_DEG = 1e-9
+_DATUM_DEG = 0.02
+"""By so much outlines are widened where degrees are not those of WGS 84: no datum is farther off."""
 _GLOBE = shapely.box(-180.0, -90.0, 180.0, 90.0)
 _NO_TIME = times_of(None, None)[1]
 
@@ -70,7 +73,8 @@ def parse_crs(text: str) -> CRS:
     """Return the CRS of an area.
 
     Raises:
-        ConfigError: if GDAL does not know it, or it has no plane or degrees to lay pixels on.
+        ConfigError: if GDAL does not know it, it has no plane or degrees to lay pixels on, or its degrees are
+            others than those east of Greenwich that a turn of the globe is counted in.
     """
     try:
         crs = CRS.from_user_input(text)
@@ -78,7 +82,20 @@ def parse_crs(text: str) -> CRS:
         raise ConfigError(f"areas.crs: {text!r} is no CRS that GDAL knows: {error}") from None
     if not (crs.is_projected or crs.is_geographic):
         raise ConfigError(f"areas.crs: must be projected or geographic, got {text!r}")
+    if crs.is_geographic and not _counts_from_greenwich(crs):
+        raise ConfigError(
+            f"areas.crs: a geographic one must count degrees from Greenwich, got {text!r}: take EPSG:4326, "
+            "or a projected one"
+        )
     return crs
+
+
+def _counts_from_greenwich(crs: CRS) -> bool:
+    system = pyproj.CRS.from_wkt(crs.to_wkt()).geodetic_crs
+    if system is None or system.prime_meridian is None:
+        return False
+    degrees = (math.isclose(axis.unit_conversion_factor, math.pi / 180) for axis in system.axis_info[:2])
+    return system.prime_meridian.longitude == 0 and all(degrees)
 
 
 def find_members(output: Store, cells: CellGrid, time_pattern: str | None = None) -> Membership:
@@ -153,6 +170,8 @@ class _Placing:
         self._cells, self._crs = cells, CRS.from_wkt(cells.crs_wkt)
         self._use = _area_of_use(cells.crs_wkt)
         self._degrees = CRS.from_epsg(4326)
+        other = self._crs.is_geographic and self._crs != self._degrees
+        self._datum_pad = _DATUM_DEG if other else 0.0
         self._known: dict[str, CRS | None] = {}
 
     def cells(self, row: Mapping[str, Any]) -> list[Cell]:
@@ -209,7 +228,7 @@ class _Placing:
     def _widened(self, parts: NDArray[Any]) -> BaseGeometry:
         sizes = [(east - west, north - south) for west, south, east, north in shapely.bounds(parts)]
         size = max(sum(width for width, _ in sizes), *(height for _, height in sizes))
-        pad = max(self._cells.resolution, _PAD_SHARE * size)
+        pad = max(self._cells.resolution, _PAD_SHARE * size, self._datum_pad)
         return shapely.union_all(shapely.buffer(shapely.make_valid(parts), pad))
 
     def _parsed(self, text: str) -> CRS:

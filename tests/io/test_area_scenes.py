@@ -8,6 +8,7 @@ from sgddiff_batch.core.cells import Cell, CellGrid
 from sgddiff_batch.core.grid import Transform
 from sgddiff_batch.errors import ConfigError, FatalError
 from sgddiff_batch.io import area_scenes
+from sgddiff_batch.io.area_places import to_crs
 from sgddiff_batch.io.area_scenes import find_members, parse_crs
 from sgddiff_batch.io.ledgers import ObjectLedger
 from sgddiff_batch.io.stores import open_store
@@ -194,3 +195,30 @@ def test_a_damaged_catalogue_stops_the_run(output):
 def test_a_crs_that_pixels_cannot_be_laid_on_is_refused(text):
     with pytest.raises(ConfigError, match=r"areas\.crs"):
         parse_crs(text)
+
+
+@pytest.mark.parametrize("text", ["EPSG:4807", "EPSG:4805"])
+def test_degrees_that_do_not_begin_at_greenwich_and_other_angles_are_refused(text):
+    with pytest.raises(ConfigError, match="degrees from Greenwich"):
+        parse_crs(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["EPSG:4326", "OGC:CRS84", "EPSG:4258", "EPSG:4267", "EPSG:4301", "EPSG:3413"]
+)
+def test_degrees_of_other_datums_and_any_plane_are_taken(text):
+    assert parse_crs(text) == CRS.from_user_input(text)
+
+
+def test_a_scene_is_found_where_the_degrees_of_another_datum_put_it(output):
+    """Tokyo's datum lies 400 m off: here on the other side of a border of cells, in both directions."""
+    tokyo, zone = CRS.from_epsg(4301), CRS.from_epsg(32654)
+    x, y = (float(v[0]) for v in to_crs(CRS.from_epsg(4326), zone, np.array([139.698]), np.array([35.702])))
+    put_scene(output, "a.tif", smooth(8, 8), crs=zone.to_wkt(), transform=Transform(10, 0, x, 0, -10, y))
+    publish_scenes(output, {"a.tif": DAY})
+    lon, lat = (float(v[0]) for v in to_crs(zone, tokyo, np.array([x + 40]), np.array([y - 40])))
+    assert lon > 139.7 > 139.698 + 0.001
+    assert lat < 35.7 < 35.702 - 0.001
+    cells = CellGrid(tokyo.to_wkt(), 1e-3, 100)
+    (place,) = cells.cells_in((lon, lat, lon + 1e-9, lat + 1e-9))
+    assert place in cells_of(output, cells)["a.tif"]
