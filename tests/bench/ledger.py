@@ -7,17 +7,13 @@ A process of its own plays the bucket: it lists 1000 records a page, sends each,
 
 from __future__ import annotations
 
-import argparse
 import json
-import os
-import subprocess
-import sys
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from sgddiff_batch.io.stores import Store
-from tests.bench.listing import key, measured, page
+from tests.bench.listing import key, measured, page, run
 
 _FEW = 500
 """So many records are read one by one; what more would take is told by their rate."""
@@ -114,32 +110,5 @@ def put_index(store: Store, count: int) -> None:
     store.write(index_of("scenes"), data)
 
 
-def main() -> None:
-    """Read the command line and measure."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--scenes", type=int, default=200_000)
-    parser.add_argument("--latency-ms", type=float, default=20.0)
-    parser.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)
-    options = parser.parse_args()
-    if options.serve:
-        serve(options.scenes, options.latency_ms / 1000)
-        return
-    command = [sys.executable, "-m", "tests.bench.ledger", "--serve", f"--scenes={options.scenes}"]
-    command += [f"--latency-ms={options.latency_ms}"]
-    server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    try:
-        assert server.stdout is not None
-        os.environ |= {
-            "AWS_ENDPOINT_URL": f"http://127.0.0.1:{int(server.stdout.readline())}",
-            "AWS_ACCESS_KEY_ID": "x",
-            "AWS_SECRET_ACCESS_KEY": "x",
-            "AWS_DEFAULT_REGION": "us-east-1",
-        }
-        measure(options.scenes)
-    finally:
-        server.terminate()
-        server.wait()
-
-
 if __name__ == "__main__":
-    main()
+    run("tests.bench.ledger", __doc__, serve, measure)

@@ -122,9 +122,11 @@ def measure(count: int) -> None:
     assert len(plan.unchanged) == count
 
 
-def main() -> None:
-    """Read the command line and measure."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+def run(
+    module: str, about: str | None, serve: Callable[[int, float], None], measure: Callable[[int], None]
+) -> None:
+    """Read the command line and measure; ``module`` is what another process runs to ``serve`` the bucket."""
+    parser = argparse.ArgumentParser(description=(about or "").partition("\n")[0])
     parser.add_argument("--scenes", type=int, default=200_000)
     parser.add_argument("--latency-ms", type=float, default=20.0)
     parser.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)
@@ -132,7 +134,7 @@ def main() -> None:
     if options.serve:
         serve(options.scenes, options.latency_ms / 1000)
         return
-    command = [sys.executable, "-m", "tests.bench.listing", "--serve", f"--scenes={options.scenes}"]
+    command = [sys.executable, "-m", module, "--serve", f"--scenes={options.scenes}"]
     command += [f"--latency-ms={options.latency_ms}"]
     server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     try:
@@ -150,4 +152,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run("tests.bench.listing", __doc__, serve, measure)

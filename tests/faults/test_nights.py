@@ -14,6 +14,7 @@ from sgddiff_batch.io.garbage import find_garbage
 from sgddiff_batch.io.stores import open_store
 from tests.kit import jobs
 from tests.kit.counting import counted_s3_requests, counted_store_calls, counted_work
+from tests.kit.s3 import new_bucket
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -150,14 +151,9 @@ def local_nights(tmp_path, checkpoint):
 
 @pytest.fixture
 def bucket_nights(tmp_path, checkpoint, s3_server, monkeypatch):
-    for name, value in s3_server.environment.items():
-        monkeypatch.setenv(name, value)
-    for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN"):
-        monkeypatch.delenv(name, raising=False)
-    s3_server.filesystem.mkdir("nights")
-    archive = Archive(tmp_path / "scenes", s3_server.filesystem)
-    yield Nights(tmp_path, archive, "s3://nights/out", checkpoint, counted_s3_requests)
-    s3_server.filesystem.rm("nights", recursive=True)
+    with new_bucket(s3_server, "nights", monkeypatch) as filesystem:
+        archive = Archive(tmp_path / "scenes", filesystem)
+        yield Nights(tmp_path, archive, "s3://nights/out", checkpoint, counted_s3_requests)
 
 
 @pytest.fixture(params=["local disk", "S3"])

@@ -28,6 +28,7 @@ from tests.io.catalogue_examples import (
     store_of,
 )
 from tests.io.mosaic_examples import GRIDS, Killed
+from tests.kit.s3 import new_bucket
 
 
 @pytest.fixture(params=["local", "s3"])
@@ -36,12 +37,8 @@ def uri(request, tmp_path, monkeypatch):
     if request.param == "local":
         yield str(tmp_path / "out")
         return
-    server = request.getfixturevalue("s3_server")
-    for name, value in server.environment.items():
-        monkeypatch.setenv(name, value)
-    server.filesystem.mkdir("catalogue-bucket")
-    yield "s3://catalogue-bucket/out"
-    server.filesystem.rm("catalogue-bucket", recursive=True)
+    with new_bucket(request.getfixturevalue("s3_server"), "catalogue-bucket", monkeypatch):
+        yield "s3://catalogue-bucket/out"
 
 
 @pytest.fixture

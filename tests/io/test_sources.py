@@ -20,7 +20,7 @@ from sgddiff_batch.core.selection import Box, Duplicates, Filters
 from sgddiff_batch.core.times import parse_span
 from sgddiff_batch.errors import ConfigError
 from sgddiff_batch.io.sources import Listing, list_archive
-from tests.kit.s3 import S3Server
+from tests.kit.s3 import S3Server, new_bucket
 from tests.kit.stac import make_catalog, make_item, write_documents
 
 
@@ -226,13 +226,8 @@ class TestStacGeoparquet:
 class TestOnS3:
     @pytest.fixture
     def bucket(self, s3_server: S3Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[s3fs.S3FileSystem]:
-        for name, value in s3_server.environment.items():
-            monkeypatch.setenv(name, value)
-        for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN"):
-            monkeypatch.delenv(name, raising=False)
-        s3_server.filesystem.mkdir("sources-bucket")
-        yield s3_server.filesystem
-        s3_server.filesystem.rm("sources-bucket", recursive=True)
+        with new_bucket(s3_server, "sources-bucket", monkeypatch) as filesystem:
+            yield filesystem
 
     def test_bucket_catalogue_and_geoparquet_agree(self, bucket: s3fs.S3FileSystem, tmp_path: Path) -> None:
         put(

@@ -18,6 +18,7 @@ from sgddiff_batch.io.leases import Lease
 from sgddiff_batch.io.ledgers import ObjectLedger
 from sgddiff_batch.io.stores import open_store
 from tests.io.area_examples import arrays_of, object_bytes, publish_scenes, put_scene, smooth
+from tests.kit.s3 import new_bucket
 
 MONTHLY = {
     "name": "monthly", "crs": "EPSG:32633", "resolution": 10, "cell_px": 80, "period": "month",
@@ -364,13 +365,8 @@ def test_a_pixel_of_an_area_mosaic_is_explained_by_the_mosaics_of_its_scenes(wor
 @pytest.fixture
 def bucket(s3_server, monkeypatch):
     """A new bucket, and an environment in which this process reaches it."""
-    for name, value in s3_server.environment.items():
-        monkeypatch.setenv(name, value)
-    for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN"):
-        monkeypatch.delenv(name, raising=False)
-    s3_server.filesystem.mkdir("area-bucket")
-    yield "area-bucket"
-    s3_server.filesystem.rm("area-bucket", recursive=True)
+    with new_bucket(s3_server, "area-bucket", monkeypatch):
+        yield "area-bucket"
 
 
 def test_areas_on_object_storage_have_the_bytes_of_local_ones(tmp_path, bucket):

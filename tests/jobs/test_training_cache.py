@@ -16,6 +16,7 @@ from sgddiff_batch.core.retrying import RetryBudget
 from sgddiff_batch.errors import ConfigError, RetryableError
 from sgddiff_batch.io.stores import Store, open_store
 from tests.kit.data_sets import write_set
+from tests.kit.s3 import new_bucket
 
 BUCKET = "training-bucket"
 
@@ -23,13 +24,8 @@ BUCKET = "training-bucket"
 @pytest.fixture
 def bucket(s3_server, monkeypatch):
     """A new bucket, and an environment in which this process reaches it."""
-    for name, value in s3_server.environment.items():
-        monkeypatch.setenv(name, value)
-    for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN"):
-        monkeypatch.delenv(name, raising=False)
-    s3_server.filesystem.mkdir(BUCKET)
-    yield s3_server.filesystem
-    s3_server.filesystem.rm(BUCKET, recursive=True)
+    with new_bucket(s3_server, BUCKET, monkeypatch) as filesystem:
+        yield filesystem
 
 
 @pytest.fixture

@@ -7,18 +7,14 @@ import pytest
 import sgddiff_batch
 from jobs import explain, infer_archive, verify
 from tests.kit import jobs
+from tests.kit.s3 import new_bucket
 
 
 @pytest.fixture
 def bucket(s3_server, monkeypatch):
     """A new bucket, and an environment in which this process reaches it."""
-    for name, value in s3_server.environment.items():
-        monkeypatch.setenv(name, value)
-    for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN"):
-        monkeypatch.delenv(name, raising=False)
-    s3_server.filesystem.mkdir("verify-bucket")
-    yield s3_server.filesystem
-    s3_server.filesystem.rm("verify-bucket", recursive=True)
+    with new_bucket(s3_server, "verify-bucket", monkeypatch) as filesystem:
+        yield filesystem
 
 
 @pytest.mark.slow

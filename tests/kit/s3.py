@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
 import s3fs
 
 from tests.kit.processes import end_with_family
@@ -52,6 +53,18 @@ class S3Server:
             "AWS_SECRET_ACCESS_KEY": SECRET,
             "AWS_DEFAULT_REGION": "us-east-1",
         }
+
+
+@contextmanager
+def new_bucket(server: S3Server, name: str, patch: pytest.MonkeyPatch) -> Iterator[s3fs.S3FileSystem]:
+    """Yield the server's client while there is a bucket ``name`` and the environment leads to it."""
+    for variable, value in server.environment.items():
+        patch.setenv(variable, value)
+    for variable in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL_S3"):
+        patch.delenv(variable, raising=False)
+    server.filesystem.mkdir(name)
+    yield server.filesystem
+    server.filesystem.rm(name, recursive=True)
 
 
 @contextmanager
