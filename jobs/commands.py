@@ -17,6 +17,8 @@ def start_log() -> None:
     logging.basicConfig(
         level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", datefmt="%H:%M:%S"
     )
+    # At INFO it says where credentials were found, once a client.
+    logging.getLogger("botocore").setLevel(logging.WARNING)
 
 
 def fail(command: str, error: BaseException, code: int) -> int:

@@ -43,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         store = _output(output)
         older_than_s = asked.older_than * 3600.0
         if not asked.delete:
-            _show(find_garbage(store, older_than_s, access=access), output)
+            _show(find_garbage(store, older_than_s, access=access), output, "dry run, --delete removes it")
             return EXIT_DONE
         return _delete(store, older_than_s, output, access)
     except LeaseHeldError as error:
@@ -69,7 +69,7 @@ def _asked(asked: argparse.Namespace) -> tuple[str, BucketAccess]:
 def _delete(store: Store, older_than_s: float, output: str, access: BucketAccess) -> int:
     with Lease(store, f"gc-{new_run_id()}", _LEASE_S, alone=True) as lease:
         inventory = find_garbage(store, older_than_s, access=access)
-        _show(inventory, output)
+        _show(inventory, output, "to be removed")
         count = sum(1 for _ in remove_garbage(fenced(store, lease), inventory.garbage))
     print(f"removed {count} items, {_mib(inventory.garbage)}")
     return EXIT_DONE
@@ -83,7 +83,7 @@ def _output(uri: str) -> Store:
     return store
 
 
-def _show(inventory: Inventory, output: str) -> None:
+def _show(inventory: Inventory, output: str, what: str) -> None:
     console = Console(highlight=False)
     if not console.is_terminal:
         console = Console(highlight=False, width=160)
@@ -103,7 +103,7 @@ def _show(inventory: Inventory, output: str) -> None:
     for name in inventory.unknown:
         print(f"left alone, complete, but the ledger does not know it: {name}")
     if inventory.garbage:
-        print(f"dry run unless --delete is given; output: {output}")
+        print(f"{what}; output: {output}")
 
 
 def _mib(items: Iterable[Garbage]) -> str:

@@ -29,7 +29,8 @@ def print_results(results: Iterable[SceneResult], unchanged: int, seconds: float
     """
     rows = list(results)
     scenes = len({row.scene_id for row in rows if row.state != DAMAGED}) + unchanged
-    table = Table(title=f"{scenes} scenes in {seconds:.1f} s, {unchanged} of them unchanged")
+    title = f"{scenes} scenes in {seconds:.1f} s, {unchanged} of them unchanged"
+    table = Table(title=title)
     for heading in ("scene", "size", "salient area", "seconds", "state"):
         table.add_column(
             heading, justify="left" if heading in ("scene", "state") else "right", overflow="fold"
@@ -38,7 +39,7 @@ def print_results(results: Iterable[SceneResult], unchanged: int, seconds: float
     for row in sorted(shown, key=lambda row: row.scene_id):
         table.add_row(*_cells(row), style=_STYLES.get(row.state, ""))
     out = console()
-    out.print(table, markup=False)
+    out.print(table if rows else title, markup=False)
     if len(rows) > _SHOWN:
         out.print(f"and {len(rows) - _SHOWN} more; the report has all")
     out.print(f"report: {report_uri}", markup=False, soft_wrap=True)

@@ -33,12 +33,8 @@ def run(tmp_path, archive, checkpoint):
     return run_job
 
 
-def reports(output):
-    return [json.loads(path.read_text()) for path in sorted(output.glob("report-*.json"))]
-
-
 def newest_report(output):
-    return max(reports(output), key=lambda report: report["run_id"])
+    return jobs.reports(output)[-1]
 
 
 def test_every_scene_becomes_a_complete_mosaic_on_its_own_grid(unbroken, archive):

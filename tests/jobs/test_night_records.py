@@ -1,6 +1,5 @@
 """What a night tells: its plan before any work, damaged records, and by its exit code what the archive is."""
 
-import json
 import shutil
 from pathlib import Path
 
@@ -42,7 +41,7 @@ def night(tmp_path, checkpoint):
 
 
 def newest_report(out):
-    return json.loads(max(out.glob("report-*.json"), key=lambda path: path.stat().st_mtime_ns).read_text())
+    return jobs.reports(out)[-1]
 
 
 def rows(out, state):

@@ -43,6 +43,8 @@ def test_a_night_without_work_is_told_in_the_same_space_however_many_scenes_ther
     # Numbers have more digits, and times other ones.
     assert abs(len(json.dumps(large)) - len(json.dumps(small))) < 40
     assert len(said.splitlines()) == len(said_large.splitlines())
+    assert "40 scenes in" in said_large
+    assert "salient area" not in said_large, "an empty table"
 
 
 def test_a_long_table_shows_what_somebody_has_to_look_at(capsys):

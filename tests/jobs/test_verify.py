@@ -107,7 +107,7 @@ def test_a_damaged_mosaic_that_is_marked_is_made_anew_by_the_next_run_and_no_oth
     assert run(config)[0] == verify.EXIT_SOUND
     assert_replaced(output, before)
     assert {path: path.stat().st_mtime_ns for path in others} == others
-    report = json.loads(max(output.glob("report-*.json")).read_text())
+    report = jobs.reports(output)[-1]
     assert report["totals"]["states"] == {"done": 1, "unchanged": 2}
     assert redo_marks(open_store(str(output)), ledger_of(output).records()) == ({}, {})
 
@@ -194,7 +194,7 @@ def test_a_damaged_record_of_one_scene_costs_no_other_its_night(config, output):
     before = jobs.decoded(output)
     ledger_of(output).store.write("_ledger/scenes/c.tif~.json", b"{")
     assert infer_archive.main(["--config", str(config)]) == 0
-    report = json.loads(max(output.glob("report-*.json")).read_text())
+    report = jobs.reports(output)[-1]
     assert report["totals"]["states"] == {"damaged record": 1, "unchanged": 3}
     assert report["totals"]["scenes"] == 3
     jobs.assert_equal_mosaics(jobs.decoded(output), before)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import rasterio
@@ -131,6 +133,12 @@ def decoded(output: Path | str) -> dict[str, np.ndarray]:
 
 
 _OF_A_RUN = ("report-", "_catalogue/", "_ledger/lease~", "_ledger/rate~")
+
+
+def reports(output: Path) -> list[dict[str, Any]]:
+    """The reports below a local output, the newest last; names do not tell those of one second apart."""
+    files = sorted(output.glob("report-*.json"), key=lambda path: path.stat().st_mtime_ns)
+    return [json.loads(path.read_text()) for path in files]
 
 
 def object_names(output: Path) -> list[str]:
