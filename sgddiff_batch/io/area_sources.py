@@ -33,6 +33,7 @@ from sgddiff_batch.errors import ChangedSceneError, SceneError
 from sgddiff_batch.io import conventions
 from sgddiff_batch.io.area_places import needed_window, source_resolution
 from sgddiff_batch.io.damage import DamagedRecordError
+from sgddiff_batch.io.gdal_access import silence_not_georeferenced
 from sgddiff_batch.io.ledgers import ObjectLedger
 from sgddiff_batch.io.mosaic_metadata import ROOT
 from sgddiff_batch.io.stores import Store, translated
@@ -142,6 +143,7 @@ class SceneSource:
         warped = np.full((tile.height_px, tile.width_px), NO_DATA, dtype=np.uint8)
         if np.all(codes == NO_DATA):
             return warped
+        silence_not_georeferenced()
         try:
             reproject(
                 np.ascontiguousarray(codes),

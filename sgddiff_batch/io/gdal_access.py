@@ -102,7 +102,7 @@ def opened(scene: Scene, doing: str, access: BucketAccess = OWN) -> Iterator[Dat
         RetryableError: if the storage failed.
     """
     path = gdal_path(scene.uri)
-    _silence_not_georeferenced()
+    silence_not_georeferenced()
     options = gdal_options(scene, os.environ, access)
     with overhearing() as heard, rasterio.Env(session=DummySession(), **options):
         try:
@@ -147,8 +147,9 @@ def _beginning(uri: str, access: BucketAccess) -> bytes | None:
     return data
 
 
-def _silence_not_georeferenced() -> None:
-    """Ignore rasterio's warning of scenes without a transform, which the profile's notes tell of.
+def silence_not_georeferenced() -> None:
+    """Ignore rasterio's warning of what has no transform: scenes, of which the profile's notes tell, and the
+    arrays of a warp while they are made into datasets.
 
     ``warnings.catch_warnings`` swaps the filters of all threads; a filter that is added once and stays is
     safe in any thread, and no other warning is touched.
