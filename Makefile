@@ -40,9 +40,9 @@ demo: $(STAMP)
 test: $(STAMP)
 	@$(PY) -m pytest $(SPLIT)
 
-## test-fast  the tests that take seconds
+## test-fast  the unit and property tests: all but those of whole jobs, faults and clusters, and slow ones
 test-fast: $(STAMP)
-	@$(PY) -m pytest $(SPLIT) -m 'not slow'
+	@$(PY) -m pytest $(SPLIT) -m 'not slow' --ignore tests/jobs --ignore tests/faults --ignore tests/cluster
 
 ## lint       formatting, ruff, mypy
 lint: $(STAMP)

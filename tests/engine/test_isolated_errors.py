@@ -30,7 +30,7 @@ from sgddiff_batch.io.links import LinkRefusedError
 from sgddiff_batch.io.web import BadDocumentError
 from sgddiff_batch.protocols import SceneReader
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = [pytest.mark.timeout(120), pytest.mark.slow]
 SCENE = Scene("a.tif", "a.tif", "v1", 1)
 PROFILE = SceneProfile(Grid(4, 5), (1, 2, 3), "uint8", 1)
 

@@ -24,7 +24,7 @@ from sgddiff_batch.io.isolation import IsolatedReader
 from sgddiff_batch.io.scenes import GeoTiffReader
 from tests.kit.scenes import noise, scene_of, write_scene
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = [pytest.mark.timeout(120), pytest.mark.slow]
 SCENE = Scene("a.tif", "a.tif", "v1", 1)
 PROFILE = SceneProfile(Grid(4, 5), (1, 2, 3), "uint8", 1)
 WINDOW = Window(0, 4, 0, 5)

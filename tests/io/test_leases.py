@@ -131,6 +131,7 @@ def test_an_unconditional_write_changes_the_version(store):
     assert store.replace("a/b", b"3", store.read_versioned("a/b").version)
 
 
+@pytest.mark.slow
 def test_of_sixteen_threads_one_creates_and_one_replaces(store):
     for turn in range(3):
         with ThreadPoolExecutor(RACERS) as pool:
