@@ -139,37 +139,40 @@ def broken(server, monkeypatch):
 
 
 CALLS = {
-    "GET": lambda store: store.read("a") == b"a" * 1000,
-    "PUT": lambda store: store.write("p", b"1"),
-    "LIST": lambda store: len(store.keys("b")) == 2,
-    "DELETE": lambda store: store.delete("e"),
+    "read": ("GET", lambda store: store.read("a") == b"a" * 1000),
+    "read_versioned": ("GET", lambda store: store.read_versioned("a").data == b"a" * 1000),
+    "write": ("PUT", lambda store: store.write("p", b"1")),
+    "keys": ("LIST", lambda store: len(store.keys("b")) == 2),
+    "delete": ("DELETE", lambda store: store.delete("e")),
 }
+"""Calls of a store: the operation of S3, and the call, which returns True or None."""
 
 
 class TestS3:
     @pytest.mark.parametrize("fault", ["503", "500", "reset", "lost", "cut"])
-    @pytest.mark.parametrize("operation", CALLS)
-    def test_what_fails_once_is_asked_for_once_more(self, broken, operation, fault):
+    @pytest.mark.parametrize(("operation", "call"), CALLS.values(), ids=CALLS)
+    def test_what_fails_once_is_asked_for_once_more(self, broken, operation, call, fault):
         broken.script(Rule(operation, "bk/*", fault))
-        assert CALLS[operation](open_store("s3://bk")) in (True, None)
+        assert call(open_store("s3://bk")) in (True, None)
         asked = sum(count for name, count in broken.requests().items() if name.startswith(operation))
         has_a_body = operation in ("GET", "LIST")
         assert asked == (1 if fault == "cut" and not has_a_body else 2)
 
     @pytest.mark.parametrize("fault", ["503", "500", "429", "reset", "cut", "409"])
-    def test_what_goes_on_failing_is_retryable_after_a_few_requests(self, broken, monkeypatch, fault):
+    @pytest.mark.parametrize("call", ["read", "read_versioned"])
+    def test_what_goes_on_failing_is_retryable_after_a_few_requests(self, broken, monkeypatch, call, fault):
         monkeypatch.setattr(object_access, "_RETRIES", {"mode": "standard", "total_max_attempts": 2})
         broken.script(Rule("GET", "bk/a", fault, None))
         with pytest.raises(RetryableError, match="bk/a"):
-            open_store("s3://bk").read("a")
+            getattr(open_store("s3://bk"), call)("a")
         assert 1 <= broken.requests()["GET bk/a"] <= 4
 
     @pytest.mark.parametrize("fault", ["403", "code ExpiredToken", "code SignatureDoesNotMatch"])
-    @pytest.mark.parametrize("operation", CALLS)
-    def test_what_is_denied_is_asked_for_once(self, broken, operation, fault):
+    @pytest.mark.parametrize(("operation", "call"), CALLS.values(), ids=CALLS)
+    def test_what_is_denied_is_asked_for_once(self, broken, operation, call, fault):
         broken.script(Rule(operation, "bk/*", fault, None))
         with pytest.raises(ConfigError):
-            CALLS[operation](open_store("s3://bk"))
+            call(open_store("s3://bk"))
         asked = sum(count for name, count in broken.requests().items() if name.startswith(operation))
         assert asked == 1
 
