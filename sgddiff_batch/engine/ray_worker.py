@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Set
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from sgddiff_batch.core.planning import Task
 from sgddiff_batch.engine.worker import SKIPPED, TaskOutcome, Worker
@@ -30,15 +30,21 @@ _DIED = "its worker process died {} times: a crash in a library, out of memory, 
 _KILLS = "its worker process died {} times, {} of them with no other task in it: a crash, or out of memory"
 
 
+Spoiling = Literal["quarantine", "failed"]
+"""The ends of a task after which the other tasks of its scene are skipped."""
+
+
 class Look(NamedTuple):
     """What the board knows of a task: its starts, the machines of those with no other task beside it,
-    whether its scene is spoiled, and whether processes die in this run of what is no scene's fault.
+    whether its scene is spoiled, whether processes die in this run of what is no scene's fault, and the
+    state and reason of its own end, if that spoiled its scene.
     """
 
     starts: int
     alone_on: tuple[str, ...]
     is_spoiled: bool
     is_machine: bool
+    end: tuple[Spoiling, str | None] | None = None
 
 
 class Board:
@@ -51,12 +57,14 @@ class Board:
         self._starts: Counter[int | str] = Counter()
         self._alone: dict[int | str, list[str]] = {}
         self._spoiled: set[str] = set()
+        self._ends: dict[int | str, tuple[Spoiling, str | None]] = {}
         self._is_machine = False
 
     def look(self, what: int | str, store: str = "") -> Look:
         """Return what is known of a task, by its number, or of a worker, by its actor's id."""
         alone = tuple(self._alone.get(what, ()))
-        return Look(self._starts[what], alone, store in self._spoiled, self._is_machine)
+        spoiled, end = store in self._spoiled, self._ends.get(what)
+        return Look(self._starts[what], alone, spoiled, self._is_machine, end)
 
     def start(self, what: int | str, alone_on: str | None = None) -> None:
         """Count a start; ``alone_on`` is the machine, where nothing else runs in the process."""
@@ -72,9 +80,13 @@ class Board:
         """Drop a count."""
         del self._starts[what]
 
-    def spoil(self, store: str) -> None:
-        """Tell all workers to skip the tasks of a store."""
+    def spoil(self, what: int, store: str, state: Spoiling, reason: str | None) -> None:
+        """Tell all workers to skip the other tasks of a store, and remember how this one ended.
+
+        A process may die before its answer has left it. Ray then asks again, and gets the same answer.
+        """
         self._spoiled.add(store)
+        self._ends[what] = state, reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,22 +150,34 @@ class RayWorker:
             raise self._worker
         task, board = self._job.tasks[number], self._job.board
         look: Look = self._get(board.look.remote(number, task.mosaic.store))
+        if look.end is not None:
+            return TaskOutcome(task, *look.end)
         if look.is_spoiled:
             return TaskOutcome(task, "skipped", SKIPPED)
         if look.starts >= MAX_STARTS:
-            outcome = judged(task, look, self._living())
-        else:
-            with self._alone() if look.starts else self._places:
-                if self._stuck:
-                    os._exit(_STUCK_EXIT_CODE)  # nothing else ends a thread that hangs in a library
-                self._get(board.start.remote(number, self._node if look.starts else None))
-                if look.starts:
-                    self._worker.distrust(task.mosaic.scene)
-                outcome = self._run_in_time(self._worker, task)
+            return self._told(number, judged(task, look, self._living()))
+        with self._alone() if look.starts else self._places:
+            if self._stuck:
+                os._exit(_STUCK_EXIT_CODE)  # nothing else ends a thread that hangs in a library
+            self._get(board.start.remote(number, self._node if look.starts else None))
+            if look.starts:
+                self._worker.distrust(task.mosaic.scene)
+            outcome = self._run_in_time(self._worker, task)
+            if outcome is not None:
+                return self._told(number, outcome)
+            late = TaskOutcome(task, "failed", f"it did not end within {self._job.task_timeout_s:g} s")
+            self._told(number, late)
+            self._stuck = True  # only now: the next task ends this process
+            return late
+
+    def _told(self, number: int, outcome: TaskOutcome) -> TaskOutcome:
+        """Tell the board what became of a task, and return it."""
+        board = self._job.board
         if outcome.state == "stored":
             self._get(board.stored.remote(number))
         elif outcome.state in ("quarantine", "failed"):
-            self._get(board.spoil.remote(task.mosaic.store))
+            store = outcome.task.mosaic.store
+            self._get(board.spoil.remote(number, store, outcome.state, outcome.reason))
         return outcome
 
     def _living(self) -> Set[str]:
@@ -173,14 +197,14 @@ class RayWorker:
         finally:
             self._places.release(self._job.in_flight)
 
-    def _run_in_time(self, worker: Worker, task: Task) -> TaskOutcome:
+    def _run_in_time(self, worker: Worker, task: Task) -> TaskOutcome | None:
+        """Run a task; None is one that did not end in time: its thread is still there."""
         future: Future[TaskOutcome] = Future()
         threading.Thread(target=_fulfil, args=(future, worker, task), daemon=True).start()
         try:
             return future.result(self._job.task_timeout_s)
         except TimeoutError:
-            self._stuck = True
-            return TaskOutcome(task, "failed", f"it did not end within {self._job.task_timeout_s:g} s")
+            return None
 
 
 def judged(task: Task, look: Look, living: Set[str]) -> TaskOutcome:

@@ -51,7 +51,8 @@ def on_ray(archive, tasks=None, **options):
     from sgddiff_batch.engine.ray_data import run_ray
 
     tasks = archive.tasks if tasks is None else tasks
-    return run_ray(tasks, archive.make_worker, predictors=archive.predictors, **options)
+    options = {"make_worker": archive.make_worker, "predictors": archive.predictors, **options}
+    return run_ray(tasks, **options)
 
 
 @pytest.fixture(scope="module", params=["local", pytest.param("ray", marks=pytest.mark.slow)])

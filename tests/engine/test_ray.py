@@ -2,6 +2,7 @@
 
 import os
 import signal
+from functools import partial
 
 import numpy as np
 import psutil
@@ -9,10 +10,10 @@ import pytest
 
 from sgddiff_batch.engine.ray_cluster import connect_ray, count_workers, fitting_workers
 from sgddiff_batch.engine.ray_worker import MAX_STARTS
-from sgddiff_batch.errors import ConfigError, FatalError
-from tests.engine.archives import Archive, WatchedReader, read_log
+from sgddiff_batch.errors import ConfigError, FatalError, SceneError
+from tests.engine.archives import Archive, UnheardWorker, WatchedReader, read_log
 from tests.engine.conftest import on_ray
-from tests.kit.fakes import SyntheticReader, make_scene
+from tests.kit.fakes import Fault, SyntheticReader, make_scene
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("ray_cluster")]
 
@@ -75,6 +76,19 @@ def test_a_task_that_hangs_fails_in_time_and_its_process_is_replaced(tmp_path):
     ends = {(o.task.scene_id, o.state, o.reason) for o in on_ray(archive, workers=1, task_timeout_s=3.0)}
     assert ends == {("good.tif", "stored", None), ("stuck.tif", "failed", "it did not end within 3 s")}
     assert len({read["pid"] for read in read_log(log)}) == 2
+
+
+@pytest.mark.parametrize("state", ["quarantine", "failed", "stored"])
+def test_an_outcome_whose_process_dies_before_it_is_heard_is_told_again(tmp_path, state):
+    scenes = {"a.tif": make_scene(16, 16, 1)}
+    error = {"quarantine": SceneError("cut off"), "failed": OSError("cut off")}.get(state)
+    faults = [Fault("a.tif", error)] if error else []
+    archive = Archive(tmp_path / "out", scenes, SyntheticReader(scenes, faults))
+    marker = tmp_path / "died"
+    (outcome,) = on_ray(archive, make_worker=partial(UnheardWorker, archive.make_worker, state, marker))
+    assert marker.exists()
+    assert outcome.state == state
+    assert (outcome.reason or "cut off").endswith("cut off")
 
 
 def _refuse():
