@@ -98,14 +98,22 @@ class Chaos:
         return jobs.start_job(self.config)
 
     def run_disturbed(self, acts: Sequence[Act]) -> None:
-        """Run the job through its acts; one that ends before them ends them."""
+        """Run the job through its acts; one that ends before them ends them.
+
+        It puts nothing more until an act has happened, so that the same storm blows on any machine; but
+        where an act needs workers, they may take their time to start.
+        """
         before, process = self.storm.puts, self.start()
         for act in acts:
+            if act.what not in NEED_WORKERS:
+                self.storm.hold(before + act.after_puts)
             while process.poll() is None and not self._is_time(act, before):
                 time.sleep(0.02)
             if process.poll() is not None:
                 break
             self._do(act.what, process)
+            self.storm.go_on()
+        self.storm.go_on()
         self._end(process)
         self.told.puts.append(self.storm.puts - before)
 
@@ -133,13 +141,18 @@ class Chaos:
 
     def _second(self, first: subprocess.Popen[bytes]) -> None:
         """A second run leaves with 4 if the first is at work all the time."""
-        code = self._end(self.start())
+        second = self.start()
+        while first.poll() is None and second.poll() is None:
+            time.sleep(0.02)
+        self.storm.go_on()
+        code = self._end(second)
         if first.poll() is None:
             self.told.expect(code == infer_archive.EXIT_HELD, f"a second run ended with {code}, not 4")
 
     def _pause(self, first: subprocess.Popen[bytes]) -> None:
         """Stop the driver for longer than its lease while another run takes over; then it must end."""
         first.send_signal(signal.SIGSTOP)
+        self.storm.go_on()
         other = self.start()
         try:
             other.wait(3 * LEASE_S + 20)

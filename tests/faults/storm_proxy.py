@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import http.client
+import math
 import socket
 import struct
 import threading
@@ -21,7 +22,12 @@ from urllib.parse import urlsplit
 _PERMILLE = 1000
 _SLOW_S = 0.5
 _OF_THE_WAY = {"connection", "keep-alive", "transfer-encoding", "expect", "content-length"}
+_OF_A_RUN = ("_ledger/lease~", "_ledger/probe~")
 _CHANGES = ("PUT", "DELETE", "POST")
+
+
+def _is_work(method: str, path: str) -> bool:
+    return method == "PUT" and not any(name in path for name in _OF_A_RUN)
 
 
 class Storm:
@@ -32,19 +38,35 @@ class Storm:
         self.quiet, self.endpoint = True, ""
         self.faults: Counter[str] = Counter()
         self._asked: Counter[str] = Counter()
-        self._puts, self._lock = 0, threading.Lock()
+        self._puts, self._most, self._lock = 0, math.inf, threading.Condition()
 
     @property
     def puts(self) -> int:
-        """How many objects were put so far."""
+        """How many objects were put so far, those apart that only say that a run is there."""
         return self._puts
+
+    def hold(self, puts: float) -> None:
+        """Let objects wait that come when so many were put."""
+        with self._lock:
+            self._most = puts
+            self._lock.notify_all()
+
+    def go_on(self) -> None:
+        """Let all objects go on that wait, and hold no more."""
+        self.hold(math.inf)
+
+    def wait(self, method: str, path: str) -> None:
+        """Wait while a request is held."""
+        if _is_work(method, path):
+            with self._lock:
+                self._lock.wait_for(lambda: self._puts < self._most)
 
     def fault(self, method: str, path: str) -> str:
         """Return what is to happen to a request; nothing is the empty word."""
         name = f"{method} {path.partition('continuation-token')[0]}"
         with self._lock:
             self._asked[name] += 1
-            self._puts += method == "PUT"
+            self._puts += _is_work(method, path)
             if self.quiet:
                 return ""
             drawn = hashlib.sha256(f"{self.seed} {name} {self._asked[name]}".encode()).digest()
@@ -73,6 +95,7 @@ class _Handler(BaseHTTPRequestHandler):
     def serve(self) -> None:
         """Answer a request, whatever its method."""
         body = self._body()
+        self.storm.wait(self.command, self.path)
         fault = self.storm.fault(self.command, self.path)
         if fault.isdigit():
             code = {"503": "SlowDown", "500": "InternalError"}[fault]
@@ -157,6 +180,7 @@ def run_storm_proxy(endpoint: str, seed: int, permille: int) -> Iterator[Storm]:
     try:
         yield storm
     finally:
+        storm.go_on()
         server.shutdown()
         thread.join()
         server.server_close()
