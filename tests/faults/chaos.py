@@ -35,7 +35,7 @@ from tests.kit.s3 import S3Server, run_s3_server
 
 LEASE_S = 6.0
 PUTS_A_SCENE = 14
-"""Objects that a whole run stores for a scene of the storm, about; acts are spread over them."""
+"""Objects that are put for a scene of the storm, at least; the acts of all runs are spread over them."""
 NEED_WORKERS = ("worker", "node")
 """Acts that wait until a worker of the cluster is at work; before that they would hit nothing."""
 _MOST_RUNS = 15
@@ -67,18 +67,21 @@ class Told:
 
 
 def script(seed: int, runs: int, scenes: int, nodes: int) -> list[list[Act]]:
-    """Return the acts of each run, in order; the last act of a run is its end."""
+    """Return the acts of each run, in order; the last act of a run is its end, well before its work is done.
+
+    Runs are killed. Of more than two, the last is paused until another has taken over, which is left alone.
+    """
     rng = random.Random(f"script {seed}")
     ends = ["kill"] * runs
     if runs > 2:
-        ends[rng.randrange(1, runs)] = "stop"
+        ends[-1] = "stop"
     whole = []
     for number, end in enumerate(ends):
         others = ["second", "replace"] if number % 3 == 0 else rng.sample(["replace", "remove", "second"], 1)
         if nodes:
             others += ["worker"] * rng.randint(1, 2) + ["node"] * (number % 3 == 1)
         rng.shuffle(others)
-        at = sorted(rng.randrange(1, PUTS_A_SCENE * scenes) for _ in (*others, end))
+        at = sorted(rng.randrange(1, PUTS_A_SCENE * scenes // runs) for _ in (*others, end))
         whole.append([Act(puts, what) for puts, what in zip(at, [*others, end], strict=True)])
     return whole
 
