@@ -26,8 +26,11 @@ from sgddiff_batch.io.scenes import GeoTiffReader
 from sgddiff_batch.io.stores import Store, open_store
 from sgddiff_batch.protocols import Predictor, SceneReader
 
-PIXELS_VERSION = 1
-"""Raised whenever the code changes the value of a pixel for the same scene, model and settings."""
+PIXELS_VERSION = 2
+"""Raised whenever the code changes the value of a pixel for the same scene, model and settings.
+
+2: one rule for masks, stretches by samples in full resolution, fewer than 8 bits, WhiteIsZero.
+"""
 
 
 @dataclass(frozen=True, slots=True)

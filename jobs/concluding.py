@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict
 from itertools import chain
@@ -17,6 +18,7 @@ from sgddiff_batch.io.ledgers import ObjectLedger
 from sgddiff_batch.io.rates import write_rate
 from sgddiff_batch.io.reports import (
     DAMAGED,
+    UNKNOWN_RULE,
     Rows,
     Unchanged,
     build_report,
@@ -146,9 +148,15 @@ def _report(
         | publishing.report(run, results),
         scenes=Rows(rows),
         ignored=first_of_each_reason(map(asdict, run.listing.ignored)),
-        unchanged=Unchanged(
-            len(run.plan.unchanged),
-            sum(record.valid_px for _, record in run.plan.unchanged),
-            sum(record.salient_px for _, record in run.plan.unchanged),
-        ),
+        unchanged=_unchanged(run),
+    )
+
+
+def _unchanged(run: Run) -> Unchanged:
+    records = [record for _, record in run.plan.unchanged]
+    return Unchanged(
+        len(records),
+        sum(record.valid_px for record in records),
+        sum(record.salient_px for record in records),
+        Counter(record.mask_rule or UNKNOWN_RULE for record in records),
     )

@@ -18,6 +18,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from jobs.assembly import PIXELS_VERSION
 from jobs.commands import add_config, config_of, fail
 from sgddiff_batch.core.archive import OWN, BucketAccess
 from sgddiff_batch.core.explaining import block_at, pixel_at, probability, tiles_at, weight_total
@@ -33,6 +34,13 @@ from sgddiff_batch.io.stores import is_local, open_store
 EXIT_DONE, EXIT_FAILED, EXIT_COMMAND = 0, 1, 2
 
 _SCENES_SHOWN = 5
+_WHY = {
+    "internal": "the mask in the file, or a sample that is not finite",
+    "sidecar": "the mask beside the file (.msk), or a sample that is not finite",
+    "alpha": "alpha is 0, or a sample is not finite",
+    "nodata": "every shown band has its no-data value, or a sample is not finite",
+    "none": "a sample is not finite",
+}
 _ADVICE = "; if its bucket is public or the asker pays, give --config, which says so"
 
 
@@ -77,10 +85,13 @@ def explain(stored: StoredMosaic, row: int, col: int, access: BucketAccess = OWN
             "version": provenance["source_version"],
             "bands": provenance["bands"],
             "stretch": provenance["stretch"],
+            "inverted": provenance.get("inverted", False),
+            "mask_rule": provenance.get("mask_rule", "unknown"),
             "notes": provenance["notes"],
         },
         "tiles": _tiles(stored, row, col),
         "weight_total": weight_total(stored.mosaic.lattice),
+        "pixels": _age(stored),
         "block": {
             "window": asdict(block),
             "object": stored.shard_key(level, block),
@@ -129,11 +140,24 @@ def _why_no_data(stored: StoredMosaic, row: int, col: int, access: BucketAccess)
     except (SceneError, RetryableError, ConfigError, ValueError) as error:
         advice = "" if access.by_bucket or is_local(stored.mosaic.scene.uri) else _ADVICE
         return f"not known: the scene cannot be read: {' '.join(str(error).split())}{advice}"
-    if valid[0, 0]:
+    rule, made_by = profile.mask.rule, stored.provenance.get("mask_rule", "unknown")
+    if not valid[0, 0]:
+        return f"the scene has no valid sample there: {_WHY[rule]}"
+    if stored.pixels_version != PIXELS_VERSION or rule != made_by:
         return (
-            "not known: the scene has a valid sample there; jobs/verify.py can tell if the mosaic is damaged"
+            f"the mask by which the mosaic was made (mask rule {made_by}, pixels_version "
+            f"{stored.pixels_version}); by that of this software (mask rule {rule}, pixels_version "
+            f"{PIXELS_VERSION}) the scene has data there"
         )
-    return "the scene has no valid sample there: no-data value, mask, alpha, or not finite"
+    return "not known: the scene has a valid sample there; jobs/verify.py can tell if the mosaic is damaged"
+
+
+def _age(stored: StoredMosaic) -> str:
+    """Return whether the pixels are those that this software makes of the same scene."""
+    made_by = stored.pixels_version
+    if made_by == PIXELS_VERSION:
+        return f"pixels_version {made_by}, that of this software"
+    return f"pixels_version {made_by}; this software makes {PIXELS_VERSION}, and the next run makes them anew"
 
 
 def _open(uri: str) -> StoredMosaic:

@@ -191,6 +191,8 @@ def provenance(run: Run, mosaic: Mosaic) -> dict[str, object]:
         "source_size_bytes": mosaic.scene.size_bytes,
         "bands": list(mosaic.profile.bands),
         "stretch": None if stretch is None else [stretch.low, stretch.high],
+        "inverted": mosaic.profile.inverted,
+        "mask_rule": mosaic.profile.mask.rule,
         "notes": list(mosaic.profile.notes),
         "pixel_settings": dict(run.pixel_settings),
         "run_key": run.run_key,

@@ -100,12 +100,8 @@ class Recomputer:
 
     def _recompute(self, block: Sampled) -> Recomputed:
         stored = open_stored(open_store(f"{self.config.output.uri.rstrip('/')}/{block.store}"), block.store)
-        key = stored.provenance["run_key"]
-        if key != self.run_key:
-            words = (
-                f"made with other settings or another model: run key {key}, the config's is {self.run_key}"
-            )
-            return Recomputed(block, "not possible", words)
+        if key_words := self._other_key(stored):
+            return Recomputed(block, "not possible", key_words)
         scene = current_scene(stored.mosaic.scene, self.config.archive.query().access)
         if isinstance(scene, str):
             return Recomputed(block, "not possible", scene)
@@ -113,9 +109,25 @@ class Recomputer:
         if profile.stretch != stored.mosaic.profile.stretch:
             words = f"the scene gives the stretch {profile.stretch}, not {stored.mosaic.profile.stretch}"
             return _different(block, stored, words)
+        if profile.mask.rule != (rule := stored.provenance.get("mask_rule")):
+            words = f"the scene gives a mask by {profile.mask.rule}, not by {rule}"
+            return _different(block, stored, words)
         task = Task(Mosaic(block.store, scene, profile, stored.mosaic.tiling), block.window)
         made = infer_task(task, read_task(task, self._reader), self._predictor)
         return _compared(block, stored, made)
+
+    def _other_key(self, stored: StoredMosaic) -> str | None:
+        """Return why the config makes other pixels than were stored, None where it does not."""
+        made_by = stored.pixels_version
+        if made_by != assembly.PIXELS_VERSION:
+            return (
+                f"made by pixels_version {made_by}, this software makes {assembly.PIXELS_VERSION}: it is not "
+                "damaged for that, and the next run makes it anew"
+            )
+        key = stored.provenance["run_key"]
+        if key == self.run_key:
+            return None
+        return f"made with other settings or another model: run key {key}, the config's is {self.run_key}"
 
 
 def _compared(block: Sampled, stored: StoredMosaic, made: NDArray[np.uint8]) -> Recomputed:

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field
 from rich.console import Console
 from rich.table import Table
 
+from jobs import assembly
 from jobs.recomputing import Recomputed
 from sgddiff_batch.io import archive_catalogue
 from sgddiff_batch.io.archive_files import printable
@@ -23,12 +24,14 @@ _SHOWN = 5
 class Findings:
     """Totals, and the verdicts of the mosaics of which there is something to say, by store.
 
-    ``redo`` says of each damaged mosaic what --mark-for-redo did; ``seed`` is that of the sample, if any.
+    ``older`` counts the mosaics whose pixels another version of the code made: no damage. ``redo`` says of
+    each damaged mosaic what --mark-for-redo did; ``seed`` is that of the sample, if any.
     """
 
     seed: int | None = None
     mosaics: int = 0
     blocks: int = 0
+    older: int = 0
     told: dict[str, Verdict] = field(default_factory=dict)
     recomputed: list[Recomputed] = field(default_factory=list)
     redo: dict[str, str] = field(default_factory=dict)
@@ -42,6 +45,7 @@ class Findings:
         """Count a mosaic, and keep its verdict if there is something to say."""
         self.mosaics += 1
         self.blocks += verdict.blocks
+        self.older += verdict.pixels_version not in (None, assembly.PIXELS_VERSION)
         if verdict.problems or verdict.notes:
             self.told[verdict.store] = verdict
 
@@ -93,6 +97,7 @@ def report(findings: Findings) -> dict[str, object]:
     return {
         "mosaics": findings.mosaics,
         "blocks": findings.blocks,
+        "older_pixels": findings.older,
         "damaged": len(findings.damaged),
         "told": [_row(findings.told[store], findings.redo) for store in sorted(findings.told)],
         "sample": {
@@ -134,6 +139,11 @@ def print_findings(findings: Findings) -> None:
         wide.print(table, markup=False)
     else:
         print(f"{findings.mosaics} mosaics, {findings.blocks} blocks: all sound")
+    if findings.older:
+        print(
+            f"{findings.older} mosaics have pixels of another pixels_version than {assembly.PIXELS_VERSION}, "
+            "that of this software: they are not damaged for that, and the next run makes them anew"
+        )
     noted = sum(1 for verdict in findings.told.values() if verdict.notes)
     if noted:
         print(

@@ -45,7 +45,8 @@ class SceneRecord:
 
     ``store`` is the current complete mosaic (None if there never was one), and the sizes and counts are its;
     ``version`` and ``run_key`` are those of the last finished attempt, ``reason`` why that was put into
-    quarantine (None if it is done). ``finished_at`` is ISO 8601 in UTC.
+    quarantine (None if it is done). ``finished_at`` is ISO 8601 in UTC. ``mask_rule`` is what made the mask
+    of the mosaic (see :mod:`sgddiff_batch.core.masks`), "" of one made before that was kept, or of an area.
     """
 
     scene_id: str
@@ -58,6 +59,7 @@ class SceneRecord:
     height_px: int = 0
     width_px: int = 0
     finished_at: str = ""
+    mask_rule: str = ""
 
 
 class SceneReader(Protocol):

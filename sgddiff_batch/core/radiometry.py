@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from math import isfinite
+from math import ceil, isfinite
 
 import numpy as np
 from numpy.typing import NDArray
 
 LOW_PERCENTILE, HIGH_PERCENTILE = 2.0, 98.0
+_ENOUGH_VALUES = 32
 _HUGE = 1e300
 """Samples past it count as this much: differences of larger ones overflow."""
 _STRIP = 2**16
@@ -66,16 +67,70 @@ class Stretch:
 def measure_stretch(samples: NDArray[np.generic]) -> Stretch:
     """Return the stretch from the 2nd to the 98th percentile of the finite valid samples, any shape.
 
-    A scene of one value, or of none, gets a stretch of width 1 that starts there (at 0).
+    A value that alone makes up 2 % and more (a fill that nobody declared, the black of a night, a sea of one
+    value) is left out where the stretches with it and without it have less than half in common and 32 other
+    values are there; twice at most. The stretch then reaches a quarter of its width further towards it, if it
+    is not nearer, so that what is shown stays told apart from it. Where both ends are the same it is the
+    whole range of the samples; a scene of one value, or of none, gets one of width 1 from there (from 0).
     """
     finite = samples[np.isfinite(samples)].astype(np.float64)
     if finite.size == 0:
         return Stretch(0.0, 1.0)
     np.clip(finite, -_HUGE, _HUGE, out=finite)
-    low, high = (float(v) for v in np.percentile(finite, (LOW_PERCENTILE, HIGH_PERCENTILE)))
+    finite.sort()
+    low, high = _robust_ends(finite)
+    if high <= low:
+        low, high = float(finite[0]), float(finite[-1])
     if high <= low:
         high = low + max(1.0, float(np.spacing(abs(low))))  # 1.0 is lost beside the largest numbers
     return Stretch(low, high)
+
+
+def _robust_ends(ordered: NDArray[np.float64]) -> tuple[float, float]:
+    """Return low and high of sorted samples, those of values that squeeze or tear the rest left out."""
+    (low, high), left_out = _ends(ordered), []
+    for _ in range(2):
+        found = next(_better(ordered, low, high), None)
+        if found is None:
+            break
+        value, ordered = found
+        left_out.append(value)
+        low, high = _ends(ordered)
+    margin = (high - low) / 4
+    lower = [max(value, low - margin) for value in left_out if value < low]
+    upper = [min(value, high + margin) for value in left_out if value > high]
+    return min([low, *lower]), max([high, *upper])
+
+
+def _better(
+    ordered: NDArray[np.float64], low: float, high: float
+) -> Iterator[tuple[float, NDArray[np.float64]]]:
+    """Yield each value to be left out, and the sorted samples without it. low, high: the ends with it."""
+    for start, stop in _heaps(ordered):
+        rest = np.concatenate([ordered[:start], ordered[stop:]])
+        first, last = _ends(rest)
+        common = min(high, last) - max(low, first)
+        if common < (max(high, last) - min(low, first)) / 2:
+            yield float(ordered[start]), rest
+
+
+def _heaps(ordered: NDArray[np.float64]) -> list[tuple[int, int]]:
+    """Return where those of the commonest value and both ends lie that make up 2 %, the commonest first."""
+    starts = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]]))
+    if starts.size <= _ENOUGH_VALUES:
+        return []
+    counts = np.diff(np.append(starts, ordered.size))
+    last = ordered.size - 1
+    ends = (int(last * LOW_PERCENTILE / 100), ceil(last * HIGH_PERCENTILE / 100))
+    runs = {int(counts.argmax()), *(int(np.searchsorted(starts, end, "right")) - 1 for end in ends)}
+    enough = ordered.size * LOW_PERCENTILE / 100
+    heaps = [(int(counts[run]), int(starts[run])) for run in runs if counts[run] >= enough]
+    return [(start, start + count) for count, start in sorted(heaps, reverse=True)]
+
+
+def _ends(ordered: NDArray[np.float64]) -> tuple[float, float]:
+    low, high = np.percentile(ordered, (LOW_PERCENTILE, HIGH_PERCENTILE))
+    return float(low), float(high)
 
 
 def choose_bands(interpretation: Sequence[str]) -> tuple[int, int, int]:

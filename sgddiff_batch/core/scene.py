@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 from sgddiff_batch.core.fingerprint import digest
 from sgddiff_batch.core.grid import Grid
+from sgddiff_batch.core.masks import Mask
 from sgddiff_batch.core.radiometry import Stretch
 
 _LONGEST_SEGMENT = 160
@@ -36,6 +37,7 @@ class SceneProfile:
 
     ``stretch`` is None where samples pass as they are (uint8). ``sample_bytes`` is the size of one sample in
     the file. ``notes`` say in plain words what a reader of the mosaic should know (no CRS, GCPs only).
+    ``inverted`` is a scene whose greatest sample is black (WhiteIsZero). ``mask`` says where it has data.
     """
 
     grid: Grid
@@ -45,6 +47,8 @@ class SceneProfile:
     stretch: Stretch | None = None
     palette: bool = False
     notes: tuple[str, ...] = field(default=())
+    inverted: bool = False
+    mask: Mask = field(default=Mask())
 
 
 def escape_scene_id(path: str) -> str:

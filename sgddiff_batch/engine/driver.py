@@ -1,6 +1,5 @@
-"""The driver's half of a run: make the mosaics ready, hand their tasks to an engine, settle each scene.
-
-A scene is settled when all its tasks have ended: committed, put into quarantine, or left for the next run.
+"""The driver's half of a run: make the mosaics ready, hand their tasks to an engine, settle each scene:
+committed, put into quarantine, or left for the next run, when all its tasks have ended.
 """
 
 from __future__ import annotations
@@ -38,7 +37,7 @@ class SceneResult:
     ``state``: done; unchanged (finished by an earlier run); quarantined (newly, by this run); still
     quarantined; failed (the next run tries again); pending (this run ended before the scene did).
     ``tiles`` are those that this run computed for it, and ``seconds`` those of its tasks, by stage. ``store``
-    is the mosaic that is current now, if there is one.
+    is the mosaic that is current now, if there is one, and ``mask_rule`` what made its mask.
     """
 
     scene_id: str
@@ -53,6 +52,7 @@ class SceneResult:
     tiles: int = 0
     seconds: Mapping[str, float] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    mask_rule: str = ""
 
 
 class Driver:
@@ -220,6 +220,7 @@ class Driver:
             height_px=mosaic.grid.height_px,
             width_px=mosaic.grid.width_px,
             finished_at=_now(),
+            mask_rule=mosaic.profile.mask.rule,
         )
         account.commit_s = time.perf_counter() - start
         return self._finish(account, record, MosaicContents(root_digest, blocks))
@@ -291,6 +292,7 @@ def _record_result(scene: Scene, record: SceneRecord, state: str) -> SceneResult
         record.width_px,
         record.valid_px,
         record.salient_px,
+        mask_rule=record.mask_rule,
     )
 
 

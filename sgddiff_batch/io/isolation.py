@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 from sgddiff_batch import errors
 from sgddiff_batch.core.grid import Grid, Transform
+from sgddiff_batch.core.masks import Mask
 from sgddiff_batch.core.radiometry import Stretch
 from sgddiff_batch.core.scene import Scene, SceneProfile
 from sgddiff_batch.core.window import Window
@@ -180,6 +181,8 @@ def _profile_from_json(fields: dict[str, Any]) -> SceneProfile:
         stretch=Stretch(**stretch) if stretch else None,
         palette=fields["palette"],
         notes=tuple(fields["notes"]),
+        inverted=fields["inverted"],
+        mask=Mask(fields["mask"]["rule"], fields["mask"]["alpha_band"], tuple(fields["mask"]["nodata"])),
     )
 
 

@@ -37,7 +37,7 @@ _SUFFIX = "~.json"
 """No part of a scene id ends so: the objects of one scene are never folders of another's."""
 
 _TYPES: Mapping[str, tuple[type, ...]] = {
-    **dict.fromkeys(("scene_id", "version", "run_key", "finished_at"), (str,)),
+    **dict.fromkeys(("scene_id", "version", "run_key", "finished_at", "mask_rule"), (str,)),
     **dict.fromkeys(("store", "reason"), (str, type(None))),
     **dict.fromkeys(("valid_px", "salient_px", "height_px", "width_px"), (int,)),
 }

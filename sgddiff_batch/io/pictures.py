@@ -113,9 +113,8 @@ def _read_scene(provenance: dict[str, Any], shape: tuple[int, ...]) -> NDArray[n
         raise UnreadableSceneError(f"cannot draw {scene_id!r} ({scene.uri}): {error}") from error
     if palette is not None:
         return np.ascontiguousarray(palette[samples[0].astype(np.intp) % 256].transpose(2, 0, 1))
-    if stretch is not None:
-        return Stretch(*stretch).apply(samples)
-    return samples.astype(np.uint8, copy=False)
+    shown = samples.astype(np.uint8, copy=False) if stretch is None else Stretch(*stretch).apply(samples)
+    return np.uint8(255) - shown if provenance.get("inverted") else shown
 
 
 def _palette(source: DatasetReader) -> NDArray[np.uint8] | None:

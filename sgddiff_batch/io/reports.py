@@ -12,7 +12,7 @@ import re
 import secrets
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 DAMAGED = "damaged record"
 """The state of a row that tells of a damaged record of the ledger; its scene may have a row of its own."""
+
+UNKNOWN_RULE = "unknown"
+"""The rule of a mask in the totals whose mosaic was made before rules were recorded."""
 
 _PACKAGES = ("sgddiff-batch", "torch", "mamba-ssm", "ray", "rasterio", "zarr", "fsspec", "s3fs", "numpy")
 
@@ -42,11 +45,12 @@ def new_run_id(now: datetime | None = None) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Unchanged:
-    """The scenes that a run left as they were, and what their mosaics hold."""
+    """The scenes that a run left as they were, what their mosaics hold, and how many masks each rule made."""
 
     scenes: int = 0
     valid_px: int = 0
     salient_px: int = 0
+    masks: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +77,7 @@ def build_report(
     """Return the report: totals first, then the scenes, then what the run was made with.
 
     ``scenes`` are rows with at least ``scene_id``, ``state``, ``valid_px``, ``salient_px``, ``tiles``,
-    ``seconds``; those of ``unchanged`` are in the totals alone.
+    ``seconds`` and, of scenes, ``mask_rule``; those of ``unchanged`` are in the totals alone.
     """
     return {
         "run_id": run_id,
@@ -92,17 +96,21 @@ def _totals(scenes: Iterable[Mapping[str, Any]], unchanged: Unchanged) -> dict[s
     ids: set[str] = set()
     states: Counter[str] = Counter({"unchanged": unchanged.scenes} if unchanged.scenes else {})
     stages: Counter[str] = Counter()
+    masks: Counter[str] = Counter(unchanged.masks)
     numbers: Counter[str] = Counter(tiles=0, valid_px=unchanged.valid_px, salient_px=unchanged.salient_px)
     for scene in scenes:
         if scene["state"] != DAMAGED:
             ids.add(scene["scene_id"])
         states[scene["state"]] += 1
         stages.update(scene["seconds"])
+        if scene["state"] == "done" and "mask_rule" in scene:
+            masks[scene["mask_rule"] or UNKNOWN_RULE] += 1
         numbers.update({name: scene[name] for name in ("tiles", "valid_px", "salient_px")})
     return {
         "scenes": unchanged.scenes + len(ids),
         "states": dict(sorted(states.items())),
         **numbers,
+        "masks": dict(sorted(masks.items())),
         "seconds_by_stage": {stage: round(value, 3) for stage, value in sorted(stages.items())},
     }
 

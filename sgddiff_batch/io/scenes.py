@@ -11,15 +11,17 @@ from numpy.typing import NDArray
 from rasterio.enums import ColorInterp
 from rasterio.errors import CRSError
 from rasterio.io import DatasetReader
-from rasterio.windows import Window as RasterioWindow
 
 from sgddiff_batch.core.archive import OWN, BucketAccess
 from sgddiff_batch.core.grid import IDENTITY, Grid, Transform
+from sgddiff_batch.core.masks import Mask
 from sgddiff_batch.core.radiometry import Stretch, choose_bands, measure_stretch
+from sgddiff_batch.core.sampling import sites
 from sgddiff_batch.core.scene import Scene, SceneProfile
 from sgddiff_batch.core.window import Window
 from sgddiff_batch.errors import UnreadableSceneError, UnsupportedSceneError
-from sgddiff_batch.io.gdal_access import BLOCK_CACHE_BYTES, opened
+from sgddiff_batch.io.gdal_access import opened
+from sgddiff_batch.io.scene_masks import mask_of, read_with_mask, sample_bits
 
 MAX_BLOCK_BYTES = 512 * 2**20
 """Most bytes that one tile or strip of a file may decode to: it is decoded whole, for any window."""
@@ -28,8 +30,6 @@ MAX_EXPANSION, _SMALL_PX = 5000, 2**30
 """A scene of more than 2**30 pixels decodes to at most so many times its bytes: deflate reaches 1032."""
 
 _STRIP_PX = 4 * 2**20
-_SAMPLE_SIDE_PX = 1024
-_SITES, _SITE_PX = 16, 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +37,9 @@ class GeoTiffReader:
     """Reads GeoTIFFs, local or on S3; implements :class:`sgddiff_batch.protocols.SceneReader`.
 
     bands: the 1-based bands that become red, green and blue, three or one (repeated), or "auto".
-    stretch: (low, high) for every scene; "auto": the 2nd to 98th percentile for all types but uint8; "none":
-    samples pass as they are, clipped to 0..255. Scenes of more than ``max_scene_px`` pixels are refused.
+    stretch: (low, high) for every scene; "auto": that of :func:`measure_stretch` for all types but uint8,
+    which passes as it is, or is scaled to its range where it has fewer bits; "none": samples pass as they
+    are, clipped to 0..255. Scenes of more than ``max_scene_px`` pixels are refused.
     access: how the buckets of scenes are asked.
     Holds no open files, so that it can be pickled and shared by threads.
 
@@ -75,18 +76,21 @@ class GeoTiffReader:
             palette = set(bands) == {1} and source.colorinterp[0] == ColorInterp.palette
             if palette:
                 _palette_table(source)
-            stretch = None if palette else self._stretch(source, scene, bands)
+            mask, said = mask_of(source, scene, self.access, _distinct(bands))
+            stretch = None if palette else self._stretch(source, bands, mask)
             dtype = np.dtype(source.dtypes[bands[0] - 1])
+            notes = (*notes, *said)
             if source.subdatasets:
                 notes = (*notes, f"it has {len(source.subdatasets)} pages: the first is read")
-        return SceneProfile(grid, bands, dtype.name, dtype.itemsize, stretch, palette, notes)
+            inverted = not palette and _is_min_white(source, bands)
+        return SceneProfile(grid, bands, dtype.name, dtype.itemsize, stretch, palette, notes, inverted, mask)
 
     def read(
         self, scene: Scene, profile: SceneProfile, window: Window
     ) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
         """Return pixels (3, h, w) uint8, 0 where not valid, and validity (h, w) of a window.
 
-        Valid is what the file's mask, alpha or no-data value leaves, and whose samples are all finite.
+        Valid is what the profile's mask leaves, and whose samples are all finite.
 
         Raises:
             UnreadableSceneError: if a pixel cannot be read, or the scene changed since it was profiled.
@@ -99,7 +103,9 @@ class GeoTiffReader:
             table = _palette_table(source) if profile.palette else None
             for strip in _strips(window, source.block_shapes[0][0]):
                 rows, cols = strip.relative_to(window).slices
-                samples, valid[rows, cols] = _read_samples(source, _distinct(profile.bands), strip)
+                samples, valid[rows, cols] = read_with_mask(
+                    source, _distinct(profile.bands), profile.mask, strip
+                )
                 shown = _to_uint8(samples, profile, table)
                 for channel, plane in zip(pixels, shown, strict=True):
                     np.multiply(plane, valid[rows, cols], out=channel[rows, cols])
@@ -135,14 +141,15 @@ class GeoTiffReader:
             )
         return self.bands if len(self.bands) == 3 else self.bands * 3
 
-    def _stretch(self, source: DatasetReader, scene: Scene, bands: tuple[int, ...]) -> Stretch | None:
+    def _stretch(self, source: DatasetReader, bands: tuple[int, ...], mask: Mask) -> Stretch | None:
         if isinstance(self.stretch, tuple):
             return Stretch(*self.stretch)
         if all(source.dtypes[band - 1] == "uint8" for band in bands):
-            return None
+            bits = sample_bits(source, bands[0])
+            return None if bits is None or self.stretch == "none" else Stretch(0.0, 2.0**bits - 1)
         if self.stretch == "none":
             return Stretch(0.0, 255.0)
-        return measure_stretch(_stretch_samples(source, scene, _distinct(bands)))
+        return measure_stretch(_stretch_samples(source, _distinct(bands), mask))
 
 
 def window_words(window: Window) -> str:
@@ -224,23 +231,6 @@ def _strips(window: Window, block_height_px: int) -> Iterator[Window]:
         start = stop
 
 
-def _read_samples(
-    source: DatasetReader, bands: tuple[int, ...], window: Window
-) -> tuple[NDArray[np.generic], NDArray[np.bool_]]:
-    """Return samples (len(bands), h, w) as they are in the file, and validity (h, w)."""
-    part = RasterioWindow(window.col_start, window.row_start, window.width_px, window.height_px)
-    return _with_validity(source.read(bands, window=part), source.dataset_mask(window=part))
-
-
-def _with_validity(
-    samples: NDArray[np.generic], mask: NDArray[np.uint8]
-) -> tuple[NDArray[np.generic], NDArray[np.bool_]]:
-    valid = mask > 0
-    if np.issubdtype(samples.dtype, np.floating):
-        valid &= np.isfinite(samples).all(axis=0)
-    return samples, valid
-
-
 def _to_uint8(
     samples: NDArray[np.generic], profile: SceneProfile, table: NDArray[np.uint8] | None
 ) -> list[NDArray[np.uint8]]:
@@ -248,6 +238,8 @@ def _to_uint8(
     if table is not None:
         return [np.take(colour, samples[0]) for colour in table]
     shown = profile.stretch.apply(samples) if profile.stretch else samples.astype(np.uint8, copy=False)
+    if profile.inverted:
+        shown = np.uint8(255) - shown
     distinct = _distinct(profile.bands)
     return [shown[distinct.index(band)] for band in profile.bands]
 
@@ -267,34 +259,17 @@ def _palette_table(source: DatasetReader) -> NDArray[np.uint8]:
     return table
 
 
-def _stretch_samples(source: DatasetReader, scene: Scene, bands: tuple[int, ...]) -> NDArray[np.generic]:
-    """Return the valid samples, any number, that the stretch of a scene is measured on.
-
-    The scene decimated to at most 1024 pixels a side; where that would decode all of a large scene, once a
-    band, a fixed grid of small windows. So too with sidecars: decimation makes GDAL open .ovr files, with
-    any of its drivers.
-    """
-    height, width = source.shape
-    size = height * width * source.count * np.dtype(source.dtypes[0]).itemsize
-    if scene.has_sidecars or (size > BLOCK_CACHE_BYTES and not source.overviews(1)):
-        parts = [_read_samples(source, bands, site) for site in _sites(height, width)]
-        return np.concatenate([samples[:, valid].ravel() for samples, valid in parts])
-    factor = max(1.0, max(height, width) / _SAMPLE_SIDE_PX)
-    shape = (max(1, int(height / factor)), max(1, int(width / factor)))
-    read = source.read(bands, out_shape=(len(bands), *shape))
-    samples, valid = _with_validity(read, source.dataset_mask(out_shape=shape))
-    return samples[:, valid].ravel()
+def _stretch_samples(source: DatasetReader, bands: tuple[int, ...], mask: Mask) -> NDArray[np.generic]:
+    """Return the valid samples, any number, that the stretch of a scene is measured on."""
+    parts = []
+    for site in sites(*source.shape):
+        samples, valid = read_with_mask(source, bands, mask, site.window)
+        rows, cols = site.slices
+        parts.append(samples[:, rows, cols][:, valid[rows, cols]].ravel())
+    return np.concatenate(parts)
 
 
-def _sites(height_px: int, width_px: int) -> Iterator[Window]:
-    for row, row_stop in _axis_sites(height_px):
-        for col, col_stop in _axis_sites(width_px):
-            yield Window(row, row_stop, col, col_stop)
-
-
-def _axis_sites(length_px: int) -> list[tuple[int, int]]:
-    """Return 16 spans of 64 pixels in the middles of 16 equal parts of an axis, or all of a short axis."""
-    if length_px <= _SITES * _SITE_PX:
-        return [(0, length_px)]
-    starts = [length_px * (2 * i + 1) // (2 * _SITES) - _SITE_PX // 2 for i in range(_SITES)]
-    return [(start, start + _SITE_PX) for start in starts]
+def _is_min_white(source: DatasetReader, bands: tuple[int, ...]) -> bool:
+    """Whether the least sample is white (WhiteIsZero), which is said of the first band."""
+    is_said = source.tags(ns="IMAGE_STRUCTURE").get("MINISWHITE") == "YES"
+    return is_said and set(bands) == {1}

@@ -54,6 +54,13 @@ class StoredMosaic:
         return provenance
 
     @property
+    def pixels_version(self) -> int | None:
+        """The version of the code that made the pixels; None of an area mosaic: others made its."""
+        if "scenes" in self.provenance:
+            return None
+        return int(self.provenance["pixel_settings"].get("pixels_version", 1))
+
+    @property
     def levels(self) -> list[Level]:
         """All levels, native first."""
         return levels_of(self.mosaic)
@@ -165,6 +172,7 @@ def _mosaic(name: str, provenance: Mapping[str, Any], nodes: Nodes) -> Mosaic:
         sample_bytes=1,
         stretch=None if stretch is None else Stretch(*stretch),
         notes=tuple(str(note) for note in provenance["notes"]),
+        inverted=bool(provenance.get("inverted", False)),
     )
     return Mosaic(name, scene, profile, _tiling(provenance["pixel_settings"], nodes))
 

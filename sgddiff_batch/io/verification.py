@@ -85,6 +85,7 @@ class _Check:
         stored = self._root()
         if stored is None:
             return
+        self.verdict.pixels_version = stored.pixels_version
         self._facts(stored)
         if self.contents is None:
             self.verdict.notes.append(_NOTHING_KNOWN if self.record is None else _NO_DIGESTS)

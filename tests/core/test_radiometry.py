@@ -168,3 +168,76 @@ def test_bands_are_chosen_by_name_else_by_number(interpretation: list[str], band
 def test_a_scene_without_a_band_to_look_at_is_refused(interpretation: list[str]):
     with pytest.raises(ValueError, match="no band to look at"):
         choose_bands(interpretation)
+
+
+def picture(seed: int = 1, size: int = 40_000) -> np.ndarray:
+    return np.random.default_rng(seed).normal(2000, 400, size).round()
+
+
+def with_fill(share: float, value: float, size: int = 40_000) -> np.ndarray:
+    """Samples of a picture, a share of all of which is one value."""
+    return np.concatenate([picture(size=size), np.full(round(size * share / (1 - share)), value)])
+
+
+@pytest.mark.parametrize("value", [0, -9999, 65535, -3.4e38, 2000])
+@pytest.mark.parametrize("share", [0.03, 0.4, 0.9, 0.975, 0.999])
+def test_a_fill_that_nobody_declared_leaves_a_picture_its_range(value: float, share: float):
+    low, high = np.percentile(picture(), (2, 98))
+    found = measure_stretch(with_fill(share, value))
+    assert found.low <= low + 1e-6 if value < low else found.low == pytest.approx(low, rel=0.2)
+    assert found.high >= high - 1e-6 if value > high else found.high == pytest.approx(high, rel=0.2)
+    assert (high - low) / (found.high - found.low) > 0.4
+
+
+def test_two_fills_are_left_out():
+    samples = np.concatenate([picture(), np.full(50_000, -9999), np.full(30_000, 65535)])
+    found = measure_stretch(samples)
+    assert 500 < found.low < found.high < 4000
+
+
+@pytest.mark.parametrize("ships", [[2600], [2600, 2700], [2000, 2500, 2600, 2700]])
+def test_ships_on_a_black_sea_are_bright_and_the_sea_is_black(ships: list[int]):
+    samples = np.concatenate([np.zeros(1_000_000), np.repeat(ships, 40)])
+    codes = measure_stretch(samples).apply(np.array([0, *ships], dtype=np.float64))
+    assert codes[0] == 0
+    assert codes[1:].min() >= 180
+    assert codes[-1] == 255
+
+
+def test_lights_of_a_night_do_not_become_white_all_over():
+    lights = np.random.default_rng(3).lognormal(2, 1, 3_000)
+    codes = measure_stretch(np.concatenate([np.zeros(97_000), lights])).apply(lights)
+    assert (codes == 255).mean() < 0.03
+    assert len(np.unique(codes)) > 100
+
+
+def test_dark_things_on_a_white_collar_stay_apart_from_it():
+    samples = np.concatenate([np.full(1_000_000, 65535), np.repeat(np.arange(300, 400), 50)])
+    codes = measure_stretch(samples).apply(np.array([300, 397, 399, 65535]))
+    assert codes.tolist() == [0, 204, 208, 255]
+
+
+def test_a_scene_of_nothing_but_one_value_is_black():
+    assert measure_stretch(np.full(1000, 500)) == Stretch(500.0, 501.0)
+    mostly = np.concatenate([np.full(100_000, 500), [501] * 10])
+    assert measure_stretch(mostly) == Stretch(500.0, 501.0)
+
+
+@pytest.mark.parametrize(
+    "values", [[0, 1], [0, 100, 200], list(range(0, 300, 10)), list(range(101)), [0, *range(9, 50)]]
+)
+def test_few_values_with_even_shares_keep_their_whole_range(values: list[int]):
+    samples = np.repeat(values, 1000)
+    assert measure_stretch(samples) == Stretch(*np.percentile(samples, (2, 98)))
+
+
+@given(st.lists(st.integers(0, 4000), min_size=300, max_size=400, unique=True))
+def test_without_a_value_that_stands_out_it_is_the_percentiles(values: list[int]):
+    assert measure_stretch(np.array(values)) == Stretch(*np.percentile(values, (2, 98)))
+
+
+@given(hnp.arrays(np.int16, st.integers(1, 200), elements=st.integers(-3, 3)), st.randoms())
+def test_the_order_of_samples_does_not_matter(samples, random):
+    shuffled = samples.tolist()
+    random.shuffle(shuffled)
+    assert measure_stretch(np.array(shuffled, dtype=np.int16)) == measure_stretch(samples)

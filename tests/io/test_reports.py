@@ -26,6 +26,7 @@ class Row:
     valid_px: int = 10
     salient_px: int = 1
     seconds: dict[str, float] = field(default_factory=lambda: {"read": 0.5})
+    mask_rule: str = "alpha"
 
 
 def written(folder: Path, *rows: Row, unchanged: Unchanged | None = None) -> Any:
@@ -37,8 +38,11 @@ def written(folder: Path, *rows: Row, unchanged: Unchanged | None = None) -> Any
     return json.loads((folder / "report-1.json").read_text())
 
 
+UNCHANGED = Unchanged(10**6, 5 * 10**12, 7, {"alpha": 999_990, "none": 10})
+
+
 def test_unchanged_scenes_are_in_the_totals_and_have_no_rows(tmp_path: Path) -> None:
-    report = written(tmp_path, Row("a"), Row("b", "failed"), unchanged=Unchanged(10**6, 5 * 10**12, 7))
+    report = written(tmp_path, Row("a"), Row("b", "failed"), unchanged=UNCHANGED)
     assert [row["scene_id"] for row in report["scenes"]] == ["a", "b"]
     assert report["totals"] == {
         "scenes": 10**6 + 2,
@@ -46,6 +50,7 @@ def test_unchanged_scenes_are_in_the_totals_and_have_no_rows(tmp_path: Path) -> 
         "tiles": 4,
         "valid_px": 5 * 10**12 + 20,
         "salient_px": 9,
+        "masks": {"alpha": 1 + 999_990, "none": 10},
         "seconds_by_stage": {"read": 1.0},
     }
 
@@ -60,6 +65,17 @@ def test_a_scene_with_a_damaged_record_besides_is_counted_once(tmp_path: Path) -
     report = written(tmp_path, Row("a"), Row("a", DAMAGED), Row("b", DAMAGED), unchanged=Unchanged(1))
     assert report["totals"]["scenes"] == 2
     assert report["totals"]["states"] == {DAMAGED: 2, "done": 1, "unchanged": 1}
+
+
+def test_masks_are_counted_by_rule_where_a_mosaic_was_made(tmp_path: Path) -> None:
+    rows = [
+        Row("a"),
+        Row("b", mask_rule="none"),
+        Row("c", mask_rule=""),
+        Row("d", "failed"),
+        Row("e", DAMAGED),
+    ]
+    assert written(tmp_path, *rows)["totals"]["masks"] == {"alpha": 1, "none": 1, "unknown": 1}
 
 
 def test_each_scene_is_a_line_that_is_json_by_itself(tmp_path: Path) -> None:

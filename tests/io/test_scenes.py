@@ -144,19 +144,6 @@ class TestStretch:
         assert read_all(path, GeoTiffReader(stretch="none"))[0][0].tolist() == [[0, 100, 255, 255]]
         assert read_all(path, GeoTiffReader(stretch=(0, 510)))[0][0].tolist() == [[0, 50, 128, 150]]
 
-    @pytest.mark.parametrize("overviews", [None, [2, 4]])
-    def test_a_huge_scene_is_sampled(
-        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, overviews: list[int] | None
-    ) -> None:
-        monkeypatch.setattr(scenes_module, "BLOCK_CACHE_BYTES", 1000)
-        samples = np.broadcast_to(np.arange(1, 3001, dtype=np.uint16)[:, None], (1, 3000, 300))
-        path = write_scene(tmp_path / "a.tif", samples, overviews=overviews)
-        stretch = READER.profile(scene_of(path)).stretch
-        assert stretch is not None
-        assert stretch.low == pytest.approx(60, abs=60)
-        assert stretch.high == pytest.approx(2940, abs=60)
-        assert READER.profile(scene_of(path)).stretch == stretch
-
 
 class TestGrid:
     @pytest.mark.parametrize(

@@ -10,8 +10,9 @@ import rasterio
 import zarr
 
 import sgddiff_batch
-from jobs import explain, infer_archive
+from jobs import assembly, explain, infer_archive
 from tests.kit import jobs
+from tests.kit.scenes import write_scene
 
 
 def uri_of(output, scene_id):
@@ -101,3 +102,31 @@ def test_what_is_no_mosaic_ends_with_2(tmp_path, capsys):
     (tmp_path / "zarr.json").write_text('{"attributes": {}}')
     assert explain.main([str(tmp_path), "0", "0"]) == explain.EXIT_COMMAND
     assert "not the root of a mosaic" in capsys.readouterr().err
+
+
+def test_the_rule_of_the_mask_is_told_and_why_it_leaves_a_pixel_out(unbroken, capsys):
+    facts = facts_of(capsys, uri_of(unbroken, "north/b.tif"), 10, 10)
+    assert facts["scene"]["mask_rule"] == "nodata"
+    assert facts["no_data"].endswith("every shown band has its no-data value, or a sample is not finite")
+    assert facts["pixels"] == f"pixels_version {assembly.PIXELS_VERSION}, that of this software"
+    assert facts_of(capsys, uri_of(unbroken, "a.tif"), 1, 1)["scene"]["mask_rule"] == "none"
+
+
+def test_of_an_older_mosaic_its_own_rule_is_told(tmp_path, checkpoint, monkeypatch, capsys):
+    """Its mask was GDAL's, by which infrared 0 was no data; the scene has data there by the rule of now."""
+    samples = np.full((4, 60, 70), 90, dtype=np.uint8)
+    samples[3, :20] = 0
+    write_scene(tmp_path / "scenes" / "a.tif", samples, photometric="RGB", nodata=0)
+    config = jobs.write_config(tmp_path / "run.yaml", tmp_path / "scenes", tmp_path / "out", checkpoint)
+    with monkeypatch.context() as then:
+        then.setattr(assembly, "PIXELS_VERSION", 1)
+        assert infer_archive.main(["--config", str(config)]) == 0
+    uri = uri_of(tmp_path / "out", "a.tif")
+    shard = Path(uri, "0/saliency/c/0/0")
+    shard.unlink()  # as if it had been no data
+    capsys.readouterr()
+    facts = facts_of(capsys, uri, 5, 5)
+    assert facts["pixels"].startswith(f"pixels_version 1; this software makes {assembly.PIXELS_VERSION}")
+    assert facts["no_data"].startswith(
+        "the mask by which the mosaic was made (mask rule nodata, pixels_version 1)"
+    )

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import sgddiff_batch
-from jobs import infer_archive, verify
+from jobs import assembly, infer_archive, verify
 from jobs.recomputing import Sample, Sampled
 from jobs.scope import read_marks
 from sgddiff_batch.core.window import Window
@@ -427,3 +427,21 @@ def test_a_damaged_catalogue_ends_with_5_and_names_the_object(config, output, ca
     (output / "_catalogue" / "current.json").write_text("{")
     assert verify.main(["--config", str(config)]) == verify.EXIT_DAMAGED
     assert "_catalogue/current.json" in capsys.readouterr().err
+
+
+def test_pixels_of_an_older_version_are_told_and_are_no_damage(
+    tmp_path, archive, checkpoint, monkeypatch, capsys
+):
+    config = jobs.write_config(tmp_path / "run.yaml", archive, tmp_path / "out", checkpoint)
+    with monkeypatch.context() as then:
+        then.setattr(assembly, "PIXELS_VERSION", 1)
+        assert infer_archive.main(["--config", str(config)]) == 0
+    code, found = run(config, "--sample", "3", "--seed", "1")
+    assert (code, found["damaged"], found["older_pixels"]) == (verify.EXIT_SOUND, 0, 3)
+    assert {block["state"] for block in found["sample"]["blocks"]} == {"not possible"}
+    assert all("pixels_version 1" in block["words"] for block in found["sample"]["blocks"])
+    assert "3 mosaics have pixels of another pixels_version" in capsys.readouterr().out
+    assert infer_archive.main(["--config", str(config)]) == 0
+    code, found = run(config, "--sample", "3", "--seed", "1")
+    assert (code, found["older_pixels"]) == (verify.EXIT_SOUND, 0)
+    assert {block["state"] for block in found["sample"]["blocks"]} == {"equal"}
