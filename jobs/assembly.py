@@ -5,9 +5,11 @@ What a Ray actor needs is made here from a :class:`WorkerRecipe`, which is small
 
 from __future__ import annotations
 
+import logging
 import os
 from dataclasses import dataclass
 
+from jobs.logs import start_log
 from sgddiff_batch.config import ArchiveJobConfig
 from sgddiff_batch.core.scene import Scene, escape_scene_id
 from sgddiff_batch.engine.survey import Crew
@@ -47,6 +49,7 @@ class WorkerRecipe:
 
     def __call__(self) -> Worker:
         """Load the network and open the stores."""
+        start_log(logging.WARNING)  # in a Ray actor; where there is a log, it stays
         ledger = make_ledger(self.config, self.fence)
         return Worker(
             make_reader(self.config, ledger),

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import logging
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -19,6 +20,7 @@ from rich.console import Console
 from rich.table import Table
 
 from jobs.commands import fail
+from jobs.logs import start_log
 from sgddiff_batch.core.catalogue import Pointer
 from sgddiff_batch.errors import ConfigError, SgddiffBatchError
 from sgddiff_batch.io import archive_catalogue
@@ -31,6 +33,7 @@ EXIT_DONE, EXIT_FAILED, EXIT_COMMAND = 0, 1, 2
 def main(arguments: Sequence[str] | None = None) -> int:
     """Do what the command line asks for and return the exit code."""
     asked = _parse(arguments)
+    start_log(logging.WARNING)
     commands = {"show": _show, "generations": _generations, "rollback": _rollback}
     try:
         commands[asked.command](asked)

@@ -1,24 +1,14 @@
-"""What every command does alike: its log, its one line for an error, its config, how it was submitted."""
+"""What every command does alike: its one line for an error, its config, how it was submitted."""
 
 from __future__ import annotations
 
 import argparse
-import logging
 import os
 import sys
 
 from sgddiff_batch.config import ArchiveJobConfig, load_config
 from sgddiff_batch.errors import ConfigError
 from sgddiff_batch.io.archive_files import printable
-
-
-def start_log() -> None:
-    """Log to standard error from INFO on, a line each with its time of day and level."""
-    logging.basicConfig(
-        level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", datefmt="%H:%M:%S"
-    )
-    # At INFO it says where credentials were found, once a client.
-    logging.getLogger("botocore").setLevel(logging.WARNING)
 
 
 def fail(command: str, error: BaseException, code: int) -> int:

@@ -20,9 +20,10 @@ from collections.abc import Sequence
 from functools import partial
 
 from jobs import assembly, composing, composing_runs, former_areas
-from jobs.commands import start_log, under_ray_job
+from jobs.commands import under_ray_job
 from jobs.composing_runs import AreaRun
 from jobs.concluding import EXIT_DONE, EXIT_FAILED, EXIT_HELD, EXIT_QUARANTINED, guarded
+from jobs.logs import start_log
 from sgddiff_batch.config import ArchiveJobConfig, load_config
 from sgddiff_batch.config_area import AreaConfig
 from sgddiff_batch.errors import ConfigError, SgddiffBatchError

@@ -14,6 +14,7 @@ import argparse
 import importlib.util
 import io
 import json
+import logging
 import os
 import sys
 from collections.abc import Iterable, Sequence
@@ -28,6 +29,7 @@ from rich.progress import track
 
 from jobs.commands import fail
 from jobs.labelled_pictures import DataMistakesError, Entry, read_label, read_picture, survey
+from jobs.logs import start_log
 from sgddiff_batch.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -43,6 +45,7 @@ EXIT_DONE, EXIT_FAILED, EXIT_CONFIG = 0, 1, 2
 def main(arguments: Sequence[str] | None = None) -> int:
     """Evaluate what the command line names and return the exit code."""
     options = _parser().parse_args(arguments)
+    start_log(logging.WARNING)
     try:
         check_options(options)
         source = make_source(options)

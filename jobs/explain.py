@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import logging
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -20,6 +21,7 @@ from typing import Any
 
 from jobs.assembly import PIXELS_VERSION
 from jobs.commands import add_config, config_of, fail
+from jobs.logs import start_log
 from sgddiff_batch.core.archive import OWN, BucketAccess
 from sgddiff_batch.core.explaining import block_at, pixel_at, probability, tiles_at, weight_total
 from sgddiff_batch.core.window import Window
@@ -47,6 +49,7 @@ _ADVICE = "; if its bucket is public or the asker pays, give --config, which say
 def main(argv: Sequence[str] | None = None) -> int:
     """Explain the pixel that the command line names and return the exit code."""
     options = _parse(argv)
+    start_log(logging.WARNING)
     try:
         stored = _open(options.mosaic)
         row, col = _pixel(stored, options)

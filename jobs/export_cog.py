@@ -8,16 +8,19 @@ Exit codes: 0 done; 2 the command is wrong (no mosaic there, not complete, no su
 from __future__ import annotations
 
 import argparse
+import logging
 import sys
 from collections.abc import Sequence
 
 from jobs.commands import fail
+from jobs.logs import start_log
 from sgddiff_batch.errors import ConfigError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Export the mosaic that the command line names and return the exit code."""
     asked = _parser().parse_args(arguments)
+    start_log(logging.WARNING)
     from sgddiff_batch.io.cog import export_cog
 
     try:

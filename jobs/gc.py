@@ -20,6 +20,7 @@ from rich.console import Console
 from rich.table import Table
 
 from jobs.commands import add_config, config_of, fail
+from jobs.logs import start_log
 from sgddiff_batch.core.archive import OWN, BucketAccess
 from sgddiff_batch.errors import ConfigError, SgddiffBatchError
 from sgddiff_batch.io.fences import fenced
@@ -36,8 +37,8 @@ _MIB = 2.0**20
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Show or remove the garbage of the output that the command line names; return the exit code."""
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s")
     asked = _parse(arguments)
+    start_log(logging.WARNING, "%(levelname)s %(message)s")
     try:
         output, access = _asked(asked)
         store = _output(output)

@@ -18,8 +18,9 @@ from datetime import UTC, datetime
 from functools import partial
 
 from jobs import assembly, concluding, plan_table, publishing, scope
-from jobs.commands import start_log, under_ray_job
+from jobs.commands import under_ray_job
 from jobs.concluding import EXIT_CONFIG, EXIT_DONE, EXIT_FAILED, EXIT_HELD, EXIT_QUARANTINED
+from jobs.logs import start_log
 from jobs.progress import RunProgress
 from sgddiff_batch.config import ArchiveJobConfig, load_config
 from sgddiff_batch.core.catalogue import Withdrawals

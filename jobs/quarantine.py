@@ -22,7 +22,8 @@ from rich.console import Console
 from rich.table import Table
 
 from jobs import assembly
-from jobs.commands import fail, start_log
+from jobs.commands import fail
+from jobs.logs import start_log
 from sgddiff_batch.config import ArchiveJobConfig, load_config
 from sgddiff_batch.core.scene import escape_scene_id
 from sgddiff_batch.errors import ConfigError, SgddiffBatchError

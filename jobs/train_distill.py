@@ -17,6 +17,7 @@ from collections.abc import Sequence
 import torch
 
 from jobs.commands import under_ray_job
+from jobs.logs import start_log
 from jobs.training.config import EngineSection, TrainJobConfig, load_train_config
 from jobs.training.data import DataSet, TrainingData, load_training_data
 from jobs.training.events import Events, Fanout, TensorBoardEvents, load_events
@@ -42,7 +43,7 @@ WRONG = (ConfigError, NetworkConfigError, DataError, CheckpointError, FileNotFou
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Do what the command line says; returns the exit code."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stdout)
+    start_log(line="%(asctime)s %(message)s", times=None, stream=sys.stdout)
     options = _parse(argv)
     try:
         config = load_train_config(options.config, tuple(options.set), under_ray_job=under_ray_job())

@@ -23,7 +23,8 @@ from itertools import islice
 from pathlib import Path
 
 from jobs import assembly, verifying
-from jobs.commands import fail, start_log
+from jobs.commands import fail
+from jobs.logs import start_log
 from jobs.recomputing import Recomputed, Recomputer, Sample, Sampled
 from jobs.verifying import Findings
 from sgddiff_batch.config import ArchiveJobConfig, load_config

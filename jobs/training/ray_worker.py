@@ -14,6 +14,7 @@ import ray.train.torch
 import torch
 from ray.train import UserCallback
 
+from jobs.logs import start_log
 from jobs.train_distill import WRONG, load_data, open_events, place_of, teach
 from jobs.training.cache import retrying
 from jobs.training.config import TrainJobConfig
@@ -78,7 +79,7 @@ def _place(config: TrainJobConfig) -> Place:
 def _speak(place: Place) -> None:
     """The first worker says what a local training would; Ray prints it at the driver."""
     level = logging.INFO if place.is_first else logging.WARNING
-    logging.basicConfig(level=level, format="%(asctime)s %(message)s", stream=sys.stdout, force=True)
+    start_log(level, "%(asctime)s %(message)s", None, sys.stdout, force=True)
 
 
 def _report(values: Mapping[str, Any]) -> None:

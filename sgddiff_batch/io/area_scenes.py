@@ -79,7 +79,8 @@ def parse_crs(text: str) -> CRS:
     try:
         crs = CRS.from_user_input(text)
     except CRSError as error:
-        raise ConfigError(f"areas.crs: {text!r} is no CRS that GDAL knows: {error}") from None
+        own, _, _ = str(error).partition(" PROJ: ")
+        raise ConfigError(f"areas.crs: {text!r} is no CRS that GDAL knows: {own}") from None
     if not (crs.is_projected or crs.is_geographic):
         raise ConfigError(f"areas.crs: must be projected or geographic, got {text!r}")
     if crs.is_geographic and not _counts_from_greenwich(crs):
