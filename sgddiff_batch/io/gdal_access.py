@@ -6,9 +6,10 @@ import os
 import re
 import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import rasterio
+from rasterio._err import CPLE_BaseError
 from rasterio.errors import NotGeoreferencedWarning
 from rasterio.io import DatasetReader
 from rasterio.session import DummySession
@@ -108,6 +109,7 @@ def opened(scene: Scene, doing: str, access: BucketAccess = OWN) -> Iterator[Dat
         try:
             _refuse_foreign_mask(scene, access)
             with rasterio.open(path, driver="GTiff", sharing=False) as source:
+                _forget_errors(source)
                 _refuse_references(source)
                 yield source
         except SgddiffBatchError:
@@ -116,6 +118,15 @@ def opened(scene: Scene, doing: str, access: BucketAccess = OWN) -> Iterator[Dat
             # The chain is cut: GDAL's messages can hold signed URLs, and tracebacks end up in logs.
             raise translated(error, heard, doing, remote=not stores.is_local(scene.uri)) from None
         raise_on_damage(heard, doing)
+
+
+def _forget_errors(source: DatasetReader) -> None:
+    """Take what GDAL complained of while it opened a scene, such as a sidecar's CRS that is none.
+
+    The scene is open all the same; but rasterio would raise it at the next call, whatever that is.
+    """
+    with suppress(CPLE_BaseError):
+        _ = source.colorinterp
 
 
 def _refuse_references(source: DatasetReader) -> None:
