@@ -9,9 +9,11 @@ import numpy as np
 from tests.kit.scenes import write_scene
 from tests.reports.inputs import (
     NIGHT,
+    RGB,
     Want,
     everywhere,
     holes,
+    interpreted,
     picture,
     renamed_nodata,
     reported,
@@ -48,6 +50,39 @@ def uint16_with_alpha_of_0_and_255(folder: Path) -> Want:
     """An orthophoto of 16 bits whose alpha kept the range of 8."""
     samples = picture(top=4000, dtype="uint16")
     return want(with_alpha(folder / "a.tif", samples, holes() * 255), samples, holes(), NIGHT)
+
+
+@reported("rasterio/rasterio#1456")
+def alpha_in_band_3(folder: Path) -> Want:
+    """Gray, something else, alpha: GDAL itself looks in bands 2 and 4 alone."""
+    samples = np.concatenate([picture(2), (holes() * 255).astype(np.uint8)[None]])
+    path = interpreted(
+        folder / "a.tif",
+        samples,
+        ("gray", "undefined", "alpha"),
+        photometric="MINISBLACK",
+        alpha="unspecified",
+    )
+    return want(path, samples[:1], holes())
+
+
+@reported("rasterio/rasterio#1178")
+def alpha_after_six_bands(folder: Path) -> Want:
+    """Red, green, blue, red edge, two infrareds and alpha, of 16 bits."""
+    samples = picture(6, top=4000, dtype="uint16")
+    stacked = np.concatenate([samples, (holes() * 65535).astype(np.uint16)[None]])
+    colours = (*RGB, "undefined", "undefined", "undefined", "alpha")
+    path = interpreted(folder / "a.tif", stacked, colours, photometric="RGB")
+    return want(path, samples[:3], holes(), NIGHT)
+
+
+@reported("OSGeo/gdal#3953")
+def alpha_and_nodata_65535(folder: Path) -> Want:
+    """Alpha with a no-data value that opaque pixels have: alpha decides."""
+    samples = picture(top=4000, dtype="uint16")
+    samples[:, 40:, :9] = 65535
+    path = with_alpha(folder / "a.tif", samples, holes() * 65535, nodata=65535)
+    return want(path, samples, holes(), NIGHT)
 
 
 @reported("mapnik/mapnik#3714")

@@ -72,6 +72,16 @@ def float_with_the_lowest_number_rounded(folder: Path) -> Want:
     return want(path, np.where(holes(), samples, 0), holes(), NIGHT)
 
 
+@reported("geotiffjs/geotiff.js#259")
+def float_with_the_lowest_number_rounded_to_two_digits(folder: Path) -> Want:
+    """Pixels of the lowest float32, and -3.4e38 in the file: GDAL takes them for one."""
+    samples = np.where(holes(), picture(top=4000, dtype="float32"), np.finfo(np.float32).min)
+    path = write_scene(folder / "a.tif", samples, nodata=-3.4028234663852886e38)
+    data = path.read_bytes()
+    path.write_bytes(data.replace(b"-3.4028234663852886e+38\0", b"-3.39999999999999996e+38"))
+    return want(path, np.where(holes(), samples, 0), holes(), NIGHT)
+
+
 @reported("rasterio/rasterio#1859")
 def nodata_of_each_band_in_a_sidecar(folder: Path) -> Want:
     """Each band has a value of its own: a pixel is no data where all shown bands have theirs."""

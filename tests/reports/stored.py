@@ -160,6 +160,34 @@ def one_strip(folder: Path) -> Want:
     )
 
 
+@reported("xarray-contrib/xarray-spatial#1797")
+def white_is_zero_of_16_bits(folder: Path) -> Want:
+    """The smaller, the brighter, whatever the type."""
+    return white_is_zero(folder / "a.tif", picture(1, top=4000, dtype="uint16"))
+
+
+@reported("xarray-contrib/xarray-spatial#2278")
+def white_is_zero_with_a_sign(folder: Path) -> Want:
+    """The smaller, the brighter, below zero, too."""
+    return white_is_zero(folder / "a.tif", picture(1, top=4000, dtype="int16") - np.int16(2000))
+
+
+@reported("xarray-contrib/xarray-spatial#1836")
+def white_is_zero_with_nodata(folder: Path) -> Want:
+    """A no-data value counts as it is stored."""
+    samples = np.where(holes(), picture(1, top=200), np.uint8(255))
+    path = write_scene(folder / "a.tif", samples, photometric="MINISWHITE", nodata=255)
+    return want(path, 255 - samples, holes())
+
+
+def white_is_zero(path: Path, samples: np.ndarray) -> Want:
+    """A negative, as it comes out by the scene's own stretch."""
+    write_scene(path, samples, photometric="MINISWHITE")
+    low, high = np.percentile(-samples.astype(np.int64), (2, 98))
+    shown_right = want(path, -samples.astype(np.int64), everywhere(), (low, high))
+    return replace(shown_right, reader=GeoTiffReader(), tolerance=2)
+
+
 @reported("python-pillow/Pillow#932")
 def palette_of_four_bits(folder: Path) -> Want:
     """Indices of 4 bits are looked up, not scaled."""
