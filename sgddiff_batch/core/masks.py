@@ -19,6 +19,7 @@ MASK_RULES: tuple[MaskRule, ...] = get_args(MaskRule)
 NoData = float | int | None
 """A band's no-data value; None where it has none."""
 
+_AT_THE_END = 1e-3
 _ULPS = 4
 """So many units in the last place a float may differ from a no-data value, which files keep as text."""
 
@@ -93,6 +94,10 @@ def _equals(plane: NDArray[np.generic], value: float) -> NDArray[np.bool_]:
         return np.asarray(plane == int(value))
     if not isfinite(value):
         return np.asarray(np.isnan(plane) if isnan(value) else plane == value)
-    near = abs(value) * float(np.finfo(str(plane.dtype)).eps) * _ULPS
+    kind = np.finfo(str(plane.dtype))
+    # Many round the type's least number when they declare it: -3.4e38.
+    near = abs(value) * (
+        _AT_THE_END if abs(value) > (1 - _AT_THE_END) * float(kind.max) else float(kind.eps) * _ULPS
+    )
     with np.errstate(over="ignore"):  # beside the largest float32 is infinity
         return np.asarray(np.greater_equal(plane, value - near) & np.less_equal(plane, value + near))

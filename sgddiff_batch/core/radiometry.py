@@ -141,9 +141,13 @@ def choose_bands(interpretation: Sequence[str]) -> tuple[int, int, int]:
     repeated.
 
     Raises:
-        ValueError: if there is no band but alpha.
+        ValueError: if there is no band but alpha, or the bands are inks.
     """
     names = [name.lower() for name in interpretation]
+    if {"cyan", "magenta", "yellow"} <= set(names):
+        raise ValueError(
+            "its bands are inks (CMYK), not light; convert it to RGB, or name bands in input.bands"
+        )
     if all(colour in names for colour in ("red", "green", "blue")):
         return names.index("red") + 1, names.index("green") + 1, names.index("blue") + 1
     colours = [number for number, name in enumerate(names, start=1) if name != "alpha"]

@@ -111,22 +111,30 @@ def _declared(source: DatasetReader, bands: tuple[int, ...]) -> Sequence[NoData]
         except ValueError:
             pass
     values = source.nodatavals
+    if np.dtype(source.dtypes[bands[0] - 1]).itemsize == 8:
+        return _undisclosed(source, bands)  # rasterio's are floats, which round integers of 64 bits
     if any(values[band - 1] is not None for band in bands):
         return [values[band - 1] for band in bands]
     return _undisclosed(source, bands)
 
 
 def _undisclosed(source: DatasetReader, bands: tuple[int, ...]) -> Sequence[NoData]:
-    """Return values that rasterio keeps to itself, those that cannot occur: GDAL writes them into a VRT."""
+    """Return values that rasterio rounds, or keeps to itself as impossible: GDAL puts them into a VRT."""
     with MemoryFile(ext=".vrt") as memory:
         rasterio.shutil.copy(source, memory.name, driver="VRT")
         found = _DECLARED.findall(memory.read().decode(errors="replace"))
     if len(found) != source.count:
         return [None] * len(bands)
-    try:
-        return [float(found[band - 1]) for band in bands]
-    except ValueError:
-        return [None] * len(bands)
+    return [_number(found[band - 1]) for band in bands]
+
+
+def _number(text: str) -> NoData:
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return None
 
 
 def sample_bits(source: DatasetReader, band: int) -> int | None:
