@@ -12,7 +12,8 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from sgddiff_batch.config_reading import Section, Uri, check_no_login
 from sgddiff_batch.core.archive import Access, ArchiveQuery, AssetRule, BucketAccess, Source, SourceKind
-from sgddiff_batch.core.selection import Box, Duplicates, Filters, NewestBy
+from sgddiff_batch.core.boxes import Box
+from sgddiff_batch.core.selection import Duplicates, Filters, NewestBy
 from sgddiff_batch.core.times import parse_span
 
 _HOST = re.compile(r"(?:https?://)?[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?(?::[0-9]{1,5})?")

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
+from sgddiff_batch.core.boxes import Box
 from sgddiff_batch.core.scene import Scene
 from sgddiff_batch.core.times import TimeSpan
 
@@ -20,53 +21,18 @@ NewestBy = Literal["name", "datetime", "modified"]
 
 
 @dataclass(frozen=True, slots=True)
-class Box:
-    """An area in degrees of longitude and latitude (WGS 84); ``west`` > ``east`` crosses the antimeridian.
-
-    Raises:
-        ValueError: if it lies outside -180..180 and -90..90, or its south above its north.
-    """
-
-    west: float
-    south: float
-    east: float
-    north: float
-
-    def __post_init__(self) -> None:
-        if not (abs(self.west) <= 180 and abs(self.east) <= 180):
-            raise ValueError(f"west and east must be in -180..180, got {self.west} and {self.east}")
-        if not -90 <= self.south <= self.north <= 90:
-            raise ValueError(f"-90 <= south <= north <= 90 must hold, got {self.south} and {self.north}")
-
-    def overlaps(self, other: Box) -> bool:
-        """Whether there is a point in both, edges included."""
-        if self.south > other.north or other.south > self.north:
-            return False
-        return any(
-            west <= other_east and other_west <= east
-            for west, east in self._spans()
-            for other_west, other_east in other._spans()
-        )
-
-    def _spans(self) -> tuple[tuple[float, float], ...]:
-        if self.west <= self.east:
-            return ((self.west, self.east),)
-        return (self.west, 180.0), (-180.0, self.east)
-
-
-@dataclass(frozen=True, slots=True)
 class Facts:
     """What a source knows of a scene besides its file; None where it does not.
 
     ``modified_s`` is when the object was last written, as the store says; the rest comes from a catalogue's
-    item: its id, the time of the picture, the box around it, cloud cover in percent, and when the item
-    itself was last changed. All seconds are since 1970 in UTC.
+    item: its id, the time of the picture, the boxes around it (one for each part that lies apart), cloud
+    cover in percent, and when the item itself was last changed. All seconds are since 1970 in UTC.
     """
 
     modified_s: float | None = None
     item: str | None = None
     time: TimeSpan | None = None
-    box: Box | None = None
+    boxes: tuple[Box, ...] | None = None
     cloud_percent: float | None = None
     updated_s: float | None = None
 
@@ -106,8 +72,8 @@ class Candidate:
 class Filters:
     """Which scenes are wanted; None and () want all.
 
-    time: the picture's; box: the area that its box must touch; cloud_below_percent: as it says; size_bytes:
-    least and most; names: patterns of which one must match the whole name; excluded: none may.
+    time: the picture's; box: the area that one of its boxes must touch; cloud_below_percent: as it says;
+    size_bytes: least and most; names: patterns of which one must match the whole name; excluded: none may.
     """
 
     time: TimeSpan | None = None
@@ -126,7 +92,7 @@ class Filters:
         """Return why a scene of which these facts are known is not wanted, or None."""
         if self.time and facts.time and not self.time.overlaps(facts.time):
             return "its time is not asked for"
-        if self.box and facts.box and not self.box.overlaps(facts.box):
+        if self.box and facts.boxes and not any(map(self.box.overlaps, facts.boxes)):
             return "it lies outside the area"
         limit, cloud = self.cloud_below_percent, facts.cloud_percent
         if limit is not None and cloud is not None and not cloud < limit:
@@ -148,7 +114,7 @@ class Filters:
         """Return what is asked for and not known of a scene, or None."""
         asked = {
             "time": self.time is not None and facts.time is None,
-            "area": self.box is not None and facts.box is None,
+            "area": self.box is not None and facts.boxes is None,
             "cloud cover": self.cloud_below_percent is not None and facts.cloud_percent is None,
         }
         missing = [name for name, is_missing in asked.items() if is_missing]

@@ -8,12 +8,13 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from sgddiff_batch.core.archive import AssetRule, Source
-from sgddiff_batch.core.selection import Box, Facts, merge_facts
+from sgddiff_batch.core.selection import Facts, merge_facts
 from sgddiff_batch.core.times import TimeSpan, parse_time
 from sgddiff_batch.errors import SceneError, UnsupportedSceneError
 from sgddiff_batch.io.archive_files import IgnoredFile, printable
 from sgddiff_batch.io.catalog import Places, is_scene, name_of, why_ignored
 from sgddiff_batch.io.links import Reach, shown
+from sgddiff_batch.io.stac_boxes import boxes_of, number
 
 _LONGEST_NAME = 300
 _GEOTIFF = "image/tiff"
@@ -161,8 +162,8 @@ def facts_of(item: Mapping[str, Any]) -> Facts:
     return Facts(
         item=item_name(item),
         time=_span(said),
-        box=_box(item.get("bbox")) or _box_of(item.get("geometry")),
-        cloud_percent=_number(said.get("eo:cloud_cover")),
+        boxes=boxes_of(item.get("bbox"), item.get("geometry")),
+        cloud_percent=number(said.get("eo:cloud_cover")),
         updated_s=updated.start_s if updated else None,
     )
 
@@ -179,43 +180,3 @@ def _time(value: object) -> TimeSpan | None:
         return parse_time(value) if isinstance(value, str) else None
     except ValueError:
         return None
-
-
-def _number(value: object) -> float | None:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    return float(value) if abs(value) < 1e9 else None  # not a number is not below it
-
-
-def _box(value: object) -> Box | None:
-    if not isinstance(value, Sequence) or isinstance(value, str) or len(value) not in (4, 6):
-        return None
-    numbers = [_number(one) for one in value]
-    half = len(numbers) // 2
-    west, south, east, north = numbers[0], numbers[1], numbers[half], numbers[half + 1]
-    if west is None or south is None or east is None or north is None:
-        return None
-    try:
-        return Box(west, south, east, north)
-    except ValueError:
-        return None
-
-
-def _box_of(geometry: object) -> Box | None:
-    if not isinstance(geometry, Mapping):
-        return None
-    points = list(_points(geometry.get("coordinates"), 6))
-    if not points:
-        return None
-    longitudes, latitudes = zip(*points, strict=True)
-    return _box((min(longitudes), min(latitudes), max(longitudes), max(latitudes)))
-
-
-def _points(coordinates: object, depth: int) -> Iterable[tuple[float, float]]:
-    if not isinstance(coordinates, Sequence) or isinstance(coordinates, str) or depth == 0:
-        return
-    if len(coordinates) >= 2 and all(_number(one) is not None for one in coordinates[:2]):
-        yield float(coordinates[0]), float(coordinates[1])
-        return
-    for part in coordinates:
-        yield from _points(part, depth - 1)

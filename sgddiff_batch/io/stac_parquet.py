@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import posixpath
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -11,6 +10,7 @@ from typing import Any
 from sgddiff_batch.core.archive import OWN, BucketAccess
 from sgddiff_batch.errors import ConfigError
 from sgddiff_batch.io import stores
+from sgddiff_batch.io.stac_boxes import is_wide
 from sgddiff_batch.io.stac_items import ItemSorter
 
 _PROPERTIES = ("datetime", "start_datetime", "end_datetime", "created", "updated", "eo:cloud_cover")
@@ -102,11 +102,13 @@ def _rows(batch: Any) -> list[dict[str, Any]]:  # noqa: ANN401 - pyarrow has no 
 
 def _item(row: Mapping[str, Any]) -> dict[str, Any]:
     assets = row.get("assets")
+    box = _box(row.get("bbox"))
     return {
         "id": row.get("id"),
         "collection": row.get("collection"),
         "assets": _without_nulls(assets) if isinstance(assets, Mapping) else assets,
-        "bbox": _box(row.get("bbox"), row.get("geometry")),
+        "bbox": box,
+        "geometry": _geometry(row.get("geometry")) if is_wide(box) else None,
         "properties": {name: row.get(name) for name in _PROPERTIES},
     }
 
@@ -116,22 +118,16 @@ def _without_nulls(assets: Mapping[str, Any]) -> dict[str, Any]:
     return {key: asset for key, asset in assets.items() if isinstance(asset, Mapping) and asset.get("href")}
 
 
-def _box(box: object, geometry: object) -> list[float] | None:
+def _box(box: object) -> list[Any] | None:
     if isinstance(box, Mapping):
-        numbers = [box.get(name) for name in ("xmin", "ymin", "xmax", "ymax")]
-        return (
-            None
-            if any(one is None for one in numbers)
-            else [float(one) for one in numbers if one is not None]
-        )
-    if isinstance(box, list):
-        return box
-    return _bounds(geometry) if isinstance(geometry, bytes) else None
+        return [box.get(name) for name in ("xmin", "ymin", "xmax", "ymax")]
+    return box if isinstance(box, list) else None
 
 
-def _bounds(wkb: bytes) -> list[float] | None:
+def _geometry(wkb: object) -> object:
+    """Return a geometry as GeoJSON has it."""
     import shapely
+    from shapely.geometry import mapping
 
-    geometry = shapely.from_wkb(wkb, on_invalid="ignore")
-    bounds = [] if geometry is None else [float(one) for one in geometry.bounds]
-    return bounds if bounds and all(map(math.isfinite, bounds)) else None
+    geometry = shapely.from_wkb(wkb, on_invalid="ignore") if isinstance(wkb, bytes) else None
+    return None if geometry is None or geometry.is_empty else mapping(geometry)

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sgddiff_batch.core.boxes import Box
 from sgddiff_batch.core.scene import Scene
 from sgddiff_batch.core.selection import (
-    Box,
     Candidate,
     Duplicates,
     Facts,
@@ -36,7 +36,7 @@ FACTS = st.builds(
     modified_s=st.none() | NUMBERS,
     item=st.none() | st.sampled_from(["a", "b"]),
     time=st.none() | NUMBERS.map(lambda at: TimeSpan(at, at + 1)),
-    box=st.none() | BOXES,
+    boxes=st.none() | st.tuples(BOXES),
     cloud_percent=st.none() | st.floats(0, 100),
     updated_s=st.none() | st.sampled_from([1.0, 2.0]),
 )
@@ -198,7 +198,7 @@ def test_filters_tell_of_every_scene_that_they_leave_out(
 
 
 class TestFilters:
-    KNOWN = scene("d/a.tif", time=TimeSpan(5, 6), box=Box(10, 0, 11, 1), cloud_percent=20.0)
+    KNOWN = scene("d/a.tif", time=TimeSpan(5, 6), boxes=(Box(10, 0, 11, 1),), cloud_percent=20.0)
 
     @pytest.mark.parametrize(
         ("filters", "reason"),
@@ -231,27 +231,6 @@ class TestFilters:
         assert choice.unknown == {
             "bare.tif": "its time and cloud cover is not known, and archive.filters asks for it"
         }
-
-
-@given(BOXES, BOXES)
-def test_areas_overlap_both_ways_and_with_a_point_of_their_own(one: Box, other: Box) -> None:
-    assert one.overlaps(other) == other.overlaps(one)
-    assert one.overlaps(one)
-    corner = Box(one.west, one.south, one.west, one.south)
-    assert one.overlaps(corner)
-
-
-def test_areas_reach_over_the_antimeridian() -> None:
-    fiji = Box(177, -20, -178, -15)
-    assert fiji.overlaps(Box(-179, -18, -178.5, -17))
-    assert fiji.overlaps(Box(178, -18, 179, -17))
-    assert not fiji.overlaps(Box(0, -18, 10, -17))
-
-
-@pytest.mark.parametrize("numbers", [(-181, 0, 0, 1), (0, 2, 1, 1), (0, -91, 1, 0), (0, 0, float("nan"), 1)])
-def test_an_impossible_area_is_refused(numbers: tuple[float, float, float, float]) -> None:
-    with pytest.raises(ValueError, match="must"):
-        Box(*numbers)
 
 
 def test_what_only_one_source_names_is_counted_for_it() -> None:

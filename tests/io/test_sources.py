@@ -16,7 +16,8 @@ import s3fs
 import shapely
 
 from sgddiff_batch.core.archive import ArchiveQuery, AssetRule, Source
-from sgddiff_batch.core.selection import Box, Duplicates, Filters
+from sgddiff_batch.core.boxes import Box
+from sgddiff_batch.core.selection import Duplicates, Filters
 from sgddiff_batch.core.times import parse_span
 from sgddiff_batch.errors import ConfigError
 from sgddiff_batch.io.sources import Listing, list_archive
@@ -193,7 +194,7 @@ class TestStacGeoparquet:
         listing = list_archive(ArchiveQuery((source,)))
         assert ids(listing) == ["s/a.tif", "s/b.tif"]
         facts = listing.facts["s/b.tif"]
-        assert (facts.time, facts.box) == (parse_span("2026-01-02T00:00:00Z"), Box(11, 50, 12, 51))
+        assert (facts.time, facts.boxes) == (parse_span("2026-01-02T00:00:00Z"), (Box(11, 50, 12, 51),))
         assert (facts.cloud_percent, facts.item) == (10.0, "c/i1")
         assert [file.path for file in listing.missing] == ["s/gone.tif"]
         assert [file.path for file in listing.not_listed] == ["c/i3"]
@@ -209,8 +210,21 @@ class TestStacGeoparquet:
         box = [{"xmin": 1.0, "ymin": 2.0, "xmax": 3.0, "ymax": 4.0}, None]
         write_geoparquet(tmp_path / "i.parquet", ["a.tif", "b.tif"], bbox=box, geometry=[b"\x01junk", None])
         listing = list_archive(ArchiveQuery((Source(str(tmp_path / "i.parquet")),)))
-        assert listing.facts["a.tif"].box == Box(1, 2, 3, 4)
-        assert listing.facts["b.tif"].box is None
+        assert listing.facts["a.tif"].boxes == (Box(1, 2, 3, 4),)
+        assert listing.facts["b.tif"].boxes is None
+
+    @pytest.mark.parametrize("box", [None, [-180.0, -18.0, 180.0, -17.0]])
+    def test_a_geometry_cut_at_180_covers_its_halves_alone(
+        self, tmp_path: Path, box: list[float] | None
+    ) -> None:
+        put(tmp_path, "a.tif")
+        halves = shapely.MultiPolygon([shapely.box(179, -18, 180, -17), shapely.box(-180, -18, -179, -17)])
+        boxes = {} if box is None else {"bbox": [box]}
+        write_geoparquet(tmp_path / "i.parquet", ["a.tif"], geometry=[shapely.to_wkb(halves)], **boxes)
+        source = Source(str(tmp_path / "i.parquet"))
+        for west, east, found in ((9, 9.5, []), (179.5, -179.5, ["a.tif"]), (-179.5, -170, ["a.tif"])):
+            listing = list_archive(ArchiveQuery((source,), Filters(box=Box(west, -20, east, 20))))
+            assert ids(listing) == found
 
     def test_one_that_is_damaged_is_told(self, tmp_path: Path) -> None:
         write_geoparquet(tmp_path / "i.parquet", ["a.tif"] * 3)

@@ -10,7 +10,7 @@ import pystac
 import pytest
 
 from sgddiff_batch.core.archive import ArchiveQuery, AssetRule, Source
-from sgddiff_batch.core.selection import Box
+from sgddiff_batch.core.boxes import Box
 from sgddiff_batch.core.times import parse_time
 from sgddiff_batch.errors import ConfigError, UnsupportedSceneError
 from sgddiff_batch.io import stac
@@ -315,14 +315,14 @@ class TestFacts:
             parse_time("2026-01-01T00:00:00Z").start_s,
             parse_time("2026-01-03T00:00:00Z").stop_s,
         )
-        assert facts.box == Box(177, -20, -178, -15)
+        assert facts.boxes == (Box(177, -20, -178, -15),)
         assert (facts.cloud_percent, facts.item) == (0.0, "c/a")
         assert facts.updated_s == parse_time("2026-02-01T00:00:00Z").start_s
 
     def test_the_box_is_that_of_the_geometry_where_there_is_none(self) -> None:
         ring = [[10, 50], [11, 50, 7], [10.5, 51], [10, 50]]
         item = make_item("a", "a.tif", bbox=None) | {"geometry": {"type": "Polygon", "coordinates": [ring]}}
-        assert facts_of(item).box == Box(10, 50, 11, 51)
+        assert facts_of(item).boxes == (Box(10, 50, 11, 51),)
 
     @pytest.mark.parametrize(
         "item",
@@ -337,4 +337,4 @@ class TestFacts:
     )
     def test_what_an_item_says_wrongly_is_not_known(self, item: dict[str, Any]) -> None:
         facts = facts_of(item)
-        assert (facts.time, facts.box, facts.cloud_percent, facts.updated_s) == (None, None, None, None)
+        assert (facts.time, facts.boxes, facts.cloud_percent, facts.updated_s) == (None, None, None, None)
