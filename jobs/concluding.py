@@ -149,6 +149,7 @@ def _report(
         scenes=Rows(rows),
         ignored=first_of_each_reason(map(asdict, run.listing.ignored)),
         unchanged=_unchanged(run),
+        items_left_out=run.listing.item_counts(),
     )
 
 

@@ -1,4 +1,4 @@
-"""Boxes in longitude and latitude: which of them touch, where longitudes go round and are written past 180."""
+"""Boxes in longitude and latitude: which of them touch, where longitudes go round and may pass 180."""
 
 from __future__ import annotations
 

@@ -8,7 +8,6 @@ import stat
 from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime
-from fnmatch import fnmatchcase
 from itertools import takewhile
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,8 @@ from sgddiff_batch.core.archive import OWN, BucketAccess
 from sgddiff_batch.core.fingerprint import Json
 from sgddiff_batch.errors import ConfigError, RetryableError
 from sgddiff_batch.io import stores
+from sgddiff_batch.io.file_names import no_archive_above
+from sgddiff_batch.io.object_access import code_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,34 +49,33 @@ class ArchiveFile:
 
 Found = ArchiveFile | IgnoredFile
 
+ZARR_STORE = "it is a Zarr store"
+NO_ARCHIVE = "it is a folder of copies and leavings (version control, snapshots, trash, other systems)"
+"""Why folders are not looked into."""
 
-class NoBucketError(ConfigError):
+_DENIED = ("AccessDenied", "AllAccessDisabled", "403")
+"""S3's codes of a bucket that says no. Those of wrong or expired credentials are others, of all buckets."""
+
+
+class BucketError(ConfigError):
+    """A bucket that is not there, or says no; ``reason`` says which, without what was asked of it."""
+
+    def __init__(self, root: str, reason: str) -> None:
+        super().__init__(f"archive.uri: s3://{root} cannot be listed: {reason}")
+        self.reason = reason
+
+
+class NoBucketError(BucketError):
     """There is no such bucket, which is not the same as an empty one."""
 
 
-def find_files(
-    root_uri: str, *, depth: int | None = None, prefix: str = "", access: BucketAccess = OWN
-) -> Iterator[Found]:
-    """Yield what is below a folder or ``s3://bucket/prefix``, in any order.
-
-    depth: how many levels of folders to go down, 1 being the folder itself (a saving for local folders
-    only); prefix: how the paths begin (a saving on S3 only); access: how buckets are asked. Folders that end
-    in .zarr are one ignored file.
-
-    Raises:
-        ConfigError: if S3 denies it, or has no such bucket.
-        RetryableError: if S3 does not answer.
-    """
-    if stores.is_local(root_uri):
-        root = Path(stores.open_store(root_uri).root)
-        yield from _walk(root, root.resolve(), "", depth)
-    else:
-        yield from _find_objects(root_uri, prefix, access)
+class ClosedBucketError(BucketError):
+    """The bucket denies it to the credentials that it was asked with, which are good ones."""
 
 
-def inside(path: str, folder: str) -> str:
-    """Join a relative path to a folder's relative path ("" for the root)."""
-    return f"{folder}/{path}" if folder else path
+def bucket_of(uri: str) -> str:
+    """Return the bucket of an s3:// URI, "" of what is local."""
+    return uri.removeprefix("s3://").partition("/")[0] if uri.startswith("s3://") else ""
 
 
 def local_file(path: Path, relative: str) -> Found | None:
@@ -114,66 +114,34 @@ def error_words(error: Exception) -> str:
     return str(getattr(error, "strerror", None) or error)
 
 
-def _walk(folder: Path, root: Path, relative: str, depth: int | None) -> Iterator[Found]:
-    try:
-        with os.scandir(folder) as listing:
-            entries = sorted(listing, key=lambda entry: entry.name)
-    except OSError as error:
-        yield IgnoredFile(
-            printable(relative) or ".", f"this folder cannot be listed: {error_words(error)}", lost=True
-        )
-        return
-    for entry in entries:
-        path = inside(entry.name, relative)
-        if entry.is_symlink():
-            yield from _linked(Path(entry.path), root, path)
-        elif entry.is_dir(follow_symlinks=False):
-            if entry.name.endswith(".zarr"):
-                yield IgnoredFile(printable(path), "it is a Zarr store")
-            elif depth is None or depth > 1:
-                yield from _walk(Path(entry.path), root, path, None if depth is None else depth - 1)
-        else:
-            yield from filter(None, [local_file(Path(entry.path), path)])
+def find_objects(root_uri: str, prefix: str, access: BucketAccess) -> Iterator[Found]:
+    """Yield the objects below ``s3://bucket/prefix``; what is in no archive is one ignored file a folder.
 
+    prefix: how the paths begin.
 
-def _linked(link: Path, root: Path, relative: str) -> Iterator[Found]:
-    """Follow a link to a file of the archive; a link to anywhere else could show any file of the machine."""
-    try:
-        target = link.resolve(strict=True)
-    except (OSError, RuntimeError):
-        yield IgnoredFile(printable(relative), "it is a broken link")
-        return
-    if root not in target.parents:
-        yield IgnoredFile(printable(relative), "it is a link that leads out of the archive")
-    elif target.is_dir():
-        yield IgnoredFile(printable(relative), "it is a link to a folder of the archive, listed in its place")
-    else:
-        yield from filter(None, [local_file(link, relative)])
-
-
-def _find_objects(root_uri: str, prefix: str, access: BucketAccess) -> Iterator[Found]:
+    Raises:
+        ConfigError: if S3 denies it, or has no such bucket.
+        RetryableError: if S3 does not answer.
+    """
     root = root_uri.removeprefix("s3://").strip("/")
     seen: set[str] = set()
     infos = _listed(root, lambda files: files.find(root, prefix=prefix, detail=True).values(), access)
     for info in infos:
-        path = info["name"][len(root) + 1 :]
-        folder, is_in_store, _ = path.partition(".zarr/")
-        if is_in_store and folder not in seen:
-            seen.add(folder)
-            yield IgnoredFile(f"{folder}.zarr", "it is a Zarr store")
-        elif not is_in_store:
+        left_out = _left_out(info["name"][len(root) + 1 :])
+        if left_out is None:
             yield from _objects([info], root)
+        elif left_out.path not in seen:
+            seen.add(left_out.path)
+            yield left_out
 
 
-def has_folder(root: str, pattern: Sequence[str]) -> bool:
-    """Whether a local folder has one that the first part of a glob matches, if that is a part for folders."""
-    if len(pattern) < 2 or pattern[0] == "**":
-        return True
-    try:
-        with os.scandir(root) as entries:
-            return any(entry.is_dir() and fnmatchcase(entry.name, pattern[0]) for entry in entries)
-    except OSError:
-        return True  # whoever lists it tells
+def _left_out(path: str) -> IgnoredFile | None:
+    """Return the folder by which an object is in no archive, None where it is in one."""
+    before, is_in_store, _ = path.partition(".zarr/")
+    folder = no_archive_above(path)
+    if folder is not None and not (is_in_store and len(before) < len(folder)):
+        return IgnoredFile(printable(folder), NO_ARCHIVE)
+    return IgnoredFile(printable(f"{before}.zarr"), ZARR_STORE) if is_in_store else None
 
 
 def list_folder(
@@ -181,13 +149,11 @@ def list_folder(
     names: Sequence[str],
     wanted: Set[str],
     *,
-    strict: bool = False,
     access: BucketAccess = OWN,
 ) -> list[ArchiveFile]:
     """Return the files right in a folder whose lower-case names are ``wanted``; none without the folder.
 
-    names: what has to be found in any case; on S3 the listing is asked for their common beginning. strict:
-    whether a bucket that is not there is an error.
+    names: what has to be found in any case; on S3 the listing is asked for their common beginning.
 
     Raises:
         ConfigError, RetryableError: as :func:`find_files`.
@@ -203,12 +169,7 @@ def list_folder(
     stems = sorted(posixpath.splitext(name)[0] for name in names)
     same = takewhile(lambda pair: pair[0] == pair[1], zip(stems[0], stems[-1], strict=False))
     common = "".join(first for first, _ in same)
-    try:
-        infos = _listed(root, lambda files: _right_in(files, root, common), access)
-    except NoBucketError:
-        if strict:
-            raise
-        return []
+    infos = _listed(root, lambda files: _right_in(files, root, common), access)
     return [file for file in _objects(infos, root) if file.path.lower() in wanted]
 
 
@@ -246,22 +207,25 @@ def _objects(infos: Iterable[dict[str, Any]], root: str) -> Iterator[ArchiveFile
 def _listed(
     root: str, ask: Callable[[Any], Iterable[dict[str, Any]]], access: BucketAccess
 ) -> list[dict[str, Any]]:
-    from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
+    from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, ParamValidationError
 
     filesystem = stores.open_store(f"s3://{root}", access).filesystem
     try:
         return list(ask(filesystem))
     except FileNotFoundError as error:
         if "bucket does not exist" in str(error):
-            raise NoBucketError(
-                f"archive.uri: s3://{root} cannot be listed: there is no such bucket"
-            ) from None
+            raise NoBucketError(root, "there is no such bucket") from None
         return []
+    except ParamValidationError:
+        raise NoBucketError(root, "no bucket can be called so") from None
     except (PermissionError, NoCredentialsError) as error:
-        raise ConfigError(
-            f"archive.uri: s3://{root} cannot be listed: {error}; check the credentials and their rights"
-        ) from None
+        reason = f"{error}; check the credentials and their rights"
+        if code_of(error) in _DENIED:
+            raise ClosedBucketError(root, reason) from None
+        raise ConfigError(f"archive.uri: s3://{root} cannot be listed: {reason}") from None
     except (OSError, BotoCoreError, ClientError) as error:
+        if code_of(error) == "InvalidBucketName":
+            raise NoBucketError(root, "no bucket can be called so") from None
         raise RetryableError(f"listing s3://{root} failed: {error}") from None
 
 

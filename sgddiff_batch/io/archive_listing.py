@@ -23,7 +23,8 @@ class Listing:
     which it cannot be told what they name: nobody knows their scenes. ``left_out``: scenes that are there and
     not wanted, by id, with the filter's reason or with what is not known of them. ``superseded``: ids of
     older versions, with the id of the newest. ``only_in``: for each of several sources, the wanted scenes
-    that no other names. ``facts``: what is known of each wanted scene.
+    that no other names. ``facts``: what is known of each wanted scene. ``items_left_out``: how many items
+    of catalogues, and documents, no scene can be had of, by reason.
 
     A scene that is in none of them is not in the archive any more, but only where the listing ``is_whole``:
     otherwise a server was asked for a part, or some place could not be looked at.
@@ -37,6 +38,7 @@ class Listing:
     superseded: Mapping[str, str] = field(default_factory=dict)
     only_in: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     facts: Mapping[str, Facts] = field(default_factory=dict)
+    items_left_out: Mapping[str, int] = field(default_factory=dict)
     is_whole: bool = True
 
     def rows(self) -> list[tuple[str, str]]:
@@ -46,7 +48,14 @@ class Listing:
         counts["superseded by newer versions"] = len(self.superseded)
         counts["named, but missing"] = len(self.missing)
         counts["not listed"] = len(self.not_listed)
+        counts |= {f"catalogue items left out: {reason}": n for reason, n in self.item_counts().items()}
         return [(words, str(count)) for words, count in counts.items() if count]
+
+    def item_counts(self) -> dict[str, int]:
+        """Return ``items_left_out``, the most frequent reasons first; there may be one for each host."""
+        most = Counter(self.items_left_out).most_common()
+        rest = sum(count for _, count in most[_NAMED:])
+        return {**dict(most[:_NAMED]), **({"other reasons": rest} if rest else {})}
 
     def report(self) -> dict[str, object]:
         """Return what a report says of the listing: of what is so every night, numbers and the first."""

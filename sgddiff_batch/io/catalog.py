@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import posixpath
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -18,17 +18,21 @@ from sgddiff_batch.errors import ConfigError
 from sgddiff_batch.io import stores
 from sgddiff_batch.io.archive_files import (
     ArchiveFile,
+    BucketError,
     Found,
     IgnoredFile,
-    find_files,
-    has_folder,
+    NoBucketError,
+    bucket_of,
+    find_objects,
     is_unicode,
     list_folder,
     local_file,
     printable,
 )
+from sgddiff_batch.io.archive_walk import has_folder, walk_folder
+from sgddiff_batch.io.file_names import SCENE_SUFFIXES, is_scene
 from sgddiff_batch.io.globs import WILDCARD, matches, split_glob
-from sgddiff_batch.io.scene_lists import LIST_SUFFIXES, SCENE_SUFFIXES
+from sgddiff_batch.io.scene_lists import LIST_SUFFIXES
 from sgddiff_batch.io.sidecars import AFTER_NAME, AFTER_STEM, by_lower_name, sidecar_names, sidecars_of
 
 _VERSION_DIGITS = 16
@@ -62,30 +66,18 @@ class Finds:
         )
 
 
-def find_scenes(uri: str, access: BucketAccess = OWN) -> Finds:
+def find_scenes(uri: str, access: BucketAccess = OWN, allowed: Sequence[str] = ()) -> Finds:
     """Find the scenes of a folder or prefix with all below it, of a glob, or one scene by itself.
 
     uri: a local path or s3://. A glob is that of :mod:`sgddiff_batch.io.globs`;
     files that it does not match are not reported. S3 is asked for listings only, as ``access`` says.
+    allowed: local folders that links may lead to, besides the archive's own.
 
     Raises:
         ConfigError: if there is nothing at ``uri``, or S3 denies it.
         RetryableError: if S3 does not answer.
     """
-    return _from_local(uri) if stores.is_local(uri) else _from_s3(uri, access)
-
-
-@dataclass(frozen=True, slots=True)
-class Places:
-    """What a list or a catalogue names, before anybody looked: ``names`` by full path or URI of the file.
-
-    ``facts`` are those that a catalogue gives, by the same. ``ignored`` and ``missing`` as in :class:`Finds`.
-    """
-
-    names: Mapping[str, str]
-    facts: Mapping[str, Facts] = field(default_factory=dict)
-    ignored: tuple[IgnoredFile, ...] = ()
-    missing: tuple[IgnoredFile, ...] = ()
+    return _from_local(uri, allowed) if stores.is_local(uri) else _from_s3(uri, access)
 
 
 def root_of(uri: str) -> str:
@@ -104,10 +96,10 @@ def name_of(place: str, root: str) -> str:
     return place.partition("://")[2] or place.lstrip("/") if below == place else below
 
 
-def _from_local(uri: str) -> Finds:
+def _from_local(uri: str, allowed: Sequence[str]) -> Finds:
     path = Path(full_uri(uri))
     if path.is_dir():
-        return _from_files(find_files(str(path)))
+        return _from_files(walk_folder(str(path), allowed=allowed))
     if path.exists():
         if not is_scene(path.name):
             raise ConfigError(f"archive.uri: {uri!r} is no folder and no .tif, .txt, .csv or .parquet file")
@@ -116,17 +108,17 @@ def _from_local(uri: str) -> Finds:
     if not pattern or not Path(root).is_dir() or not has_folder(root, pattern):
         raise ConfigError(f"archive.uri: there is nothing at {uri!r}")
     depth = None if "**" in pattern else len(pattern)
-    return _from_files(find_files(root, depth=depth), pattern)
+    return _from_files(walk_folder(root, depth=depth, allowed=allowed), pattern)
 
 
 def _from_s3(uri: str, access: BucketAccess) -> Finds:
     root, pattern = split_glob(uri.rstrip("/"))
     prefix = WILDCARD.split(pattern[0], maxsplit=1)[0] if pattern else ""
     if not pattern and is_scene(root):
-        single = look_up({root: posixpath.basename(root)}, access=access)
+        single = look_up({root: posixpath.basename(root)}, access)
         if single.scenes:
             return single
-    listing = _from_files(find_files(root, prefix=prefix, access=access), pattern)
+    listing = _from_files(find_objects(root, prefix, access), pattern)
     if listing == Finds():
         raise ConfigError(f"archive.uri: there is nothing at {uri!r}")
     return listing
@@ -156,60 +148,60 @@ def _from_files(found: Iterable[Found], pattern: Sequence[str] = ()) -> Finds:
     return _sorted(scenes, ignored, missing)
 
 
-def places_of(entries: Iterable[str], folder: str) -> Places:
-    """Return what the entries of a list name. folder: what relative entries count from."""
-    ignored: list[IgnoredFile] = []
-    missing: list[IgnoredFile] = []
-    names: dict[str, str] = {}
-    for entry in entries:
-        try:
-            place, name = _place(entry, folder)
-        except ConfigError as error:
-            missing.append(IgnoredFile(printable(entry), str(error)))
-            continue
-        if is_scene(place):
-            names.setdefault(place, name)
-        else:
-            ignored.append(IgnoredFile(printable(entry), why_ignored(entry)))
-    return Places(names, {}, tuple(ignored), tuple(missing))
-
-
-def look_up(names: Mapping[str, str], strict: Set[str] = frozenset(), access: BucketAccess = OWN) -> Finds:
+def look_up(names: Mapping[str, str], access: BucketAccess = OWN, *, strict: bool = False) -> Finds:
     """Find files by full path or URI, each folder by one listing; ``names`` are what their ids are made of.
 
-    The buckets of ``strict`` places have to be there; of others a file is missing like any.
+    strict: whether a bucket that is not there is an error; else a file in it is missing like any.
 
     Raises:
         ConfigError, RetryableError: as :func:`find_scenes`.
     """
+    answers = _answers(names, access)
+    for answer in answers.values():
+        if isinstance(answer, BucketError) and (strict or not isinstance(answer, NoBucketError)):
+            raise answer
+    return _finds_of(names, answers)
+
+
+def look_up_apart(names: Mapping[str, str], access: BucketAccess, needed: str = "", *, alone: bool) -> Finds:
+    """Find files as :func:`look_up`; a bucket that is not there, or says no, is the matter of its own files.
+
+    But it is an error if its name is ``needed``, or, where these files are ``alone``, if it is so of all.
+
+    Raises:
+        ConfigError, RetryableError: as :func:`find_scenes`.
+    """
+    answers = _answers(names, access)
+    errors = {folder: found for folder, found in answers.items() if isinstance(found, BucketError)}
+    for folder, error in errors.items():
+        if bucket_of(folder) == needed or (alone and len(errors) == len(answers)):
+            raise error
+    return _finds_of(names, answers)
+
+
+Answer = list[tuple[str, Found | None, list[ArchiveFile]]]
+"""Place, file (None where there is none) and sidecars of the places in one folder."""
+
+
+def _answers(names: Iterable[str], access: BucketAccess) -> dict[str, Answer | BucketError]:
     folders: defaultdict[str, list[str]] = defaultdict(list)
     for place in names:
         folders[posixpath.split(place)[0]].append(place)
-    scenes: list[Candidate] = []
-    missing: list[IgnoredFile] = []
     with ThreadPoolExecutor(_ASKED_AT_ONCE, thread_name_prefix="look-up") as pool:
-        for found in pool.map(partial(_look_into, strict, access), folders, folders.values()):
-            for place, file, sidecars in found:
-                name = names[place]
-                if isinstance(file, ArchiveFile):
-                    scenes.append(_candidate(name, file, sidecars))
-                else:
-                    reason = file.reason if file else f"there is no file at {printable(place)}"
-                    missing.append(IgnoredFile(printable(name), reason))
-    return _sorted(scenes, (), missing)
+        found = pool.map(partial(_look_into, access), folders, folders.values())
+        return dict(zip(folders, found, strict=True))
 
 
-def _look_into(
-    strict: Set[str], access: BucketAccess, folder: str, places: Sequence[str]
-) -> list[tuple[str, Found | None, list[ArchiveFile]]]:
-    """Return place, file (None where there is none) and sidecars of the places in one folder."""
+def _look_into(access: BucketAccess, folder: str, places: Sequence[str]) -> Answer | BucketError:
     here = {posixpath.basename(place): place for place in places}
     wanted = {lower for name in here for lower in (name.lower(), *sidecar_names(name))}
-    is_strict = not strict.isdisjoint(places)
-    present = list_folder(folder, tuple(here), wanted, strict=is_strict, access=access)
+    try:
+        present = list_folder(folder, tuple(here), wanted, access=access)
+    except BucketError as error:
+        return error
     files = {file.path: file for file in present}
     by_lower = by_lower_name(files.values())
-    found: list[tuple[str, Found | None, list[ArchiveFile]]] = []
+    found: Answer = []
     for name, place in here.items():
         file: Found | None = files.get(name)
         if file is None and stores.is_local(place):
@@ -218,23 +210,22 @@ def _look_into(
     return found
 
 
-def _place(entry: str, folder: str) -> tuple[str, str]:
-    """Return the full path or URI of a list's entry, and the path that its scene id is made of.
-
-    Raises:
-        ConfigError: if the entry has a scheme that is not spoken, or leads out of the list's bucket.
-    """
-    if not stores.is_local(entry):
-        return entry, entry.partition("://")[2]
-    if entry.startswith("/"):
-        path = posixpath.normpath(entry).replace("//", "/")
-        return path, path.lstrip("/")
-    scheme, separator, base = folder.rpartition("://")
-    joined = posixpath.normpath(f"{base}/{entry}")
-    bucket = base.split("/")[0]
-    if separator and not joined.startswith(f"{bucket}/"):
-        raise ConfigError("it leads out of the bucket of its list")
-    return f"{scheme}{separator}{joined}", posixpath.normpath(entry)
+def _finds_of(names: Mapping[str, str], answers: Mapping[str, Answer | BucketError]) -> Finds:
+    scenes: list[Candidate] = []
+    missing: list[IgnoredFile] = []
+    reasons = {folder: error.reason for folder, error in answers.items() if isinstance(error, BucketError)}
+    for place, name in names.items():
+        if reason := reasons.get(posixpath.split(place)[0]):
+            missing.append(IgnoredFile(printable(name), f"there is no file at {printable(place)}: {reason}"))
+    for place, file, sidecars in (
+        one for found in answers.values() if isinstance(found, list) for one in found
+    ):
+        if isinstance(file, ArchiveFile):
+            scenes.append(_candidate(names[place], file, sidecars))
+        else:
+            reason = file.reason if file else f"there is no file at {printable(place)}"
+            missing.append(IgnoredFile(printable(names[place]), reason))
+    return _sorted(scenes, (), missing)
 
 
 def _candidate(name: str, file: ArchiveFile, sidecars: Sequence[ArchiveFile]) -> Candidate:
@@ -249,11 +240,6 @@ def version_of(files: Iterable[ArchiveFile]) -> str:
     members = sorted(files, key=lambda member: member.path)
     identities = [[posixpath.basename(member.path), member.identity] for member in members]
     return digest(identities)[:_VERSION_DIGITS]
-
-
-def is_scene(path: str) -> bool:
-    """Whether a file of this name is taken for a scene."""
-    return path.lower().endswith(SCENE_SUFFIXES) and not posixpath.basename(path).startswith("._")
 
 
 def why_ignored(path: str) -> str:

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
-from botocore.exceptions import ClientError
 from numpy.typing import NDArray
 
 from sgddiff_batch.core.archive import OWN, BucketAccess
@@ -32,6 +31,7 @@ from sgddiff_batch.errors import (
 from sgddiff_batch.io import stores
 from sgddiff_batch.io.archive_files import ArchiveFile, local_file, object_file
 from sgddiff_batch.io.catalog import look_up, version_of
+from sgddiff_batch.io.object_access import code_of
 from sgddiff_batch.protocols import SceneReader
 
 T = TypeVar("T")
@@ -111,7 +111,7 @@ def current_version(scene: Scene, access: BucketAccess = OWN) -> str | None:
         RetryableError: if it does not answer.
     """
     if scene.has_sidecars:
-        found = look_up({scene.uri: scene.scene_id}, access=access).scenes
+        found = look_up({scene.uri: scene.scene_id}, access).scenes
         return found[0].scene.version if found else None
     name = posixpath.basename(scene.uri)
     is_local = stores.is_local(scene.uri)
@@ -132,16 +132,6 @@ def _probe(scene: Scene, access: BucketAccess) -> None:
     except FileNotFoundError:
         raise ChangedSceneError("it is gone since it was listed; the next run lists it anew") from None
     except ConfigError as error:
-        if _code(error) in _DENIED:
+        if code_of(error) in _DENIED:
             raise UnreadableSceneError("access to it is denied (HTTP 403); check the credentials") from None
         raise RetryableError(str(error)) from None
-
-
-def _code(error: BaseException) -> str:
-    """Return the S3 code that an error tells of, "" where there is none."""
-    seen: BaseException | None = error
-    while seen is not None:
-        if isinstance(seen, ClientError):
-            return str(seen.response["Error"].get("Code", ""))
-        seen = seen.__cause__
-    return ""

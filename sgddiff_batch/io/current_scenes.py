@@ -18,7 +18,7 @@ def current_scene(scene: Scene, access: BucketAccess = OWN, *, strict: bool = Fa
     Raises:
         ConfigError, RetryableError: if the folder cannot be listed.
     """
-    finds = look_up({scene.uri: scene.scene_id}, strict={scene.uri} if strict else frozenset(), access=access)
+    finds = look_up({scene.uri: scene.scene_id}, access, strict=strict)
     if not finds.scenes:
         reason = finds.missing[0].reason if finds.missing else f"there is no file at {printable(scene.uri)}"
         return f"its scene is gone: {reason}"

@@ -1,24 +1,29 @@
-"""Links: where the hrefs of a catalogue may lead. What a config does not name is refused."""
+"""Links: where the hrefs of a catalogue may lead. What a config does not name is refused.
+
+An href is a URI reference: its path is decoded once, its query and fragment are no part of a file's name, and
+what is refused is judged after that. Web addresses that are asked stay as they are written.
+"""
 
 from __future__ import annotations
 
 import os
 import posixpath
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from urllib.parse import SplitResult, unquote, urljoin, urlsplit
+from urllib.parse import SplitResult, parse_qs, unquote, urljoin, urlsplit
 
 from sgddiff_batch.core.archive import OWN, ArchiveQuery, BucketAccess
 from sgddiff_batch.errors import SceneError
 from sgddiff_batch.io import stores
 from sgddiff_batch.io.archive_files import printable
 from sgddiff_batch.io.catalog import root_of
+from sgddiff_batch.io.file_names import is_bucket
 
 _LONGEST_LINK = 4096
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
 _DEFAULT_PORTS = {"http": 80, "https": 443}
-_BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,254}")
+_SPECIAL = re.compile(r"[%?#]")
 _BUCKET_HOST = re.compile(r"([a-z0-9][a-z0-9.-]*)\.s3[.-](?:[a-z0-9.-]+\.)?amazonaws\.com")
 _PATH_HOST = re.compile(r"s3[.-](?:[a-z0-9-]+\.)?amazonaws\.com")
 
@@ -46,17 +51,33 @@ class Reach:
         Raises:
             LinkRefusedError: if it leads nowhere, or to what is not allowed.
         """
-        link = _checked(href)
+        return self._followed(_checked(href), base, _path_of)
+
+    def as_written(self, href: object, base: str) -> str | None:
+        """Return where a link leads if its writer meant no URI but a plain name, "a%20b.tif" or "a#1.tif".
+
+        None where that is no other place than :meth:`follow` returns, or not allowed.
+        """
+        if not isinstance(href, str) or not _SPECIAL.search(href):
+            return None
+        try:
+            followed, plain = self.follow(href, base), self._followed(_checked(href), base, str)
+        except LinkRefusedError:
+            return None
+        return None if plain in (followed, base) or _is_web(plain) else plain
+
+    def _followed(self, link: str, base: str, path_of: Callable[[str], str]) -> str:
         scheme = _SCHEME.match(link)
-        if base.startswith(("http://", "https://")) and not scheme:
+        if _is_web(base) and not scheme:
             return self._web(_joined(base, link))
         if scheme is None:
-            return self._relative(link, base)
+            return self._relative(path_of(link), link, base)
         name = scheme[1].lower()
         if name in ("http", "https"):
             return self._web(link)
         if name == "s3":
-            return _s3(link)
+            bucket, _, key = link[len("s3://") :].partition("/")
+            return _s3(bucket if link[:5].lower() == "s3://" else "", path_of(key), link)
         if name == "file":
             return self._file(link)
         raise LinkRefusedError(f"its link {shown(link)!r} starts with {name}:, which is not spoken")
@@ -70,18 +91,19 @@ class Reach:
             LinkRefusedError: as :meth:`follow`, and for a file of a host that no bucket stands for.
         """
         place = self.follow(href, base)
-        if not place.startswith(("http://", "https://")):
+        if not _is_web(place):
             return place
         parts = urlsplit(place)
-        path = unquote(parts.path).lstrip("/")
-        bucket = self.buckets.get(origin(place) or "")
-        if bucket is not None:
-            return _s3(f"{bucket.rstrip('/')}/{path}")
+        path = _path_of(f"{parts.path}?{parts.query}").lstrip("/")
+        prefix = self.buckets.get(origin(place) or "")
         host = parts.hostname or ""
-        if _PATH_HOST.fullmatch(host):
-            return _s3(f"s3://{path}")
-        if named := _BUCKET_HOST.fullmatch(host):
-            return _s3(f"s3://{named[1]}/{path}")
+        if prefix is None and (named := _BUCKET_HOST.fullmatch(host)):
+            prefix = f"s3://{named[1]}"
+        if prefix is not None or _PATH_HOST.fullmatch(host):
+            bucket, _, key = f"{(prefix or '').removeprefix('s3://').rstrip('/')}/{path}".lstrip(
+                "/"
+            ).partition("/")
+            return _s3(bucket, key, place)
         raise LinkRefusedError(
             f"its link {shown(place)!r} is https, and scenes are read from s3:// and local folders only; "
             f"archive.host_buckets can say which bucket {host} stands for"
@@ -99,24 +121,37 @@ class Reach:
 
     def _file(self, link: str) -> str:
         parts = _split(link)
-        if parts is None or parts.netloc not in ("", "localhost") or "\0" in unquote(parts.path):
+        if parts is None or parts.netloc not in ("", "localhost"):
             raise LinkRefusedError(f"its link {shown(link)!r} is no usable file URL")
-        return self._local(unquote(parts.path), link)
+        return self._local(_path_of(parts.path), link)
 
-    def _relative(self, link: str, base: str) -> str:
+    def _relative(self, path: str, link: str, base: str) -> str:
         folder = posixpath.dirname(base)
-        if stores.is_local(base) or link.startswith("/"):
-            return self._local(posixpath.join(folder, link), link)
-        return _s3(f"s3://{posixpath.normpath(posixpath.join(folder.removeprefix('s3://'), link))}", base)
+        if stores.is_local(base) or path.startswith("/"):
+            return self._local(posixpath.join(folder, path), link)
+        here = folder.removeprefix("s3://")
+        bucket, _, key = posixpath.normpath(posixpath.join(here, path)).partition("/")
+        if key and bucket != here.partition("/")[0]:
+            raise LinkRefusedError(f"its link {shown(link)!r} leads out of the bucket of its catalogue")
+        return _s3(bucket, key, link)
 
     def _local(self, path: str, link: str) -> str:
         full = os.path.normpath(path)
-        if not any(_is_below(full, folder) for folder in self.folders):
+        if "\0" in full:
+            raise LinkRefusedError(f"its link {shown(link)!r} is no usable name of a file")
+        if not self._allows(full):
             raise LinkRefusedError(
                 f"its link {shown(link)!r} leads to a local file outside the folders of the archive, "
                 "which archive.allow_folders does not name"
             )
         return full
+
+    def _allows(self, path: str) -> bool:
+        """Whether a path lies in an allowed folder, as it is written, and in one where its links lead."""
+        real = os.path.realpath(path)
+        return any(_is_below(path, folder) for folder in self.folders) and any(
+            _is_below(real, os.path.realpath(folder)) for folder in self.folders
+        )
 
 
 def reach_of(query: ArchiveQuery) -> Reach:
@@ -163,23 +198,39 @@ def _checked(href: object) -> str:
     return link
 
 
-def _s3(link: str, base: str | None = None) -> str:
-    """Return an s3:// link as it is, if it means one object of one bucket (that of ``base``) to everybody."""
-    bucket, _, key = link[len("s3://") :].partition("/")
-    parts = key.split("/")
-    if link[:5].lower() != "s3://" or not _BUCKET.fullmatch(bucket) or not key:
+def _path_of(link: str) -> str:
+    """Return the decoded path of a URI reference without scheme and host; as it is where that is no text.
+
+    Raises:
+        LinkRefusedError: if it asks for a version of an object: scenes are read as they are now.
+    """
+    path, _, rest = link.partition("?")
+    if "versionId" in parse_qs(rest.partition("#")[0], keep_blank_values=True):
+        raise LinkRefusedError(
+            f"its link {shown(link)!r} asks for one version of an object, which is not spoken"
+        )
+    path = path.partition("#")[0]
+    try:
+        return unquote(path, errors="strict")
+    except UnicodeDecodeError:
+        return path
+
+
+def _s3(bucket: str, key: str, link: str) -> str:
+    """Return the s3:// URI of a decoded key, if it means one object of one bucket to everybody."""
+    if not is_bucket(bucket) or not key or "\0" in key:
         raise LinkRefusedError(f"its link {shown(link)!r} names no object of a bucket")
-    if any(part in ("", ".", "..") for part in parts):
+    if any(part in ("", ".", "..") for part in key.split("/")):
         raise LinkRefusedError(f"its link {shown(link)!r} has an empty, '.' or '..' part")
-    if base is not None and bucket != base.removeprefix("s3://").partition("/")[0]:
-        raise LinkRefusedError(f"its link {shown(link)!r} leads out of the bucket of its catalogue")
     return f"s3://{bucket}/{key}"
 
 
 def _is_below(path: str, folder: str) -> bool:
-    """Whether a path lies in a folder, both as it is written and where its symbolic links lead."""
-    real, real_folder = os.path.realpath(path), os.path.realpath(folder)
-    return path.startswith(f"{folder.rstrip('/')}/") and real.startswith(f"{real_folder.rstrip('/')}/")
+    return path.startswith(f"{folder.rstrip('/')}/")
+
+
+def _is_web(link: str) -> bool:
+    return link.startswith(("http://", "https://"))
 
 
 def _joined(base: str, link: str) -> str:

@@ -85,3 +85,15 @@ def _endpoint_options(url: str, environment: Mapping[str, str]) -> dict[str, str
         "AWS_HTTPS": "NO" if parts.scheme == "http" else "YES",
         "AWS_VIRTUAL_HOSTING": environment.get("AWS_VIRTUAL_HOSTING", "FALSE"),
     }
+
+
+def code_of(error: BaseException) -> str:
+    """Return the S3 code that an error tells of, "" where there is none."""
+    from botocore.exceptions import ClientError
+
+    seen: BaseException | None = error
+    while seen is not None:
+        if isinstance(seen, ClientError):
+            return str(seen.response["Error"].get("Code", ""))
+        seen = seen.__cause__
+    return ""

@@ -73,17 +73,20 @@ def build_report(
     scenes: Sequence[Mapping[str, Any]] | Rows,
     ignored: Iterable[Mapping[str, Any]],
     unchanged: Unchanged = Unchanged(),
+    items_left_out: Mapping[str, int] | None = None,
 ) -> dict[str, Any]:
     """Return the report: totals first, then the scenes, then what the run was made with.
 
     ``scenes`` are rows with at least ``scene_id``, ``state``, ``valid_px``, ``salient_px``, ``tiles``,
     ``seconds`` and, of scenes, ``mask_rule``; those of ``unchanged`` are in the totals alone.
+    ``items_left_out``: how many items of catalogues no scene can be had of, by reason.
     """
     return {
         "run_id": run_id,
         "started_at": started_at,
         "seconds": round(seconds, 3),
-        "totals": _totals(scenes, unchanged),
+        "totals": _totals(scenes, unchanged)
+        | ({} if items_left_out is None else {"catalogue_items_left_out": dict(items_left_out)}),
         "scenes": scenes,
         "ignored": list(ignored),
         "run": dict(run),

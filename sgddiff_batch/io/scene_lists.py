@@ -10,10 +10,10 @@ from pathlib import Path
 from sgddiff_batch.core.archive import OWN, BucketAccess
 from sgddiff_batch.errors import ConfigError, RetryableError
 from sgddiff_batch.io import stores
+from sgddiff_batch.io.file_names import SCENE_SUFFIXES
 
 LIST_SUFFIXES = (".txt", ".csv", ".parquet")
 _COLUMNS = ("uri", "path")
-SCENE_SUFFIXES = (".tif", ".tiff")
 
 
 def is_list(uri: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import posixpath
+from collections import Counter
 from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, field, replace
 
@@ -20,20 +21,20 @@ from sgddiff_batch.core.selection import (
 from sgddiff_batch.errors import ConfigError
 from sgddiff_batch.io import stac, stac_api, stac_parquet
 from sgddiff_batch.io.api_headers import read_headers
-from sgddiff_batch.io.archive_files import IgnoredFile, printable
+from sgddiff_batch.io.archive_files import IgnoredFile, bucket_of, printable
 from sgddiff_batch.io.archive_listing import Listing
 from sgddiff_batch.io.catalog import (
-    Places,
+    Finds,
     find_scenes,
     full_uri,
-    is_scene,
-    look_up,
+    look_up_apart,
     name_of,
-    places_of,
     root_of,
 )
+from sgddiff_batch.io.file_names import is_scene
 from sgddiff_batch.io.globs import split_glob
 from sgddiff_batch.io.links import Reach, reach_of, shown
+from sgddiff_batch.io.places import Places, places_of
 from sgddiff_batch.io.scene_lists import is_list, read_list
 from sgddiff_batch.io.stac_items import ItemSorter
 from sgddiff_batch.io.stac_parquet import is_parquet, is_stac_geoparquet
@@ -77,7 +78,6 @@ class _Survey:
     missing: list[IgnoredFile] = field(default_factory=list)
     left_out: dict[str, str] = field(default_factory=dict)
     roots: list[str] = field(default_factory=list)
-    by_lists: set[str] = field(default_factory=set)
     is_whole: bool = True
 
     @property
@@ -95,7 +95,6 @@ class _Survey:
             places = places_of(
                 read_list(source.uri, self.query.access), posixpath.split(full_uri(source.uri))[0]
             )
-            self.by_lists |= places.names.keys()
         else:
             places = self._items(source, kind)
         self.named[number] = places
@@ -103,7 +102,7 @@ class _Survey:
         self.missing += places.missing
 
     def _add_finds(self, number: int, source: Source) -> None:
-        finds = find_scenes(source.uri, self.query.access)
+        finds = find_scenes(source.uri, self.query.access, self.query.folders)
         root = root_of(source.uri)
         if self.output is not None:
             finds = finds.outside(root, self.output)
@@ -131,23 +130,20 @@ class _Survey:
 
     def look_up(self) -> None:
         """Find the files that lists and catalogues name, those that no prefix has shown already."""
+        written = {place: other for one in self.named.values() for place, other in one.written.items()}
         known = {one.scene.uri: one for one in self.found}
-        facts = _facts_by_place(self.named.values())
-        names: dict[str, str] = {}
-        for number, places in sorted(self.named.items()):
-            for place, name in places.names.items():
-                names.setdefault(place, name if number == 0 else name_of(place, self.root))
-        finds = look_up(
-            {
-                place: name
-                for place, name in names.items()
-                if place not in known and self._is_wanted(place, name, facts.get(place, Facts()))
-            },
-            self.by_lists,
-            self.query.access,
-        )
-        self.missing += finds.missing
+        known |= {
+            place: known[other] for place, other in written.items() if place not in known and other in known
+        }
+        wanted = self._wanted(known)
+        finds = self._looked_up(wanted, alone=not known)
         known |= {one.scene.uri: one for one in finds.scenes}
+        absent = {place: written[place] for place in wanted if place in written and place not in known}
+        others = self._looked_up({other: name_of(other, self.root) for other in absent.values()}, alone=False)
+        there = {one.scene.uri: one for one in others.scenes}
+        known |= {place: there[other] for place, other in absent.items() if other in there}
+        found = {printable(wanted[place]) for place in absent if place in known}
+        self.missing += (file for file in finds.missing if file.path not in found)
         for number, places in self.named.items():
             self.found += (
                 _named_by(known[place], number, places.facts.get(place, Facts()))
@@ -155,11 +151,28 @@ class _Survey:
                 if place in known
             )
 
+    def _looked_up(self, names: Mapping[str, str], *, alone: bool) -> Finds:
+        own = bucket_of(self.query.sources[0].uri)
+        return look_up_apart(names, self.query.access, own, alone=alone)
+
+    def _wanted(self, known: Mapping[str, Candidate]) -> dict[str, str]:
+        """Return the places that are to be looked for, each with what its id is made of."""
+        facts = _facts_by_place(self.named.values())
+        names: dict[str, str] = {}
+        for number, places in sorted(self.named.items()):
+            for place, name in places.names.items():
+                names.setdefault(place, name if number == 0 else name_of(place, self.root))
+        return {
+            place: name
+            for place, name in names.items()
+            if place not in known and self._is_wanted(place, name, facts.get(place, Facts()))
+        }
+
     def _is_wanted(self, place: str, name: str, facts: Facts) -> bool:
         if self.output is not None and place.startswith(f"{self.output}/"):
             return False
         for root in self.roots:
-            if place.startswith(f"{root}/"):
+            if place.startswith(f"{root}/") and is_scene(place):
                 self.missing.append(IgnoredFile(printable(name), f"it is not in the listing of {root}"))
                 return False
         reason = self.query.filters.unwanted(facts)
@@ -186,6 +199,7 @@ class _Survey:
             superseded=superseded,
             only_in={shown(uri): ids for uri, ids in zip(sources, alone, strict=True) if len(sources) > 1},
             facts={one.scene.scene_id: one.facts for one in newest},
+            items_left_out=sum((Counter(places.unusable) for places in self.named.values()), Counter()),
             is_whole=self.is_whole and not any(file.lost for file in self.missing),
         )
 

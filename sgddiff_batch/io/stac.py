@@ -25,10 +25,14 @@ _READ_AHEAD = 256
 
 @dataclass(frozen=True, slots=True)
 class _Link:
-    """A document to read, and the collection that its link was found in."""
+    """A document to read, and the collection that its link was found in.
+
+    ``written`` is where else it may be, see :meth:`Reach.as_written`.
+    """
 
     place: str
     collection: str | None = None
+    written: str | None = None
 
 
 def read_document(place: str, web: Web) -> tuple[str, object]:
@@ -84,6 +88,8 @@ def _read(link: _Link, web: Web) -> tuple[str, object] | str:
     try:
         return read_document(link.place, web)
     except FileNotFoundError:
+        if link.written is not None:
+            return _read(_Link(link.written), web)
         return "its catalogue links to it, and it is not there"
     except (BadDocumentError, ConfigError) as error:
         return str(error)
@@ -109,7 +115,7 @@ def _links(document: object, found: _Link, sorter: ItemSorter, seen: set[str]) -
         place = _followed(href, found.place, sorter)
         if place is not None and place not in seen:
             seen.add(place)
-            yield _Link(place, collection)
+            yield _Link(place, collection, sorter.reach.as_written(href, found.place))
 
 
 def _followed(href: object, base: str, sorter: ItemSorter) -> str | None:

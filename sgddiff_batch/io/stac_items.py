@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote
 
 from sgddiff_batch.core.archive import AssetRule, Source
 from sgddiff_batch.core.selection import Facts, merge_facts
 from sgddiff_batch.core.times import TimeSpan, parse_time
-from sgddiff_batch.errors import SceneError, UnsupportedSceneError
+from sgddiff_batch.errors import ConfigError, SceneError, UnsupportedSceneError
 from sgddiff_batch.io.archive_files import IgnoredFile, printable
-from sgddiff_batch.io.catalog import Places, is_scene, name_of, why_ignored
+from sgddiff_batch.io.catalog import name_of, why_ignored
+from sgddiff_batch.io.file_names import is_scene
 from sgddiff_batch.io.links import Reach, shown
+from sgddiff_batch.io.places import Places
 from sgddiff_batch.io.stac_boxes import boxes_of, number
 
 _LONGEST_NAME = 300
-_GEOTIFF = "image/tiff"
+_REASONS_TOLD = 5
+_LINK = re.compile(r"""(its link) (?:'[^']*'|"[^"]*")(?:\.\.\.)?""")
+_GEOTIFFS = ("image/tiff", "image/geotiff", "image/x.geotiff", "image/vnd.stac.geotiff")
+"""How media types of GeoTIFFs begin, those that older versions of STAC named too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +36,10 @@ class ItemSorter:
     root: str
     names: dict[str, str] = field(default_factory=dict)
     facts: dict[str, Facts] = field(default_factory=dict)
+    written: dict[str, str] = field(default_factory=dict)
     ignored: list[IgnoredFile] = field(default_factory=list)
     missing: list[IgnoredFile] = field(default_factory=list)
+    unusable: Counter[str] = field(default_factory=Counter)
 
     def add(self, item: object, base: str, collection: str | None = None) -> None:
         """Take in one item (JSON) of the document at ``base``, from which its links count.
@@ -40,7 +49,7 @@ class ItemSorter:
         What is no item, or whose scene cannot be told or may not be followed, is lost with the reason.
         """
         if not isinstance(item, Mapping):
-            self.fail("?", f"an entry of {shown(base)} is no STAC item")
+            self.fail("?", f"an entry of {shown(base)} is no STAC item", "it is no STAC item")
             return
         wanted = self.source.collections
         if wanted and (item.get("collection") or collection) not in wanted:
@@ -49,7 +58,7 @@ class ItemSorter:
             place = self._place(item, base)
         except SceneError as error:
             # It may name a scene that is in the catalogue: nobody knows which.
-            self.fail(item_name(item), str(error))
+            self.fail(item_name(item), str(error), _kind_of(error))
             return
         if place is None:
             return
@@ -58,21 +67,51 @@ class ItemSorter:
         self.names[place] = name_of(place, self.root)
         self.facts[place] = facts if known is None else merge_facts((known, facts))
 
-    def fail(self, name: str, reason: str) -> None:
-        """Tell of a document or item that could not be read, and whose scenes are therefore not known."""
+    def fail(self, name: str, reason: str, kind: str = "a document of it cannot be read") -> None:
+        """Tell of a document or item that could not be read, and whose scenes are therefore not known.
+
+        kind: the reason without what is of this one alone, by which it is counted.
+        """
         self.missing.append(IgnoredFile(printable(name)[:_LONGEST_NAME], reason, lost=True))
+        self.unusable[kind] += 1
 
     def places(self) -> Places:
-        """Return everything that was taken in."""
-        return Places(self.names, self.facts, tuple(self.ignored), tuple(self.missing))
+        """Return everything that was taken in.
+
+        Raises:
+            ConfigError: if there is something, and nothing of it can be used.
+        """
+        if self.unusable and not self.names:
+            raise ConfigError(
+                f"archive: {shown(self.source.uri)} holds nothing that can be used: {self._why()}"
+            )
+        return Places(
+            self.names,
+            self.facts,
+            tuple(self.ignored),
+            tuple(self.missing),
+            self.written,
+            dict(self.unusable),
+        )
+
+    def _why(self) -> str:
+        counts = [f"{kind} ({count} times)" for kind, count in self.unusable.most_common(_REASONS_TOLD)]
+        more = len(self.unusable) - len(counts)
+        first = min([*self.missing, *self.ignored], key=lambda file: (file.path, file.reason))
+        others = f"; {more} more reasons" if more else ""
+        return f"{'; '.join(counts)}{others}; one of them is {first.path}: {first.reason}"
 
     def _place(self, item: Mapping[str, Any], base: str) -> str | None:
         asset = choose_asset(item, self.source.asset)
         place = self._reached(asset, base)
-        if is_scene(place):
-            return place
-        self.ignored.append(IgnoredFile(printable(name_of(place, self.root)), why_ignored(place)))
-        return None
+        if not is_scene(place) and not _has_geotiff_type(asset):
+            self.ignored.append(IgnoredFile(printable(name_of(place, self.root)), why_ignored(place)))
+            self.unusable["its asset is no GeoTIFF, by its type and name"] += 1
+            return None
+        written = self.reach.as_written(asset.get("href"), base)
+        if written is not None:
+            self.written.setdefault(place, written)
+        return place
 
     def _reached(self, asset: Mapping[str, Any], base: str) -> str:
         """Return where the asset is: by its href, else by the first alternate that may be followed."""
@@ -87,6 +126,11 @@ class ItemSorter:
                 except SceneError:
                     continue
             raise
+
+
+def _kind_of(error: SceneError) -> str:
+    """Return the reason of an error without the link that it names, and without its advice."""
+    return _LINK.sub(r"\1", str(error)).partition("; ")[0]
 
 
 def item_name(item: Mapping[str, Any]) -> str:
@@ -140,13 +184,14 @@ def _listed(keys: Iterable[str]) -> str:
 
 
 def _is_geotiff(asset: Mapping[str, Any]) -> bool:
-    if str(asset.get("type") or "").lower().startswith(_GEOTIFF):
+    if _has_geotiff_type(asset):
         return True
     href = asset.get("href")
-    try:
-        return isinstance(href, str) and is_scene(urlsplit(href).path)
-    except ValueError:
-        return False
+    return isinstance(href, str) and is_scene(unquote(re.split("[?#]", href, maxsplit=1)[0].strip()))
+
+
+def _has_geotiff_type(asset: Mapping[str, Any]) -> bool:
+    return str(asset.get("type") or "").strip().lower().startswith(_GEOTIFFS)
 
 
 def _roles(asset: Mapping[str, Any]) -> tuple[str, ...]:

@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 import aiohttp
 import botocore.exceptions as boto
@@ -39,6 +38,7 @@ if TYPE_CHECKING:
 _TEMPORARY = ".partial"
 _SCHEMES = ("s3",)
 _WRITE_ATTEMPTS = 20
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 _LOGIN = re.compile(r"://[^/\s@]*@")
 
 
@@ -274,11 +274,11 @@ def is_local(uri: str) -> bool:
     """Whether a URI is a path of this machine.
 
     Raises:
-        ConfigError: if it has a scheme that this project does not speak.
+        ConfigError: if it has a scheme that this project does not speak, or another spelling of one.
     """
-    scheme = urlsplit(uri).scheme if "://" in uri else ""
-    if scheme and scheme not in _SCHEMES:
-        raise ConfigError(f"{uri!r} starts with {scheme}://; allowed are local paths and s3://")
+    scheme = _SCHEME.match(uri)
+    if scheme and scheme[1] not in _SCHEMES:
+        raise ConfigError(f"{uri!r} starts with {scheme[1]}://; allowed are local paths and s3://")
     return not scheme
 
 

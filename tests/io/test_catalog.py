@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from sgddiff_batch.core.archive import ArchiveQuery, Source
 from sgddiff_batch.core.scene import Scene
 from sgddiff_batch.errors import ConfigError
-from sgddiff_batch.io import archive_files, globs
-from sgddiff_batch.io.catalog import places_of
+from sgddiff_batch.io import archive_files, archive_walk, globs
+from sgddiff_batch.io.places import places_of
 from sgddiff_batch.io.sources import Listing, list_archive
 
 
@@ -126,7 +126,7 @@ class TestFolders:
                 raise PermissionError(13, "Permission denied", str(path))
             return scandir(path)
 
-        monkeypatch.setattr(archive_files.os, "scandir", closed)
+        monkeypatch.setattr(archive_walk.os, "scandir", closed)
         listing = list_scenes(str(tmp_path))
         assert ids(listing) == ["a.tif"]
         assert reasons(listing.not_listed) == {"closed": "this folder cannot be listed: Permission denied"}

@@ -11,6 +11,7 @@ import pytest
 
 from sgddiff_batch.core.archive import ArchiveQuery, AssetRule, Source
 from sgddiff_batch.core.boxes import Box
+from sgddiff_batch.core.selection import Filters
 from sgddiff_batch.core.times import parse_time
 from sgddiff_batch.errors import ConfigError, UnsupportedSceneError
 from sgddiff_batch.io import stac
@@ -150,10 +151,13 @@ def test_bad_documents_are_missing_with_their_reasons_and_the_walk_goes_on(tmp_p
 
 def test_an_item_whose_raster_lies_outside_is_refused(tmp_path: Path) -> None:
     put(tmp_path, "outside.tif")
-    write_documents(tmp_path / "archive", {"item.json": make_item("x", "../outside.tif")})
-    listing = listed(tmp_path / "archive" / "item.json")
-    assert listing.scenes == ()
+    put(tmp_path / "archive", "a.tif")
+    items = [make_item("x", "../outside.tif"), make_item("y", "..%2Foutside.tif"), make_item("a", "a.tif")]
+    write_documents(tmp_path / "archive", {"items.json": {"type": "FeatureCollection", "features": items}})
+    listing = listed(tmp_path / "archive" / "items.json")
+    assert [scene.scene_id for scene in listing.scenes] == ["a.tif"]
     assert "archive.allow_folders does not name" in reasons(listing)["c/x"]
+    assert "archive.allow_folders does not name" in reasons(listing)["c/y"]
 
 
 def test_circles_end_and_each_document_is_read_once(tmp_path: Path) -> None:
@@ -185,7 +189,12 @@ def test_a_catalogue_of_too_many_documents_is_refused(tmp_path: Path) -> None:
 def test_a_document_that_is_too_large_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stac, "MAX_DOCUMENT_BYTES", 1000)
     write_documents(
-        tmp_path, {"catalog.json": make_catalog("root", {"big.json": "item"}), "big.json": b" " * 2000}
+        tmp_path,
+        {
+            "catalog.json": make_catalog("root", {"big.json": "item", "a.json": "item"}),
+            "big.json": b" " * 2000,
+            "a.json": make_item("a", "a.tif"),
+        },
     )
     assert "more than 1000 bytes" in reasons(listed(tmp_path / "catalog.json"))[str(tmp_path / "big.json")]
 
@@ -242,6 +251,108 @@ def test_an_item_that_cannot_be_understood_leaves_a_listing_that_is_not_whole_an
 
 def tif(*roles: str, **more: object) -> dict[str, object]:
     return {"href": "a.tif", "type": "image/tiff", "roles": list(roles), **more}
+
+
+MANY = {name: {"href": f"{name}.tif", "type": "image/tiff", "roles": ["data"]} for name in ("B02", "B03")}
+
+
+class TestItemsThatCannotBeUsed:
+    @pytest.mark.parametrize(
+        ("bad", "words"),
+        [
+            ({"assets": MANY}, "more than one GeoTIFF that is plainly the scene (3 times)"),
+            ({"assets": {"x": {"href": "x.png"}}}, "no GeoTIFF that is plainly the scene (3 times)"),
+            ({"assets": {"x": tif(href="../x.tif")}}, "leads to a local file outside the folders"),
+            ({"assets": {"x": tif(href="gs://b/x.tif")}}, "its link starts with gs:, which is not spoken (3"),
+            ({"assets": {"x": tif(href=7)}}, "it has a link without an href (3 times)"),
+            ({"type": "Feature", "assets": None}, "the item has no assets (3 times)"),
+        ],
+    )
+    def test_a_catalogue_of_nothing_else_is_a_mistake_of_the_config(
+        self, tmp_path: Path, bad: dict[str, Any], words: str
+    ) -> None:
+        items = [make_item(name, "x.tif") | bad for name in "abc"]
+        write_documents(tmp_path / "c", {"items.json": {"type": "FeatureCollection", "features": items}})
+        with pytest.raises(ConfigError, match="holds nothing that can be used") as refusal:
+            listed(tmp_path / "c" / "items.json")
+        assert words in str(refusal.value)
+        assert "one of them is c/a" in str(refusal.value)
+
+    def test_so_is_one_whose_documents_cannot_be_read(self, tmp_path: Path) -> None:
+        document = make_catalog("root", {f"{number}.json": "item" for number in range(3)})
+        write_documents(tmp_path, {"catalog.json": document, "0.json": b"{"})
+        with pytest.raises(ConfigError, match=r"a document of it cannot be read \(3 times\)"):
+            listed(tmp_path / "catalog.json")
+
+    def test_reasons_are_counted_and_some_are_told(self, tmp_path: Path) -> None:
+        items = [make_item(str(n), f"https://host{n}.example/a.tif") for n in range(200)]
+        write_documents(tmp_path, {"items.json": {"type": "FeatureCollection", "features": items}})
+        with pytest.raises(ConfigError, match="; 195 more reasons") as refusal:
+            listed(tmp_path / "items.json")
+        assert len(str(refusal.value)) < 1500
+
+    def test_a_part_is_counted_in_plan_and_report(self, tmp_path: Path) -> None:
+        put(tmp_path, "a.tif")
+        items = [
+            make_item("a", "a.tif"),
+            *(make_item(str(n), f"https://h{n}.example/a.tif") for n in range(200)),
+        ]
+        items += [make_item(f"m{n}", "", assets=MANY) for n in range(3)]
+        write_documents(tmp_path, {"items.json": {"type": "FeatureCollection", "features": items}})
+        listing = listed(tmp_path / "items.json")
+        reason = "the item has more than one GeoTIFF that is plainly the scene"
+        assert (f"catalogue items left out: {reason}", "3") in listing.rows()
+        counts = listing.item_counts()
+        assert (counts[reason], counts["other reasons"], len(counts)) == (3, 101, 101)
+
+    def test_an_asset_that_is_named_and_no_geotiff_is_counted(self, tmp_path: Path) -> None:
+        assets = {"image": {"href": "a.jp2", "type": "image/jp2"}}
+        write_documents(tmp_path, {"item.json": make_item("a", "", assets=assets)})
+        with pytest.raises(ConfigError, match="its asset is no GeoTIFF, by its type and name"):
+            listed(tmp_path / "item.json", asset=AssetRule(key="image"))
+
+    @pytest.mark.parametrize("collections", [(), ("other",)])
+    def test_one_without_items_or_with_unwanted_ones_is_no_mistake(
+        self, tmp_path: Path, collections: tuple[str, ...]
+    ) -> None:
+        items = [make_item("a", "", assets={})] if collections else []
+        write_documents(tmp_path, {"items.json": {"type": "FeatureCollection", "features": items}})
+        assert listed(tmp_path / "items.json", collections=collections).scenes == ()
+
+    def test_nor_is_one_whose_items_are_all_filtered_out(self, tmp_path: Path) -> None:
+        items = [make_item("a", "a.tif"), make_item("b", "", assets={})]
+        write_documents(tmp_path, {"items.json": {"type": "FeatureCollection", "features": items}})
+        source = Source(str(tmp_path / "items.json"))
+        listing = list_archive(ArchiveQuery((source,), Filters(box=Box(0, 0, 1, 1))))
+        assert list(listing.left_out) == ["a.tif"]
+
+
+@pytest.mark.parametrize(
+    ("href", "media_type"),
+    [
+        ("visual", "image/tiff; application=geotiff; profile=cloud-optimized"),
+        ("visual", "IMAGE/TIFF"),
+        ("visual", " image/tiff;application=geotiff"),
+        ("scene.img", "image/vnd.stac.geotiff; cloud-optimized=true"),
+        ("scene.jp2", "image/tiff"),
+        ("scene.tiff?x=1", None),
+        ("scene%2ETIF", None),
+        ("S.TIF#top", "application/octet-stream"),
+    ],
+)
+def test_an_asset_counts_by_its_type_or_name(tmp_path: Path, href: str, media_type: str | None) -> None:
+    name = {"scene.tiff?x=1": "scene.tiff", "scene%2ETIF": "scene.TIF", "S.TIF#top": "S.TIF"}.get(href, href)
+    put(tmp_path, name, "list-only")
+    asset = {"href": href, **({"type": media_type} if media_type else {})}
+    assets = {"data": asset, "thumbnail": {"href": "t.png", "type": "image/png"}}
+    write_documents(tmp_path, {"item.json": make_item("a", "", assets=assets)})
+    (scene,) = listed(tmp_path / "item.json").scenes
+    assert (scene.scene_id, scene.uri) == (name, str(tmp_path / name))
+    # Beside a prefix that does not show it, too.
+    query = ArchiveQuery((Source(str(tmp_path)), Source(str(tmp_path / "item.json"))))
+    both = list_archive(query)
+    assert name in [scene.scene_id for scene in both.scenes]
+    assert both.missing == ()
 
 
 class TestAssets:
