@@ -9,7 +9,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 
 import rasterio
-from rasterio._err import CPLE_BaseError
 from rasterio.errors import NotGeoreferencedWarning
 from rasterio.io import DatasetReader
 from rasterio.session import DummySession
@@ -86,9 +85,10 @@ def gdal_options(
 
 def _allowed_endings(uri: str) -> str:
     """Return how the names of objects that GDAL may ask for end; it takes a ``?`` for the name's end."""
-    before, has_query, _ = uri.partition("?")
+    before = uri.partition("?")[0]
     ending = re.split("[, /]", before)[-1][-16:]
-    return f"{_REMOTE_SUFFIXES},{ending}" if has_query and ending else _REMOTE_SUFFIXES
+    is_known = before == uri and uri.lower().endswith(tuple(_REMOTE_SUFFIXES.split(",")))
+    return _REMOTE_SUFFIXES if is_known or not ending else f"{_REMOTE_SUFFIXES},{ending}"
 
 
 @contextmanager
@@ -108,10 +108,9 @@ def opened(scene: Scene, doing: str, access: BucketAccess = OWN) -> Iterator[Dat
     with overhearing() as heard, rasterio.Env(session=DummySession(), **options):
         try:
             _refuse_foreign_mask(scene, access)
-            with rasterio.open(path, driver="GTiff", sharing=False) as source:
-                _forget_errors(source)
-                _refuse_references(source)
-                yield source
+            with _opened(path) as source, _with_esri_crs(source, scene, path) as found:
+                _refuse_references(found)
+                yield found
         except SgddiffBatchError:
             raise
         except GDAL_FAILURES as error:
@@ -120,13 +119,29 @@ def opened(scene: Scene, doing: str, access: BucketAccess = OWN) -> Iterator[Dat
         raise_on_damage(heard, doing)
 
 
-def _forget_errors(source: DatasetReader) -> None:
-    """Take what GDAL complained of while it opened a scene, such as a sidecar's CRS that is none.
+@contextmanager
+def _opened(path: str) -> Iterator[DatasetReader]:
+    """Open a scene, and take what GDAL complained of meanwhile, such as a sidecar's CRS that is none.
 
     The scene is open all the same; but rasterio would raise it at the next call, whatever that is.
     """
-    with suppress(CPLE_BaseError):
-        _ = source.colorinterp
+    with rasterio.open(path, driver="GTiff", sharing=False) as source:
+        with suppress(*GDAL_FAILURES):
+            _ = source.colorinterp
+        yield source
+
+
+@contextmanager
+def _with_esri_crs(source: DatasetReader, scene: Scene, path: str) -> Iterator[DatasetReader]:
+    """Yield a scene with the CRS that ArcGIS has put into an .xml beside it, if it has none of its own.
+
+    Asked always, GDAL would believe the .xml and not the scene, and fail with whatever is called .xml.
+    """
+    if source.crs or not scene.has_sidecars:
+        yield source
+        return
+    with rasterio.Env(GDAL_GEOREF_SOURCES="PAM,INTERNAL,WORLDFILE,XML"), _opened(path) as asked:
+        yield asked if asked.crs else source
 
 
 def _refuse_references(source: DatasetReader) -> None:

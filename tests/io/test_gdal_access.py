@@ -159,7 +159,7 @@ class TestObjectStorage:
         np.testing.assert_array_equal(valid, expected_valid)
 
     def test_any_key_is_only_a_name(self, tmp_path: Path, bucket: Path) -> None:
-        for name in ("q?x=1#y.tif", "é&+%2e.tif"):
+        for name in ("q?x=1#y.tif", "é&+%2e.tif", "visual", "scene.img", "d.e/a b", "x?y", "S.TIF"):
             write_scene(tmp_path / "b" / name, noise(3, 8, 8))
             assert READER.profile(Scene("x", f"s3://b/{name}", "v1", 1)).grid.width_px == 8
 

@@ -304,6 +304,70 @@ class TestOnS3:
         (tmp_path / "l.txt").write_text("s3://sources-bucket/a.tif\ns3://sources-bucket/b.tif\n")
         assert len(list_archive(ArchiveQuery((Source(str(tmp_path / "l.txt")),))).missing) == 2
 
+    def test_one_bucket_that_is_not_there_is_the_matter_of_its_own_entries(
+        self, bucket: s3fs.S3FileSystem, tmp_path: Path
+    ) -> None:
+        put(tmp_path, "good.tif")
+        bucket.pipe_file("sources-bucket/a b%20c.tif", b"x")
+        bad = ["S3://sources-bucket/a.tif", "s3://no such bucket/a.tif", "s3://no-such-bucket-here/a.tif"]
+        bad += ["s3://_x/a.tif", "s3:///a.tif", f"s3://{'b' * 300}/a.tif", "s3://sources-bucket/gone.tif"]
+        lines = ["good.tif", "s3://sources-bucket/a b%20c.tif", *bad]
+        (tmp_path / "l.txt").write_text("\n".join(lines))
+        listing = list_archive(ArchiveQuery((Source(str(tmp_path / "l.txt")),)))
+        assert ids(listing) == ["good.tif", "sources-bucket/a%20b%2520c.tif"]
+        assert len(listing.missing) == len(bad)
+        reasons = {file.path: file.reason for file in listing.missing}
+        assert reasons["no-such-bucket-here/a.tif"].endswith(": there is no such bucket")
+        assert "starts with S3://" in reasons["S3://sources-bucket/a.tif"]
+
+    def test_links_are_decoded_and_where_nothing_is_then_taken_as_they_are(
+        self, bucket: s3fs.S3FileSystem, tmp_path: Path
+    ) -> None:
+        for name in ("s/the scene.tif", "s/a%20b.tif", "s/both.tif", "s/b%6Fth.tif", "s/é+.tif", "s/q#1.tif"):
+            bucket.pipe_file(f"sources-bucket/{name}", b"x")
+        hrefs = [
+            "s/the%20scene.tif",
+            "s3://sources-bucket/s/a%20b.tif",
+            "s/b%6Fth.tif",
+            "s/%C3%A9+.tif",
+            "s/q#1.tif",
+        ]
+        items = [make_item(str(at), href) for at, href in enumerate(hrefs)]
+        document = {"type": "FeatureCollection", "features": items}
+        wanted = ["a%2520b.tif", "both.tif", "q%231.tif", "the%20scene.tif", "%C3%A9%2B.tif"]
+        write_documents(tmp_path, {"items.json": document})
+        write_geoparquet(tmp_path / "i.parquet", hrefs)
+        bucket.put(str(tmp_path / "items.json"), "sources-bucket/items.json")
+        bucket.put(str(tmp_path / "i.parquet"), "sources-bucket/i.parquet")
+        for name in ("items.json", "i.parquet"):
+            catalogue = Source(f"s3://sources-bucket/{name}")
+            listing = list_archive(ArchiveQuery((catalogue,)))
+            assert set(ids(listing)) == {f"s/{one}" for one in wanted}
+            assert listing.missing == ()
+            both = list_archive(ArchiveQuery((Source("s3://sources-bucket/s"), catalogue)))
+            assert set(ids(both)) == {*wanted, "b%256Fth.tif"}
+            assert both.missing == ()
+            assert both.only_in["s3://sources-bucket/s"] == ("b%256Fth.tif",)
+
+    def test_leavings_are_left_out_and_esris_xml_is_a_part_of_the_version(
+        self, bucket: s3fs.S3FileSystem
+    ) -> None:
+        names = ("a.tif", ".snapshot/x/a.tif", ".snapshot/x/b.tif", "d/.Trash-1/c.tif", "d/__MACOSX/._a.tif")
+        for name in (*names, "d/m.zarr/.git/0.tif", ".git/o.zarr/0.tif", "d/._b.tif"):
+            bucket.pipe_file(f"sources-bucket/s/{name}", b"x")
+        prefix = Source("s3://sources-bucket/s")
+        (scene,) = list_archive(ArchiveQuery((prefix,))).scenes
+        told = list_archive(ArchiveQuery((prefix,))).ignored
+        assert [file.path for file in told] == [
+            ".git", ".snapshot", "d/.Trash-1", "d/._b.tif", "d/__MACOSX", "d/m.zarr",
+        ]  # fmt: skip
+        bucket.pipe_file("sources-bucket/s/a.xml", b"<metadata/>")
+        (changed,) = list_archive(ArchiveQuery((prefix,))).scenes
+        assert changed.version != scene.version
+        assert changed.has_sidecars
+        bucket.pipe_file("sources-bucket/s/a.tif.xml", b"<metadata/>")
+        assert list_archive(ArchiveQuery((prefix,))).scenes == (changed,)
+
     @pytest.mark.parametrize("uri", ["no-such-bucket-here/**/*.tif", "no-such-bucket-here/s*/a.tif"])
     def test_a_glob_over_a_bucket_that_is_not_there_is_a_mistake_of_the_config(
         self, bucket: s3fs.S3FileSystem, uri: str
