@@ -3,11 +3,15 @@
 import json
 
 import pytest
+from botocore.exceptions import ClientError
+from s3fs.errors import translate_boto_error
 
 from sgddiff_batch.config_archive import ArchiveConfig
 from sgddiff_batch.core.archive import BucketAccess
 from sgddiff_batch.core.scene import Scene
-from sgddiff_batch.errors import ConfigError, SceneError
+from sgddiff_batch.errors import ConfigError, RetryableError, SceneError
+from sgddiff_batch.io import archive_files
+from sgddiff_batch.io.archive_files import ClosedBucketError, NoBucketError
 from sgddiff_batch.io.checked import CheckedReader
 from sgddiff_batch.io.gdal_access import gdal_options
 from sgddiff_batch.io.object_access import endpoint_of, gdal_access_options
@@ -16,6 +20,7 @@ from sgddiff_batch.io.sources import list_archive
 from sgddiff_batch.io.stores import open_store
 from tests.kit import jobs
 from tests.kit.guarded_buckets import guarded_buckets
+from tests.kit.stac import make_item, write_documents
 
 pytestmark = pytest.mark.timeout(120)
 ACCESS = BucketAccess({"public": "anonymous", "paid": "requester-pays"})
@@ -181,3 +186,57 @@ def test_a_profile_is_a_client_of_its_own(tmp_path, monkeypatch):
     bare = open_store("s3://b").filesystem
     monkeypatch.setenv("AWS_PROFILE", "p")
     assert open_store("s3://b").filesystem is not bare
+
+
+def list_of(folder, *entries):
+    (folder / "entries.txt").write_text("\n".join(entries))
+    return query(str(folder / "entries.txt"), "own")
+
+
+def test_a_bucket_that_says_no_is_the_matter_of_its_own_entries(buckets):
+    jobs.write_scene(buckets / "here.tif", 40, 50, 3)
+    entries = ["here.tif", "s3://public/scenes/a.tif", "s3://mine/scenes/a.tif", "s3://public/scenes/b.tif"]
+    listing = list_archive(list_of(buckets, *entries))
+    assert [scene.scene_id for scene in listing.scenes] == ["here.tif", "mine/scenes/a.tif"]
+    assert [file.path for file in listing.missing] == ["public/scenes/a.tif", "public/scenes/b.tif"]
+    assert all("check the credentials and their rights" in file.reason for file in listing.missing)
+    items = [make_item("a", "s3://public/scenes/a.tif"), make_item("h", "here.tif")]
+    write_documents(buckets, {"items.json": {"type": "FeatureCollection", "features": items}})
+    listing = list_archive(query(str(buckets / "items.json"), "own"))
+    assert [scene.scene_id for scene in listing.scenes] == ["here.tif"]
+    assert [file.path for file in listing.missing] == ["public/scenes/a.tif"]
+
+
+def test_it_is_a_mistake_of_the_config_where_nothing_else_is_asked_for_or_the_archive_lies_there(buckets):
+    with pytest.raises(ConfigError, match="check the credentials and their rights"):
+        list_archive(list_of(buckets, "s3://public/scenes/a.tif", "s3://paid/scenes/b.tif"))
+    (buckets / "mine" / "mixed.txt").write_text("scenes/a.tif\ns3://public/scenes/a.tif\n")
+    assert len(list_archive(query("s3://mine/mixed.txt", "own")).missing) == 1
+    (buckets / "here.txt").write_text("s3://mine/scenes/a.tif\ns3://public/scenes/a.tif\n")
+    for uri in ("s3://public/scenes", "s3://public/scenes/a.tif", "s3://public/list.txt"):
+        with pytest.raises(ConfigError):
+            list_archive(query(uri, "own", also=[{"uri": str(buckets / "here.txt")}]))
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [
+        ("AccessDenied", ClosedBucketError),
+        ("AllAccessDisabled", ClosedBucketError),
+        ("ExpiredToken", ConfigError),
+        ("InvalidAccessKeyId", ConfigError),
+        ("InvalidBucketName", NoBucketError),
+        ("NoSuchBucket", NoBucketError),
+        ("SlowDown", RetryableError),
+        ("InternalError", RetryableError),
+    ],
+)
+def test_only_a_sound_no_is_a_matter_of_one_bucket(code, kind):
+    def ask(_):
+        response = {"Error": {"Code": code, "Message": "The specified bucket does not exist"}}
+        error = ClientError(response, "ListObjectsV2")
+        raise translate_boto_error(error, set_cause=True)
+
+    with pytest.raises(kind) as refusal:
+        archive_files._listed("bucket/x", ask, BucketAccess())
+    assert type(refusal.value) is kind
