@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 
 import rasterio
@@ -21,6 +21,7 @@ from sgddiff_batch.io.gdal_errors import (
     GDAL_FAILURES,
     overhearing,
     raise_on_damage,
+    raise_on_silence,
     redacted,
     translated,
 )
@@ -108,7 +109,7 @@ def opened(scene: Scene, doing: str, access: BucketAccess = OWN) -> Iterator[Dat
     with overhearing() as heard, rasterio.Env(session=DummySession(), **options):
         try:
             _refuse_foreign_mask(scene, access)
-            with _opened(path) as source, _with_esri_crs(source, scene, path) as found:
+            with _opened(path) as source, _with_esri_crs(source, scene, path, heard) as found:
                 _refuse_references(found)
                 yield found
         except SgddiffBatchError:
@@ -132,7 +133,9 @@ def _opened(path: str) -> Iterator[DatasetReader]:
 
 
 @contextmanager
-def _with_esri_crs(source: DatasetReader, scene: Scene, path: str) -> Iterator[DatasetReader]:
+def _with_esri_crs(
+    source: DatasetReader, scene: Scene, path: str, heard: Sequence[str]
+) -> Iterator[DatasetReader]:
     """Yield a scene with the CRS that ArcGIS has put into an .xml beside it, if it has none of its own.
 
     Asked always, GDAL would believe the .xml and not the scene, and fail with whatever is called .xml.
@@ -141,6 +144,8 @@ def _with_esri_crs(source: DatasetReader, scene: Scene, path: str) -> Iterator[D
         yield source
         return
     with rasterio.Env(GDAL_GEOREF_SOURCES="PAM,INTERNAL,WORLDFILE,XML"), _opened(path) as asked:
+        if not asked.crs and not stores.is_local(scene.uri):
+            raise_on_silence(heard, "looking for a CRS beside it")
         yield asked if asked.crs else source
 
 

@@ -86,6 +86,19 @@ def raise_on_damage(heard: Sequence[str], doing: str) -> None:
             raise UnreadableSceneError(f"{doing} failed: {found[1]}; the file is damaged")
 
 
+def raise_on_silence(heard: Sequence[str], doing: str) -> None:
+    """Refuse to take for absent what the storage only did not send: GDAL warns of that, and goes on.
+
+    Raises:
+        RetryableError: if there is such a warning.
+    """
+    for words in heard:
+        if _NETWORK.search(words):
+            raise RetryableError(
+                f"{doing} failed: the storage did not answer properly or in time ({redacted(words)})"
+            )
+
+
 def translated(error: BaseException, heard: Sequence[str], doing: str, *, remote: bool) -> SgddiffBatchError:
     """Return the error to raise for a failure of rasterio or GDAL: retry, or quarantine the scene.
 

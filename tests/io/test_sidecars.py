@@ -9,6 +9,8 @@ from rasterio.crs import CRS
 
 from sgddiff_batch.core.archive import ArchiveQuery, BucketAccess, Source
 from sgddiff_batch.core.scene import Scene
+from sgddiff_batch.errors import RetryableError
+from sgddiff_batch.io import gdal_access
 from sgddiff_batch.io.scenes import GeoTiffReader
 from sgddiff_batch.io.sources import list_archive
 from tests.kit.scenes import noise, scripted_bucket, write_scene
@@ -73,6 +75,23 @@ class TestTheCrsOfEsri:
             monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
             scene = Scene("a.tif", "s3://b/a.tif", "v1", 1, has_sidecars=True)
             assert crs_of(scene, GeoTiffReader(access=BucketAccess({"b": "anonymous"}))) == 32633
+
+    @pytest.mark.parametrize("status", ["503", "500", "429"])
+    def test_is_not_taken_for_absent_where_the_store_fails(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, status: str
+    ) -> None:
+        write_scene(tmp_path / "b" / "a.tif", noise(3, 8, 8), crs=None)
+        (tmp_path / "b" / "a.xml").write_text(esri())
+        reader = GeoTiffReader(access=BucketAccess({"b": "anonymous"}))
+        scene = Scene("a.tif", "s3://b/a.tif", "v1", 1, has_sidecars=True)
+        with scripted_bucket(tmp_path) as (endpoint, script):
+            monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
+            monkeypatch.setitem(gdal_access._OPTIONS, "GDAL_HTTP_RETRY_DELAY", "0.01")
+            script.write_text(f".xml {status}")
+            with pytest.raises(RetryableError, match="did not answer"):
+                crs_of(scene, reader)
+            script.write_text("")
+            assert crs_of(scene, reader) == 32633
 
 
 @pytest.mark.parametrize(

@@ -160,6 +160,32 @@ def test_an_item_whose_raster_lies_outside_is_refused(tmp_path: Path) -> None:
     assert "archive.allow_folders does not name" in reasons(listing)["c/y"]
 
 
+def test_a_tree_of_encoded_links_is_walked_and_names_to_the_letter_where_nothing_else_is(
+    tmp_path: Path,
+) -> None:
+    put(tmp_path, "s/é a+b.tif", "s/50%.tif", "s/x%2Fy.tif")
+    items = {
+        "s/1 a.json": "é%20a+b.tif",
+        "s/2%20b.json": "50%.tif",
+        "s/3.json": "x%2Fy.tif",
+        "s/4#.json": "%2e%2e/no.tif",
+    }
+    links = {f"../{name}": "item" for name in ("s/1%20a.json", "s/2%20b.json", "s/3.json?v=1", "s/4%23.json")}
+    write_documents(
+        tmp_path,
+        {
+            "catalog.json": make_catalog("root", {"my%20ships/c%2Fc.json": "child"}),
+            "my ships/c/c.json": make_catalog("c", {f"../{href}": kind for href, kind in links.items()}),
+            **{name: make_item(name, href) for name, href in items.items()},
+        },
+    )
+    listing = listed(tmp_path / "catalog.json")
+    found = {scene.uri.removeprefix(f"{tmp_path}/") for scene in listing.scenes}
+    assert found == {"s/é a+b.tif", "s/50%.tif", "s/x%2Fy.tif"}
+    assert [file.path for file in listing.missing] == ["no.tif"]
+    assert listing.not_listed == ()
+
+
 def test_circles_end_and_each_document_is_read_once(tmp_path: Path) -> None:
     put(tmp_path, "a.tif")
     links = {"catalog.json": "child", "./catalog.json": "child", "b.json": "child", "a.json": "item"}

@@ -188,6 +188,19 @@ def test_pages_without_end_and_with_news_end_too(server: StacServer) -> None:
     pool.clear()
 
 
+def test_links_of_an_api_are_decoded_as_those_of_files(server: StacServer, tmp_path: Path) -> None:
+    names = ["a b.tif", "é%20+.tif", "x/y.tif", "typed"]
+    for name in names:
+        (tmp_path / "in" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "in" / name).write_bytes(b"x")
+    hrefs = ["a%20b.tif?sig=1", "%C3%A9%2520+.tif", "x%2Fy.tif", "%74yped"]
+    server.items = [make_item(href, f"file://{tmp_path}/in/{href}") for href in hrefs]
+    server.items = [*server.items, make_item("out", f"file://{tmp_path}/in/..%2F..%2Fa.tif")]
+    listing, _ = ask(server, tmp_path / "in")
+    assert sorted(scene.uri.removeprefix(f"{tmp_path}/in/") for scene in listing.scenes) == sorted(names)
+    assert [file.path for file in listing.not_listed] == ["c/out"]
+
+
 def test_bad_items_are_told_of_and_the_others_kept(
     server: StacServer, tmp_path: Path, files: list[str]
 ) -> None:

@@ -29,7 +29,7 @@ class _Handler(BaseHTTPRequestHandler):
         path = self.root / unquote(self.path.partition("?")[0]).lstrip("/")
         first, _, last = (self.headers.get("Range") or "bytes=0-").removeprefix("bytes=").partition("-")
         words = (self.root / "script.txt").read_text().split()
-        if words and (words[0] != "late" or int(first) >= _SPARED_BYTES):
+        if _is_told(words, path, int(first)):
             self._fail(int(words[-1]), with_body)
         elif not path.is_file():
             self._fail(404, with_body)
@@ -53,6 +53,13 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         if with_body:
             self.wfile.write(body)
+
+
+def _is_told(words: list[str], path: Path, start: int) -> bool:
+    """Whether a request has to fail: every one, those past the beginning, or those of a name."""
+    if len(words) < 2:
+        return bool(words)
+    return start >= _SPARED_BYTES if words[0] == "late" else path.name.endswith(words[0])
 
 
 if __name__ == "__main__":

@@ -74,7 +74,8 @@ def scene_of(path: Path | str) -> Scene:
 def scripted_bucket(folder: Path) -> Iterator[tuple[str, Path]]:
     """Serve ``folder/<bucket>/<key>`` as S3 does, unsigned; yield the endpoint and the script.
 
-    The script is a file: empty, or a status to answer with; "late " before it spares the first 64 KiB.
+    The script is a file: empty, or a status to answer with; "late " before it spares the first 64 KiB, and
+    ".xml " all objects but those whose names end so.
     """
     script = folder / "script.txt"
     script.touch()
