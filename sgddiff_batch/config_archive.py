@@ -195,8 +195,9 @@ class ArchiveConfig(SourceConfig):
     """Where the scenes are: one source, what ``also`` knows of them, and which are wanted.
 
     Scene ids count from the folder of ``uri``. ``allow_hosts``: hosts besides the sources' own that links of
-    a catalogue may lead to; ``allow_folders``: local folders likewise; ``host_buckets``: the s3:// prefix by
-    which the files of a host are read; ``bucket_access``: how buckets are asked that links or lists name.
+    a catalogue may lead to; ``allow_folders``: local folders that these, and symbolic links, may lead to;
+    ``host_buckets``: the s3:// prefix by which the files of a host are read; ``bucket_access``: how buckets
+    are asked that links or lists name.
     """
 
     also: tuple[SourceConfig, ...] = ()

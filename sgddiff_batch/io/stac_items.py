@@ -95,7 +95,10 @@ class ItemSorter:
         )
 
     def _why(self) -> str:
-        counts = [f"{kind} ({count} times)" for kind, count in self.unusable.most_common(_REASONS_TOLD)]
+        counts = [
+            f"{kind} ({count} times)" if count > 1 else f"{kind} (once)"
+            for kind, count in self.unusable.most_common(_REASONS_TOLD)
+        ]
         more = len(self.unusable) - len(counts)
         first = min([*self.missing, *self.ignored], key=lambda file: (file.path, file.reason))
         others = f"; {more} more reasons" if more else ""
