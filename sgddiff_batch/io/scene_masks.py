@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Literal
 
 import numpy as np
+import rasterio
 import rasterio.shutil
 from numpy.typing import NDArray
 from rasterio.enums import MaskFlags
@@ -120,7 +121,8 @@ def _declared(source: DatasetReader, bands: tuple[int, ...]) -> Sequence[NoData]
 
 def _undisclosed(source: DatasetReader, bands: tuple[int, ...]) -> Sequence[NoData]:
     """Return values that rasterio rounds, or keeps to itself as impossible: GDAL puts them into a VRT."""
-    with MemoryFile(ext=".vrt") as memory:
+    # No request: it would look whether the scene that the VRT is made of is there.
+    with rasterio.Env(CPL_VSIL_CURL_ALLOWED_EXTENSIONS=".no-network"), MemoryFile(ext=".vrt") as memory:
         rasterio.shutil.copy(source, memory.name, driver="VRT")
         found = _DECLARED.findall(memory.read().decode(errors="replace"))
     if len(found) != source.count:

@@ -144,12 +144,13 @@ def test_a_link_that_windows_wrote_is_told(tmp_path: Path) -> None:
     archive(
         tmp_path,
         "raster/a.tif",
-        catalog=make_catalog("c", {".\\raster\\i.json": "item", "./j.json": "item"}),
+        catalog=make_catalog("c", {".\\raster\\i.json": "item", "./j.json": "item", "./k.json": "item"}),
         raster__i=make_item("a", "./a.tif"),
         j=make_item("j", ".\\raster\\a.tif"),
+        k=make_item("k", "./raster/a.tif"),
     )
     listing = listed(tmp_path)
-    assert ids(listing) == []
+    assert ids(listing) == ["raster/a.tif"]
     told = [*listing.missing, *listing.not_listed, *listing.ignored]
     assert len(told) == 2
     assert all("\\" in file.reason for file in told)
@@ -158,8 +159,16 @@ def test_a_link_that_windows_wrote_is_told(tmp_path: Path) -> None:
 @pytest.mark.parametrize("href", ["./north/", "./north"])
 def test_a_link_to_a_folder_is_told(tmp_path: Path, href: str) -> None:
     """geopython/pycsw#995: with and without a slash at its end."""
-    archive(tmp_path, catalog=make_catalog("c", {href: "child"}), north__catalog=make_catalog("n", {}))
+    links = {href: "child", "i.json": "item"}
+    archive(
+        tmp_path,
+        "a.tif",
+        catalog=make_catalog("c", links),
+        i=make_item("a", "a.tif"),
+        north__catalog=make_catalog("n", {}),
+    )
     listing = listed(tmp_path)
+    assert ids(listing) == ["a.tif"]
     assert not listing.is_whole
     assert len(listing.not_listed) == 1
 
