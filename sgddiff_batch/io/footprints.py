@@ -3,27 +3,33 @@
 from __future__ import annotations
 
 import math
-import warnings
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-import antimeridian
 import numpy as np
 import shapely
-from numpy.typing import NDArray
-from pyproj import CRS, Geod, Transformer
-from pyproj.exceptions import ProjError
+from pyproj import Geod
+from rasterio._err import CPLE_BaseError
+from rasterio.crs import CRS
+from rasterio.errors import CRSError, RasterioError
+from shapely.affinity import translate
 from shapely.geometry.base import BaseGeometry
+from shapely.geometry.polygon import orient
 
 from sgddiff_batch.core.grid import Transform
+from sgddiff_batch.io.area_places import Floats
+from sgddiff_batch.io.globe_rings import TURN, Globe, OffTheMapError, Ring
 
 Box = tuple[float, float, float, float]
 
-_STEPS = 16
-"""Parts of an edge: a straight edge of a projected grid is a curve in degrees."""
 _TOLERANCE = 1e-4
 """How far the outline may be from the true one, as a share of its size."""
 _LONGEST_EDGE_DEG = 2.0
-_WHOLE_TURN_DEG = 360.0
+_NEAR_TURN_DEG = 1e-6
+"""What lacks no more of a whole turn, 0.1 m, is one: coordinates are rounded."""
+_SAME_DEG = 1e-9
+_SAME_SHARE = 1e-6
+"""What crosses the antimeridian by less than this share of a scene ends there: its corners were rounded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,75 +49,105 @@ class Outliner:
     """Draws outlines, in one thread; each CRS is looked up once, which takes longer than to draw."""
 
     def __init__(self) -> None:
-        self._systems: dict[str, tuple[CRS, Transformer]] = {}
+        self._globes: dict[str, Globe] = {}
 
     def footprint(
         self, height_px: int, width_px: int, transform: Transform, crs: str | None
     ) -> Footprint | None:
         """Return the outline of a grid, or None where it has none: no CRS, or edges that are off the map.
 
-        crs: WKT, ``EPSG:32633`` or whatever else PROJ understands.
+        What is half a pixel past a pole ends there: so do grids of points.
+
+        crs: WKT, ``EPSG:32633`` or whatever else GDAL understands.
         """
         if crs is None:
             return None
         try:
-            system, to_globe = self._system(crs)
-            lon, lat = _outline(height_px, width_px, transform, to_globe)
-        except (ProjError, ValueError):
+            globe = self._globe(crs)
+            ring = globe.ring(height_px, width_px, transform)
+            shape = _shape(ring, *globe.inside(height_px, width_px, transform))
+        except (CRSError, RasterioError, CPLE_BaseError, OffTheMapError, shapely.errors.GEOSException):
             return None
-        return _footprint(lon, lat, system)
+        if shape.is_empty or not shape.is_valid:
+            return None
+        return Footprint(shapely.to_wkb(shape), box_of(shape), _area_km2(shape))
 
-    def _system(self, crs: str) -> tuple[CRS, Transformer]:
-        known = self._systems.get(crs)
+    def _globe(self, crs: str) -> Globe:
+        known = self._globes.get(crs)
         if known is None:
-            system = CRS.from_user_input(crs)
-            known = system, Transformer.from_crs(system, "OGC:CRS84", always_xy=True)
-            self._systems[crs] = known
+            known = self._globes[crs] = Globe(CRS.from_user_input(crs))
         return known
 
 
-def _footprint(lon: NDArray[np.float64], lat: NDArray[np.float64], system: CRS) -> Footprint | None:
-    if not (np.isfinite(lon).all() and np.isfinite(lat).all() and (np.abs(lat) <= 90 + 1e-9).all()):
-        return None
-    shape = _shape(lon, np.clip(lat, -90.0, 90.0), system)
-    if shape is None:
-        return None
-    west, south, east, north = map(float, antimeridian.bbox(shape))
-    wkb: bytes = shapely.to_wkb(shape)
-    return Footprint(wkb, (west, south, east, north), _area_km2(shape))
+def _shape(ring: Ring, lon: Floats, lat: Floats) -> BaseGeometry:
+    """Return the outline that a line encloses; (lon, lat) are points inside of it."""
+    if ring.turns:
+        caps = [_polygon(*_through_pole(ring, pole)) for pole in (90.0, -90.0)]
+        whole = min(caps, key=lambda cap: _distance(cap, lon, lat))
+    else:
+        whole = _polygon(_whole_turn(ring.lon), ring.lat)
+    west, south, east, north = whole.bounds
+    simple = shapely.simplify(whole, _TOLERANCE * math.hypot(min(east - west, TURN), north - south))
+    return _cut(simple if simple.is_valid and not simple.is_empty else whole)
 
 
-def _outline(
-    height_px: int, width_px: int, transform: Transform, to_globe: Transformer
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return longitudes and latitudes along the edges, (64,) each, counter-clockwise seen from above."""
-    way = np.linspace(0.0, 1.0, _STEPS, endpoint=False)
-    zeros, ones = np.zeros(_STEPS), np.ones(_STEPS)
-    cols = np.concatenate([way, ones, 1 - way, zeros]) * width_px
-    rows = np.concatenate([zeros, way, ones, 1 - way]) * height_px
-    t = transform
-    if t.a * t.e - t.b * t.d < 0:
-        # The inside of a ring is on its left: about a pole, the other way round would be all but the scene.
-        cols, rows = cols[::-1], rows[::-1]
-    x, y = t.a * cols + t.b * rows + t.c, t.d * cols + t.e * rows + t.f
-    lon, lat = to_globe.transform(x, y)
-    return np.asarray(lon, dtype=np.float64), np.asarray(lat, dtype=np.float64)
+def _through_pole(ring: Ring, pole: float) -> tuple[Floats, Floats]:
+    lon = np.concatenate([ring.lon, [ring.lon[-1], ring.lon[0]]])
+    return lon, np.concatenate([ring.lat, [pole, pole]])
 
 
-def _shape(lon: NDArray[np.float64], lat: NDArray[np.float64], crs: CRS) -> BaseGeometry | None:
-    if crs.is_geographic and lon.max() - lon.min() >= _WHOLE_TURN_DEG:
-        return shapely.box(-180.0, float(lat.min()), 180.0, float(lat.max()))
-    ring = shapely.Polygon(np.column_stack([lon, lat]))
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            fixed = antimeridian.fix_polygon(ring, fix_winding=False, great_circle=False)
-    except ValueError:
-        return None
-    west, south, east, north = fixed.bounds
-    simple = shapely.simplify(fixed, _TOLERANCE * math.hypot(east - west, north - south))
-    shape = simple if simple.is_valid else fixed
-    return shape if shape.is_valid and not shape.is_empty else None
+def _whole_turn(lon: Floats) -> Floats:
+    west, east = lon.min(), lon.max()
+    if not 0 < abs(east - west - TURN) <= _NEAR_TURN_DEG:
+        return lon
+    return np.where(east - lon <= _NEAR_TURN_DEG, west + TURN, lon)
+
+
+def _polygon(lon: Floats, lat: Floats) -> BaseGeometry:
+    return _areas([shapely.make_valid(shapely.Polygon(np.column_stack([lon, lat])))])
+
+
+def _areas(shapes: Iterable[BaseGeometry]) -> BaseGeometry:
+    """Return the polygons among shapes as one."""
+    parts = [part for shape in shapes for part in shapely.get_parts(shape)]
+    found = [orient(part) for part in parts if part.geom_type == "Polygon" and not part.is_empty]
+    return found[0] if len(found) == 1 else shapely.MultiPolygon(found)
+
+
+def _distance(shape: BaseGeometry, lon: Floats, lat: Floats) -> float:
+    west, _, _, _ = shape.bounds
+    points = shapely.points(west + (lon - west) % TURN, lat)
+    return float(shapely.distance(shape, points).sum())
+
+
+def _cut(shape: BaseGeometry) -> BaseGeometry:
+    """Return a shape whose longitudes may go on past 180 degrees, cut there; its parts from west to east."""
+    west, _, east, _ = shape.bounds
+    same = max(_SAME_DEG, _SAME_SHARE * min(east - west, 1.0))
+    first = math.floor((west + 180.0 + same) / TURN)
+    last = max(first, math.ceil((east - 180.0 - same) / TURN))
+    pieces = []
+    for turn in range(first, last + 1):
+        middle = TURN * turn
+        piece = shapely.intersection(shape, shapely.box(middle - 180.0, -90.0, middle + 180.0, 90.0))
+        pieces.append(translate(piece, xoff=-middle))
+    if east - west < TURN - _NEAR_TURN_DEG:
+        return _areas(pieces)
+    # Its ends meet, or lie over each other.
+    return _areas([shapely.make_valid(shapely.union_all(pieces, grid_size=_SAME_DEG))])
+
+
+def box_of(shape: BaseGeometry) -> Box:
+    """Return (west, south, east, north) of a shape cut at the antimeridian: all but its widest gap."""
+    _, south, _, north = map(float, shape.bounds)
+    spans = sorted((float(one.bounds[0]), float(one.bounds[2])) for one in shapely.get_parts(shape))
+    west, east = spans[0][0], max(span[1] for span in spans)
+    widest, reached = west + TURN - east, spans[0][1]
+    for start, end in spans[1:]:
+        if start - reached > widest + _SAME_DEG:
+            widest, west, east = start - reached, start, reached
+        reached = max(reached, end)
+    return west, south, east, north
 
 
 def _area_km2(shape: BaseGeometry) -> float:

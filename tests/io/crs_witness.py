@@ -1,0 +1,78 @@
+"""GDAL's own transformations as a witness of footprints: a grid in the middle of where a CRS is used."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import shapely
+from pyproj import Geod
+from pyproj.database import CRSInfo, query_crs_info
+from pyproj.enums import PJType
+from rasterio._err import CPLE_BaseError
+from rasterio.crs import CRS
+from rasterio.errors import RasterioError
+from rasterio.warp import transform, transform_bounds
+
+from sgddiff_batch.core.grid import Transform
+from sgddiff_batch.io.footprints import Outliner
+
+SIDE_PX = 50
+WGS84 = CRS.from_epsg(4326)
+
+
+@dataclass(frozen=True)
+class Place:
+    """A square grid in a CRS, and what GDAL says of it."""
+
+    grid: Transform
+    box: tuple[float, float, float, float]
+    corners: tuple[list[float], list[float]]
+
+
+def projected_codes() -> list[CRSInfo]:
+    """Return all projected CRSs of EPSG that PROJ's database has."""
+    return query_crs_info(auth_name="EPSG", pj_types=[PJType.PROJECTED_CRS])
+
+
+def place_of(info: CRSInfo) -> Place | None:
+    """Return a grid of about 5 km in the middle of a CRS's area of use; None where GDAL has no way there."""
+    crs, use = CRS.from_epsg(int(info.code)), info.area_of_use
+    east = use.east + 360 if use.east < use.west else use.east
+    lon, lat = (use.west + east) / 2, (use.south + use.north) / 2
+    lon = (lon + 180) % 360 - 180
+    try:
+        xs, ys = transform(WGS84, crs, [lon, lon], [lat, lat + 0.001])
+        px = float(np.hypot(xs[1] - xs[0], ys[1] - ys[0]))
+        left, top = xs[0] - SIDE_PX * px / 2, ys[0] + SIDE_PX * px / 2
+        right, bottom = left + SIDE_PX * px, top - SIDE_PX * px
+        box = transform_bounds(crs, WGS84, left, bottom, right, top)
+        corners = transform(crs, WGS84, [left, left, right, right], [top, bottom, bottom, top])
+    except (RasterioError, CPLE_BaseError):
+        return None
+    if not np.isfinite([px, *box, *corners[0], *corners[1]]).all():
+        return None
+    return Place(Transform(px, 0, left, 0, -px, top), box, corners)
+
+
+def fault_of(info: CRSInfo, outliner: Outliner) -> str | None:
+    """Return what is wrong with the footprint in the middle of a CRS, None where it is as GDAL says."""
+    place = place_of(info)
+    found = None if place is None else outliner.footprint(SIDE_PX, SIDE_PX, place.grid, f"EPSG:{info.code}")
+    if place is None:
+        return None
+    if found is None:
+        return f"{info.code}: no footprint, GDAL's box is {place.box}"
+    size = place.box[3] - place.box[1]
+    turned = (np.subtract(found.box, place.box) + 180) % 360 - 180
+    if np.abs(turned).max() > 2e-3 * size:
+        return f"{info.code}: the box is {found.box}, GDAL's {place.box}"
+    lon, lat = place.corners
+    area_km2 = abs(Geod(ellps="WGS84").polygon_area_perimeter(lon, lat)[0]) / 1e6
+    if abs(found.area_km2 / area_km2 - 1) > 0.01:
+        return f"{info.code}: the area is {found.area_km2}, that of GDAL's corners {area_km2}"
+    shape = shapely.from_wkb(found.wkb)
+    middle = shapely.Point((lon[0] + lon[2]) / 2, (lat[0] + lat[2]) / 2)
+    if shape.geom_type == "Polygon" and not (shape.exterior.is_ccw and shape.covers(middle)):
+        return f"{info.code}: the outline {shape} is not about {middle}"
+    return None
