@@ -14,7 +14,7 @@ from sgddiff_batch.core.times import TimeSpan
 
 Resampling = Literal["nearest", "bilinear", "average"]
 
-COMPOSITES_VERSION = 2
+COMPOSITES_VERSION = 3
 """Raised whenever the code changes a pixel of an area mosaic for the same scenes and settings."""
 CHUNK_PX = 512
 """Side of the inner chunks, and of the tiles that are warped at once: fixed, so blocks may be of any size."""

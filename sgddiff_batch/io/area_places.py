@@ -1,76 +1,66 @@
-"""Places: where the pixels of one grid lie on another, by GDAL's own transformations.
-
-Not by pyproj: its PROJ may choose another way between two datums than the one that GDAL warps by.
-"""
+"""Places: where the pixels of one grid lie on another."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
-from rasterio._err import CPLE_BaseError
 from rasterio.crs import CRS
-from rasterio.errors import RasterioError
-from rasterio.warp import transform
 
 from sgddiff_batch.core.grid import Grid
 from sgddiff_batch.core.window import Window
-
-Floats = NDArray[np.float64]
+from sgddiff_batch.io.area_worlds import world_of
+from sgddiff_batch.io.gdal_places import Floats, to_crs
 
 _STEP_PX = 32
 """Between points of this distance the way from one grid to another is close to straight."""
 _BULGE_SHARE = 0.02
 """How much farther than its points a window may reach, as a share of its size."""
 _MARGIN_PX = 3
+_POLE_DEG = 90.0
+_TORN = 4.0
+"""A pixel that is so much larger than another one of its grid lies across the end of the map."""
 
 
-def to_crs(source: CRS, target: CRS, x: Floats, y: Floats) -> tuple[Floats, Floats]:
-    """Return points in another CRS, infinite where they have no place there."""
-    if source == target:
-        return x, y
-    try:
-        moved = transform(source, target, x.tolist(), y.tolist())
-        return np.asarray(moved[0], dtype=np.float64), np.asarray(moved[1], dtype=np.float64)
-    except (CPLE_BaseError, RasterioError):
-        # One bad point spoils the call.
-        pairs = [_one(source, target, a, b) for a, b in zip(x.tolist(), y.tolist(), strict=True)]
-        return np.array([pair[0] for pair in pairs]), np.array([pair[1] for pair in pairs])
-
-
-def _one(source: CRS, target: CRS, x: float, y: float) -> tuple[float, float]:
-    try:
-        (moved_x,), (moved_y,) = transform(source, target, [x], [y])
-    except (CPLE_BaseError, RasterioError):
-        return np.inf, np.inf
-    return moved_x, moved_y
-
-
-def needed_window(target: Grid, part: Window, source: Grid, reach_px: float) -> Window | None:
+def needed_window(
+    target: Grid, part: Window, source: Grid, reach_px: float
+) -> tuple[Window, tuple[float, ...]] | None:
     """Return the pixels of ``source`` that decide a part of ``target``, None where it has none of them.
+
+    With them, how far to the east, a whole number of turns of the globe, the source has to be moved to lie
+    where GDAL looks for its pixels: often nowhere, (0.0,), and in more than one way if both ends are seen.
 
     reach_px: how far from its place, in pixels of ``source``, a resampled pixel looks.
     """
     rows, cols = _points(part)
     t = target.transform
     x, y = t.a * cols + t.b * rows + t.c, t.d * cols + t.e * rows + t.f
-    crs = CRS.from_wkt(source.crs_wkt)
-    x, y = to_crs(CRS.from_wkt(target.crs_wkt), crs, x, y)
+    crs, target_crs = CRS.from_wkt(source.crs_wkt), CRS.from_wkt(target.crs_wkt)
+    if target_crs.is_geographic:
+        # A cell may reach past a pole, whose place still counts.
+        y = np.clip(y, -_POLE_DEG, _POLE_DEG)
+    x, y = to_crs(target_crs, crs, x, y)
     there = np.isfinite(x) & np.isfinite(y)
     if not there.any():
         return None
     x, y = x[there], y[there]
-    if crs.is_geographic:
+    world = world_of(str(source.crs_wkt))
+    turns, is_round = np.zeros(1), False
+    if world is not None:
         west, _, east, _ = source.bbox
-        x = x + 360.0 * np.round(((west + east) / 2 - x) / 360.0)
+        turns = np.round(((west + east) / 2 - x) / world.turn) * world.turn
+        x = x + turns
+        is_round = float(np.ptp(x)) > world.turn / 2
     s = source.transform
     determinant = s.a * s.e - s.b * s.d
     col = (s.e * (x - s.c) - s.b * (y - s.f)) / determinant
     row = (s.a * (y - s.f) - s.d * (x - s.c)) / determinant
     row_range = _clipped(row, reach_px, source.height_px)
-    col_range = _clipped(col, reach_px, source.width_px)
-    return Window(*row_range, *col_range) if row_range and col_range else None
+    # Where the part lies across the ends of a whole turn, what is between its points and these counts.
+    col_range = (0, source.width_px) if is_round else _clipped(col, reach_px, source.width_px)
+    if row_range is None or col_range is None:
+        return None
+    return Window(*row_range, *col_range), tuple((0.0 - np.unique(turns)).tolist())
 
 
 def _points(part: Window) -> tuple[Floats, Floats]:
@@ -92,7 +82,12 @@ def source_resolution(source: Grid, target_crs_wkt: str) -> float:
 
     The geometric mean of both directions.
     """
-    t, row, col = source.transform, source.height_px / 2, source.width_px / 2
+    middle, other = (_side(source, target_crs_wkt, share) for share in (1 / 2, 1 / 4))
+    return other if not middle <= _TORN * other and np.isfinite(other) else middle
+
+
+def _side(source: Grid, target_crs_wkt: str, share: float) -> float:
+    t, row, col = source.transform, source.height_px * share, source.width_px * share
     cols, rows = np.array([col, col + 1, col]), np.array([row, row, row + 1])
     x, y = t.a * cols + t.b * rows + t.c, t.d * cols + t.e * rows + t.f
     x, y = to_crs(CRS.from_wkt(source.crs_wkt), CRS.from_wkt(target_crs_wkt), x, y)

@@ -32,6 +32,7 @@ from sgddiff_batch.core.window import Window
 from sgddiff_batch.errors import ChangedSceneError, SceneError
 from sgddiff_batch.io import conventions
 from sgddiff_batch.io.area_places import needed_window, source_resolution
+from sgddiff_batch.io.area_worlds import world_of
 from sgddiff_batch.io.damage import DamagedRecordError
 from sgddiff_batch.io.gdal_access import silence_not_georeferenced
 from sgddiff_batch.io.ledgers import ObjectLedger
@@ -44,7 +45,6 @@ Codes = NDArray[np.uint8]
 MOST_READ_PX = 2**24
 """Pixels of a scene that are held at once."""
 _CURE = "jobs/verify.py --mark-for-redo lets the next night make it anew"
-_TURN = 360.0
 _METHODS = {"nearest": Method.nearest, "bilinear": Method.bilinear, "average": Method.average}
 
 
@@ -99,8 +99,9 @@ class SceneSource:
         crs = CRS.from_wkt(cell.crs_wkt)
         if CRS.from_wkt(self.grid.crs_wkt) != crs:
             return None
-        if crs.is_geographic:
-            return turned_offsets(self.grid, cell, _TURN / cell.transform.a)
+        world, (west, _, east, _) = world_of(str(cell.crs_wkt)), self.grid.bbox
+        if world is not None and (crs.is_geographic or world.is_left_by(west, east)):
+            return turned_offsets(self.grid, cell, world.turn / cell.transform.a)
         offset = aligned_offset(self.grid, cell)
         return None if offset is None else [(*offset, self.grid.width_px)]
 
@@ -108,25 +109,33 @@ class SceneSource:
         tiles = list(self._tiles(cell, block))
         if not tiles:
             return
-        around = _union([window for _, window in tiles])
+        around = _union([window for _, window, _ in tiles])
         # One read where that is not much: neighbouring tiles need the same chunks.
         whole = self._read(around) if around.area_px <= MOST_READ_PX else None
         scale = min(1.0, self._resolution(cell) / self.settings.cells.resolution)
-        for tile, window in tiles:
+        for tile, window, moves in tiles:
             codes = self._read(window) if whole is None else whole[window.relative_to(around).slices]
-            yield tile, self._warp(cell, tile, codes, window, scale)
+            warped = self._warp(cell, tile, codes, window, scale, moves[0])
+            for east in moves[1:]:
+                other = self._warp(cell, tile, codes, window, scale, east)
+                np.copyto(warped, other, where=warped == NO_DATA)
+            yield tile, warped
 
-    def _tiles(self, cell: Grid, block: Window) -> Iterator[tuple[Window, Window]]:
-        """Yield the tiles of a block, each with the window of the scene that it is warped from."""
+    def _tiles(self, cell: Grid, block: Window) -> Iterator[tuple[Window, Window, tuple[float, ...]]]:
+        """Yield the tiles of a block, each with the window of the scene that it is warped from.
+
+        And how far to the east that has to be moved for it, once or more often.
+        """
         reach_px = 2.0 * max(1.0, self.settings.cells.resolution / self._resolution(cell))
         waiting = list(block.split(self.settings.chunk_px))[::-1]
         while waiting:
             tile = waiting.pop()
-            window = needed_window(cell, tile, self.grid, reach_px)
-            if window is None:
+            found = needed_window(cell, tile, self.grid, reach_px)
+            if found is None:
                 continue
+            window, moves = found
             if window.area_px <= MOST_READ_PX:
-                yield tile, window
+                yield tile, window, moves
             elif tile.height_px > 1 and tile.width_px > 1:
                 waiting += _quarters(tile)
             else:
@@ -139,7 +148,9 @@ class SceneSource:
         found = source_resolution(self.grid, str(cell.crs_wkt))
         return found if found > 0 else self.settings.cells.resolution
 
-    def _warp(self, cell: Grid, tile: Window, codes: Codes, window: Window, scale: float) -> Codes:
+    def _warp(
+        self, cell: Grid, tile: Window, codes: Codes, window: Window, scale: float, east: float
+    ) -> Codes:
         warped = np.full((tile.height_px, tile.width_px), NO_DATA, dtype=np.uint8)
         if np.all(codes == NO_DATA):
             return warped
@@ -148,7 +159,7 @@ class SceneSource:
             reproject(
                 np.ascontiguousarray(codes),
                 warped,
-                src_transform=_affine(self.grid.transform, window),
+                src_transform=Affine.translation(east, 0.0) @ _affine(self.grid.transform, window),
                 src_crs=CRS.from_wkt(self.grid.crs_wkt),
                 dst_transform=_affine(cell.transform, tile),
                 dst_crs=CRS.from_wkt(cell.crs_wkt),

@@ -17,7 +17,7 @@ from shapely.geometry.base import BaseGeometry
 from shapely.geometry.polygon import orient
 
 from sgddiff_batch.core.grid import Transform
-from sgddiff_batch.io.area_places import Floats
+from sgddiff_batch.io.gdal_places import Floats
 from sgddiff_batch.io.globe_rings import TURN, Globe, OffTheMapError, Ring
 
 Box = tuple[float, float, float, float]

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from rasterio.crs import CRS
 
 from sgddiff_batch.core.grid import Transform
-from sgddiff_batch.io.area_places import Floats, to_crs
+from sgddiff_batch.io.gdal_places import Floats, to_crs
 
 TURN = 360.0
 WGS84 = CRS.from_epsg(4326)

@@ -7,9 +7,9 @@ from rasterio.crs import CRS
 from sgddiff_batch.core.cells import Cell, CellGrid
 from sgddiff_batch.core.grid import Transform
 from sgddiff_batch.errors import ConfigError, FatalError
-from sgddiff_batch.io import area_scenes
-from sgddiff_batch.io.area_places import to_crs
+from sgddiff_batch.io import area_cells
 from sgddiff_batch.io.area_scenes import find_members, parse_crs
+from sgddiff_batch.io.gdal_places import to_crs
 from sgddiff_batch.io.ledgers import ObjectLedger
 from sgddiff_batch.io.stores import open_store
 from tests.io.area_examples import LEFT, TOP, UTM33, publish_scenes, put_scene, smooth
@@ -155,7 +155,7 @@ def test_a_scene_far_from_where_the_crs_holds_is_refused_by_name(output):
 
 
 def test_a_scene_that_touches_absurdly_many_cells_is_refused_before_they_are_made(output, monkeypatch):
-    monkeypatch.setattr(area_scenes, "MOST_CELLS", 10)
+    monkeypatch.setattr(area_cells, "MOST_CELLS", 10)
     put_scene(output, "a.tif", smooth(80, 80))
     publish_scenes(output, {"a.tif": DAY})
     assert "more than 10 cells" in reasons_of(output, CellGrid(UTM33, 10.0, 4))["a.tif"]

@@ -107,7 +107,7 @@ def test_no_pixel_depends_on_how_much_of_a_scene_is_read_at_once(output, monkeyp
     where = {"crs": wkt(32632), "transform": zone_32(9.0)}
     source = opened(output, smooth(130, 130), **where)
     whole = seen(source)
-    widest = max(window.area_px for _, window in source._tiles(CELL, CELL.window))
+    widest = max(window.area_px for _, window, _ in source._tiles(CELL, CELL.window))
     monkeypatch.setattr(area_sources, "MOST_READ_PX", widest)
     np.testing.assert_array_equal(seen(source), whole)
 
@@ -117,7 +117,7 @@ def test_what_is_too_large_to_be_read_is_warped_in_smaller_tiles(output, monkeyp
     whole = seen(source)
     monkeypatch.setattr(area_sources, "MOST_READ_PX", 700)
     tiles = list(source._tiles(CELL, CELL.window))
-    assert max(window.area_px for _, window in tiles) <= 700
+    assert max(window.area_px for _, window, _ in tiles) <= 700
     got = seen(source)
     np.testing.assert_array_equal(got == 255, whole == 255)
     assert np.abs(got.astype(int) - whole).max() <= 2
