@@ -32,6 +32,7 @@ from sgddiff_batch.io.composing import Composer
 from sgddiff_batch.io.fences import fenced
 from sgddiff_batch.io.leases import Lease
 from sgddiff_batch.io.ledgers import ObjectLedger
+from sgddiff_batch.io.left_out import untold
 from sgddiff_batch.io.mending import mended_records
 from sgddiff_batch.io.redo import RedoMark
 from sgddiff_batch.io.reports import new_run_id
@@ -102,8 +103,8 @@ def plan_area(
     workers = assembly.resolve_workers(area.workers, "cpu")
     run_id = lease.run_id if lease else new_run_id()
     return AreaRun(
-        run_id, config, area, settings, workers, archive, store, members, plans, records,
-        replace(changes, touched=touched), marks,
+        run_id, config, area, settings, workers, archive, store, members, untold(store, members.refused),
+        plans, records, replace(changes, touched=touched), marks,
     )  # fmt: skip
 
 

@@ -21,6 +21,7 @@ from sgddiff_batch.io.area_scenes import Membership
 from sgddiff_batch.io.catalogue_update import Night
 from sgddiff_batch.io.composing import cell_bytes
 from sgddiff_batch.io.ledgers import ObjectLedger
+from sgddiff_batch.io.left_out import RefusedScene, note_told
 from sgddiff_batch.io.redo import RedoMark
 from sgddiff_batch.io.reports import build_report, write_report
 from sgddiff_batch.io.stores import Store
@@ -54,7 +55,10 @@ class AreaResult:
 
 @dataclass(frozen=True, slots=True)
 class AreaRun:
-    """A run over an area that has been planned. ``area_store`` is fenced by the lease, if there is one."""
+    """A run over an area that has been planned. ``area_store`` is fenced by the lease, if there is one.
+
+    ``left_out``: the refused scenes of which no run has told yet.
+    """
 
     run_id: str
     config: ArchiveJobConfig
@@ -64,6 +68,7 @@ class AreaRun:
     archive: Store
     area_store: Store
     members: Membership
+    left_out: tuple[RefusedScene, ...]
     plans: Mapping[str, AreaPlan]
     records: Mapping[str, SceneRecord]
     changes: Changes
@@ -162,6 +167,8 @@ def write_area_report(run: AreaRun, results: list[AreaResult], started: str, sec
             "run_key": run.settings.run_key,
             "mosaics": len(run.plans),
             "unchanged": len(run.changes.unchanged),
+            "scenes_left_out": len(run.members.refused),
+            "newly_left_out": len(run.left_out),
             "withdrawals_refused": run.changes.refusal,
             "peak_memory_bytes": run.peak_memory_bytes,
         },
@@ -177,8 +184,20 @@ def write_area_report(run: AreaRun, results: list[AreaResult], started: str, sec
 def exit_code(run: AreaRun, results: Sequence[AreaResult], *, published: bool) -> int:
     """Return the exit code of a run that has ended, as :func:`jobs.concluding.exit_code` does.
 
-    One that refused to let mosaics go has failed: somebody must look.
+    One that refused to let mosaics go has failed: somebody must look. Scenes that are left out are told of
+    once, as those in quarantine are: by the first run after which nothing else is wrong.
     """
     if run.changes.refusal:
         return concluding.EXIT_FAILED
-    return concluding.exit_code(run.ledger, results, published=published)
+    code = concluding.exit_code(run.ledger, results, published=published)
+    if code not in (concluding.EXIT_DONE, concluding.EXIT_QUARANTINED):
+        return code
+    if run.left_out:
+        log.warning(
+            "%s: %d scenes are in no area mosaic, and no run has told so before: %s; the report says why",
+            run.area.name,
+            len(run.left_out),
+            first_of(sorted(scene.scene_id for scene in run.left_out)),
+        )
+    note_told(run.area_store, run.members.refused)
+    return concluding.EXIT_QUARANTINED if run.left_out else code

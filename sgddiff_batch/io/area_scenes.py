@@ -21,11 +21,12 @@ from sgddiff_batch.errors import ConfigError
 from sgddiff_batch.io.archive_catalogue import read_catalogue
 from sgddiff_batch.io.area_cells import Placing, RefusedError
 from sgddiff_batch.io.catalogue_rows import times_of
+from sgddiff_batch.io.left_out import RefusedScene
 from sgddiff_batch.io.stores import Store
 
 COLUMNS = [
     "id", "store", "geometry", "datetime", "start_datetime", "end_datetime", "created",
-    "proj:code", "proj:wkt2", "proj:shape", "proj:transform", "model_digest",
+    "proj:code", "proj:wkt2", "proj:shape", "proj:transform", "model_digest", "scene_version",
 ]  # fmt: skip
 
 _ROWS = 1000
@@ -33,14 +34,6 @@ _ROWS = 1000
 _NO_TIME = times_of(None, None)[1]
 
 Found = tuple[AreaScene, list[Cell]]
-
-
-@dataclass(frozen=True, slots=True)
-class RefusedScene:
-    """A scene that no area mosaic is made of, and why."""
-
-    scene_id: str
-    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +98,7 @@ def find_members(output: Store, cells: CellGrid, time_pattern: str | None = None
             try:
                 scenes.append((_scene(row, pattern), place.cells(row)))
             except RefusedError as error:
-                refused.append(RefusedScene(row["id"], str(error)))
+                refused.append(RefusedScene(row["id"], str(error), row["scene_version"] or ""))
     return Membership(tuple(scenes), tuple(refused))
 
 

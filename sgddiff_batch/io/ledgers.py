@@ -12,6 +12,7 @@ index/<kind>~                    the objects of a kind as one, which saves readi
 redo/<scene id>~.json            the next run works on the scene again, see redo.py
 rate~.json                       how fast the last run that computed anything was
 lattice~.json                    of an area: the cells and periods that it was begun with
+left-out~.json                   of an area: the scenes left out of which a run has told, by its exit code
 """
 
 from __future__ import annotations

@@ -176,11 +176,59 @@ def test_scenes_that_are_refused_are_named_in_the_log_and_the_report(world, capl
     put_scene(world.output, "pixel.tif", smooth(8, 8), crs=None)
     world.times["pixel.tif"] = "2026-01-01"
     world.publish()
-    assert world.night() == 0
+    assert world.night() == concluding.EXIT_QUARANTINED
     refused = {row["path"]: row["reason"] for row in world.report()["ignored"]}
     assert sorted(refused) == ["pixel.tif", "timeless.tif"]
     assert "time is not known" in refused["timeless.tif"]
     assert "timeless.tif: not in any area mosaic" in caplog.text
+    assert "2 scenes are in no area mosaic, and no run has told so before" in caplog.text
+    assert (world.report()["run"]["scenes_left_out"], world.report()["run"]["newly_left_out"]) == (2, 2)
+    assert world.night() == 0, "what was told is not told as new"
+    assert (world.report()["run"]["scenes_left_out"], world.report()["run"]["newly_left_out"]) == (2, 0)
+    assert set(world.mosaics()) == ALL
+
+
+def test_a_scene_is_left_out_anew_at_a_new_version_and_after_it_was_taken(world):
+    put_scene(world.output, "timeless.tif", smooth(8, 8))
+    world.publish()
+    assert [world.night(), world.night()] == [concluding.EXIT_QUARANTINED, 0]
+    put_scene(world.output, "timeless.tif", smooth(8, 8), number=2)
+    world.publish()
+    assert [world.night(), world.night()] == [concluding.EXIT_QUARANTINED, 0]
+    put_scene(world.output, "far.tif", smooth(8, 8), col=300_000)
+    world.times["far.tif"] = "2026-01-01"
+    world.publish()
+    assert [world.night(), world.night()] == [concluding.EXIT_QUARANTINED, 0]
+    ObjectLedger(world.output).withdraw("timeless.tif", "2026-03-01T00:00:00+00:00")
+    world.publish()
+    assert world.night() == 0
+    ObjectLedger(world.output).restore("timeless.tif")
+    world.publish()
+    assert world.night() == concluding.EXIT_QUARANTINED
+
+
+@pytest.mark.parametrize("broken", [KeyboardInterrupt, OSError])
+def test_a_scene_that_a_broken_run_left_out_is_told_of_by_the_next(world, monkeypatch, broken):
+    put_scene(world.output, "timeless.tif", smooth(8, 8))
+    world.publish()
+
+    def failing(self, plan):
+        raise broken
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Composer, "compose", failing)
+        assert world.night() == concluding.EXIT_FAILED
+    assert [world.night(), world.night()] == [concluding.EXIT_QUARANTINED, 0]
+
+
+def test_a_damaged_note_of_what_was_left_out_tells_again(world, caplog):
+    put_scene(world.output, "timeless.tif", smooth(8, 8))
+    world.publish()
+    assert world.night("--dry-run") == 0
+    assert world.night() == concluding.EXIT_QUARANTINED
+    world.area.write("_ledger/left-out~.json", b"[")
+    assert [world.night(), world.night()] == [concluding.EXIT_QUARANTINED, 0]
+    assert "left-out~.json of the area is damaged" in caplog.text
 
 
 def test_a_damaged_scene_puts_its_cells_in_quarantine_and_stops_no_other(world, composed):

@@ -51,7 +51,9 @@ def timeless(tmp_path) -> World:
     return world
 
 
-@pytest.mark.parametrize(("flags", "code"), [([], concluding.EXIT_FAILED), (["--allow-withdrawals"], 0)])
+@pytest.mark.parametrize(
+    ("flags", "code"), [([], concluding.EXIT_FAILED), (["--allow-withdrawals"], concluding.EXIT_QUARANTINED)]
+)
 def test_a_mistake_that_refuses_all_scenes_takes_no_mosaic_from_the_catalogue(tmp_path, caplog, flags, code):
     world = timeless(tmp_path)
     assert world.night() == 0
