@@ -26,8 +26,8 @@ from jobs.concluding import EXIT_DONE, EXIT_FAILED, EXIT_HELD, EXIT_QUARANTINED,
 from jobs.logs import start_log
 from sgddiff_batch.config import ArchiveJobConfig, load_config
 from sgddiff_batch.config_area import AreaConfig
-from sgddiff_batch.errors import ConfigError, SgddiffBatchError
-from sgddiff_batch.io.leases import Lease, LeaseHeldError
+from sgddiff_batch.errors import ConfigError, LeaseHeldError, SgddiffBatchError
+from sgddiff_batch.io.leases import Lease
 from sgddiff_batch.io.reports import new_run_id
 from sgddiff_batch.io.stores import open_store
 

@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 from jobs import assembly, plan_table, publishing, summary
 from sgddiff_batch.core.catalogue import first_of
 from sgddiff_batch.engine.driver import SceneResult
-from sgddiff_batch.errors import ConfigError, SgddiffBatchError
-from sgddiff_batch.io.leases import LeaseHeldError
+from sgddiff_batch.errors import ConfigError, LeaseHeldError, SgddiffBatchError
 from sgddiff_batch.io.ledgers import ObjectLedger
 from sgddiff_batch.io.rates import write_rate
 from sgddiff_batch.io.reports import (

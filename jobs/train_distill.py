@@ -30,9 +30,8 @@ from models.data import DataError
 from models.mixing import Mix
 from models.place import Place
 from models.training import TrainingError
-from sgddiff_batch.errors import ConfigError, SgddiffBatchError
+from sgddiff_batch.errors import ConfigError, LeaseHeldError, SgddiffBatchError
 from sgddiff_batch.io.fences import Fence
-from sgddiff_batch.io.leases import LeaseHeldError
 from sgddiff_batch.io.stores import open_store
 
 log = logging.getLogger("train_distill")

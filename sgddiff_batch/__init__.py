@@ -43,6 +43,6 @@ def open_mosaic(uri: str, level: int = 0) -> xr.DataArray:
         FileNotFoundError: if there is no mosaic at ``uri``.
         ValueError: if the mosaic is not complete, or has no such level.
     """
-    from sgddiff_batch.io import reading
+    from sgddiff_batch.io import opening
 
-    return reading.open_mosaic(uri, level)
+    return opening.open_mosaic(uri, level)

@@ -7,6 +7,7 @@ SgddiffBatchError
   SceneError        put the scene into quarantine and go on with the others
   ConfigError       mend the config or the command (exit code 2)
   FatalError        stop: going on would lose or damage data
+  LeaseHeldError    wait until the run that is at work on the output has ended
 """
 
 
@@ -48,3 +49,7 @@ class ConfigError(SgddiffBatchError):
 
 class FatalError(SgddiffBatchError):
     """Going on would lose or damage data; the run stops and the message says why."""
+
+
+class LeaseHeldError(SgddiffBatchError):
+    """Another run is at work on the output; the message is one line for its operator."""

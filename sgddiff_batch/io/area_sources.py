@@ -37,8 +37,8 @@ from sgddiff_batch.io.damage import DamagedRecordError
 from sgddiff_batch.io.gdal_access import silence_not_georeferenced
 from sgddiff_batch.io.ledgers import ObjectLedger
 from sgddiff_batch.io.mosaic_metadata import ROOT
+from sgddiff_batch.io.sizes import infos
 from sgddiff_batch.io.stores import Store, translated
-from sgddiff_batch.io.walks import infos
 
 Codes = NDArray[np.uint8]
 

@@ -21,7 +21,7 @@ from zarr.abc.store import Store as ZarrStore
 from sgddiff_batch.core.blending import MAX_CODE, NO_DATA
 from sgddiff_batch.core.window import Window
 from sgddiff_batch.errors import ConfigError, FatalError
-from sgddiff_batch.io import conventions, reading
+from sgddiff_batch.io import conventions, opening
 from sgddiff_batch.io.stores import is_local, open_store
 
 _BLOCK_PX = 512
@@ -53,7 +53,7 @@ def export_cog(mosaic_uri: str, path: str | Path) -> None:
     """
     target = _local_file(path)
     store = open_store(mosaic_uri)
-    levels = reading.mosaic_levels(reading.read_root(store))
+    levels = opening.mosaic_levels(opening.read_root(store))
     mosaic = store.zarr("", read_only=True)
     placement = _placement(mosaic)
     with (

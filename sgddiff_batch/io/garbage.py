@@ -19,10 +19,11 @@ from sgddiff_batch.io import archive_catalogue, mosaic_metadata
 from sgddiff_batch.io.archive_catalogue import CATALOGUE, GENERATIONS
 from sgddiff_batch.io.catalogue_rows import instant
 from sgddiff_batch.io.ledgers import LEDGER, ObjectLedger
-from sgddiff_batch.io.mosaics import is_complete
+from sgddiff_batch.io.mosaics import is_committed
+from sgddiff_batch.io.sizes import changed_s, infos, measure
 from sgddiff_batch.io.stores import Store
 from sgddiff_batch.io.unfinished import lost_scene
-from sgddiff_batch.io.walks import changed_s, infos, measure, walk_stores
+from sgddiff_batch.io.walks import walk_stores
 from sgddiff_batch.protocols import SceneRecord
 
 Kind = Literal["store", "withdrawn", "marks", "generation", "temporary"]
@@ -195,7 +196,7 @@ class _Search:
 
     def _is_unknown(self, name: str) -> bool:
         """Whether a store that was never recorded as finished says that it is complete; note it then."""
-        if not is_complete(self.store, name):
+        if not is_committed(self.store, name):
             return False
         self.unknown.append(name)
         return True

@@ -21,7 +21,7 @@ from typing import Self
 
 from sgddiff_batch.core import leasing
 from sgddiff_batch.core.leasing import LeaseState, Watch
-from sgddiff_batch.errors import FatalError, RetryableError, SgddiffBatchError
+from sgddiff_batch.errors import FatalError, LeaseHeldError, RetryableError, SgddiffBatchError
 from sgddiff_batch.io import processes
 from sgddiff_batch.io.conditional import Versioned
 from sgddiff_batch.io.fences import LEASE, LeaseWatch, boot_clock_s, parsed_lease, read_lease
@@ -33,10 +33,6 @@ _MOST_POLL_S = 2.0
 _ALONE = "alone"
 """Of an owner: 1 if no process but its own writes for it."""
 _NOBODYS_ETAG = '"00000000000000000000000000000000"'
-
-
-class LeaseHeldError(SgddiffBatchError):
-    """Another run is at work on the output; the message is one line for its operator."""
 
 
 class Lease:

@@ -42,7 +42,7 @@ class ZarrBlockWriter:
 
     def is_complete(self, store: str) -> bool:
         """Whether a store's root is there and marked complete; no other object is looked at."""
-        return is_complete(self.store, store)
+        return is_committed(self.store, store)
 
     def create(self, mosaic: Mosaic, provenance: Mapping[str, object]) -> bool:
         """Make the store ready for blocks; return whether blocks stored in it earlier are still good.
@@ -179,7 +179,7 @@ class ZarrBlockWriter:
                 done.result()
 
 
-def is_complete(output: Store, store: str) -> bool:
+def is_committed(output: Store, store: str) -> bool:
     """Whether a mosaic's root is there and marked complete; one that cannot be understood is not."""
     try:
         return metadata.is_complete(output.read(f"{store}/{ROOT}"))

@@ -1,31 +1,19 @@
-"""Walks through an output: which stores there are, and how large and how old things are."""
+"""Walks through an output: which stores there are."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from sgddiff_batch.io.archive_catalogue import CATALOGUE
 from sgddiff_batch.io.ledgers import LEDGER
-from sgddiff_batch.io.stores import Store, translated
+from sgddiff_batch.io.stores import Store
 
 OUTPUTS_OWN = frozenset({LEDGER, CATALOGUE})
 """A folder in which one of these lies is an output."""
 
 _REQUESTS = 16
-
-
-@dataclass(frozen=True, slots=True)
-class Size:
-    """What lies below a prefix; ``newest_s``: the last change there, in seconds since 1970."""
-
-    objects: int
-    size_bytes: int
-    newest_s: float
 
 
 def walk_stores(store: Store) -> Iterator[str]:
@@ -59,29 +47,3 @@ def _folders(store: Store, folder: str) -> list[str]:
         # A link leads to what is not the output's.
         names = [name for name in names if not Path(store.path(folder), name).is_symlink()]
     return names
-
-
-def infos(store: Store, prefix: str) -> dict[str, dict[str, Any]]:
-    """Return what the file system tells of all objects below a prefix, or of the object, by key."""
-    path = store.path(prefix)
-    with translated(path):
-        found = store.filesystem.find(path, detail=True)
-    # Some stores list a prefix that was emptied as an object of its own name.
-    files = {name: info for name, info in found.items() if info["type"] == "file" and not name.endswith("/")}
-    return {name[len(store.root) + 1 :]: info for name, info in files.items()}
-
-
-def measure(store: Store, prefix: str) -> Size | None:
-    """Return the size of what lies below a prefix, None where there is nothing."""
-    found = list(infos(store, prefix).values())
-    if not found:
-        return None
-    return Size(len(found), sum(int(info["size"]) for info in found), max(map(changed_s, found)))
-
-
-def changed_s(info: Mapping[str, Any]) -> float:
-    """Return when an object was last changed, in seconds since 1970."""
-    changed = info.get("mtime", info.get("LastModified"))
-    if isinstance(changed, datetime):
-        return changed.replace(tzinfo=changed.tzinfo or UTC).timestamp()
-    return float(changed or 0.0)

@@ -13,7 +13,7 @@ from sgddiff_batch.core.composites import halve_counts
 from sgddiff_batch.errors import SceneError
 from sgddiff_batch.io.area_writer import AreaBlockWriter
 from sgddiff_batch.io.mosaics import ZarrBlockWriter
-from sgddiff_batch.io.reading import open_mosaic
+from sgddiff_batch.io.opening import open_mosaic
 from sgddiff_batch.io.stores import open_store
 from tests.io.mosaic_examples import GRIDS, codes_of, mosaic_of, tiling, write_blocks
 from tests.io.test_conventions import schema

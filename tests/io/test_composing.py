@@ -17,7 +17,7 @@ from sgddiff_batch.io.composing import Composer
 from sgddiff_batch.io.fences import fenced
 from sgddiff_batch.io.ledgers import ObjectLedger
 from sgddiff_batch.io.mosaics import ZarrBlockWriter
-from sgddiff_batch.io.reading import open_mosaic
+from sgddiff_batch.io.opening import open_mosaic
 from sgddiff_batch.io.stores import Store, open_store
 from tests.io.area_examples import (
     area_settings,

@@ -17,10 +17,10 @@ from pathlib import Path
 import pytest
 
 from sgddiff_batch.core.leasing import parse_lease
-from sgddiff_batch.errors import ConfigError, FatalError, RetryableError
+from sgddiff_batch.errors import ConfigError, FatalError, LeaseHeldError, RetryableError
 from sgddiff_batch.io import conditional, fences, leases
 from sgddiff_batch.io.fences import LEASE, fenced
-from sgddiff_batch.io.leases import Lease, LeaseHeldError
+from sgddiff_batch.io.leases import Lease
 from sgddiff_batch.io.removals import PART
 from sgddiff_batch.io.stores import Store, open_store
 

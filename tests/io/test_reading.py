@@ -17,7 +17,8 @@ from sgddiff_batch.core.grid import Grid, Transform
 from sgddiff_batch.core.planning import Tiling
 from sgddiff_batch.errors import ConfigError
 from sgddiff_batch.io.mosaics import ZarrBlockWriter
-from sgddiff_batch.io.reading import MosaicEntry, list_mosaics, open_mosaic
+from sgddiff_batch.io.opening import open_mosaic
+from sgddiff_batch.io.reading import MosaicEntry, list_mosaics
 from sgddiff_batch.io.stores import open_store
 from sgddiff_batch.protocols import SceneRecord
 from tests.io.mosaic_examples import GRIDS, NORTH_UP, UTM, build, codes_of, mosaic_of, tiling
