@@ -15,17 +15,11 @@ from sgddiff_batch.core.scene import Scene, escape_scene_id
 from sgddiff_batch.engine.survey import Crew
 from sgddiff_batch.engine.worker import Worker, tasks_in_flight
 from sgddiff_batch.errors import ConfigError, SgddiffBatchError
-from sgddiff_batch.io.archive_files import IgnoredFile
-from sgddiff_batch.io.checked import CheckedReader
-from sgddiff_batch.io.damage import Tell, log_damage
-from sgddiff_batch.io.fences import Fence, fenced
-from sgddiff_batch.io.guarded import GuardedReader
-from sgddiff_batch.io.isolation import IsolatedReader
-from sgddiff_batch.io.leases import Lease
-from sgddiff_batch.io.ledgers import ObjectLedger
+from sgddiff_batch.io.archive import IgnoredFile
+from sgddiff_batch.io.ledger import Fence, Lease, ObjectLedger, Tell, fenced, log_damage
 from sgddiff_batch.io.mosaics import ZarrBlockWriter
-from sgddiff_batch.io.scenes import GeoTiffReader
-from sgddiff_batch.io.stores import Store, open_store
+from sgddiff_batch.io.scenes import CheckedReader, GeoTiffReader, GuardedReader, IsolatedReader
+from sgddiff_batch.io.storage import Store, open_store
 from sgddiff_batch.protocols import Predictor, SceneReader
 
 PIXELS_VERSION = 2

@@ -23,9 +23,9 @@ from jobs.commands import fail
 from jobs.logs import start_log
 from sgddiff_batch.core.catalogue import Pointer
 from sgddiff_batch.errors import ConfigError, SgddiffBatchError
-from sgddiff_batch.io import archive_catalogue
-from sgddiff_batch.io.reading import MosaicEntry, list_mosaics
-from sgddiff_batch.io.stores import open_store
+from sgddiff_batch.io import catalogue
+from sgddiff_batch.io.catalogue import MosaicEntry, list_mosaics
+from sgddiff_batch.io.storage import open_store
 
 EXIT_DONE, EXIT_FAILED, EXIT_COMMAND = 0, 1, 2
 
@@ -77,12 +77,12 @@ def _generations(asked: argparse.Namespace) -> None:
 
 def _rollback(asked: argparse.Namespace) -> None:
     before = _pointer(asked.output).current
-    pointer = archive_catalogue.rollback(open_store(asked.output), asked.to)
+    pointer = catalogue.rollback(open_store(asked.output), asked.to)
     print(f"generation {pointer.current} is current, {pointer.generation.rows} mosaics; before: {before}")
 
 
 def _pointer(output: str) -> Pointer:
-    pointer = archive_catalogue.read_pointer(open_store(output))
+    pointer = catalogue.read_pointer(open_store(output))
     if pointer is None:
         raise FileNotFoundError(f"{output!r} has no catalogue: give the output.uri of a run that has ended")
     return pointer

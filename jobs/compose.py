@@ -24,12 +24,11 @@ from jobs.commands import under_ray_job
 from jobs.composing_runs import AreaRun
 from jobs.concluding import EXIT_DONE, EXIT_FAILED, EXIT_HELD, EXIT_QUARANTINED, guarded
 from jobs.logs import start_log
-from sgddiff_batch.config import ArchiveJobConfig, load_config
-from sgddiff_batch.config_area import AreaConfig
+from sgddiff_batch.config import ArchiveJobConfig, AreaConfig, load_config
 from sgddiff_batch.errors import ConfigError, LeaseHeldError, SgddiffBatchError
-from sgddiff_batch.io.leases import Lease
+from sgddiff_batch.io.ledger import Lease
 from sgddiff_batch.io.reports import new_run_id
-from sgddiff_batch.io.stores import open_store
+from sgddiff_batch.io.storage import open_store
 
 log = logging.getLogger("compose")
 

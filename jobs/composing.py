@@ -11,8 +11,7 @@ from datetime import UTC, datetime
 
 from jobs import assembly, scope
 from jobs.composing_runs import AreaResult, AreaRun, log_result, publish_safely, write_area_report
-from sgddiff_batch.config import ArchiveJobConfig
-from sgddiff_batch.config_area import AreaConfig
+from sgddiff_batch.config import ArchiveJobConfig, AreaConfig
 from sgddiff_batch.core.catalogue import first_of
 from sgddiff_batch.core.cells import CellGrid
 from sgddiff_batch.core.composite_planning import (
@@ -25,18 +24,19 @@ from sgddiff_batch.core.composite_planning import (
 from sgddiff_batch.engine.driver import SceneResult
 from sgddiff_batch.engine.retries import Retries
 from sgddiff_batch.errors import ChangedSceneError, ConfigError, FatalError, SceneError
-from sgddiff_batch.io.area_lattices import check_lattice, keep_lattice
-from sgddiff_batch.io.area_records import made_of
-from sgddiff_batch.io.area_scenes import find_members, parse_crs
-from sgddiff_batch.io.composing import Composer
-from sgddiff_batch.io.fences import fenced
-from sgddiff_batch.io.leases import Lease
-from sgddiff_batch.io.ledgers import ObjectLedger
-from sgddiff_batch.io.left_out import untold
-from sgddiff_batch.io.mending import mended_records
-from sgddiff_batch.io.redo import RedoMark
+from sgddiff_batch.io.areas import Composer, find_members, made_of, parse_crs
+from sgddiff_batch.io.ledger import (
+    Lease,
+    ObjectLedger,
+    RedoMark,
+    check_lattice,
+    fenced,
+    keep_lattice,
+    mended_records,
+    untold,
+)
 from sgddiff_batch.io.reports import new_run_id
-from sgddiff_batch.io.stores import open_store
+from sgddiff_batch.io.storage import open_store
 from sgddiff_batch.protocols import SceneRecord
 
 log = logging.getLogger(__name__)

@@ -11,20 +11,16 @@ from rich.markup import escape
 from rich.table import Table
 
 from jobs import concluding
-from sgddiff_batch.config import ArchiveJobConfig
-from sgddiff_batch.config_area import AreaConfig
+from sgddiff_batch.config import ArchiveJobConfig, AreaConfig
 from sgddiff_batch.core.catalogue import first_of
 from sgddiff_batch.core.composite_planning import AreaPlan, AreaSettings, Changes
 from sgddiff_batch.errors import SgddiffBatchError
-from sgddiff_batch.io import archive_catalogue
-from sgddiff_batch.io.area_scenes import Membership
-from sgddiff_batch.io.catalogue_update import Night
-from sgddiff_batch.io.composing import cell_bytes
-from sgddiff_batch.io.ledgers import ObjectLedger
-from sgddiff_batch.io.left_out import RefusedScene, note_told
-from sgddiff_batch.io.redo import RedoMark
+from sgddiff_batch.io import catalogue
+from sgddiff_batch.io.areas import Membership, cell_bytes
+from sgddiff_batch.io.catalogue import Night
+from sgddiff_batch.io.ledger import ObjectLedger, RedoMark, RefusedScene, note_told
 from sgddiff_batch.io.reports import build_report, write_report
-from sgddiff_batch.io.stores import Store
+from sgddiff_batch.io.storage import Store
 from sgddiff_batch.protocols import SceneRecord
 
 log = logging.getLogger(__name__)
@@ -131,7 +127,7 @@ def publish_safely(run: AreaRun) -> bool:
             area_id: (plan.period.span.start_s, plan.period.span.stop_s)
             for area_id, plan in run.plans.items()
         }
-        generation = archive_catalogue.publish(
+        generation = catalogue.publish(
             run.area_store,
             ledger.records(),
             ledger.withdrawn().keys(),

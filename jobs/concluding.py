@@ -13,8 +13,7 @@ from jobs import assembly, plan_table, publishing, summary
 from sgddiff_batch.core.catalogue import first_of
 from sgddiff_batch.engine.driver import SceneResult
 from sgddiff_batch.errors import ConfigError, LeaseHeldError, SgddiffBatchError
-from sgddiff_batch.io.ledgers import ObjectLedger
-from sgddiff_batch.io.rates import write_rate
+from sgddiff_batch.io.ledger import ObjectLedger, write_rate
 from sgddiff_batch.io.reports import (
     DAMAGED,
     UNKNOWN_RULE,

@@ -17,8 +17,8 @@ import yaml
 from jobs import infer_archive
 from jobs.demo_archive import SCENES, draw_archive
 from sgddiff_batch.errors import SgddiffBatchError
+from sgddiff_batch.io.catalogue import list_mosaics
 from sgddiff_batch.io.pictures import picture_of
-from sgddiff_batch.io.reading import list_mosaics
 
 _EXPECTED = (infer_archive.EXIT_DONE, infer_archive.EXIT_QUARANTINED)
 

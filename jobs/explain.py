@@ -26,12 +26,11 @@ from sgddiff_batch.core.archive import OWN, BucketAccess
 from sgddiff_batch.core.explaining import block_at, pixel_at, probability, tiles_at, weight_total
 from sgddiff_batch.core.window import Window
 from sgddiff_batch.errors import ConfigError, RetryableError, SceneError
-from sgddiff_batch.io.archive_files import printable
-from sgddiff_batch.io.current_scenes import current_scene
-from sgddiff_batch.io.ledgers import ObjectLedger
+from sgddiff_batch.io.archive import current_scene, printable
+from sgddiff_batch.io.ledger import ObjectLedger
+from sgddiff_batch.io.mosaics import StoredMosaic, open_stored
 from sgddiff_batch.io.scenes import GeoTiffReader
-from sgddiff_batch.io.stored_mosaics import StoredMosaic, open_stored
-from sgddiff_batch.io.stores import is_local, open_store
+from sgddiff_batch.io.storage import is_local, open_store
 
 EXIT_DONE, EXIT_FAILED, EXIT_COMMAND = 0, 1, 2
 

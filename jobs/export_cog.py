@@ -21,7 +21,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Export the mosaic that the command line names and return the exit code."""
     asked = _parser().parse_args(arguments)
     start_log(logging.WARNING)
-    from sgddiff_batch.io.cog import export_cog
+    from sgddiff_batch.io.mosaics import export_cog
 
     try:
         export_cog(asked.mosaic, asked.out)

@@ -10,15 +10,12 @@ from jobs.composing import AREAS
 from sgddiff_batch.config import ArchiveJobConfig
 from sgddiff_batch.core.catalogue import first_of
 from sgddiff_batch.errors import ConfigError, FatalError, SgddiffBatchError
-from sgddiff_batch.io import archive_catalogue
-from sgddiff_batch.io.archive_files import printable
-from sgddiff_batch.io.catalogue_update import Night
-from sgddiff_batch.io.fences import fenced
-from sgddiff_batch.io.leases import Lease
-from sgddiff_batch.io.ledgers import ObjectLedger
-from sgddiff_batch.io.mending import mended_records
+from sgddiff_batch.io import catalogue
+from sgddiff_batch.io.archive import printable
+from sgddiff_batch.io.catalogue import Night
+from sgddiff_batch.io.ledger import Lease, ObjectLedger, fenced, mended_records
 from sgddiff_batch.io.reports import new_run_id
-from sgddiff_batch.io.stores import open_store
+from sgddiff_batch.io.storage import open_store
 
 log = logging.getLogger(__name__)
 
@@ -72,7 +69,7 @@ def _withdraw(config: ArchiveJobConfig, name: str, lease: Lease) -> None:
     for area_id in gone:
         ledger.withdraw(area_id, now)
     night = Night(lease.run_id)
-    archive_catalogue.publish(ledger.store, records, records.keys(), night, config.output.keep_generations)
+    catalogue.publish(ledger.store, records, records.keys(), night, config.output.keep_generations)
     log.info("%s: %d area mosaics left the catalogue; jobs/gc.py takes their stores", name, len(gone))
 
 
@@ -95,7 +92,7 @@ def _known(config: ArchiveJobConfig) -> set[str]:
 
 def _is_shown(config: ArchiveJobConfig, name: str) -> bool:
     try:
-        pointer = archive_catalogue.read_pointer(open_store(_uri(config, name)))
+        pointer = catalogue.read_pointer(open_store(_uri(config, name)))
     except FatalError:
         return True  # whoever withdraws it is told what is damaged
     return pointer is not None and pointer.generation.rows > 0

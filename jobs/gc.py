@@ -23,11 +23,10 @@ from jobs.commands import add_config, config_of, fail
 from jobs.logs import start_log
 from sgddiff_batch.core.archive import OWN, BucketAccess
 from sgddiff_batch.errors import ConfigError, LeaseHeldError, SgddiffBatchError
-from sgddiff_batch.io.fences import fenced
-from sgddiff_batch.io.garbage import Garbage, Inventory, find_garbage, remove_garbage
-from sgddiff_batch.io.leases import Lease
+from sgddiff_batch.io.ledger import Lease, fenced
 from sgddiff_batch.io.reports import new_run_id
-from sgddiff_batch.io.stores import Store, open_store
+from sgddiff_batch.io.storage import Store, open_store
+from sgddiff_batch.io.upkeep import Garbage, Inventory, find_garbage, remove_garbage
 
 EXIT_DONE, EXIT_FAILED, EXIT_COMMAND, EXIT_HELD = 0, 1, 2, 4
 

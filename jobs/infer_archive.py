@@ -31,12 +31,8 @@ from sgddiff_batch.engine.local import run_local
 from sgddiff_batch.engine.retries import Retries
 from sgddiff_batch.engine.survey import Crew, Forecast, RunPlan, forecast, survey
 from sgddiff_batch.engine.worker import TaskOutcome
-from sgddiff_batch.io.damage import DamageBook
-from sgddiff_batch.io.leases import Lease
-from sgddiff_batch.io.ledgers import ObjectLedger
-from sgddiff_batch.io.mending import mended_records
+from sgddiff_batch.io.ledger import DamageBook, Lease, ObjectLedger, RedoMark, mended_records
 from sgddiff_batch.io.mosaics import ZarrBlockWriter
-from sgddiff_batch.io.redo import RedoMark
 from sgddiff_batch.io.reports import new_run_id, redact_uri, versions
 from sgddiff_batch.io.sources import Listing, list_archive
 from sgddiff_batch.protocols import SceneRecord

@@ -10,7 +10,7 @@ from rich.table import Table
 
 from jobs.summary import console
 from sgddiff_batch.core.planning import Mosaic
-from sgddiff_batch.io.rates import Rate, kind_of_work, read_rate
+from sgddiff_batch.io.ledger import Rate, kind_of_work, read_rate
 
 if TYPE_CHECKING:
     from jobs.infer_archive import Run

@@ -17,10 +17,9 @@ from sgddiff_batch.core.catalogue import Generation, Withdrawals, find_withdrawa
 from sgddiff_batch.core.fingerprint import digest
 from sgddiff_batch.engine.driver import SceneResult
 from sgddiff_batch.errors import FatalError
-from sgddiff_batch.io import archive_catalogue
-from sgddiff_batch.io.catalogue_rows import Span
-from sgddiff_batch.io.catalogue_update import Night
-from sgddiff_batch.io.ledgers import ObjectLedger
+from sgddiff_batch.io import catalogue
+from sgddiff_batch.io.catalogue import Night, Span
+from sgddiff_batch.io.ledger import ObjectLedger
 from sgddiff_batch.io.reports import redact_uri
 from sgddiff_batch.io.sources import Listing
 
@@ -178,7 +177,7 @@ def publish_run(run: Run, results: Iterable[SceneResult]) -> Generation | None:
         changed = {record.scene_id: record for record in pool.map(ledger.record, settled) if record}
     name = archive_name(config.archive.query().sources)
     night = Night(run.run_id, name, _listed(run.listing), _times(run.listing))
-    generation = archive_catalogue.publish(
+    generation = catalogue.publish(
         ledger.store,
         {**run.records, **changed},
         ledger.withdrawn(index=True).keys(),
@@ -191,11 +190,11 @@ def publish_run(run: Run, results: Iterable[SceneResult]) -> Generation | None:
 
 
 def _catalogued(ledger: ObjectLedger) -> dict[str, str | None]:
-    pointer = archive_catalogue.read_pointer(ledger.store)
+    pointer = catalogue.read_pointer(ledger.store)
     if pointer is None:
         return {}
     # The newest, not the current one: a rollback is for readers, and says nothing of the archive.
-    table = archive_catalogue.read_generation(ledger.store, pointer.newest, ["id", "archive"])
+    table = catalogue.read_generation(ledger.store, pointer.newest, ["id", "archive"])
     return dict(zip(table["id"].to_pylist(), table["archive"].to_pylist(), strict=True))
 
 

@@ -27,9 +27,8 @@ from jobs.logs import start_log
 from sgddiff_batch.config import ArchiveJobConfig, load_config
 from sgddiff_batch.core.scene import escape_scene_id
 from sgddiff_batch.errors import ConfigError, LeaseHeldError, SgddiffBatchError
-from sgddiff_batch.io.archive_files import printable
-from sgddiff_batch.io.ledgers import ObjectLedger
-from sgddiff_batch.io.redo import RedoMark, mark_redo, redo_marks
+from sgddiff_batch.io.archive import printable
+from sgddiff_batch.io.ledger import ObjectLedger, RedoMark, mark_redo, redo_marks
 from sgddiff_batch.io.reports import redact_uri
 from sgddiff_batch.protocols import SceneRecord
 

@@ -16,10 +16,10 @@ from sgddiff_batch.core.fingerprint import run_key
 from sgddiff_batch.core.planning import Mosaic, Task
 from sgddiff_batch.core.window import Window
 from sgddiff_batch.errors import RetryableError, SceneError
-from sgddiff_batch.io.current_scenes import current_scene
+from sgddiff_batch.io.archive import current_scene
+from sgddiff_batch.io.mosaics import DamagedObjectError, StoredMosaic, open_stored
 from sgddiff_batch.io.reports import versions
-from sgddiff_batch.io.stored_mosaics import DamagedObjectError, StoredMosaic, open_stored
-from sgddiff_batch.io.stores import open_store
+from sgddiff_batch.io.storage import open_store
 from sgddiff_batch.pipeline import infer_task, read_task
 from sgddiff_batch.protocols import Predictor, SceneReader
 

@@ -14,8 +14,7 @@ from sgddiff_batch.core.selection import Facts
 from sgddiff_batch.core.times import parse_time
 from sgddiff_batch.engine.driver import SceneResult
 from sgddiff_batch.engine.survey import Extent, RunPlan
-from sgddiff_batch.io.ledgers import ObjectLedger
-from sgddiff_batch.io.redo import RedoMark, drop_redo, redo_marks
+from sgddiff_batch.io.ledger import ObjectLedger, RedoMark, drop_redo, redo_marks
 from sgddiff_batch.io.sources import Listing
 from sgddiff_batch.protocols import SceneRecord
 

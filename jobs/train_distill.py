@@ -31,8 +31,8 @@ from models.mixing import Mix
 from models.place import Place
 from models.training import TrainingError
 from sgddiff_batch.errors import ConfigError, LeaseHeldError, SgddiffBatchError
-from sgddiff_batch.io.fences import Fence
-from sgddiff_batch.io.stores import open_store
+from sgddiff_batch.io.ledger import Fence
+from sgddiff_batch.io.storage import open_store
 
 log = logging.getLogger("train_distill")
 

@@ -29,12 +29,11 @@ from jobs.recomputing import Recomputed, Recomputer, Sample, Sampled
 from jobs.verifying import Findings
 from sgddiff_batch.config import ArchiveJobConfig, load_config
 from sgddiff_batch.errors import ConfigError, FatalError, SgddiffBatchError
-from sgddiff_batch.io.archive_files import printable
-from sgddiff_batch.io.ledgers import ObjectLedger
-from sgddiff_batch.io.stored_mosaics import DamagedObjectError, open_stored
-from sgddiff_batch.io.stores import open_store
-from sgddiff_batch.io.verdicts import Verdict
-from sgddiff_batch.io.verification import verify_disowned, verify_mosaic
+from sgddiff_batch.io.archive import printable
+from sgddiff_batch.io.ledger import ObjectLedger
+from sgddiff_batch.io.mosaics import DamagedObjectError, open_stored
+from sgddiff_batch.io.storage import open_store
+from sgddiff_batch.io.upkeep import Verdict, verify_disowned, verify_mosaic
 
 log = logging.getLogger("verify")
 

@@ -10,11 +10,10 @@ from rich.table import Table
 
 from jobs import assembly
 from jobs.recomputing import Recomputed
-from sgddiff_batch.io import archive_catalogue
-from sgddiff_batch.io.archive_files import printable
-from sgddiff_batch.io.ledgers import ObjectLedger
-from sgddiff_batch.io.redo import mark_redo
-from sgddiff_batch.io.verdicts import Verdict
+from sgddiff_batch.io import catalogue
+from sgddiff_batch.io.archive import printable
+from sgddiff_batch.io.ledger import ObjectLedger, mark_redo
+from sgddiff_batch.io.upkeep import Verdict
 
 _SHOWN = 5
 """Problems of one mosaic that the table shows; the JSON has all."""
@@ -69,7 +68,7 @@ def shown_stores(ledger: ObjectLedger) -> set[str]:
     Raises:
         FatalError: if the catalogue is damaged.
     """
-    table = archive_catalogue.read_catalogue(ledger.store, columns=["store"])
+    table = catalogue.read_catalogue(ledger.store, columns=["store"])
     return set() if table is None else set(table["store"].to_pylist())
 
 

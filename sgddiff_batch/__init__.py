@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import xarray as xr
 
-    from sgddiff_batch.io.reading import MosaicEntry
+    from sgddiff_batch.io.catalogue import MosaicEntry
 
 __all__ = ["list_mosaics", "open_mosaic"]
 __version__ = "0.1.0"
@@ -29,9 +29,9 @@ def list_mosaics(
         FileNotFoundError: if no run has ever written to ``output_uri``.
         ValueError: if there is no such state or generation.
     """
-    from sgddiff_batch.io import reading
+    from sgddiff_batch.io import catalogue
 
-    return reading.list_mosaics(output_uri, state=state, generation=generation)
+    return catalogue.list_mosaics(output_uri, state=state, generation=generation)
 
 
 def open_mosaic(uri: str, level: int = 0) -> xr.DataArray:
@@ -43,6 +43,6 @@ def open_mosaic(uri: str, level: int = 0) -> xr.DataArray:
         FileNotFoundError: if there is no mosaic at ``uri``.
         ValueError: if the mosaic is not complete, or has no such level.
     """
-    from sgddiff_batch.io import opening
+    from sgddiff_batch.io import mosaics
 
-    return opening.open_mosaic(uri, level)
+    return mosaics.open_mosaic(uri, level)

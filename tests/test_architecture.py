@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,33 +16,55 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("sgddiff_batch", "models", "jobs")
 LONGEST_FILE, LONGEST_FUNCTION = 300, 50
 
+_CORE = ("sgddiff_batch.core", "sgddiff_batch.errors")
+_BASE = (*_CORE, "sgddiff_batch.protocols")
+_IO = "sgddiff_batch.io"
+
 LAYERS: dict[str, tuple[str, ...]] = {
     "sgddiff_batch.errors": (),
     "sgddiff_batch.core": ("sgddiff_batch.errors",),
-    "sgddiff_batch.config_reading": ("sgddiff_batch.errors",),
-    "sgddiff_batch.config_archive": ("sgddiff_batch.config_reading", "sgddiff_batch.core"),
-    "sgddiff_batch.config_area": ("sgddiff_batch.config_reading", "sgddiff_batch.core"),
-    "sgddiff_batch.config": (
-        "sgddiff_batch.config_archive",
-        "sgddiff_batch.config_area",
-        "sgddiff_batch.config_reading",
-        "sgddiff_batch.core",
-        "sgddiff_batch.errors",
+    "sgddiff_batch.config": _CORE,
+    "sgddiff_batch.protocols": _CORE,
+    "sgddiff_batch.pipeline": _BASE,
+    f"{_IO}.storage": _CORE,
+    f"{_IO}.reports": (*_CORE, f"{_IO}.storage"),
+    f"{_IO}.archive": (*_CORE, f"{_IO}.storage"),
+    f"{_IO}.stac": (*_CORE, f"{_IO}.storage", f"{_IO}.archive"),
+    f"{_IO}.sources": (*_CORE, f"{_IO}.storage", f"{_IO}.archive", f"{_IO}.stac"),
+    f"{_IO}.scenes": (*_BASE, f"{_IO}.storage", f"{_IO}.archive"),
+    f"{_IO}.ledger": (*_BASE, f"{_IO}.storage"),
+    f"{_IO}.mosaics": (*_BASE, f"{_IO}.storage"),
+    f"{_IO}.geodesy": _CORE,
+    f"{_IO}.catalogue": (
+        *_BASE,
+        *(f"{_IO}.{room}" for room in ("storage", "ledger", "mosaics", "geodesy", "reports")),
     ),
-    "sgddiff_batch.protocols": ("sgddiff_batch.core", "sgddiff_batch.errors"),
-    "sgddiff_batch.pipeline": ("sgddiff_batch.protocols", "sgddiff_batch.core", "sgddiff_batch.errors"),
-    "sgddiff_batch.io": ("sgddiff_batch.protocols", "sgddiff_batch.core", "sgddiff_batch.errors"),
-    "sgddiff_batch.engine": (
-        "sgddiff_batch.pipeline",
-        "sgddiff_batch.protocols",
-        "sgddiff_batch.core",
-        "sgddiff_batch.errors",
+    f"{_IO}.areas": (
+        *_BASE,
+        *(f"{_IO}.{room}" for room in ("storage", "scenes", "ledger", "mosaics", "geodesy")),
+        *(f"{_IO}.{room}" for room in ("catalogue", "reports")),
     ),
-    "sgddiff_batch": ("sgddiff_batch.io",),
+    f"{_IO}.upkeep": (
+        *_BASE,
+        *(f"{_IO}.{room}" for room in ("storage", "archive", "ledger", "mosaics", "catalogue")),
+    ),
+    f"{_IO}.pictures": (*_CORE, f"{_IO}.storage", f"{_IO}.scenes", f"{_IO}.mosaics"),
+    _IO: (),
+    "sgddiff_batch.engine": (*_BASE, "sgddiff_batch.pipeline"),
+    "sgddiff_batch": (f"{_IO}.catalogue", f"{_IO}.mosaics"),
     "models": (),
     "jobs": ("models", "sgddiff_batch"),
 }
-"""Who may import whom, besides itself. A module belongs to the longest name that it starts with."""
+"""Who may import whom, besides itself; a line a room. A module belongs to the longest name it starts with."""
+
+MOST_MODULES = 15
+ROOMY: dict[str, str] = {
+    "sgddiff_batch/core": "pure and flat: every name tells its content, and imports few others",
+    "models": "flat: a part of the network or of its training a file, each named by the paper's word",
+    "jobs": "the command lines, before they become verbs of one command",
+    "jobs/training": "the training, before its pictures and its results get folders of their own",
+}
+"""Folders that may hold more modules, each with the argument for it."""
 
 STORAGE = {"rasterio", "zarr", "fsspec", "s3fs", "obstore", "aiobotocore", "boto3", "botocore"}
 CORE_MAY_IMPORT = {
@@ -114,6 +137,81 @@ def wrong_arrows(module: Module) -> list[str]:
     return wrong
 
 
+def rooms() -> dict[str, set[str]]:
+    """Return the names of each room's door: the ``__all__`` of the packages that are a layer."""
+    doors = {}
+    for module in MODULES:
+        if module.is_package and module.name in LAYERS and module.name != "sgddiff_batch":
+            names = [
+                node.value
+                for node in module.tree.body
+                if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__"
+            ]
+            if names:
+                doors[module.name] = set(ast.literal_eval(names[0]))
+    return doors
+
+
+def past_doors(module: Module, doors: dict[str, set[str]]) -> list[str]:
+    """Return what a module takes from rooms, its own apart, that is no name of their doors."""
+    own = layer_of(module.name)
+    taken = [name for name in imports(module) if layer_of(name) in doors and layer_of(name) != own]
+    wrong = [name for name in taken if not _is_at_door(name, doors)]
+    local = {name.rpartition(".")[2]: name for name in taken if name in doors}
+    for node in ast.walk(module.tree):
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in local:
+            name = f"{local[node.value.id]}.{node.attr}"
+            wrong += [] if _is_at_door(name, doors) else [name]
+    return [f"{module.name} takes {name}" for name in wrong]
+
+
+def _is_at_door(name: str, doors: dict[str, set[str]]) -> bool:
+    room, _, last = name.rpartition(".")
+    return name in doors or last in doors.get(room, set())
+
+
+def circles(names: dict[str, set[str]]) -> list[list[str]]:
+    """Return the groups of modules that import each other in a circle."""
+    reach = {name: _reached(name, names) for name in names}
+    groups = {frozenset(o for o in reach[name] if name in reach[o]) for name in names if name in reach[name]}
+    return sorted(sorted(group) for group in groups)
+
+
+def _reached(start: str, names: dict[str, set[str]]) -> set[str]:
+    found: set[str] = set()
+    waiting = [start]
+    while waiting:
+        for target in names.get(waiting.pop(), set()) - found:
+            found.add(target)
+            waiting.append(target)
+    return found
+
+
+def graph(modules: list[Module]) -> dict[str, set[str]]:
+    """Return what each module imports of the others, by the longest name that is a module."""
+    known = {module.name for module in modules}
+
+    def owner(name: str) -> str | None:
+        while name and name not in known:
+            name = name.rpartition(".")[0]
+        return name or None
+
+    return {
+        module.name: {target for name in imports(module) if (target := owner(name))} - {module.name}
+        for module in modules
+    }
+
+
+def crowded() -> list[str]:
+    """Return the folders with more modules than a newcomer can take in at once."""
+    counts = Counter(str(Path(*m.name.split("."))).rpartition("/")[0] for m in MODULES if not m.is_package)
+    return [
+        f"{folder} has {n} modules"
+        for folder, n in sorted(counts.items())
+        if n > MOST_MODULES and folder not in ROOMY
+    ]
+
+
 def _allowed(own: str, target: str) -> bool:
     return any(target == layer or (own == "jobs" and target.startswith(f"{layer}.")) for layer in LAYERS[own])
 
@@ -180,16 +278,74 @@ def work_at_load(module: Module) -> list[str]:
 
 
 MODULES = project_modules()
+TESTS = [module_at(path) for path in sorted((ROOT / "tests").rglob("*.py"))]
 
 
 def test_the_project_is_found() -> None:
     names = {module.name for module in MODULES}
-    assert {"sgddiff_batch.core.tiling", "sgddiff_batch.io.stores", "models.config", "jobs.demo"} <= names
+    assert {
+        "sgddiff_batch.core.tiling",
+        "sgddiff_batch.io.storage.store",
+        "models.config",
+        "jobs.demo",
+    } <= names
 
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda module: module.name)
 def test_imports_go_one_way(module: Module) -> None:
     assert wrong_arrows(module) == []
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda module: module.name)
+def test_only_names_of_a_door_cross_it(module: Module) -> None:
+    assert past_doors(module, rooms()) == []
+
+
+@pytest.mark.parametrize("room", sorted(rooms()))
+def test_a_door_is_sorted_says_what_is_inside_and_has_no_name_that_nobody_takes(room: str) -> None:
+    door = next(module for module in MODULES if module.name == room)
+    assert "\n\n" in (ast.get_docstring(door.tree) or ""), "a paragraph on what is inside"
+    taken = {name for module in [*MODULES, *TESTS] if layer_of(module.name) != room for name in used(module)}
+    assert sorted(n for n in rooms()[room] if f"{room}.{n}" not in taken) == []
+
+
+def used(module: Module) -> set[str]:
+    """Return the full names that a module imports, or takes from rooms that it imports."""
+    found = set(imports(module))
+    local = {name.rpartition(".")[2]: name for name in found if name in LAYERS}
+    for node in ast.walk(module.tree):
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in local:
+            found.add(f"{local[node.value.id]}.{node.attr}")
+    return found
+
+
+def test_no_module_of_the_library_imports_itself_by_others() -> None:
+    inner = [m for m in MODULES if m.name.split(".")[0] in ("sgddiff_batch", "models") and not m.is_package]
+    assert circles(graph(inner)) == []
+
+
+def test_no_folder_is_a_hall() -> None:
+    assert crowded() == []
+    assert all(len(why) > 20 for why in ROOMY.values())
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "from sgddiff_batch.io.storage.store import Store",
+        "from sgddiff_batch.io import storage\n\nstorage.store.Store",
+        "from sgddiff_batch.io.storage import _TEMPORARY",
+        "import sgddiff_batch.io.storage.store as s",
+    ],
+)
+def test_a_way_past_a_door_is_found(source: str) -> None:
+    assert past_doors(Module("sgddiff_batch.io.ledger.made_up", source), rooms())
+    assert not past_doors(Module("sgddiff_batch.io.storage.made_up", source), rooms())
+
+
+def test_a_circle_is_found() -> None:
+    assert circles({"a": {"b"}, "b": {"c"}, "c": {"a"}, "d": {"a"}}) == [["a", "b", "c"]]
+    assert circles({"a": {"b"}, "b": {"c"}, "c": set()}) == []
 
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda module: module.name)
@@ -240,7 +396,7 @@ def test_importing_the_package_loads_nothing_heavy() -> None:
         ("sgddiff_batch.pipeline", "def late():\n    from sgddiff_batch.engine import local"),
         ("sgddiff_batch.io.made_up", "from sgddiff_batch.engine.local import run_local"),
         ("sgddiff_batch.io.made_up", "from ..engine.local import run_local"),
-        ("sgddiff_batch.engine.made_up", "import sgddiff_batch.io.mosaics as m"),
+        ("sgddiff_batch.engine.made_up", "import sgddiff_batch.io.mosaics.writer as m"),
         ("sgddiff_batch.engine.made_up", "from models import predictor"),
         ("sgddiff_batch.made_up", "import jobs.demo"),
         ("sgddiff_batch.made_up", "import models"),
@@ -257,7 +413,7 @@ def test_a_wrong_arrow_is_found(name: str, source: str) -> None:
     ("name", "source"),
     [
         ("sgddiff_batch.core.made_up", "from sgddiff_batch.core.window import Window"),
-        ("sgddiff_batch.io.made_up", "from sgddiff_batch.protocols import BlockRecord"),
+        ("sgddiff_batch.io.ledger.made_up", "from sgddiff_batch.protocols import BlockRecord"),
         ("sgddiff_batch.engine.made_up", "from sgddiff_batch.pipeline import read_task"),
         ("jobs.made_up", "from models import predictor\nfrom sgddiff_batch.engine.local import run_local"),
     ],

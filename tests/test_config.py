@@ -4,7 +4,7 @@ import textwrap
 
 import pytest
 
-from sgddiff_batch.config import load_config
+from sgddiff_batch.config.job import load_config
 from sgddiff_batch.errors import ConfigError
 
 MINIMAL = "archive: {uri: scenes}\noutput: {uri: mosaics}\n"

@@ -15,8 +15,8 @@ from typing import TypeVar
 from sgddiff_batch.core import retrying as core_retrying
 from sgddiff_batch.core.retrying import RetryBudget, Spent
 from sgddiff_batch.errors import RetryableError
-from sgddiff_batch.io.archive_files import printable
-from sgddiff_batch.io.stores import Store, open_store
+from sgddiff_batch.io.archive import printable
+from sgddiff_batch.io.storage import Store, open_store
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")

@@ -18,8 +18,7 @@ from models.config import NetworkConfig, preset, with_settings
 from models.crops import CropSettings
 from models.distillation import DistillWeights
 from models.training import TrainSettings
-from sgddiff_batch.config import is_absolute
-from sgddiff_batch.config_reading import Section, Uri, read_config
+from sgddiff_batch.config import Section, Uri, is_absolute, read_config
 from sgddiff_batch.errors import ConfigError
 
 StageName = Literal["direct", "teacher", "student"]

@@ -29,7 +29,7 @@ from jobs.training.layouts import FilePair, Located, find_in_folders, find_in_ro
 from jobs.training.split import SetSplit, split_sets
 from models.data import DataError, Pair, make_pair
 from sgddiff_batch.errors import ConfigError
-from sgddiff_batch.io.archive_files import printable
+from sgddiff_batch.io.archive import printable
 
 log = logging.getLogger(__name__)
 

@@ -25,7 +25,7 @@ from models.checkpoint import FACTS_NAME
 from models.run import BEST, LAST
 from models.training import FREE
 from sgddiff_batch.errors import SgddiffBatchError
-from sgddiff_batch.io.stores import Store, open_store
+from sgddiff_batch.io.storage import Store, open_store
 
 CARD_NAME = "README.md"
 _SEED_FOLDER = re.compile(r"seed-\d+")

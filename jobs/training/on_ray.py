@@ -19,7 +19,7 @@ from jobs.training.storage import lease_on
 from models.training import TrainingError
 from sgddiff_batch.engine.ray_cluster import connect_ray
 from sgddiff_batch.errors import ConfigError
-from sgddiff_batch.io.stores import open_store
+from sgddiff_batch.io.storage import open_store
 
 if TYPE_CHECKING:  # Ray is configured before it is imported: see `connect_ray`
     from ray.train import RunConfig, ScalingConfig, TrainingFailedError, UserCallback

@@ -23,8 +23,8 @@ from jobs.training.reports import Teller
 from models.place import Place
 from models.training import TrainingError
 from sgddiff_batch.errors import ConfigError, FatalError
-from sgddiff_batch.io.fences import LeaseWatch, parsed_lease, read_lease
-from sgddiff_batch.io.stores import Store, open_store
+from sgddiff_batch.io.ledger import LeaseWatch, parsed_lease, read_lease
+from sgddiff_batch.io.storage import Store, open_store
 
 log = logging.getLogger(__name__)
 

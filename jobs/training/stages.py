@@ -33,8 +33,8 @@ from models.storage import Below, Storage
 from models.teacher import check_compatible
 from sgddiff_batch.config import is_absolute
 from sgddiff_batch.errors import ConfigError
-from sgddiff_batch.io.fences import Fence, fenced
-from sgddiff_batch.io.stores import Store, is_local, open_store
+from sgddiff_batch.io.ledger import Fence, fenced
+from sgddiff_batch.io.storage import Store, is_local, open_store
 
 log = logging.getLogger(__name__)
 

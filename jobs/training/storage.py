@@ -9,9 +9,9 @@ from pathlib import Path
 
 from jobs.training.cache import retrying
 from models.checkpoint import Checkpoint, CheckpointError, load_checkpoint
-from sgddiff_batch.io.leases import Lease
+from sgddiff_batch.io.ledger import Lease
 from sgddiff_batch.io.reports import new_run_id
-from sgddiff_batch.io.stores import Store, is_local, open_store
+from sgddiff_batch.io.storage import Store, is_local, open_store
 
 LEASE_S = 60.0
 """After so long without a heartbeat a training of another machine counts as dead."""

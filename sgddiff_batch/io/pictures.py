@@ -15,9 +15,9 @@ from sgddiff_batch.core.blending import MAX_CODE, NO_DATA
 from sgddiff_batch.core.radiometry import Stretch
 from sgddiff_batch.core.scene import Scene
 from sgddiff_batch.errors import SceneError, SgddiffBatchError, UnreadableSceneError
-from sgddiff_batch.io import conventions, opening
-from sgddiff_batch.io.gdal_access import opened
-from sgddiff_batch.io.stores import open_store
+from sgddiff_batch.io import mosaics
+from sgddiff_batch.io.scenes import opened
+from sgddiff_batch.io.storage import open_store
 
 LONGEST_PX = 1600
 """No side of a picture is longer."""
@@ -49,9 +49,9 @@ def picture_of(mosaic_uri: str, path: Path) -> None:
         RetryableError: if the storage failed.
     """
     store = open_store(mosaic_uri)
-    root = opening.read_root(store)
-    codes = _read_codes(mosaic_uri, opening.mosaic_levels(root))
-    provenance: dict[str, Any] = root[conventions.PROVENANCE]
+    root = mosaics.read_root(store)
+    codes = _read_codes(mosaic_uri, mosaics.mosaic_levels(root))
+    provenance: dict[str, Any] = root[mosaics.PROVENANCE]
     pixels = _read_scene(provenance, codes.shape)
     draw_picture(pixels, codes != NO_DATA, codes, path, name=str(provenance["scene_id"]))
 
@@ -91,7 +91,7 @@ def draw_picture(
 
 def _read_codes(mosaic_uri: str, levels: int) -> NDArray[np.uint8]:
     for level in range(levels):
-        saliency = opening.open_mosaic(mosaic_uri, level)
+        saliency = mosaics.open_mosaic(mosaic_uri, level)
         if max(saliency.shape) <= LONGEST_PX or level == levels - 1:
             break
     values = saliency.to_numpy()

@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
-from sgddiff_batch.io.stores import Store
+from sgddiff_batch.io.storage import Store
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance

@@ -12,7 +12,7 @@ import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from sgddiff_batch.io.stores import Store
+from sgddiff_batch.io.storage.store import Store
 from tests.bench.listing import key, measured, page, run
 
 _FEW = 500
@@ -82,9 +82,9 @@ def serve(count: int, latency_s: float) -> None:
 
 def measure(count: int) -> None:
     """Read some records one by one, then all by an index that lacks a few."""
-    from sgddiff_batch.io.ledgers import ObjectLedger
-    from sgddiff_batch.io.mending import mended_records
-    from sgddiff_batch.io.stores import open_store
+    from sgddiff_batch.io.ledger.marks import ObjectLedger
+    from sgddiff_batch.io.ledger.mending import mended_records
+    from sgddiff_batch.io.storage.store import open_store
 
     store = open_store("s3://bucket/out")
     measured("start", lambda: None)
@@ -96,8 +96,8 @@ def measure(count: int) -> None:
 
 def put_index(store: Store, count: int) -> None:
     """Read a few records one by one, and keep an index of nearly all."""
-    from sgddiff_batch.io import object_index
-    from sgddiff_batch.io.ledgers import index_of
+    from sgddiff_batch.io.ledger import index as object_index
+    from sgddiff_batch.io.ledger.marks import index_of
 
     few = min(count, _FEW)
     listed = measured(f"listing {count} records", lambda: store.listed("_ledger/scenes"))

@@ -95,8 +95,8 @@ def measure(count: int) -> None:
     from sgddiff_batch.core.planning import Tiling
     from sgddiff_batch.core.selection import Duplicates, Filters
     from sgddiff_batch.engine.survey import survey
-    from sgddiff_batch.io.scenes import GeoTiffReader
-    from sgddiff_batch.io.sources import list_archive
+    from sgddiff_batch.io.scenes.geotiff import GeoTiffReader
+    from sgddiff_batch.io.sources.listing import list_archive
     from sgddiff_batch.protocols import SceneRecord
 
     measured("start", lambda: None)

@@ -23,7 +23,7 @@ from rasterio.windows import Window as RasterioWindow
 from sgddiff_batch.core.scene import Scene
 from sgddiff_batch.core.tiling import Lattice
 from sgddiff_batch.core.window import Window
-from sgddiff_batch.io.scenes import GeoTiffReader
+from sgddiff_batch.io.scenes.geotiff import GeoTiffReader
 
 TURNS = 3
 

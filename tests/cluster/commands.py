@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from jobs.training.config import load_train_config
-from sgddiff_batch.config import load_config
+from sgddiff_batch.config.job import load_config
 from tests.cluster.manifests import CONFIGS, ROOT
 
 CHECKOUT = "/opt/sgddiff-batch"

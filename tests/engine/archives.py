@@ -16,9 +16,9 @@ from sgddiff_batch.core.blending import blend
 from sgddiff_batch.core.fingerprint import array_digest
 from sgddiff_batch.core.planning import Task, Tiling
 from sgddiff_batch.engine.worker import Worker
-from sgddiff_batch.io.ledgers import ObjectLedger
-from sgddiff_batch.io.mosaics import ZarrBlockWriter
-from sgddiff_batch.io.stores import open_store
+from sgddiff_batch.io.ledger.marks import ObjectLedger
+from sgddiff_batch.io.mosaics.writer import ZarrBlockWriter
+from sgddiff_batch.io.storage.store import open_store
 from tests.kit.fakes import TINY, SyntheticReader, ToyPredictor, make_mosaic, toy_tile
 
 

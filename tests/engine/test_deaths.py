@@ -6,7 +6,7 @@ from sgddiff_batch.core.planning import Task
 from sgddiff_batch.core.scene import Scene
 from sgddiff_batch.engine.ray_worker import MAX_STARTS, Board, Look, judged
 from sgddiff_batch.engine.worker import Worker
-from sgddiff_batch.io.guarded import GuardedReader
+from sgddiff_batch.io.scenes.guarded_reader import GuardedReader
 from tests.kit.fakes import MemoryLedger, MemoryWriter, SyntheticReader, ToyPredictor, make_mosaic, make_scene
 
 MOSAIC = make_mosaic(20, 20)

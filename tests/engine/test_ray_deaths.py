@@ -5,11 +5,11 @@ from functools import partial
 import pytest
 
 from sgddiff_batch.engine.worker import Worker
-from sgddiff_batch.io.guarded import GuardedReader
-from sgddiff_batch.io.isolation import IsolatedReader
-from sgddiff_batch.io.ledgers import ObjectLedger
-from sgddiff_batch.io.mosaics import ZarrBlockWriter
-from sgddiff_batch.io.stores import open_store
+from sgddiff_batch.io.ledger.marks import ObjectLedger
+from sgddiff_batch.io.mosaics.writer import ZarrBlockWriter
+from sgddiff_batch.io.scenes.guarded_reader import GuardedReader
+from sgddiff_batch.io.scenes.isolated_reader import IsolatedReader
+from sgddiff_batch.io.storage.store import open_store
 from tests.engine.archives import Archive, WatchedReader, read_log
 from tests.kit.fakes import ToyPredictor, make_scene
 

@@ -25,7 +25,7 @@ from pathlib import Path
 from sgddiff_batch.core.planning import Mosaic, Tiling, plan_tasks
 from sgddiff_batch.core.scene import Scene
 from sgddiff_batch.errors import SceneError
-from sgddiff_batch.io.scenes import GeoTiffReader
+from sgddiff_batch.io.scenes.geotiff import GeoTiffReader
 from tests.kit.fuzz import Mutator, sound_files
 
 MEMORY_BYTES = 1536 * 2**20

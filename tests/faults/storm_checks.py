@@ -11,10 +11,10 @@ import numpy as np
 
 import sgddiff_batch
 from jobs import infer_archive, verify
-from sgddiff_batch.io.archive_catalogue import read_catalogue
-from sgddiff_batch.io.garbage import find_garbage
-from sgddiff_batch.io.ledgers import ObjectLedger
-from sgddiff_batch.io.stores import open_store
+from sgddiff_batch.io.catalogue.generations import read_catalogue
+from sgddiff_batch.io.ledger.marks import ObjectLedger
+from sgddiff_batch.io.storage.store import open_store
+from sgddiff_batch.io.upkeep.garbage import find_garbage
 from tests.faults.storm_scenes import StormArchive
 from tests.kit import jobs
 

@@ -5,7 +5,7 @@ import rasterio
 
 from sgddiff_batch.core.scene import Scene
 from sgddiff_batch.errors import UnreadableSceneError, UnsupportedSceneError
-from sgddiff_batch.io.scenes import GeoTiffReader
+from sgddiff_batch.io.scenes.geotiff import GeoTiffReader
 from tests.faults import fuzz
 from tests.kit.fuzz import Mutator, parse, sound_files
 from tests.kit.scenes import TRANSFORM, noise, scene_of, write_scene

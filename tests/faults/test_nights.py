@@ -9,9 +9,9 @@ import pytest
 
 import sgddiff_batch
 from jobs import gc, infer_archive, verify
-from sgddiff_batch.io.archive_catalogue import POINTER, read_catalogue
-from sgddiff_batch.io.garbage import find_garbage
-from sgddiff_batch.io.stores import open_store
+from sgddiff_batch.io.catalogue.generations import POINTER, read_catalogue
+from sgddiff_batch.io.storage.store import open_store
+from sgddiff_batch.io.upkeep.garbage import find_garbage
 from tests.kit import jobs
 from tests.kit.counting import counted_s3_requests, counted_store_calls, counted_work
 from tests.kit.s3 import new_bucket

@@ -16,11 +16,11 @@ from sgddiff_batch.engine.retries import Retries
 from sgddiff_batch.engine.survey import survey
 from sgddiff_batch.engine.worker import Worker
 from sgddiff_batch.errors import ChangedSceneError, RetryableError, UnreadableSceneError
-from sgddiff_batch.io import gdal_access
-from sgddiff_batch.io.catalog import find_scenes
-from sgddiff_batch.io.checked import CheckedReader
-from sgddiff_batch.io.isolation import IsolatedReader
-from sgddiff_batch.io.scenes import GeoTiffReader
+from sgddiff_batch.io.archive.finding import find_scenes
+from sgddiff_batch.io.scenes import gdal as gdal_access
+from sgddiff_batch.io.scenes.checked_reader import CheckedReader
+from sgddiff_batch.io.scenes.geotiff import GeoTiffReader
+from sgddiff_batch.io.scenes.isolated_reader import IsolatedReader
 from tests.kit.broken_s3 import Rule, run_broken_s3
 from tests.kit.fakes import (
     TINY,

@@ -13,10 +13,10 @@ from sgddiff_batch.engine.retries import Retries
 from sgddiff_batch.engine.survey import survey
 from sgddiff_batch.engine.worker import Worker
 from sgddiff_batch.errors import ConfigError, RetryableError
-from sgddiff_batch.io import object_access
-from sgddiff_batch.io.ledgers import ObjectLedger
-from sgddiff_batch.io.mosaics import ZarrBlockWriter
-from sgddiff_batch.io.stores import open_store
+from sgddiff_batch.io.ledger.marks import ObjectLedger
+from sgddiff_batch.io.mosaics.writer import ZarrBlockWriter
+from sgddiff_batch.io.storage import s3 as object_access
+from sgddiff_batch.io.storage.store import open_store
 from tests.kit import jobs
 from tests.kit.broken_s3 import Rule, run_broken_s3
 from tests.kit.fakes import TINY, SyntheticReader, ToyPredictor, make_scene

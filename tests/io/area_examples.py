@@ -18,12 +18,12 @@ from sgddiff_batch.core.planning import Mosaic, Tiling
 from sgddiff_batch.core.scene import Scene, SceneProfile
 from sgddiff_batch.core.times import parse_span
 from sgddiff_batch.core.window import Window
-from sgddiff_batch.io.archive_catalogue import publish
-from sgddiff_batch.io.area_scenes import find_members
-from sgddiff_batch.io.catalogue_update import Night
-from sgddiff_batch.io.ledgers import ObjectLedger
-from sgddiff_batch.io.mosaics import ZarrBlockWriter
-from sgddiff_batch.io.stores import Store
+from sgddiff_batch.io.areas.members import find_members
+from sgddiff_batch.io.catalogue.generations import publish
+from sgddiff_batch.io.catalogue.update import Night
+from sgddiff_batch.io.ledger.marks import ObjectLedger
+from sgddiff_batch.io.mosaics.writer import ZarrBlockWriter
+from sgddiff_batch.io.storage.store import Store
 from sgddiff_batch.protocols import BlockRecord, MosaicContents, SceneRecord
 from tests.io.catalogue_examples import version_of
 

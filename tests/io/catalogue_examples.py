@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from sgddiff_batch.core.grid import Grid
-from sgddiff_batch.io import conventions
-from sgddiff_batch.io.catalogue_update import Night
-from sgddiff_batch.io.ledgers import ObjectLedger
-from sgddiff_batch.io.stores import Store, open_store
+from sgddiff_batch.io.catalogue.update import Night
+from sgddiff_batch.io.ledger.marks import ObjectLedger
+from sgddiff_batch.io.mosaics import conventions
+from sgddiff_batch.io.storage.store import Store, open_store
 from sgddiff_batch.protocols import SceneRecord
 from tests.io.mosaic_examples import NORTH_UP, UTM, Killed
 

@@ -15,7 +15,7 @@ from rasterio.errors import RasterioError
 from rasterio.warp import transform, transform_bounds
 
 from sgddiff_batch.core.grid import Transform
-from sgddiff_batch.io.footprints import Outliner
+from sgddiff_batch.io.geodesy.footprints import Outliner
 
 SIDE_PX = 50
 WGS84 = CRS.from_epsg(4326)

@@ -13,8 +13,8 @@ from rasterio.crs import CRS
 from sgddiff_batch.core.grid import Grid, Transform
 from sgddiff_batch.core.planning import Mosaic, Tiling
 from sgddiff_batch.core.scene import Scene, SceneProfile
-from sgddiff_batch.io.mosaics import ZarrBlockWriter
-from sgddiff_batch.io.stores import Store, open_store
+from sgddiff_batch.io.mosaics.writer import ZarrBlockWriter
+from sgddiff_batch.io.storage.store import Store, open_store
 
 UTM = CRS.from_epsg(32633).to_wkt()
 LONLAT = CRS.from_epsg(4326).to_wkt()

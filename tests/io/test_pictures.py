@@ -13,9 +13,9 @@ from sgddiff_batch.core.grid import Grid, Transform
 from sgddiff_batch.core.planning import Mosaic, Tiling
 from sgddiff_batch.core.scene import Scene, SceneProfile
 from sgddiff_batch.errors import UnreadableSceneError
-from sgddiff_batch.io.mosaics import ZarrBlockWriter
+from sgddiff_batch.io.mosaics.writer import ZarrBlockWriter
 from sgddiff_batch.io.pictures import LONGEST_PX, draw_picture, picture_of
-from sgddiff_batch.io.stores import open_store
+from sgddiff_batch.io.storage.store import open_store
 
 TILING = Tiling(tile_px=288, overlap_px=32, block_px=512)
 

@@ -15,7 +15,7 @@ from sgddiff_batch.io.reports import (
     first_of_each_reason,
     write_report,
 )
-from sgddiff_batch.io.stores import open_store
+from sgddiff_batch.io.storage.store import open_store
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,8 @@ import yaml
 
 import sgddiff_batch
 from jobs import explain, gc, infer_archive
-from sgddiff_batch.io.garbage import find_garbage
-from sgddiff_batch.io.stores import open_store
+from sgddiff_batch.io.storage.store import open_store
+from sgddiff_batch.io.upkeep.garbage import find_garbage
 from tests.kit import jobs
 from tests.kit.guarded_buckets import guarded_buckets
 

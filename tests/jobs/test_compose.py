@@ -11,12 +11,12 @@ import yaml
 
 import sgddiff_batch
 from jobs import compose, composing, concluding, explain, gc, verify
-from sgddiff_batch.config import load_config
-from sgddiff_batch.io import archive_catalogue
-from sgddiff_batch.io.composing import Composer
-from sgddiff_batch.io.leases import Lease
-from sgddiff_batch.io.ledgers import ObjectLedger
-from sgddiff_batch.io.stores import open_store
+from sgddiff_batch.config.job import load_config
+from sgddiff_batch.io.areas.compose import Composer
+from sgddiff_batch.io.catalogue import generations as archive_catalogue
+from sgddiff_batch.io.ledger.lease import Lease
+from sgddiff_batch.io.ledger.marks import ObjectLedger
+from sgddiff_batch.io.storage.store import open_store
 from tests.io.area_examples import arrays_of, object_bytes, publish_scenes, put_scene, smooth
 from tests.kit.s3 import new_bucket
 

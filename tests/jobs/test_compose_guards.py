@@ -10,9 +10,9 @@ from rasterio.crs import CRS
 
 import sgddiff_batch
 from jobs import concluding, verify
-from sgddiff_batch.io.area_lattices import LATTICE
-from sgddiff_batch.io.composing import Composer
-from sgddiff_batch.io.ledgers import ObjectLedger
+from sgddiff_batch.io.areas.compose import Composer
+from sgddiff_batch.io.ledger.area_cells import LATTICE
+from sgddiff_batch.io.ledger.marks import ObjectLedger
 from tests.io.area_examples import object_bytes, put_scene, smooth
 from tests.jobs.test_compose import ALL, MONTHLY, World, filled
 

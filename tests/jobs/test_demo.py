@@ -4,7 +4,7 @@ import pytest
 
 from jobs import demo, infer_archive
 from jobs.demo_archive import SCENES
-from sgddiff_batch.config import load_config
+from sgddiff_batch.config.job import load_config
 
 
 @pytest.fixture

@@ -6,10 +6,10 @@ import pytest
 import yaml
 
 from jobs import compose, concluding, gc
-from sgddiff_batch.io import archive_catalogue
-from sgddiff_batch.io.leases import Lease
-from sgddiff_batch.io.ledgers import ObjectLedger
-from sgddiff_batch.io.stores import open_store
+from sgddiff_batch.io.catalogue import generations as archive_catalogue
+from sgddiff_batch.io.ledger.lease import Lease
+from sgddiff_batch.io.ledger.marks import ObjectLedger
+from sgddiff_batch.io.storage.store import open_store
 from tests.jobs.test_compose import ALL, MONTHLY, World, filled
 
 OTHER = {**MONTHLY, "name": "other", "period": "year"}

@@ -3,10 +3,10 @@
 import pytest
 
 from jobs import gc
-from sgddiff_batch.io.archive_catalogue import publish
-from sgddiff_batch.io.leases import Lease
-from sgddiff_batch.io.ledgers import ObjectLedger
-from sgddiff_batch.io.stores import open_store
+from sgddiff_batch.io.catalogue.generations import publish
+from sgddiff_batch.io.ledger.lease import Lease
+from sgddiff_batch.io.ledger.marks import ObjectLedger
+from sgddiff_batch.io.storage.store import open_store
 from tests.io.catalogue_examples import NIGHT, finish, store_of
 
 

@@ -20,7 +20,7 @@ from rasterio.transform import Affine
 
 from jobs.logs import OURS, start_log
 from sgddiff_batch.errors import ConfigError
-from sgddiff_batch.io.area_scenes import parse_crs
+from sgddiff_batch.io.areas.members import parse_crs
 from tests.kit import jobs
 from tests.kit.scenes import noise, write_scene
 

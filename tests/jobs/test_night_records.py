@@ -10,10 +10,10 @@ from jobs import infer_archive, plan_table
 from jobs.infer_archive import EXIT_DONE, EXIT_FAILED, EXIT_QUARANTINED
 from sgddiff_batch.engine.driver import Driver
 from sgddiff_batch.errors import ConfigError
-from sgddiff_batch.io.ledgers import ObjectLedger
-from sgddiff_batch.io.rates import RATE, Rate, read_rate, write_rate
-from sgddiff_batch.io.redo import mark_redo
-from sgddiff_batch.io.stores import Store, open_store
+from sgddiff_batch.io.ledger.marks import ObjectLedger
+from sgddiff_batch.io.ledger.redo import mark_redo
+from sgddiff_batch.io.ledger.speed import RATE, Rate, read_rate, write_rate
+from sgddiff_batch.io.storage.store import Store, open_store
 from sgddiff_batch.protocols import SceneRecord
 from tests.kit import jobs
 from tests.kit.counting import counted_work

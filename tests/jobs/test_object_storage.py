@@ -4,7 +4,7 @@ import pytest
 
 import sgddiff_batch
 from jobs import infer_archive
-from sgddiff_batch.io.stores import open_store
+from sgddiff_batch.io.storage.store import open_store
 from tests.kit import jobs
 from tests.kit.s3 import new_bucket
 

@@ -6,8 +6,8 @@ import pytest
 
 import sgddiff_batch
 from jobs import infer_archive, quarantine
-from sgddiff_batch.io.ledgers import ObjectLedger
-from sgddiff_batch.io.stores import open_store
+from sgddiff_batch.io.ledger.marks import ObjectLedger
+from sgddiff_batch.io.storage.store import open_store
 from sgddiff_batch.protocols import SceneRecord
 from tests.kit import jobs
 
@@ -104,7 +104,7 @@ def test_a_replayed_scene_is_tried_again_once_and_the_others_are_left(config, ca
 
 def test_replay_now_works_on_just_these_scenes(config, capsys, monkeypatch):
     from sgddiff_batch.errors import UnreadableSceneError
-    from sgddiff_batch.io.scenes import GeoTiffReader
+    from sgddiff_batch.io.scenes.geotiff import GeoTiffReader
 
     jobs.write_scene(config.parent / "scenes" / "later.tif", 30, 30, 5)
     opened = []

@@ -8,8 +8,8 @@ import pytest
 
 from jobs import concluding, infer_archive, summary
 from sgddiff_batch.engine.driver import SceneResult
-from sgddiff_batch.io.ledgers import ObjectLedger
-from sgddiff_batch.io.stores import open_store
+from sgddiff_batch.io.ledger.marks import ObjectLedger
+from sgddiff_batch.io.storage.store import open_store
 from sgddiff_batch.protocols import SceneRecord
 from tests.kit import jobs
 

@@ -7,7 +7,7 @@ import pytest
 import sgddiff_batch
 from jobs import infer_archive
 from jobs.scope import Scope
-from sgddiff_batch.config import load_config
+from sgddiff_batch.config.job import load_config
 from tests.kit import jobs
 
 

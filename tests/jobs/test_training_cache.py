@@ -14,7 +14,7 @@ from jobs.training.data import DataSet, load_training_data
 from models.data import DataError
 from sgddiff_batch.core.retrying import RetryBudget
 from sgddiff_batch.errors import ConfigError, RetryableError
-from sgddiff_batch.io.stores import Store, open_store
+from sgddiff_batch.io.storage.store import Store, open_store
 from tests.kit.data_sets import write_set
 from tests.kit.s3 import new_bucket
 

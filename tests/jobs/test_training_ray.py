@@ -18,7 +18,7 @@ from models.checkpoint import CheckpointError
 from models.data import DataError
 from models.training import TrainingError
 from sgddiff_batch.errors import ConfigError, RetryableError
-from sgddiff_batch.io.stores import open_store
+from sgddiff_batch.io.storage.store import open_store
 from tests.kit import trainings
 
 pytestmark = [

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from jobs import infer_archive
-from sgddiff_batch.io.fences import LEASE
-from sgddiff_batch.io.leases import Lease
-from sgddiff_batch.io.stores import open_store
+from sgddiff_batch.io.ledger.fence import LEASE
+from sgddiff_batch.io.ledger.lease import Lease
+from sgddiff_batch.io.storage.store import open_store
 from tests.kit import jobs
 
 SHORT = ("--set", "lease.seconds=5")

@@ -17,9 +17,9 @@ from jobs.training.config import load_train_config
 from jobs.training.events import Events
 from models.place import Place
 from sgddiff_batch.errors import FatalError
-from sgddiff_batch.io.fences import LEASE, parsed_lease, read_lease
-from sgddiff_batch.io.leases import Lease
-from sgddiff_batch.io.stores import open_store
+from sgddiff_batch.io.ledger.fence import LEASE, parsed_lease, read_lease
+from sgddiff_batch.io.ledger.lease import Lease
+from sgddiff_batch.io.storage.store import open_store
 from tests.kit import trainings
 
 ONE_STAGE = ("stages=[teacher]", "teacher.steps=4", "teacher.validate_every=2")

@@ -14,9 +14,9 @@ from jobs import assembly, infer_archive, verify
 from jobs.recomputing import Sample, Sampled
 from jobs.scope import read_marks
 from sgddiff_batch.core.window import Window
-from sgddiff_batch.io.ledgers import ObjectLedger
-from sgddiff_batch.io.redo import mark_redo, redo_marks
-from sgddiff_batch.io.stores import open_store
+from sgddiff_batch.io.ledger.marks import ObjectLedger
+from sgddiff_batch.io.ledger.redo import mark_redo, redo_marks
+from sgddiff_batch.io.storage.store import open_store
 from tests.kit import jobs
 from tests.kit.counting import counted_work
 
@@ -131,7 +131,7 @@ def test_a_redo_of_a_scene_that_cannot_be_read_leaves_the_damaged_mosaic_where_i
     tmp_path, archive, output, checkpoint, opens, monkeypatch
 ):
     from sgddiff_batch.errors import SceneError
-    from sgddiff_batch.io.scenes import GeoTiffReader
+    from sgddiff_batch.io.scenes.geotiff import GeoTiffReader
 
     config = jobs.write_config(tmp_path / "run.yaml", archive, output, checkpoint)
     store = uri_of(output, "a.tif").removeprefix(f"{output}/")
@@ -206,7 +206,7 @@ class Killed(BaseException):
 
 def dying(name, calls, after):
     """Let a run be killed at a change of an object of c.tif, once there were ``after`` of them."""
-    from sgddiff_batch.io.stores import Store
+    from sgddiff_batch.io.storage.store import Store
 
     real = getattr(Store, name)
 
@@ -224,7 +224,7 @@ def dying(name, calls, after):
 def test_a_run_killed_while_it_replaces_a_damaged_mosaic_leaves_readers_one(
     config, output, monkeypatch, after
 ):
-    from sgddiff_batch.io.stores import Store
+    from sgddiff_batch.io.storage.store import Store
 
     before, calls = jobs.decoded(output), []
     break_shard(output, "c.tif")
@@ -364,7 +364,7 @@ def test_every_block_is_drawn_equally_often_and_a_seed_draws_the_same():
 def quarantined_redo(config, output, scene_id, monkeypatch):
     """Damage a mosaic, ask for its redo, and let that fail: it stays current, and is disowned."""
     from sgddiff_batch.errors import SceneError
-    from sgddiff_batch.io.scenes import GeoTiffReader
+    from sgddiff_batch.io.scenes.geotiff import GeoTiffReader
 
     break_shard(output, scene_id)
     run(config, "--mark-for-redo")
@@ -407,7 +407,7 @@ def test_a_disowned_mosaic_whose_objects_are_sound_is_told_all_the_same(config, 
 
 
 def test_a_disowned_mosaic_that_a_rollback_shows_again_is_verified_too(config, output):
-    from sgddiff_batch.io import archive_catalogue
+    from sgddiff_batch.io.catalogue import generations as archive_catalogue
 
     damaged = uri_of(output, "c.tif")
     break_shard(output, "c.tif")

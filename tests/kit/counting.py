@@ -18,8 +18,8 @@ from jobs import assembly
 from sgddiff_batch.core.planning import Mosaic
 from sgddiff_batch.core.tiling import TaskTiles
 from sgddiff_batch.core.window import Window
-from sgddiff_batch.io.mosaics import ZarrBlockWriter
-from sgddiff_batch.io.stores import Store
+from sgddiff_batch.io.mosaics.writer import ZarrBlockWriter
+from sgddiff_batch.io.storage.store import Store
 
 _ONE_REQUEST = {
     "write": "write", "create": "write", "replace": "write", "read": "read", "read_versioned": "read",

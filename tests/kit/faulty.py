@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from sgddiff_batch.errors import RetryableError
-from sgddiff_batch.io.stores import Store
+from sgddiff_batch.io.storage.store import Store
 
 T = TypeVar("T")
 

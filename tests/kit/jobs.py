@@ -120,7 +120,7 @@ def run_job(config: Path, *arguments: str) -> int:
 def decoded(output: Path | str) -> dict[str, np.ndarray]:
     """Return every level of every current mosaic: ``<store>/<level>`` to codes (h, w) uint8."""
     import sgddiff_batch
-    from sgddiff_batch.io.stores import open_store
+    from sgddiff_batch.io.storage.store import open_store
 
     arrays = {}
     for entry in sgddiff_batch.list_mosaics(str(output)):

@@ -15,7 +15,7 @@ import rasterio
 from numpy.typing import NDArray
 from rasterio.enums import ColorInterp
 
-from sgddiff_batch.io.scenes import GeoTiffReader
+from sgddiff_batch.io.scenes.geotiff import GeoTiffReader
 from tests.kit.scenes import write_scene
 
 H, W = 48, 80

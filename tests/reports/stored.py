@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import rasterio
 
-from sgddiff_batch.io.scenes import GeoTiffReader
+from sgddiff_batch.io.scenes.geotiff import GeoTiffReader
 from tests.kit.scenes import write_scene
 from tests.reports.inputs import (
     NIGHT,

@@ -11,7 +11,7 @@ import pytest
 from sgddiff_batch.core.archive import ArchiveQuery, Source
 from sgddiff_batch.core.selection import Filters
 from sgddiff_batch.core.times import TimeSpan, parse_time
-from sgddiff_batch.io.sources import Listing, list_archive
+from sgddiff_batch.io.sources.listing import Listing, list_archive
 from tests.kit.stac import make_catalog, make_item, write_documents
 
 

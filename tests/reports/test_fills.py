@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from sgddiff_batch.errors import UnsupportedSceneError
-from sgddiff_batch.io.scenes import GeoTiffReader
+from sgddiff_batch.io.scenes.geotiff import GeoTiffReader
 from tests.kit.scenes import scene_of, write_scene
 from tests.reports.inputs import holes, picture
 

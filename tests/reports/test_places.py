@@ -13,8 +13,8 @@ from rasterio.transform import Affine
 
 from sgddiff_batch.core.grid import IDENTITY
 from sgddiff_batch.core.scene import SceneProfile
-from sgddiff_batch.io.footprints import Footprint, Outliner
-from sgddiff_batch.io.scenes import GeoTiffReader
+from sgddiff_batch.io.geodesy.footprints import Footprint, Outliner
+from sgddiff_batch.io.scenes.geotiff import GeoTiffReader
 from tests.kit.scenes import scene_of, write_scene
 from tests.reports.inputs import H, W, picture
 

@@ -1,0 +1,273 @@
+"""Catalog: the scenes of one folder, prefix, glob or list, at which versions, and what else lies there."""
+
+from __future__ import annotations
+
+import posixpath
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from sgddiff_batch.core.archive import OWN, BucketAccess
+from sgddiff_batch.core.fingerprint import digest
+from sgddiff_batch.core.scene import Scene, escape_scene_id
+from sgddiff_batch.core.selection import Candidate, Facts
+from sgddiff_batch.errors import ConfigError
+from sgddiff_batch.io import storage
+from sgddiff_batch.io.archive.file_names import SCENE_SUFFIXES, is_scene
+from sgddiff_batch.io.archive.files import (
+    ArchiveFile,
+    BucketError,
+    Found,
+    IgnoredFile,
+    NoBucketError,
+    bucket_of,
+    find_objects,
+    is_unicode,
+    list_folder,
+    local_file,
+    printable,
+)
+from sgddiff_batch.io.archive.globs import WILDCARD, matches, split_glob
+from sgddiff_batch.io.archive.lists import LIST_SUFFIXES
+from sgddiff_batch.io.archive.sidecars import (
+    AFTER_NAME,
+    AFTER_STEM,
+    by_lower_name,
+    sidecar_names,
+    sidecars_of,
+)
+from sgddiff_batch.io.archive.walk import has_folder, walk_folder
+
+_VERSION_DIGITS = 16
+_ASKED_AT_ONCE = 16
+_FILE_SUFFIXES = (*SCENE_SUFFIXES, *LIST_SUFFIXES, ".json", ".geojson")
+
+
+@dataclass(frozen=True, slots=True)
+class Finds:
+    """What one source holds: scenes, files that are no scenes, and scenes that cannot be had.
+
+    ``missing`` are entries of a list without a file, and scenes whose names cannot be used: to be put into
+    quarantine with their reasons.
+    """
+
+    scenes: tuple[Candidate, ...] = ()
+    ignored: tuple[IgnoredFile, ...] = ()
+    missing: tuple[IgnoredFile, ...] = ()
+
+    def outside(self, root: str, output: str) -> Finds:
+        """Leave out what lies below ``output``. Both are full; paths of ignored files count from ``root``."""
+        below = output.removeprefix(f"{root}/")
+
+        def is_outside(file: IgnoredFile) -> bool:
+            return below == output or (file.path != below and not file.path.startswith(f"{below}/"))
+
+        return Finds(
+            tuple(one for one in self.scenes if not one.scene.uri.startswith(f"{output}/")),
+            tuple(filter(is_outside, self.ignored)),
+            tuple(filter(is_outside, self.missing)),
+        )
+
+
+def find_scenes(uri: str, access: BucketAccess = OWN, allowed: Sequence[str] = ()) -> Finds:
+    """Find the scenes of a folder or prefix with all below it, of a glob, or one scene by itself.
+
+    uri: a local path or s3://. A glob is that of :mod:`sgddiff_batch.io.archive.globs`;
+    files that it does not match are not reported. S3 is asked for listings only, as ``access`` says.
+    allowed: local folders that links may lead to, besides the archive's own.
+
+    Raises:
+        ConfigError: if there is nothing at ``uri``, or S3 denies it.
+        RetryableError: if S3 does not answer.
+    """
+    return _from_local(uri, allowed) if storage.is_local(uri) else _from_s3(uri, access)
+
+
+def root_of(uri: str) -> str:
+    """Return the folder that the names of a source's scenes count from, in full and without a last ``/``."""
+    full = full_uri(uri).rstrip("/")
+    if storage.is_local(uri) and Path(full).is_dir():
+        return full
+    root, pattern = split_glob(full)
+    is_file = not pattern and posixpath.splitext(root)[1].lower() in _FILE_SUFFIXES
+    return posixpath.split(root)[0] if is_file else root
+
+
+def name_of(place: str, root: str) -> str:
+    """Return the path that the id of a scene is made of: from ``root``, or else from the top."""
+    below = place.removeprefix(f"{root}/")
+    return place.partition("://")[2] or place.lstrip("/") if below == place else below
+
+
+def _from_local(uri: str, allowed: Sequence[str]) -> Finds:
+    path = Path(full_uri(uri))
+    if path.is_dir():
+        return _from_files(walk_folder(str(path), allowed=allowed))
+    if path.exists():
+        if not is_scene(path.name):
+            raise ConfigError(f"archive.uri: {uri!r} is no folder and no .tif, .txt, .csv or .parquet file")
+        return look_up({str(path): path.name})
+    root, pattern = split_glob(str(path))
+    if not pattern or not Path(root).is_dir() or not has_folder(root, pattern):
+        raise ConfigError(f"archive.uri: there is nothing at {uri!r}")
+    depth = None if "**" in pattern else len(pattern)
+    return _from_files(walk_folder(root, depth=depth, allowed=allowed), pattern)
+
+
+def _from_s3(uri: str, access: BucketAccess) -> Finds:
+    root, pattern = split_glob(uri.rstrip("/"))
+    prefix = WILDCARD.split(pattern[0], maxsplit=1)[0] if pattern else ""
+    if not pattern and is_scene(root):
+        single = look_up({root: posixpath.basename(root)}, access)
+        if single.scenes:
+            return single
+    listing = _from_files(find_objects(root, prefix, access), pattern)
+    if listing == Finds():
+        raise ConfigError(f"archive.uri: there is nothing at {uri!r}")
+    return listing
+
+
+def _from_files(found: Iterable[Found], pattern: Sequence[str] = ()) -> Finds:
+    """Sort the files below a root into scenes, their sidecars, and others."""
+    listed = list(found)
+    others = [entry for entry in listed if isinstance(entry, IgnoredFile)]
+    missing = [entry for entry in others if entry.lost]
+    ignored = [e for e in others if not e.lost and (not pattern or matches(e.path.split("/"), pattern))]
+    files = {entry.path: entry for entry in listed if isinstance(entry, ArchiveFile)}
+    chosen = [path for path in files if not pattern or matches(path.split("/"), pattern)]
+    by_lower = by_lower_name(files.values())
+    scenes: list[Candidate] = []
+    belonging: set[str] = set()
+    for path in filter(is_scene, chosen):
+        sidecars = sidecars_of(path, by_lower)
+        belonging.update(sidecar.path for sidecar in sidecars)
+        if is_unicode(path):
+            scenes.append(_candidate(path, files[path], sidecars))
+        else:
+            missing.append(IgnoredFile(printable(path), "its name is not UTF-8; rename it"))
+    for path in chosen:
+        if not is_scene(path) and path not in belonging:
+            ignored.append(IgnoredFile(printable(path), why_ignored(path)))
+    return _sorted(scenes, ignored, missing)
+
+
+def look_up(names: Mapping[str, str], access: BucketAccess = OWN, *, strict: bool = False) -> Finds:
+    """Find files by full path or URI, each folder by one listing; ``names`` are what their ids are made of.
+
+    strict: whether a bucket that is not there is an error; else a file in it is missing like any.
+
+    Raises:
+        ConfigError, RetryableError: as :func:`find_scenes`.
+    """
+    answers = _answers(names, access)
+    for answer in answers.values():
+        if isinstance(answer, BucketError) and (strict or not isinstance(answer, NoBucketError)):
+            raise answer
+    return _finds_of(names, answers)
+
+
+def look_up_apart(names: Mapping[str, str], access: BucketAccess, needed: str = "", *, alone: bool) -> Finds:
+    """Find files as :func:`look_up`; a bucket that is not there, or says no, is the matter of its own files.
+
+    But it is an error if its name is ``needed``, or, where these files are ``alone``, if it is so of all.
+
+    Raises:
+        ConfigError, RetryableError: as :func:`find_scenes`.
+    """
+    answers = _answers(names, access)
+    errors = {folder: found for folder, found in answers.items() if isinstance(found, BucketError)}
+    for folder, error in errors.items():
+        if bucket_of(folder) == needed or (alone and len(errors) == len(answers)):
+            raise error
+    return _finds_of(names, answers)
+
+
+Answer = list[tuple[str, Found | None, list[ArchiveFile]]]
+"""Place, file (None where there is none) and sidecars of the places in one folder."""
+
+
+def _answers(names: Iterable[str], access: BucketAccess) -> dict[str, Answer | BucketError]:
+    folders: defaultdict[str, list[str]] = defaultdict(list)
+    for place in names:
+        folders[posixpath.split(place)[0]].append(place)
+    with ThreadPoolExecutor(_ASKED_AT_ONCE, thread_name_prefix="look-up") as pool:
+        found = pool.map(partial(_look_into, access), folders, folders.values())
+        return dict(zip(folders, found, strict=True))
+
+
+def _look_into(access: BucketAccess, folder: str, places: Sequence[str]) -> Answer | BucketError:
+    here = {posixpath.basename(place): place for place in places}
+    wanted = {lower for name in here for lower in (name.lower(), *sidecar_names(name))}
+    try:
+        present = list_folder(folder, tuple(here), wanted, access=access)
+    except BucketError as error:
+        return error
+    files = {file.path: file for file in present}
+    by_lower = by_lower_name(files.values())
+    found: Answer = []
+    for name, place in here.items():
+        file: Found | None = files.get(name)
+        if file is None and storage.is_local(place):
+            file = local_file(Path(place), name)
+        found.append((place, file, sidecars_of(name, by_lower)))
+    return found
+
+
+def _finds_of(names: Mapping[str, str], answers: Mapping[str, Answer | BucketError]) -> Finds:
+    scenes: list[Candidate] = []
+    missing: list[IgnoredFile] = []
+    reasons = {folder: error.reason for folder, error in answers.items() if isinstance(error, BucketError)}
+    for place, name in names.items():
+        if reason := reasons.get(posixpath.split(place)[0]):
+            missing.append(IgnoredFile(printable(name), f"there is no file at {printable(place)}: {reason}"))
+    for place, file, sidecars in (
+        one for found in answers.values() if isinstance(found, list) for one in found
+    ):
+        if isinstance(file, ArchiveFile):
+            scenes.append(_candidate(names[place], file, sidecars))
+        else:
+            reason = file.reason if file else f"there is no file at {printable(place)}"
+            missing.append(IgnoredFile(printable(names[place]), reason))
+    return _sorted(scenes, (), missing)
+
+
+def _candidate(name: str, file: ArchiveFile, sidecars: Sequence[ArchiveFile]) -> Candidate:
+    """Make a scene."""
+    version = version_of([file, *sidecars])
+    scene = Scene(escape_scene_id(name), file.uri, version, file.size_bytes, bool(sidecars))
+    return Candidate(scene, name, Facts(modified_s=file.modified_s))
+
+
+def version_of(files: Iterable[ArchiveFile]) -> str:
+    """Return a scene's version: a digest of what identifies the content of its files."""
+    members = sorted(files, key=lambda member: member.path)
+    identities = [[posixpath.basename(member.path), member.identity] for member in members]
+    return digest(identities)[:_VERSION_DIGITS]
+
+
+def why_ignored(path: str) -> str:
+    """Return why a file of this name is no scene."""
+    lower = path.lower()
+    if posixpath.basename(path).startswith("._"):
+        return "it is a resource fork of macOS"
+    if lower.endswith((*AFTER_NAME, *AFTER_STEM)):
+        return "it is a sidecar of no scene"
+    return "it is no .tif or .tiff file"
+
+
+def full_uri(uri: str) -> str:
+    """Return a local path in full, any other URI as it is."""
+    return storage.open_store(uri).root if storage.is_local(uri) else uri
+
+
+def _sorted(
+    scenes: Iterable[Candidate], ignored: Iterable[IgnoredFile], missing: Iterable[IgnoredFile]
+) -> Finds:
+    return Finds(
+        tuple(sorted(scenes, key=lambda one: one.scene.scene_id)),
+        tuple(sorted(set(ignored), key=lambda file: file.path)),
+        tuple(sorted(set(missing), key=lambda file: file.path)),
+    )

@@ -1,0 +1,63 @@
+"""Sidecars: files beside a scene that say something of it, and that are found by its name."""
+
+from __future__ import annotations
+
+import posixpath
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from sgddiff_batch.io import storage
+from sgddiff_batch.io.archive.files import ArchiveFile
+
+AFTER_NAME = (".msk", ".ovr", ".aux.xml")
+AFTER_STEM = (".tfw", ".tifw", ".tiffw", ".wld", ".aux.xml")
+"""What follows the scene's whole name, or its name without its suffix, in any case."""
+ESRI_SUFFIXES = (".xml", ".XML")
+"""What follows the name without its suffix, to the letter, where ArcGIS has put a CRS."""
+
+_ESRI_ROOT = b"<metadata"
+_BEGINNING_BYTES = 4096
+
+
+def sidecar_names(path: str) -> tuple[str, ...]:
+    """Return the lower-case paths of the sidecars that a scene may have."""
+    lower = path.lower()
+    stem = posixpath.splitext(lower)[0]
+    after_stem = (*AFTER_STEM, *map(str.lower, ESRI_SUFFIXES))
+    return tuple(dict.fromkeys([*(lower + end for end in AFTER_NAME), *(stem + end for end in after_stem)]))
+
+
+def by_lower_name(files: Iterable[ArchiveFile]) -> dict[str, list[ArchiveFile]]:
+    """Return files by their paths in lower case."""
+    found: defaultdict[str, list[ArchiveFile]] = defaultdict(list)
+    for file in files:
+        found[file.path.lower()].append(file)
+    return found
+
+
+def sidecars_of(path: str, by_lower: Mapping[str, list[ArchiveFile]]) -> list[ArchiveFile]:
+    """Return the sidecars of a scene that lie beside it."""
+    folder = posixpath.dirname(path)
+    candidates = (file for name in sidecar_names(path) for file in by_lower.get(name, ()))
+    return [file for file in candidates if posixpath.dirname(file.path) == folder and _counts(file, path)]
+
+
+def _counts(file: ArchiveFile, scene: str) -> bool:
+    """Whether a file that is called like a sidecar is one: many other things are called .xml.
+
+    Whose content can be had only by one more request is believed.
+    """
+    if not file.path.lower().endswith(".xml") or file.path.lower().endswith(".aux.xml"):
+        return True
+    if file.path not in [posixpath.splitext(scene)[0] + suffix for suffix in ESRI_SUFFIXES]:
+        return False
+    return not storage.is_local(file.uri) or _has_esri_root(Path(file.uri))
+
+
+def _has_esri_root(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            return _ESRI_ROOT in file.read(_BEGINNING_BYTES)
+    except OSError:
+        return False  # nor can GDAL read it

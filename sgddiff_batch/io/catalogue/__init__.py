@@ -1,0 +1,38 @@
+"""Catalogue: what readers see of an output: generations of rows, one flip of a pointer, and lists of mosaics.
+
+Inside are the rows' format and how they follow from the ledger's records and the stores' roots. Nothing
+here changes a mosaic or a record.
+"""
+
+from __future__ import annotations
+
+from sgddiff_batch.io.catalogue.generations import (
+    CATALOGUE,
+    GENERATIONS,
+    drop_mosaics,
+    publish,
+    read_catalogue,
+    read_generation,
+    read_pointer,
+    rollback,
+)
+from sgddiff_batch.io.catalogue.mosaics import MosaicEntry, list_mosaics
+from sgddiff_batch.io.catalogue.rows import Span, instant, times_of
+from sgddiff_batch.io.catalogue.update import Night
+
+__all__ = [
+    "CATALOGUE",
+    "GENERATIONS",
+    "MosaicEntry",
+    "Night",
+    "Span",
+    "drop_mosaics",
+    "instant",
+    "list_mosaics",
+    "publish",
+    "read_catalogue",
+    "read_generation",
+    "read_pointer",
+    "rollback",
+    "times_of",
+]

@@ -1,0 +1,242 @@
+"""The archive catalogue: all current mosaics of an output in one file, replaced as a whole.
+
+_catalogue/generations/<number>-<run id>-<write>.parquet   one version of the catalogue; never changes
+_catalogue/current.json                                    the pointer: which is current, and which are kept
+catalogue.parquet                                          a copy of the current one, for readers of files
+
+The pointer is the truth. It flips in one conditional write after its file is there, so that a reader sees the
+old catalogue or the new one; the copy follows by one put of a whole object.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import uuid
+from collections.abc import Callable, Mapping, Set
+from dataclasses import asdict, replace
+from datetime import UTC, datetime
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from sgddiff_batch.core.catalogue import Generation, Pointer, next_number, published
+from sgddiff_batch.errors import FatalError, RetryableError
+from sgddiff_batch.io.catalogue import rows
+from sgddiff_batch.io.catalogue.rows import SCHEMA, decode
+from sgddiff_batch.io.catalogue.update import Night, updated
+from sgddiff_batch.io.storage import Store
+from sgddiff_batch.protocols import SceneRecord
+
+log = logging.getLogger(__name__)
+
+CATALOGUE = "_catalogue"
+POINTER = f"{CATALOGUE}/current.json"
+GENERATIONS = f"{CATALOGUE}/generations"
+LINK = "catalogue.parquet"
+KEEP_GENERATIONS = 7
+
+_LINKED = f"{CATALOGUE}/linked.json"
+"""Which digest the copy has: written after it, so that a copy that a killed run left behind is seen."""
+_ATTEMPTS = 5
+
+
+def publish(
+    store: Store,
+    records: Mapping[str, SceneRecord],
+    withdrawn: Set[str],
+    night: Night,
+    keep: int = KEEP_GENERATIONS,
+) -> Generation | None:
+    """Publish the current mosaics of all records but the withdrawn ones, as a new generation.
+
+    Returns None where nothing differs from the newest generation; so a rollback stays until something new is
+    finished. Only mosaics that the newest one does not have are opened. A mosaic whose store is gone or not
+    complete is left out with a warning. Either all of this happens or, killed at any moment, nothing that a
+    reader sees.
+
+    Raises:
+        FatalError: if the pointer is damaged.
+        ConfigError, RetryableError: as the store does.
+    """
+    for _ in range(_ATTEMPTS):
+        pointer, version = _versioned_pointer(store)
+        before = _newest_table(store, pointer)
+        after = updated(store, before, records, withdrawn, night)
+        if pointer is not None and after.equals(before):
+            _write_link(store, pointer.generation)
+            return None
+        new = _write_generation(store, after, next_number(pointer), night.run_id)
+        if pointer is not None and pointer.current != pointer.newest.number:
+            log.warning("the catalogue was at generation %d by a rollback; it goes on", pointer.current)
+        turned = published(pointer, new, keep)
+        if _flip(store, turned, version):
+            _write_link(store, turned.generation)
+            return turned.generation
+        # Its file stays: if only the reply was lost, it is current now. If not, gc removes it.
+    raise RetryableError(f"the catalogue of {store.uri} was changed by others {_ATTEMPTS} times; run again")
+
+
+def read_pointer(store: Store) -> Pointer | None:
+    """Return the pointer, or None where no catalogue was ever published.
+
+    Raises:
+        FatalError: if it is damaged.
+    """
+    return _versioned_pointer(store)[0]
+
+
+def read_catalogue(
+    store: Store, generation: int | None = None, columns: list[str] | None = None
+) -> pa.Table | None:
+    """Return the current catalogue, or a kept generation: one row a mosaic, sorted by id.
+
+    None where no catalogue was ever published.
+
+    Raises:
+        FatalError: if the pointer or the file is damaged.
+        ValueError: if that generation is not kept.
+    """
+    missing: Exception | None = None
+    for _ in range(_ATTEMPTS):
+        pointer = read_pointer(store)
+        if pointer is None:
+            return None
+        chosen = pointer.generation if generation is None else pointer.find(generation)
+        try:
+            return read_generation(store, chosen, columns)
+        except FileNotFoundError as error:
+            missing = error  # removed after the pointer was read: it names others now
+    raise FatalError(f"{POINTER} in {store.uri} names a file that is not there: {missing}")
+
+
+def read_generation(store: Store, generation: Generation, columns: list[str] | None = None) -> pa.Table:
+    """Return a generation.
+
+    Raises:
+        FileNotFoundError: if its file is gone.
+        FatalError: if that is damaged.
+    """
+    key = f"{CATALOGUE}/{generation.file}"
+    return decode(store.read(key), f"{store.uri}/{key}", generation.digest, columns)
+
+
+def rollback(store: Store, to: int | None = None) -> Pointer:
+    """Turn the catalogue to a kept generation (None: the one before the current) and return the pointer.
+
+    Raises:
+        ValueError: if there is no such generation, or no catalogue.
+        FatalError: if its file is damaged or gone: the catalogue stays as it is.
+    """
+
+    def turn(pointer: Pointer) -> Pointer:
+        turned = pointer.turned_to(to)
+        try:
+            read_generation(store, turned.generation, ["id"])
+        except FileNotFoundError as error:
+            raise FatalError(f"generation {turned.current} cannot be turned to: {error}") from None
+        return turned
+
+    return _change(store, turn)
+
+
+def drop_mosaics(store: Store, stores: Set[str]) -> Pointer | None:
+    """Take mosaics out of all kept generations, so that no rollback brings them back.
+
+    Generations that name one are written anew without it, and the pointer names the new files in one write.
+    The files that held them go then. Returns the pointer, None where there is no catalogue.
+    """
+
+    def without(pointer: Pointer) -> Pointer:
+        return replace(pointer, kept=tuple(_without(store, one, stores) for one in pointer.kept))
+
+    before = read_pointer(store)
+    if before is None:
+        return None
+    after = _change(store, without)
+    for file in {one.file for one in before.kept} - {one.file for one in after.kept}:
+        store.delete(f"{CATALOGUE}/{file}")
+    return after
+
+
+def _without(store: Store, generation: Generation, stores: Set[str]) -> Generation:
+    table = read_generation(store, generation)
+    named = pc.is_in(table["store"], value_set=pa.array(sorted(stores), pa.string()))
+    if not pc.any(named).as_py():
+        return generation
+    anew = _write_generation(store, table.filter(pc.invert(named)), generation.number, generation.run_id)
+    return replace(generation, file=anew.file, digest=anew.digest, rows=anew.rows)
+
+
+def _change(store: Store, change: Callable[[Pointer], Pointer]) -> Pointer:
+    for _ in range(_ATTEMPTS):
+        pointer, version = _versioned_pointer(store)
+        if pointer is None:
+            raise ValueError(f"{store.uri} has no catalogue: no run has published there")
+        changed = change(pointer)
+        if changed == pointer or _flip(store, changed, version):
+            _write_link(store, changed.generation)
+            return changed
+    raise RetryableError(f"the catalogue of {store.uri} was changed by others {_ATTEMPTS} times; try again")
+
+
+def _versioned_pointer(store: Store) -> tuple[Pointer | None, str | None]:
+    try:
+        found = store.read_versioned(POINTER)
+    except FileNotFoundError:
+        return None, None
+    try:
+        tree = json.loads(found.data)
+        kept = tuple(Generation(**row) for row in tree["kept"])
+        return Pointer(tree["generation"], kept), found.version
+    except (ValueError, TypeError, KeyError) as error:
+        raise FatalError(
+            f"{POINTER} in {store.uri} is damaged ({error}); remove it, and the next run publishes anew"
+        ) from None
+
+
+def _flip(store: Store, pointer: Pointer, version: str | None) -> bool:
+    """Replace the pointer if it is still of that version; return whether it was."""
+    current = asdict(pointer.generation)
+    tree = {
+        "generation": current.pop("number"),
+        **current,
+        "kept": [asdict(generation) for generation in pointer.kept],
+        # What tells this write from everybody else's, should its reply be lost.
+        "write_id": uuid.uuid4().hex,
+    }
+    data = json.dumps(tree, indent=1).encode()
+    written = store.create(POINTER, data) if version is None else store.replace(POINTER, data, version)
+    return written is not None
+
+
+def _write_generation(store: Store, table: pa.Table, number: int, run_id: str) -> Generation:
+    data = rows.encode(table)
+    digest = rows.file_digest(data)
+    # No two writes share a name: what a killed one left is garbage, and may be removed at any moment.
+    file = f"generations/{number:08d}-{run_id}-{uuid.uuid4().hex[:8]}.parquet"
+    store.write(f"{CATALOGUE}/{file}", data)
+    created = datetime.now(UTC).isoformat(timespec="seconds")
+    return Generation(number, file, digest, table.num_rows, run_id, created)
+
+
+def _write_link(store: Store, generation: Generation) -> None:
+    """Make the copy at the output's root that of a generation, if it is not."""
+    mark = json.dumps({"digest": generation.digest}).encode()
+    try:
+        if store.read(_LINKED) == mark:
+            return
+    except FileNotFoundError:
+        pass
+    store.write(LINK, store.read(f"{CATALOGUE}/{generation.file}"))
+    store.write(_LINKED, mark)
+
+
+def _newest_table(store: Store, pointer: Pointer | None) -> pa.Table:
+    """Return the newest generation; where it is lost, an empty one: all that it said is in the ledger."""
+    if pointer is not None:
+        try:
+            return read_generation(store, pointer.newest).cast(SCHEMA)
+        except (FileNotFoundError, FatalError, pa.ArrowException) as error:
+            log.warning("the catalogue is built anew from the ledger: %s", error)
+    return SCHEMA.empty_table()

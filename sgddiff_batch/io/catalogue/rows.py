@@ -1,0 +1,232 @@
+"""The rows of the archive catalogue: one STAC item a mosaic, in stac-geoparquet.
+
+Columns follow stac-geoparquet 1.0 (https://stac-utils.github.io/stac-geoparquet/latest/spec) over GeoParquet
+1.1; the schema is fixed, so that every generation has the same columns and types, also an empty one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from sgddiff_batch.core.grid import Transform
+from sgddiff_batch.errors import FatalError
+from sgddiff_batch.io import mosaics
+from sgddiff_batch.io.geodesy import Footprint, Outliner
+from sgddiff_batch.io.reports import redact_uri
+from sgddiff_batch.protocols import SceneRecord
+
+DONE, QUARANTINED = "done", "quarantined"
+"""States: the newest version of the scene is shown; or it is in quarantine, and an earlier one is shown."""
+
+_STAC_VERSION = "1.1.0"
+_PROJECTION = "https://stac-extensions.github.io/projection/v2.0.0/schema.json"
+_ZARR = "application/vnd.zarr; version=3"
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_FIRST_PICTURE = datetime(1858, 1, 1, tzinfo=UTC)
+"""The first photograph from the air: STAC wants a span where the time is not known, and this one is true."""
+_FAR_AWAY = datetime(2200, 1, 1, tzinfo=UTC)
+_TIME = pa.timestamp("us", tz="UTC")
+_LINK = pa.struct(
+    [("href", pa.string()), ("rel", pa.string()), ("type", pa.string()), ("title", pa.string())]
+)
+_ASSET = pa.struct(
+    [("href", pa.string()), ("type", pa.string()), ("title", pa.string()), ("roles", pa.list_(pa.string()))]
+)
+_BOX = pa.struct([(edge, pa.float64()) for edge in ("xmin", "ymin", "xmax", "ymax")])
+_GEO = {
+    "version": "1.1.0",
+    "primary_column": "geometry",
+    # Without "crs" it is OGC:CRS84: longitude and latitude of WGS 84.
+    "columns": {
+        "geometry": {"encoding": "WKB", "geometry_types": ["Polygon", "MultiPolygon"], "edges": "planar"}
+    },
+}
+_METADATA = {"geo": json.dumps(_GEO), "stac-geoparquet": json.dumps({"version": "1.0.0"})}
+
+SCHEMA = pa.schema(
+    [
+        ("id", pa.string()),
+        ("type", pa.string()),
+        ("stac_version", pa.string()),
+        ("stac_extensions", pa.list_(pa.string())),
+        ("collection", pa.string()),
+        ("geometry", pa.binary()),
+        ("bbox", _BOX),
+        ("links", pa.list_(_LINK)),
+        ("assets", pa.struct([(mosaics.ARRAY_NAME, _ASSET)])),
+        ("datetime", _TIME),
+        ("start_datetime", _TIME),
+        ("end_datetime", _TIME),
+        ("created", _TIME),
+        ("proj:code", pa.string()),
+        ("proj:wkt2", pa.string()),
+        ("proj:shape", pa.list_(pa.int64())),
+        ("proj:transform", pa.list_(pa.float64())),
+        ("state", pa.string()),
+        ("reason", pa.string()),
+        ("scene_uri", pa.string()),
+        ("scene_version", pa.string()),
+        ("run_key", pa.string()),
+        ("model_digest", pa.string()),
+        ("height_px", pa.int64()),
+        ("width_px", pa.int64()),
+        ("valid_px", pa.int64()),
+        ("salient_px", pa.int64()),
+        ("salient_share", pa.float64()),
+        ("salient_km2", pa.float64()),
+        ("store", pa.string()),
+        ("archive", pa.string()),
+    ],
+    metadata=_METADATA,
+)
+"""``id`` is the scene's; ``store`` the mosaic's path below the output, the asset's ``href`` its URI.
+
+``created``: when the mosaic was completed, or became current again. ``salient_px`` counts saliency of 0.5 and
+more, ``valid_px`` pixels with data, ``salient_share`` is their quotient and ``salient_km2`` the salient
+pixels' part of the footprint's area. ``archive``: the archive that listed the scene last.
+"""
+
+Span = tuple[float, float]
+"""When a scene was taken: seconds since 1970 in UTC, from and to."""
+
+
+@dataclass(frozen=True, slots=True)
+class Current:
+    """A scene's current mosaic. ``facts`` is the record it was completed with, ``state`` as in the rows."""
+
+    facts: SceneRecord
+    store: str
+    state: str = DONE
+    reason: str | None = None
+
+
+def row(
+    current: Current, uri: str, root: Mapping[str, Any], time: Span | None, outliner: Outliner
+) -> dict[str, Any]:
+    """Return the row of a mosaic from its record and the attributes of its root.
+
+    uri: that of the output.
+
+    Raises:
+        KeyError, ValueError, TypeError, IndexError: if ``root`` is not the root of a mosaic.
+    """
+    facts, provenance = current.facts, root.get(mosaics.PROVENANCE) or {}
+    layout = root["multiscales"]["layout"][0]
+    height_px, width_px = (int(side) for side in layout["spatial:shape"])
+    transform = Transform(*map(float, layout["spatial:transform"]))
+    code, wkt = root.get("proj:code"), root.get("proj:wkt2")
+    outline = outliner.footprint(height_px, width_px, transform, code or wkt)
+    created = instant(facts.finished_at)
+    source = redact_uri(str(provenance.get("source_uri") or ""))
+    return {
+        **_item(facts.scene_id, f"{uri}/{current.store}", source, outline),
+        **dict(zip(("datetime", "start_datetime", "end_datetime"), times_of(time, created), strict=True)),
+        "created": created,
+        "proj:code": code,
+        "proj:wkt2": wkt,
+        "proj:shape": [height_px, width_px],
+        "proj:transform": list(transform.coefficients),
+        "state": current.state,
+        "reason": current.reason,
+        "scene_uri": source or None,
+        "scene_version": facts.version,
+        "run_key": facts.run_key,
+        "model_digest": _model_digest(provenance),
+        "height_px": facts.height_px,
+        "width_px": facts.width_px,
+        "valid_px": facts.valid_px,
+        "salient_px": facts.salient_px,
+        "salient_share": facts.salient_px / facts.valid_px if facts.valid_px else None,
+        "salient_km2": outline and outline.area_km2 * facts.salient_px / (height_px * width_px),
+        "store": current.store,
+        "archive": None,
+    }
+
+
+def _item(scene_id: str, href: str, source: str, outline: Footprint | None) -> dict[str, Any]:
+    links = [{"href": source, "rel": "derived_from", "type": None, "title": "the scene"}] if source else []
+    asset = {"href": href, "type": _ZARR, "title": "saliency mosaic", "roles": ["data"]}
+    box = outline and dict(zip(("xmin", "ymin", "xmax", "ymax"), outline.box, strict=True))
+    return {
+        "id": scene_id,
+        "type": "Feature",
+        "stac_version": _STAC_VERSION,
+        "stac_extensions": [_PROJECTION],
+        "collection": None,
+        "geometry": outline and outline.wkb,
+        "bbox": box,
+        "links": links,
+        "assets": {mosaics.ARRAY_NAME: asset},
+    }
+
+
+def times_of(span: Span | None, created: datetime | None) -> list[datetime | None]:
+    """Return STAC's datetime, start and end: an instant, or null and a span.
+
+    Where the time is not known it is the widest true span: from the first picture to the mosaic.
+    """
+    start, end = _FIRST_PICTURE, created or _FAR_AWAY
+    if span is not None:
+        with suppress(OverflowError, ValueError):  # of open ends, and of times that are none
+            start, end = (_EPOCH + timedelta(seconds=seconds) for seconds in span)
+    return [start, None, None] if start == end else [None, start, end]
+
+
+def instant(text: str) -> datetime | None:
+    """Return an ISO 8601 time, in UTC where it names no zone; None where it is no time."""
+    try:
+        parsed = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return parsed.replace(tzinfo=UTC) if parsed.tzinfo is None else parsed.astimezone(UTC)
+
+
+def _model_digest(provenance: Mapping[str, Any]) -> str | None:
+    settings = provenance.get("pixel_settings")
+    model = settings.get("model") if isinstance(settings, Mapping) else None
+    found = model.get("digest") if isinstance(model, Mapping) else None
+    return str(found) if found else None
+
+
+def table_of(rows: Iterable[Mapping[str, Any]]) -> pa.Table:
+    """Return rows as a table."""
+    return pa.Table.from_pylist(list(rows), schema=SCHEMA)
+
+
+def encode(table: pa.Table) -> bytes:
+    """Return a table as a Parquet file."""
+    buffer = io.BytesIO()
+    pq.write_table(table.replace_schema_metadata(_METADATA), buffer, compression="zstd")
+    return buffer.getvalue()
+
+
+def decode(data: bytes, name: str, digest: str, columns: list[str] | None = None) -> pa.Table:
+    """Return a table, or some of its columns.
+
+    Raises:
+        FatalError: if the file is not the one of that digest, or lacks a column.
+    """
+    if file_digest(data) != digest:
+        raise FatalError(
+            f"{name} is damaged: it is not what was published; turn to another generation with "
+            "jobs/catalogue.py rollback, or remove _catalogue/current.json and run the job again"
+        )
+    try:
+        return pq.read_table(io.BytesIO(data), columns=columns or SCHEMA.names)
+    except (pa.ArrowException, OSError) as error:
+        raise FatalError(f"{name} is no catalogue of this version: {error}") from None
+
+
+def file_digest(data: bytes) -> str:
+    """Return the hex SHA-256 of a file's bytes."""
+    return hashlib.sha256(data).hexdigest()

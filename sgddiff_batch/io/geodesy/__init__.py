@@ -1,0 +1,12 @@
+"""Geodesy: where pixels lie on the globe.
+
+Inside, points are transformed by GDAL alone, and rings are cut at the antimeridian. Nothing is read or
+stored here.
+"""
+
+from __future__ import annotations
+
+from sgddiff_batch.io.geodesy.footprints import Footprint, Outliner
+from sgddiff_batch.io.geodesy.transformations import Floats, to_crs
+
+__all__ = ["Floats", "Footprint", "Outliner", "to_crs"]

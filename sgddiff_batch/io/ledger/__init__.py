@@ -1,0 +1,47 @@
+"""Ledger: what is done, who may write, and what was found damaged.
+
+Inside are marks, each an object of its own, their index, and the lease with its fence. The ledger knows no
+pixels, and nothing outside spells the names of its objects.
+"""
+
+from __future__ import annotations
+
+from sgddiff_batch.io.ledger.area_cells import check_lattice, keep_lattice
+from sgddiff_batch.io.ledger.damage import DamageBook, DamagedRecordError, Tell, log_damage
+from sgddiff_batch.io.ledger.fence import Fence, LeaseWatch, fenced, parsed_lease, read_lease
+from sgddiff_batch.io.ledger.lease import Lease
+from sgddiff_batch.io.ledger.left_out import RefusedScene, note_told, untold
+from sgddiff_batch.io.ledger.marks import LEDGER, ObjectLedger, read_records
+from sgddiff_batch.io.ledger.mending import mended_records
+from sgddiff_batch.io.ledger.redo import RedoMark, drop_redo, mark_redo, redo_marks
+from sgddiff_batch.io.ledger.speed import Rate, kind_of_work, read_rate, write_rate
+
+__all__ = [
+    "LEDGER",
+    "DamageBook",
+    "DamagedRecordError",
+    "Fence",
+    "Lease",
+    "LeaseWatch",
+    "ObjectLedger",
+    "Rate",
+    "RedoMark",
+    "RefusedScene",
+    "Tell",
+    "check_lattice",
+    "drop_redo",
+    "fenced",
+    "keep_lattice",
+    "kind_of_work",
+    "log_damage",
+    "mark_redo",
+    "mended_records",
+    "note_told",
+    "parsed_lease",
+    "read_lease",
+    "read_rate",
+    "read_records",
+    "redo_marks",
+    "untold",
+    "write_rate",
+]

@@ -1,0 +1,300 @@
+"""The ledger as small JSON objects beside the mosaics, below ``_ledger/``.
+
+scenes/<scene id>~.json          what is current for a scene: its mosaic, or why it is in quarantine
+mosaics/<store>~.json            every mosaic that was ever committed
+digests/<store>~.json            what it held then: the digests of its blocks and of its metadata
+blocks/<store>/<task>~.json      blocks stored so far of a mosaic that is not committed yet
+reading/<scene id>/<what>~.json  a process is reading there now, or died while it did
+withdrawn/<scene id>~.json       the scene left the archive; its mosaic is current again if it comes back
+untold/<scene id>~.json          in quarantine, and no run that ended has told of it yet by its exit code
+damaged/<scene id>~.json         bytes of a record that was damaged, and rebuilt by a run
+index/<kind>~                    the objects of a kind as one, which saves reading each; they are the truth
+redo/<scene id>~.json            the next run works on the scene again, see redo.py
+rate~.json                       how fast the last run that computed anything was
+lattice~.json                    of an area: the cells and periods that it was begun with
+left-out~.json                   of an area: the scenes left out of which a run has told, by its exit code
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, astuple, dataclass
+from datetime import UTC, datetime
+
+from sgddiff_batch.core.planning import Task
+from sgddiff_batch.core.scene import Scene
+from sgddiff_batch.core.window import Window
+from sgddiff_batch.io.ledger import processes
+from sgddiff_batch.io.ledger.damage import DamagedRecord, DamagedRecordError, Tell, damaged, log_damage
+from sgddiff_batch.io.ledger.index import read_indexed
+from sgddiff_batch.io.storage import Store
+from sgddiff_batch.protocols import BlockRecord, MosaicContents, SceneRecord
+
+LEDGER = "_ledger"
+_REQUESTS = 16
+_SUFFIX = "~.json"
+"""No part of a scene id ends so: the objects of one scene are never folders of another's."""
+
+_TYPES: Mapping[str, tuple[type, ...]] = {
+    **dict.fromkeys(("scene_id", "version", "run_key", "finished_at", "mask_rule"), (str,)),
+    **dict.fromkeys(("store", "reason"), (str, type(None))),
+    **dict.fromkeys(("valid_px", "salient_px", "height_px", "width_px"), (int,)),
+}
+"""The fields of a record."""
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectLedger:
+    """Implements :class:`sgddiff_batch.protocols.Ledger`; every mark is one object of its own.
+
+    ``told`` takes note of damaged records that are gone round.
+    """
+
+    store: Store
+    told: Tell = log_damage
+
+    def records(self) -> dict[str, SceneRecord]:
+        """Return the record of every scene that was ever finished, by scene id."""
+        return read_records(self.store)
+
+    def record(self, scene_id: str) -> SceneRecord | None:
+        """Return the record of one scene, or None."""
+        return self._record(_key("scenes", scene_id))
+
+    def finished_mosaic(self, store: str) -> SceneRecord | None:
+        """Return the record with which a store was once committed, or None; also where that is damaged.
+
+        None, too, for a mosaic that was found damaged and has been replaced.
+        """
+        try:
+            record = self._record(_key("mosaics", store))
+            return record if record is not None and record.reason is None else None
+        except DamagedRecordError as error:
+            self._tell(_key("mosaics", store), store, error, "its mosaic is taken for one never finished")
+            return None
+
+    def contents(self, store: str) -> MosaicContents | None:
+        """Return what a mosaic held when it was committed; None if that was before digests were kept."""
+        key = _key("digests", store)
+        try:
+            return _contents(key, self.store.read(key))
+        except FileNotFoundError:
+            return None
+
+    def finished_blocks(self, store: str) -> list[BlockRecord]:
+        """Return the marked blocks of a store, each once; those of a damaged mark are not among them."""
+        records: dict[Window, BlockRecord] = {}
+        for key, data in self.store.read_all(f"{LEDGER}/blocks/{store}").items():
+            try:
+                records.update((record.window, record) for record in _block_records(key, data))
+            except DamagedRecordError as error:
+                self._tell(key, store, error, "its blocks are computed again")
+        return list(records.values())
+
+    def forget_blocks(self, store: str) -> None:
+        """Drop the marks of a store's blocks."""
+        self.store.delete_tree(f"{LEDGER}/blocks/{store}")
+
+    def mark_blocks(self, task: Task, blocks: Iterable[BlockRecord]) -> None:
+        """Mark the stored blocks of a task, with one object."""
+        rows = [asdict(block) for block in blocks]
+        self._write(_key("blocks", f"{task.mosaic.store}/{task.name}"), rows)
+
+    def reading(self, scene: Scene, what: str) -> None:
+        """Mark that this process is about to read from a scene."""
+        self._write(_key("reading", f"{scene.scene_id}/{what}"), processes.this_process())
+
+    def read_ended(self, scene: Scene, what: str) -> None:
+        """Take the mark of :meth:`reading` back."""
+        self.store.delete(_key("reading", f"{scene.scene_id}/{what}"))
+
+    def deaths(self) -> set[str]:
+        """Return the ids of scenes with a mark of reading whose process is not known to live."""
+        prefix = f"{LEDGER}/reading"
+        marks = self.store.read_all(prefix)
+        dead = (key for key, data in marks.items() if not processes.is_alive(data))
+        return {key.removeprefix(f"{prefix}/").rpartition("/")[0] for key in dead}
+
+    def finish(self, record: SceneRecord, contents: MosaicContents | None = None) -> None:
+        """Record a scene as done or in quarantine; then its marks of reading and of blocks go."""
+        if record.reason is not None:
+            self._write(_key("untold", record.scene_id), {"scene_id": record.scene_id})
+        if record.reason is None and record.store is not None:
+            if contents is not None:
+                self._write(_key("digests", record.store), _contents_row(contents))
+            self._write(_key("mosaics", record.store), asdict(record))
+        self._write(_key("scenes", record.scene_id), asdict(record))
+        self.store.delete_tree(f"{LEDGER}/reading/{record.scene_id}")
+        if record.store is not None:
+            self.forget_blocks(record.store)
+
+    def withdrawn(self, *, index: bool = False) -> dict[str, str]:
+        """Return the scenes that left the archive, and when that was seen (ISO 8601 in UTC), by scene id.
+
+        A damaged mark counts: its name says which scene it is of, and the store when it was written. With
+        ``index`` the index of the marks is kept up to date, which only who holds the lease may do.
+        """
+        found: dict[str, str] = {}
+        marks = read_indexed(self.store, f"{LEDGER}/withdrawn", index_of("withdrawn"), write=index)
+        for key, data in marks.items():
+            scene_id = _name_of("withdrawn", key)
+            try:
+                found[scene_id] = _withdrawal(key, data)
+            except DamagedRecordError as error:
+                found[scene_id] = self._written_at(key)
+                self._tell(key, f"{scene_id}/", error, f"its scene counts as withdrawn on {found[scene_id]}")
+        return found
+
+    def _written_at(self, key: str) -> str:
+        facts = self.store.listed(key.rpartition("/")[0]).get(key)
+        written = datetime.fromtimestamp(facts.changed_s, UTC) if facts else datetime.now(UTC)
+        return written.isoformat(timespec="seconds")
+
+    def withdraw(self, scene_id: str, at: str) -> None:
+        """Mark that a scene left the archive; its record and its mosaic stay."""
+        self._write(_key("withdrawn", scene_id), {"scene_id": scene_id, "at": at})
+
+    def restore(self, scene_id: str) -> None:
+        """Take the mark of :meth:`withdraw` back."""
+        self.store.delete(_key("withdrawn", scene_id))
+
+    def names(self, kind: str) -> list[str]:
+        """Return what has an object of a kind ("mosaics", "withdrawn"): the names, sorted."""
+        keys = self.store.keys(f"{LEDGER}/{kind}")
+        return [_name_of(kind, key) for key in keys if key.endswith(_SUFFIX)]
+
+    def told_of(self, scene_ids: Iterable[str]) -> None:
+        """Note that a run told by its exit code that these scenes are in quarantine."""
+        keys = [_key("untold", scene_id) for scene_id in scene_ids]
+        with ThreadPoolExecutor(_REQUESTS, thread_name_prefix="ledger") as pool:
+            list(pool.map(self.store.delete, keys))
+
+    def disowned(self, stores: Iterable[str]) -> set[str]:
+        """Return those of some stores that no mosaic may be made current in: damaged, or their record is."""
+        names = {_key("mosaics", store): store for store in stores}
+        found: set[str] = set()
+        for key, data in self.store.read_many(list(names)).items():
+            try:
+                is_disowned = parse_record(key, data).reason is not None
+            except DamagedRecordError as error:
+                self._tell(key, names[key], error, "its mosaic is taken for one never finished")
+                is_disowned = True
+            if is_disowned:
+                found.add(names[key])
+        return found
+
+    def disown_mosaic(self, store: str, reason: str) -> None:
+        """Note that a mosaic must never be current again; its objects are garbage once nobody names them."""
+        scene_id = store.rpartition("/")[0]
+        self._write(_key("mosaics", store), asdict(SceneRecord(scene_id, "", "", store, reason)))
+
+    def forget_mosaic(self, store: str) -> None:
+        """Drop all marks of a store, so that no run takes it for finished. Its objects may go then."""
+        self.store.delete(_key("digests", store))
+        self.store.delete(_key("mosaics", store))
+        self.forget_blocks(store)
+
+    def forget_scene(self, scene_id: str) -> None:
+        """Drop the record of a scene that left the archive, and its marks of reading; not of its mosaics."""
+        self.store.delete(_key("scenes", scene_id))
+        self.store.delete(_key("untold", scene_id))
+        self.store.delete_tree(f"{LEDGER}/reading/{scene_id}")
+
+    def _record(self, key: str) -> SceneRecord | None:
+        try:
+            return parse_record(key, self.store.read(key))
+        except FileNotFoundError:
+            return None
+
+    def _tell(self, key: str, store: str, error: Exception, remedy: str) -> None:
+        self.told(DamagedRecord(key, store.rpartition("/")[0], str(error), remedy))
+
+    def _write(self, key: str, value: object) -> None:
+        self.store.write(key, json.dumps(value, separators=(",", ":")).encode())
+
+
+def read_records(store: Store) -> dict[str, SceneRecord]:
+    """Return the record of every scene of an output, by scene id.
+
+    Raises:
+        DamagedRecordError: if one of them is damaged.
+    """
+    found = read_indexed(store, f"{LEDGER}/scenes", index_of("scenes"), write=False)
+    records = (parse_record(key, data) for key, data in found.items())
+    return {record.scene_id: record for record in records}
+
+
+def index_of(kind: str) -> str:
+    """Return the key of the index of all objects of a kind."""
+    return f"{LEDGER}/index/{kind}~"
+
+
+def _key(kind: str, name: str) -> str:
+    return f"{LEDGER}/{kind}/{name}{_SUFFIX}"
+
+
+def parse_record(key: str, data: bytes) -> SceneRecord:
+    """Return the record that an object holds; fields that only a newer version knows are left out.
+
+    Raises:
+        DamagedRecordError: no JSON object, a field missing or of another type.
+    """
+    try:
+        row = json.loads(data)
+        if not isinstance(row, dict):
+            raise TypeError(f"it is a {type(row).__name__}")
+        record = SceneRecord(**{name: row[name] for name in _TYPES if name in row})
+        for name, types in _TYPES.items():
+            if type(value := getattr(record, name)) not in types:
+                raise TypeError(f"{name} is {value!r}")
+    except (ValueError, TypeError, RecursionError) as error:
+        raise damaged(key, error) from None
+    return record
+
+
+def scene_id_of(key: str) -> str:
+    """Return the scene of the key of a scene's record."""
+    return _name_of("scenes", key)
+
+
+def _name_of(kind: str, key: str) -> str:
+    return key.removeprefix(f"{LEDGER}/{kind}/").removesuffix(_SUFFIX)
+
+
+def _withdrawal(key: str, data: bytes) -> str:
+    try:
+        at = json.loads(data)["at"]
+        datetime.fromisoformat(at)
+        return str(at)
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
+        raise damaged(key, error) from None
+
+
+def _block_records(key: str, data: bytes) -> list[BlockRecord]:
+    try:
+        return [_block_record(**row) for row in json.loads(data)]
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        raise damaged(key, error) from None
+
+
+def _block_record(window: Mapping[str, int], digest: str, valid_px: int, salient_px: int) -> BlockRecord:
+    numbers = (*window.values(), valid_px, salient_px)
+    if type(digest) is not str or any(type(number) is not int for number in numbers):
+        raise TypeError(f"it holds {digest!r} and {numbers}")
+    return BlockRecord(Window(**window), digest, valid_px, salient_px)
+
+
+def _contents_row(contents: MosaicContents) -> dict[str, object]:
+    blocks = [[*astuple(b.window), b.digest, b.valid_px, b.salient_px] for b in contents.blocks]
+    return {"root": contents.root_digest, "blocks": blocks}
+
+
+def _contents(key: str, data: bytes) -> MosaicContents:
+    try:
+        row = json.loads(data)
+        blocks = (BlockRecord(Window(*block[:4]), *block[4:]) for block in row["blocks"])
+        return MosaicContents(str(row["root"]), tuple(blocks))
+    except (ValueError, TypeError, KeyError) as error:
+        raise damaged(key, error) from None

@@ -1,0 +1,194 @@
+"""StoredMosaic: a mosaic as its own root object describes it, read shard by shard."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import zarr
+from numpy.typing import NDArray
+from zarr.core.buffer import Buffer
+from zarr.core.buffer.cpu import Buffer as CpuBuffer
+from zarr.storage import MemoryStore
+
+from sgddiff_batch.core import pyramid
+from sgddiff_batch.core.blending import NO_DATA
+from sgddiff_batch.core.grid import Grid, Transform
+from sgddiff_batch.core.planning import Mosaic, Tiling
+from sgddiff_batch.core.radiometry import Stretch
+from sgddiff_batch.core.scene import Scene, SceneProfile
+from sgddiff_batch.core.window import Window
+from sgddiff_batch.io.mosaics import conventions
+from sgddiff_batch.io.mosaics.metadata import ROOT, Level, levels_of
+from sgddiff_batch.io.storage import Store
+
+Nodes = Mapping[str, Mapping[str, Any]]
+
+_NOT_A_ROOT = (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError)
+
+
+class DamagedObjectError(ValueError):
+    """An object of a mosaic is not what it must be; the message says what is wrong, not where."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredMosaic:
+    """A mosaic in ``store`` (its own root): what its root object says, and its codes.
+
+    ``mosaic`` is made from the root alone, so its profile has no sample type. ``nodes`` is the consolidated
+    metadata: that of every group and array, by path.
+    """
+
+    store: Store
+    mosaic: Mosaic
+    attributes: Mapping[str, Any]
+    nodes: Nodes
+
+    @property
+    def provenance(self) -> Mapping[str, Any]:
+        """What the mosaic says about where it comes from."""
+        provenance: Mapping[str, Any] = self.attributes[conventions.PROVENANCE]
+        return provenance
+
+    @property
+    def pixels_version(self) -> int | None:
+        """The version of the code that made the pixels; None of an area mosaic: others made its."""
+        if "scenes" in self.provenance:
+            return None
+        return int(self.provenance["pixel_settings"].get("pixels_version", 1))
+
+    @property
+    def levels(self) -> list[Level]:
+        """All levels, native first."""
+        return levels_of(self.mosaic)
+
+    def shard_key(self, level: Level, window: Window) -> str:
+        """Return the key, below the mosaic, of the shard that a window of a level lies in."""
+        return f"{level.array_path}/{level.shards.key(window)}"
+
+    def read_shard(self, level: Level, window: Window) -> NDArray[np.uint8] | None:
+        """Return the codes (h, w) of one whole shard, or None where it has no object.
+
+        Raises:
+            DamagedObjectError: if the object cannot be decoded.
+            ConfigError, RetryableError: as the store does.
+        """
+        try:
+            data = self.store.read(self.shard_key(level, window))
+        except FileNotFoundError:
+            return None
+        try:
+            return level.shards.decode(data, (window.height_px, window.width_px))
+        except Exception as error:  # what decoders raise of arbitrary bytes is no closed list
+            raise DamagedObjectError(" ".join(str(error).split()) or type(error).__name__) from error
+
+    def read(self, level: Level, window: Window) -> NDArray[np.uint8]:
+        """Return the codes of a window of whole shards, 255 where there is no object.
+
+        Raises:
+            DamagedObjectError: if an object cannot be decoded.
+        """
+        codes = np.full((window.height_px, window.width_px), NO_DATA, dtype=np.uint8)
+        for part in window.split(level.shards.shard_px):
+            shard = self.read_shard(level, part)
+            if shard is not None:
+                codes[part.relative_to(window).slices] = shard
+        return codes
+
+    def averages(self, source: Level, window: Window) -> NDArray[np.uint8]:
+        """Return what a window (h, w) of the level above ``source`` must hold; few shards are read at a time.
+
+        Raises:
+            DamagedObjectError: if a shard of ``source`` cannot be decoded.
+        """
+        codes = np.full((window.height_px, window.width_px), NO_DATA, dtype=np.uint8)
+        side = source.shards.shard_px
+        for part in window.split(side if side % 2 else side // 2):
+            below = self.read(source, doubled(part, source.grid))
+            codes[part.relative_to(window).slices] = pyramid.halve(below)
+        return codes
+
+    def decode_axis(self, path: str, data: bytes) -> NDArray[np.float64]:
+        """Return the coordinates (n,) that the one chunk of an axis array holds.
+
+        Raises:
+            Exception: whatever zarr and its codecs raise of damaged bytes.
+        """
+        node = json.dumps(self.nodes[path]).encode()
+        objects: dict[str, Buffer] = {ROOT: CpuBuffer.from_bytes(node), "c/0": CpuBuffer.from_bytes(data)}
+        array = zarr.open_array(MemoryStore(objects), mode="r", zarr_format=3)
+        return np.asarray(array[...], dtype=np.float64)
+
+
+def open_stored(store: Store, name: str = "") -> StoredMosaic:
+    """Open the mosaic in a store, complete or not. name: what the ledger calls it.
+
+    Raises:
+        FileNotFoundError: if there is no root object.
+        DamagedObjectError: if that is not the root of a mosaic of this project.
+    """
+    return parse_stored(store, name, store.read(ROOT))
+
+
+def doubled(window: Window, below: Grid) -> Window:
+    """Return the pixels of the level below, whose grid is ``below``, that a window is the average of."""
+    row_stop, col_stop = min(2 * window.row_stop, below.height_px), min(2 * window.col_stop, below.width_px)
+    return Window(2 * window.row_start, row_stop, 2 * window.col_start, col_stop)
+
+
+def parse_stored(store: Store, name: str, root: bytes) -> StoredMosaic:
+    """Return the mosaic that a root object describes.
+
+    Raises:
+        DamagedObjectError: as :func:`open_stored`.
+    """
+    try:
+        document = json.loads(root)
+        attributes, nodes = document["attributes"], document["consolidated_metadata"]["metadata"]
+        mosaic = _mosaic(name, attributes[conventions.PROVENANCE], nodes)
+        _ = mosaic.block_levels, attributes["multiscales"]["layout"]
+        return StoredMosaic(store, mosaic, attributes, nodes)
+    except _NOT_A_ROOT as error:
+        raise DamagedObjectError(
+            f"it is not the root of a mosaic of this project ({type(error).__name__}: {error})"
+        ) from None
+
+
+def _mosaic(name: str, provenance: Mapping[str, Any], nodes: Nodes) -> Mosaic:
+    scene = Scene(
+        str(provenance["scene_id"]),
+        str(provenance["source_uri"]),
+        str(provenance["source_version"]),
+        int(provenance["source_size_bytes"]),
+    )
+    stretch = provenance["stretch"]
+    profile = SceneProfile(
+        _grid(nodes),
+        tuple(int(band) for band in provenance["bands"]),
+        dtype="unknown",
+        sample_bytes=1,
+        stretch=None if stretch is None else Stretch(*stretch),
+        notes=tuple(str(note) for note in provenance["notes"]),
+        inverted=bool(provenance.get("inverted", False)),
+    )
+    return Mosaic(name, scene, profile, _tiling(provenance["pixel_settings"], nodes))
+
+
+def _grid(nodes: Nodes) -> Grid:
+    array = nodes[f"0/{conventions.ARRAY_NAME}"]
+    height, width = array["shape"]
+    crs_wkt = nodes[f"0/{conventions.GRID_MAPPING}"]["attributes"].get("crs_wkt")
+    return Grid(height, width, Transform(*array["attributes"]["spatial:transform"]), crs_wkt)
+
+
+def _tiling(settings: Mapping[str, Any], nodes: Nodes) -> Tiling:
+    array = nodes[f"0/{conventions.ARRAY_NAME}"]
+    block, across = array["chunk_grid"]["configuration"]["chunk_shape"]
+    tiling = Tiling(int(settings["tile_px"]), int(settings["overlap_px"]), int(block))
+    chunks = array["codecs"][0]["configuration"]["chunk_shape"]
+    if across != block or list(chunks) != [tiling.chunk_px, tiling.chunk_px]:
+        raise ValueError(f"its shards of {block} x {across} px have chunks of {chunks} px")
+    return tiling

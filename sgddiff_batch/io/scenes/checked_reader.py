@@ -1,0 +1,136 @@
+"""CheckedReader: asks the store about a scene before pixels are used, or the scene is blamed for a failure.
+
+A scene can be replaced between two tasks, or between two requests of one read: half of it would be old then
+and half new, or the two halves no file at all. And GDAL takes what a store sends in the middle of a read for
+the file, a body that was cut off or the answer to an expired token, so that trouble with the store looks like
+damage to the scene.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sgddiff_batch.core.archive import OWN, BucketAccess
+from sgddiff_batch.core.scene import Scene, SceneProfile
+from sgddiff_batch.core.window import Window
+from sgddiff_batch.errors import (
+    AbsentSceneError,
+    ChangedSceneError,
+    ConfigError,
+    RetryableError,
+    SceneError,
+    UnreadableSceneError,
+)
+from sgddiff_batch.io import storage
+from sgddiff_batch.io.archive import ArchiveFile, local_file, look_up, object_file, version_of
+from sgddiff_batch.io.storage import code_of
+from sgddiff_batch.protocols import SceneReader
+
+T = TypeVar("T")
+
+_PROBE_BYTES = 64 * 1024
+_DENIED = ("AccessDenied", "AllAccessDisabled", "InvalidObjectState", "403")
+"""S3's codes of an object that may not be read; those of wrong or expired credentials are others."""
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedReader:
+    """Reads through ``reader``, and asks the store about the scene afterwards; implements ``SceneReader``.
+
+    A read costs one more request (HEAD): the version that was listed is that of the file's ETag, or of its
+    size and time. A remote scene that fails costs a HEAD, a GET of 64 KiB, and a second read.
+    """
+
+    reader: SceneReader
+    access: BucketAccess = OWN
+
+    def profile(self, scene: Scene) -> SceneProfile:
+        """Return what the wrapped reader returns; a change that it does not mind is seen when it is read.
+
+        Raises:
+            SceneError: if the wrapped reader does, of a scene that is unchanged in a store that answers.
+            ChangedSceneError: if it fails, and the scene changed or went.
+            RetryableError: if the storage failed.
+        """
+        return _blaming(scene, self.access, lambda: self.reader.profile(scene))
+
+    def read(
+        self, scene: Scene, profile: SceneProfile, window: Window
+    ) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+        """Return what the wrapped reader returns.
+
+        Raises:
+            ChangedSceneError: if the scene changed or went since it was listed.
+            SceneError, RetryableError: as :meth:`profile`.
+        """
+        result = _blaming(scene, self.access, lambda: self.reader.read(scene, profile, window))
+        _check_unchanged(scene, self.access)
+        return result
+
+
+def _blaming(scene: Scene, access: BucketAccess, call: Callable[[], T]) -> T:
+    """Call; blame the scene for what fails only if it is unchanged and the store sends it, twice."""
+    try:
+        return call()
+    except SceneError as error:
+        is_local = storage.is_local(scene.uri)
+        try:
+            _check_unchanged(scene, access)
+        except ConfigError:
+            if is_local:
+                raise error from None
+        if isinstance(error, AbsentSceneError):
+            raise RetryableError(f"{error} It is there again.") from None
+        if is_local or not isinstance(error, UnreadableSceneError):
+            raise
+        _probe(scene, access)
+    return call()
+
+
+def _check_unchanged(scene: Scene, access: BucketAccess) -> None:
+    found = current_version(scene, access)
+    if found is None:
+        raise ChangedSceneError("it is gone since it was listed; the next run lists the archive anew")
+    if found != scene.version:
+        raise ChangedSceneError("it was changed since it was listed; the next run reads it as it is now")
+
+
+def current_version(scene: Scene, access: BucketAccess = OWN) -> str | None:
+    """Return the version that a listing would give a scene now, None where it is gone.
+
+    Raises:
+        ConfigError: if the storage denies it.
+        RetryableError: if it does not answer.
+    """
+    if scene.has_sidecars:
+        found = look_up({scene.uri: scene.scene_id}, access).scenes
+        return found[0].scene.version if found else None
+    name = posixpath.basename(scene.uri)
+    is_local = storage.is_local(scene.uri)
+    file = local_file(Path(scene.uri), name) if is_local else object_file(scene.uri, access)
+    return version_of([file]) if isinstance(file, ArchiveFile) else None
+
+
+def _probe(scene: Scene, access: BucketAccess) -> None:
+    """Fetch a part of a remote scene by a client that, other than GDAL, minds statuses and lengths."""
+    store = storage.open_store(scene.uri, access)
+    start = scene.size_bytes // 2
+    stop = min(scene.size_bytes, start + _PROBE_BYTES)
+    if start == stop:
+        return
+    try:
+        with storage.translated(store.root):
+            store.filesystem.cat_file(store.root, start=start, end=stop)
+    except FileNotFoundError:
+        raise ChangedSceneError("it is gone since it was listed; the next run lists it anew") from None
+    except ConfigError as error:
+        if code_of(error) in _DENIED:
+            raise UnreadableSceneError("access to it is denied (HTTP 403); check the credentials") from None
+        raise RetryableError(str(error)) from None

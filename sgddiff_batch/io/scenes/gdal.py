@@ -1,0 +1,189 @@
+"""How GDAL is let at a scene: one driver, no references to other files, settings for object storage."""
+
+from __future__ import annotations
+
+import os
+import re
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+
+import rasterio
+from rasterio.errors import NotGeoreferencedWarning
+from rasterio.io import DatasetReader
+from rasterio.session import DummySession
+
+from sgddiff_batch.core.archive import OWN, BucketAccess
+from sgddiff_batch.core.scene import Scene
+from sgddiff_batch.errors import RetryableError, SgddiffBatchError, UnreadableSceneError
+from sgddiff_batch.io import storage
+from sgddiff_batch.io.scenes.gdal_errors import (
+    GDAL_FAILURES,
+    overhearing,
+    raise_on_damage,
+    raise_on_silence,
+    redacted,
+    translated,
+)
+from sgddiff_batch.io.storage import gdal_access_options
+
+BLOCK_CACHE_BYTES = 256 * 2**20
+"""GDAL's cache of decoded blocks, one for all threads of a process."""
+
+_TIFF_BEGINNINGS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+_REMOTE_SUFFIXES = ".tif,.tiff,.msk,.xml,.tfw,.tifw,.tiffw,.wld"
+
+# All options are set at every opening: what the main thread sets, GDAL shows to all threads that set nothing.
+_OPTIONS: dict[str, str | int] = {
+    "GDAL_CACHEMAX": BLOCK_CACHE_BYTES,
+    "GDAL_NUM_THREADS": "1",  # more would log from threads that we do not overhear
+    "GDAL_GEOREF_SOURCES": "PAM,INTERNAL,WORLDFILE",
+    "GDAL_INGESTED_BYTES_AT_OPEN": "32768",
+    "GDAL_HTTP_MULTIRANGE": "YES",
+    "GDAL_HTTP_MERGE_CONSECUTIVE_RANGES": "YES",
+    "GDAL_HTTP_MAX_RETRY": "3",
+    "GDAL_HTTP_RETRY_DELAY": "0.5",
+    "GDAL_HTTP_CONNECTTIMEOUT": "10",
+    "GDAL_HTTP_LOW_SPEED_TIME": "20",
+    "GDAL_HTTP_LOW_SPEED_LIMIT": "1000",
+    "GDAL_HTTP_TIMEOUT": "120",
+    "CPL_VSIL_CURL_NON_CACHED": "/vsis3/",  # a failure must not outlive its handle, nor an old version
+    "VSI_CACHE_SIZE": str(32 * 2**20),
+}
+
+
+def gdal_path(uri: str) -> str:
+    """Return the name by which GDAL opens a local path or an s3:// URI, and that it cannot take for another.
+
+    Raises:
+        UnreadableSceneError: if a key has a ``.`` or ``..`` segment, which HTTP clients resolve on their own.
+    """
+    if storage.is_local(uri):
+        path = os.path.abspath(uri)  # noqa: PTH100 - keeps links
+        return f"/.{path}" if path.startswith("/vsi") else path
+    key = uri.removeprefix("s3://")
+    if any(segment in (".", "..") for segment in key.split("/")):
+        raise UnreadableSceneError(
+            f"its key {key!r} has a '.' or '..' segment and cannot be asked for safely"
+        )
+    return f"/vsis3/{key}"
+
+
+def gdal_options(
+    scene: Scene, environment: Mapping[str, str], access: BucketAccess = OWN
+) -> dict[str, str | int]:
+    """Return GDAL's settings for one scene; the S3 endpoint is taken from the environment."""
+    local = storage.is_local(scene.uri)
+    return {
+        **_OPTIONS,
+        **gdal_access_options(access.of(scene.uri), environment),
+        # EMPTY_DIR: no sidecar is looked for, which saves a dozen requests; TRUE: each is asked for by name.
+        "GDAL_DISABLE_READDIR_ON_OPEN": "TRUE" if scene.has_sidecars else "EMPTY_DIR",
+        "CPL_VSIL_CURL_ALLOWED_EXTENSIONS": ".no-network" if local else _allowed_endings(scene.uri),
+        "VSI_CACHE": "FALSE" if local else "TRUE",
+    }
+
+
+def _allowed_endings(uri: str) -> str:
+    """Return how the names of objects that GDAL may ask for end; it takes a ``?`` for the name's end."""
+    before = uri.partition("?")[0]
+    ending = re.split("[, /]", before)[-1][-16:]
+    is_known = before == uri and uri.lower().endswith(tuple(_REMOTE_SUFFIXES.split(",")))
+    return _REMOTE_SUFFIXES if is_known or not ending else f"{_REMOTE_SUFFIXES},{ending}"
+
+
+@contextmanager
+def opened(scene: Scene, doing: str, access: BucketAccess = OWN) -> Iterator[DatasetReader]:
+    """Open a scene as a GeoTIFF, and turn what goes wrong inside the ``with`` into our errors.
+
+    Safe to use from several threads: each opening has a handle of its own. doing: what is tried, as the
+    beginning of a sentence ("reading rows 0 to 512").
+
+    Raises:
+        UnreadableSceneError: if it cannot be opened, refers to other files, or the body fails.
+        RetryableError: if the storage failed.
+    """
+    path = gdal_path(scene.uri)
+    silence_not_georeferenced()
+    options = gdal_options(scene, os.environ, access)
+    with overhearing() as heard, rasterio.Env(session=DummySession(), **options):
+        try:
+            _refuse_foreign_mask(scene, access)
+            with _opened(path) as source, _with_esri_crs(source, scene, path, heard) as found:
+                _refuse_references(found)
+                yield found
+        except SgddiffBatchError:
+            raise
+        except GDAL_FAILURES as error:
+            # The chain is cut: GDAL's messages can hold signed URLs, and tracebacks end up in logs.
+            raise translated(error, heard, doing, remote=not storage.is_local(scene.uri)) from None
+        raise_on_damage(heard, doing)
+
+
+@contextmanager
+def _opened(path: str) -> Iterator[DatasetReader]:
+    """Open a scene, and take what GDAL complained of meanwhile, such as a sidecar's CRS that is none.
+
+    The scene is open all the same; but rasterio would raise it at the next call, whatever that is.
+    """
+    with rasterio.open(path, driver="GTiff", sharing=False) as source:
+        with suppress(*GDAL_FAILURES):
+            _ = source.colorinterp
+        yield source
+
+
+@contextmanager
+def _with_esri_crs(
+    source: DatasetReader, scene: Scene, path: str, heard: Sequence[str]
+) -> Iterator[DatasetReader]:
+    """Yield a scene with the CRS that ArcGIS has put into an .xml beside it, if it has none of its own.
+
+    Asked always, GDAL would believe the .xml and not the scene, and fail with whatever is called .xml.
+    """
+    if source.crs or not scene.has_sidecars:
+        yield source
+        return
+    with rasterio.Env(GDAL_GEOREF_SOURCES="PAM,INTERNAL,WORLDFILE,XML"), _opened(path) as asked:
+        if not asked.crs and not storage.is_local(scene.uri):
+            raise_on_silence(heard, "looking for a CRS beside it")
+        yield asked if asked.crs else source
+
+
+def _refuse_references(source: DatasetReader) -> None:
+    """Refuse metadata by which GDAL would open any other file or URL, with any driver, for overviews."""
+    if named := source.tags(ns="OVERVIEWS").get("OVERVIEW_FILE"):
+        raise UnreadableSceneError(f"it refers to another file for its overviews ({redacted(named)!r})")
+
+
+def _refuse_foreign_mask(scene: Scene, access: BucketAccess) -> None:
+    """Refuse a .msk that is no TIFF: GDAL opens masks with all its drivers, VRT and those of the network."""
+    if not scene.has_sidecars:
+        return
+    for suffix in (".msk", ".MSK"):
+        beginning = _beginning(scene.uri + suffix, access)
+        if beginning is not None and beginning not in _TIFF_BEGINNINGS:
+            raise UnreadableSceneError(f"its mask ({suffix}) is no TIFF file; other formats are not opened")
+
+
+def _beginning(uri: str, access: BucketAccess) -> bytes | None:
+    store = storage.open_store(uri, access)
+    try:
+        data: bytes = store.filesystem.cat_file(store.root, start=0, end=4)
+    except (FileNotFoundError, IsADirectoryError):
+        return None
+    except OSError as error:
+        if storage.is_local(uri):
+            raise
+        raise RetryableError(f"looking for a mask beside it failed: {redacted(str(error))}") from None
+    return data
+
+
+def silence_not_georeferenced() -> None:
+    """Ignore rasterio's warning of what has no transform: scenes, of which the profile's notes tell, and the
+    arrays of a warp while they are made into datasets.
+
+    ``warnings.catch_warnings`` swaps the filters of all threads; a filter that is added once and stays is
+    safe in any thread, and no other warning is touched.
+    """
+    if not any(kind is NotGeoreferencedWarning for _, _, kind, _, _ in list(warnings.filters)):
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)

@@ -1,0 +1,272 @@
+"""Sources: everything that names scenes of an archive, as one listing; what each lacks is told."""
+
+from __future__ import annotations
+
+import posixpath
+from collections import Counter
+from collections.abc import Iterable, Mapping, Set
+from dataclasses import dataclass, field, replace
+
+from sgddiff_batch.core.archive import ArchiveQuery, Source
+from sgddiff_batch.core.scene import escape_scene_id
+from sgddiff_batch.core.selection import (
+    Candidate,
+    Facts,
+    choose,
+    keep_newest,
+    merge_facts,
+    only_in,
+    reconcile,
+)
+from sgddiff_batch.errors import ConfigError
+from sgddiff_batch.io import stac
+from sgddiff_batch.io.archive import (
+    Finds,
+    IgnoredFile,
+    Places,
+    bucket_of,
+    find_scenes,
+    full_uri,
+    is_list,
+    is_scene,
+    look_up_apart,
+    name_of,
+    places_of,
+    printable,
+    read_list,
+    root_of,
+    split_glob,
+)
+from sgddiff_batch.io.sources.result import Listing
+from sgddiff_batch.io.stac import (
+    BadDocumentError,
+    ItemSorter,
+    Reach,
+    Web,
+    is_parquet,
+    is_stac_geoparquet,
+    reach_of,
+    read_headers,
+    shown,
+)
+
+__all__ = ["Listing", "list_archive"]
+
+_DOCUMENT_SUFFIXES = (".json", ".geojson")
+
+
+def list_archive(query: ArchiveQuery, output_uri: str | None = None, web: Web | None = None) -> Listing:
+    """List the scenes of an archive by all its sources, filtered, each once, the newest version only.
+
+    What lies below ``output_uri`` is left out without a word, so that the output can be inside the archive.
+    ``web`` is there for tests. Storage is asked for listings and for the documents of catalogues only.
+
+    Raises:
+        ConfigError: if a source is not there, or says no, or a link in it leads to a host that is not named.
+        RetryableError: if storage or a server fails: a part of a listing is never taken for the whole.
+    """
+    reach = reach_of(query)
+    web = web or Web(reach, read_headers(query))
+    survey = _Survey(query, reach, web, full_uri(output_uri).rstrip("/") if output_uri else None)
+    for number, source in enumerate(query.sources):
+        survey.ask(number, source)
+    survey.look_up()
+    return survey.conclude()
+
+
+@dataclass(slots=True)
+class _Survey:
+    """What has been found so far. ``named`` are places that lists and catalogues name, by source."""
+
+    query: ArchiveQuery
+    reach: Reach
+    web: Web
+    output: str | None
+    found: list[Candidate] = field(default_factory=list)
+    named: dict[int, Places] = field(default_factory=dict)
+    ignored: list[IgnoredFile] = field(default_factory=list)
+    missing: list[IgnoredFile] = field(default_factory=list)
+    left_out: dict[str, str] = field(default_factory=dict)
+    roots: list[str] = field(default_factory=list)
+    is_whole: bool = True
+
+    @property
+    def root(self) -> str:
+        """What names of scenes count from: the folder of the first source; none below a web address."""
+        uri = self.query.sources[0].uri
+        return uri if _is_web(uri) else root_of(uri)
+
+    def ask(self, number: int, source: Source) -> None:
+        kind = source.kind if source.kind != "auto" else _kind_of(source.uri)
+        if kind == "prefix":
+            self._add_finds(number, source)
+            return
+        if kind == "list" and not is_stac_geoparquet(source.uri, self.query.access):
+            places = places_of(
+                read_list(source.uri, self.query.access), posixpath.split(full_uri(source.uri))[0]
+            )
+        else:
+            places = self._items(source, kind)
+        self.named[number] = places
+        self.ignored += places.ignored
+        self.missing += places.missing
+
+    def _add_finds(self, number: int, source: Source) -> None:
+        finds = find_scenes(source.uri, self.query.access, self.query.folders)
+        root = root_of(source.uri)
+        if self.output is not None:
+            finds = finds.outside(root, self.output)
+        own = self.root
+        self.found += (_renamed(one, number, own) for one in finds.scenes)
+        self.ignored += finds.ignored
+        self.missing += finds.missing
+        if not split_glob(full_uri(source.uri))[1] and not any(file.lost for file in finds.missing):
+            self.roots.append(root)
+
+    def _items(self, source: Source, kind: str) -> Places:
+        sorter, filters = ItemSorter(source, self.reach, self.root), self.query.filters
+        if is_parquet(source.uri):
+            stac.read_items(source.uri, sorter, full_uri(source.uri))
+            return sorter.places()
+        place, document = _root_document(source.uri, self.web)
+        if kind == "stac-api" or (source.kind == "auto" and stac.is_api(document)):
+            if not isinstance(document, Mapping):
+                raise ConfigError(f"archive: {shown(place)} is no landing page of a STAC API")
+            sent_all = stac.search(place, document, sorter, filters, self.web)
+            self.is_whole &= sent_all and (filters.time, filters.box) == (None, None)
+        else:
+            stac.walk(place, document, sorter, self.web)
+        return sorter.places()
+
+    def look_up(self) -> None:
+        """Find the files that lists and catalogues name, those that no prefix has shown already."""
+        written = {place: other for one in self.named.values() for place, other in one.written.items()}
+        known = {one.scene.uri: one for one in self.found}
+        known |= {
+            place: known[other] for place, other in written.items() if place not in known and other in known
+        }
+        wanted = self._wanted(known)
+        finds = self._looked_up(wanted, alone=not known)
+        known |= {one.scene.uri: one for one in finds.scenes}
+        absent = {place: written[place] for place in wanted if place in written and place not in known}
+        others = self._looked_up({other: name_of(other, self.root) for other in absent.values()}, alone=False)
+        there = {one.scene.uri: one for one in others.scenes}
+        known |= {place: there[other] for place, other in absent.items() if other in there}
+        found = {printable(wanted[place]) for place in absent if place in known}
+        self.missing += (file for file in finds.missing if file.path not in found)
+        for number, places in self.named.items():
+            self.found += (
+                _named_by(known[place], number, places.facts.get(place, Facts()))
+                for place in places.names
+                if place in known
+            )
+
+    def _looked_up(self, names: Mapping[str, str], *, alone: bool) -> Finds:
+        own = bucket_of(self.query.sources[0].uri)
+        return look_up_apart(names, self.query.access, own, alone=alone)
+
+    def _wanted(self, known: Mapping[str, Candidate]) -> dict[str, str]:
+        """Return the places that are to be looked for, each with what its id is made of."""
+        facts = _facts_by_place(self.named.values())
+        names: dict[str, str] = {}
+        for number, places in sorted(self.named.items()):
+            for place, name in places.names.items():
+                names.setdefault(place, name if number == 0 else name_of(place, self.root))
+        return {
+            place: name
+            for place, name in names.items()
+            if place not in known and self._is_wanted(place, name, facts.get(place, Facts()))
+        }
+
+    def _is_wanted(self, place: str, name: str, facts: Facts) -> bool:
+        if self.output is not None and place.startswith(f"{self.output}/"):
+            return False
+        for root in self.roots:
+            if place.startswith(f"{root}/") and is_scene(place):
+                self.missing.append(IgnoredFile(printable(name), f"it is not in the listing of {root}"))
+                return False
+        reason = self.query.filters.unwanted(facts)
+        if reason is not None:
+            self.left_out[escape_scene_id(name)] = reason
+        return reason is None
+
+    def conclude(self) -> Listing:
+        candidates, clashing = reconcile(self.found)
+        self.ignored += (
+            IgnoredFile(printable(name_of(uri, self.root)), reason) for uri, reason in clashing.items()
+        )
+        missing = self._told_missing({one.scene.scene_id for one in candidates})
+        choice = choose(candidates, self.query.filters)
+        newest, superseded = keep_newest(choice.kept, self.query.duplicates)
+        sources = [source.uri for source in self.query.sources]
+        alone = only_in(newest, len(sources))
+        return Listing(
+            scenes=tuple(one.scene for one in newest),
+            ignored=_sorted(self.ignored),
+            missing=_sorted(missing),
+            not_listed=_sorted(file for file in self.missing if file.lost),
+            left_out={**self.left_out, **choice.left_out, **choice.unknown},
+            superseded=superseded,
+            only_in={shown(uri): ids for uri, ids in zip(sources, alone, strict=True) if len(sources) > 1},
+            facts={one.scene.scene_id: one.facts for one in newest},
+            items_left_out=sum((Counter(places.unusable) for places in self.named.values()), Counter()),
+            is_whole=self.is_whole and not any(file.lost for file in self.missing),
+        )
+
+    def _told_missing(self, there: Set[str]) -> list[IgnoredFile]:
+        """Return what is missing; where a scene of the same id is there, that one is the scene."""
+        missing = [file for file in self.missing if not file.lost]
+        same = [file for file in missing if escape_scene_id(file.path) in there]
+        self.ignored += (replace(file, reason=f"another scene has its id; {file.reason}") for file in same)
+        return [file for file in missing if file not in same]
+
+
+def _root_document(uri: str, web: Web) -> tuple[str, object]:
+    if not _is_web(uri):
+        uri = full_uri(uri)
+    try:
+        return stac.read_document(uri, web)
+    except FileNotFoundError:
+        raise ConfigError(f"archive: there is no STAC document at {shown(uri)}") from None
+    except BadDocumentError as error:
+        raise ConfigError(f"archive: {error}") from None
+
+
+def _kind_of(uri: str) -> str:
+    if _is_web(uri) and (is_scene(uri) or is_list(posixpath.basename(uri))):
+        raise ConfigError(
+            f"archive.uri: {shown(uri)} is on the web, which is for STAC alone; for scenes and lists "
+            "allowed are local paths and s3://"
+        )
+    if _is_web(uri) or uri.lower().endswith(_DOCUMENT_SUFFIXES):
+        return "stac"
+    return "list" if is_list(uri) else "prefix"
+
+
+def _is_web(uri: str) -> bool:
+    return uri.startswith(("http://", "https://"))
+
+
+def _renamed(candidate: Candidate, number: int, root: str) -> Candidate:
+    """Return a candidate as the source of a number finds it: only the first source's names are its own."""
+    if number == 0:
+        return candidate
+    name = name_of(candidate.scene.uri, root)
+    scene = replace(candidate.scene, scene_id=escape_scene_id(name))
+    return Candidate(scene, name, candidate.facts, frozenset({number}))
+
+
+def _named_by(known: Candidate, number: int, facts: Facts) -> Candidate:
+    return replace(known, facts=merge_facts((known.facts, facts)), sources=frozenset({number}))
+
+
+def _facts_by_place(named: Iterable[Places]) -> dict[str, Facts]:
+    facts: dict[str, Facts] = {}
+    for places in named:
+        for place, said in places.facts.items():
+            facts[place] = merge_facts((facts[place], said)) if place in facts else said
+    return facts
+
+
+def _sorted(files: Iterable[IgnoredFile]) -> tuple[IgnoredFile, ...]:
+    return tuple(sorted(set(files), key=lambda file: (file.path, file.reason)))

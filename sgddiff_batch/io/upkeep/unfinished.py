@@ -1,0 +1,59 @@
+"""Unfinished stores: whether anybody can still finish one, which its scene decides."""
+
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+from pathlib import Path
+
+from sgddiff_batch.core.archive import OWN, BucketAccess
+from sgddiff_batch.core.scene import Scene
+from sgddiff_batch.errors import ConfigError, RetryableError
+from sgddiff_batch.io import mosaics
+from sgddiff_batch.io.archive import current_scene
+from sgddiff_batch.io.storage import Store, is_local
+
+
+def lost_scene(store: Store, name: str, access: BucketAccess = OWN) -> str | None:
+    """Return in words why no run will go on with an unfinished store; None where one may, or nobody knows.
+
+    The archive is asked for the very file that the store was begun for, its bucket as ``access`` says. Where
+    it does not answer, or may not be asked so, the store is left to its age; and so it is where the archive
+    may only be out of sight: no such bucket, a file system that is not mounted, a file that cannot be seen.
+    """
+    scene = _scene_of(store, name)
+    if scene is None:
+        return None
+    try:
+        if is_local(scene.uri) and not _is_in_sight(Path(scene.uri)):
+            return None
+        found = current_scene(scene, access, strict=True)
+    except (ConfigError, RetryableError, OSError):
+        return None
+    return found if isinstance(found, str) else None
+
+
+def _is_in_sight(path: Path) -> bool:
+    """Whether its folder shows what is there. An empty one may be a mount point without its file system.
+
+    Raises:
+        OSError: if the folder cannot be listed, or the file not be looked at.
+    """
+    if not any(path.parent.iterdir()):
+        return False
+    with suppress(FileNotFoundError):
+        path.stat()
+    return True
+
+
+def _scene_of(store: Store, name: str) -> Scene | None:
+    """Return the scene that a store says it was begun for."""
+    try:
+        root = json.loads(store.read(f"{name}/{mosaics.ROOT}"))
+        said = root["attributes"][mosaics.PROVENANCE]
+        scene_id, uri, version = (said[key] for key in ("scene_id", "source_uri", "source_version"))
+        if not all(isinstance(text, str) and text for text in (scene_id, uri, version)):
+            return None
+        return Scene(scene_id, uri, version, int(said["source_size_bytes"]))
+    except (FileNotFoundError, ValueError, TypeError, KeyError, RecursionError):
+        return None
