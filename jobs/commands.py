@@ -7,8 +7,8 @@ import os
 import sys
 
 from sgddiff_batch.config import ArchiveJobConfig, load_config
+from sgddiff_batch.core.words import printable
 from sgddiff_batch.errors import ConfigError
-from sgddiff_batch.io.archive import printable
 
 
 def fail(command: str, error: BaseException, code: int) -> int:

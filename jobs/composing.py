@@ -12,7 +12,6 @@ from datetime import UTC, datetime
 from jobs import assembly, scope
 from jobs.composing_runs import AreaResult, AreaRun, log_result, publish_safely, write_area_report
 from sgddiff_batch.config import ArchiveJobConfig, AreaConfig
-from sgddiff_batch.core.catalogue import first_of
 from sgddiff_batch.core.cells import CellGrid
 from sgddiff_batch.core.composite_planning import (
     AreaPlan,
@@ -21,6 +20,7 @@ from sgddiff_batch.core.composite_planning import (
     keep_unless_sure,
     plan_areas,
 )
+from sgddiff_batch.core.words import first_of
 from sgddiff_batch.engine.driver import SceneResult
 from sgddiff_batch.engine.retries import Retries
 from sgddiff_batch.errors import ChangedSceneError, ConfigError, FatalError, SceneError

@@ -12,8 +12,8 @@ from rich.table import Table
 
 from jobs import concluding
 from sgddiff_batch.config import ArchiveJobConfig, AreaConfig
-from sgddiff_batch.core.catalogue import first_of
 from sgddiff_batch.core.composite_planning import AreaPlan, AreaSettings, Changes
+from sgddiff_batch.core.words import first_of
 from sgddiff_batch.errors import SgddiffBatchError
 from sgddiff_batch.io import catalogue
 from sgddiff_batch.io.areas import Membership, cell_bytes

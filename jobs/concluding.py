@@ -10,7 +10,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Protocol
 
 from jobs import assembly, plan_table, publishing, summary
-from sgddiff_batch.core.catalogue import first_of
+from sgddiff_batch.core.words import first_of
 from sgddiff_batch.engine.driver import SceneResult
 from sgddiff_batch.errors import ConfigError, LeaseHeldError, SgddiffBatchError
 from sgddiff_batch.io.ledger import ObjectLedger, write_rate

@@ -25,8 +25,9 @@ from jobs.logs import start_log
 from sgddiff_batch.core.archive import OWN, BucketAccess
 from sgddiff_batch.core.explaining import block_at, pixel_at, probability, tiles_at, weight_total
 from sgddiff_batch.core.window import Window
+from sgddiff_batch.core.words import printable
 from sgddiff_batch.errors import ConfigError, RetryableError, SceneError
-from sgddiff_batch.io.archive import current_scene, printable
+from sgddiff_batch.io.archive import current_scene
 from sgddiff_batch.io.ledger import ObjectLedger
 from sgddiff_batch.io.mosaics import StoredMosaic, open_stored
 from sgddiff_batch.io.scenes import GeoTiffReader

@@ -8,10 +8,9 @@ from datetime import UTC, datetime
 from jobs import assembly
 from jobs.composing import AREAS
 from sgddiff_batch.config import ArchiveJobConfig
-from sgddiff_batch.core.catalogue import first_of
+from sgddiff_batch.core.words import first_of, printable
 from sgddiff_batch.errors import ConfigError, FatalError, SgddiffBatchError
 from sgddiff_batch.io import catalogue
-from sgddiff_batch.io.archive import printable
 from sgddiff_batch.io.catalogue import Night
 from sgddiff_batch.io.ledger import Lease, ObjectLedger, fenced, mended_records
 from sgddiff_batch.io.reports import new_run_id

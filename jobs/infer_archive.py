@@ -26,6 +26,7 @@ from sgddiff_batch.config import ArchiveJobConfig, load_config
 from sgddiff_batch.core.catalogue import Withdrawals
 from sgddiff_batch.core.fingerprint import run_key
 from sgddiff_batch.core.planning import Mosaic, Task
+from sgddiff_batch.core.words import redact_uri
 from sgddiff_batch.engine.driver import Driver, SceneResult
 from sgddiff_batch.engine.local import run_local
 from sgddiff_batch.engine.retries import Retries
@@ -33,7 +34,7 @@ from sgddiff_batch.engine.survey import Crew, Forecast, RunPlan, forecast, surve
 from sgddiff_batch.engine.worker import TaskOutcome
 from sgddiff_batch.io.ledger import DamageBook, Lease, ObjectLedger, RedoMark, mended_records
 from sgddiff_batch.io.mosaics import ZarrBlockWriter
-from sgddiff_batch.io.reports import new_run_id, redact_uri, versions
+from sgddiff_batch.io.reports import new_run_id, versions
 from sgddiff_batch.io.sources import Listing, list_archive
 from sgddiff_batch.protocols import SceneRecord
 

@@ -8,7 +8,7 @@ import sys
 import warnings
 from typing import TextIO
 
-from sgddiff_batch.io.archive import printable
+from sgddiff_batch.core.words import printable
 
 OURS = frozenset(
     {"__main__", "compose", "infer_archive", "jobs", "models", "sgddiff_batch", "train_distill", "verify"}

@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING
 from jobs import assembly
 from sgddiff_batch.config import ArchiveJobConfig
 from sgddiff_batch.core.archive import AssetRule, Source
-from sgddiff_batch.core.catalogue import Generation, Withdrawals, find_withdrawals, first_of
+from sgddiff_batch.core.catalogue import Generation, Withdrawals, find_withdrawals
 from sgddiff_batch.core.fingerprint import digest
+from sgddiff_batch.core.words import first_of, redact_uri
 from sgddiff_batch.engine.driver import SceneResult
 from sgddiff_batch.errors import FatalError
 from sgddiff_batch.io import catalogue
 from sgddiff_batch.io.catalogue import Night, Span
 from sgddiff_batch.io.ledger import ObjectLedger
-from sgddiff_batch.io.reports import redact_uri
 from sgddiff_batch.io.sources import Listing
 
 if TYPE_CHECKING:

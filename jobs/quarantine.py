@@ -26,10 +26,9 @@ from jobs.commands import fail
 from jobs.logs import start_log
 from sgddiff_batch.config import ArchiveJobConfig, load_config
 from sgddiff_batch.core.scene import escape_scene_id
+from sgddiff_batch.core.words import printable, redact_uri
 from sgddiff_batch.errors import ConfigError, LeaseHeldError, SgddiffBatchError
-from sgddiff_batch.io.archive import printable
 from sgddiff_batch.io.ledger import ObjectLedger, RedoMark, mark_redo, redo_marks
-from sgddiff_batch.io.reports import redact_uri
 from sgddiff_batch.protocols import SceneRecord
 
 EXIT_DONE, EXIT_FAILED, EXIT_CONFIG, EXIT_HELD = 0, 1, 2, 4

@@ -28,8 +28,8 @@ from jobs.logs import start_log
 from jobs.recomputing import Recomputed, Recomputer, Sample, Sampled
 from jobs.verifying import Findings
 from sgddiff_batch.config import ArchiveJobConfig, load_config
+from sgddiff_batch.core.words import printable
 from sgddiff_batch.errors import ConfigError, FatalError, SgddiffBatchError
-from sgddiff_batch.io.archive import printable
 from sgddiff_batch.io.ledger import ObjectLedger
 from sgddiff_batch.io.mosaics import DamagedObjectError, open_stored
 from sgddiff_batch.io.storage import open_store

@@ -10,8 +10,8 @@ from rich.table import Table
 
 from jobs import assembly
 from jobs.recomputing import Recomputed
+from sgddiff_batch.core.words import printable
 from sgddiff_batch.io import catalogue
-from sgddiff_batch.io.archive import printable
 from sgddiff_batch.io.ledger import ObjectLedger, mark_redo
 from sgddiff_batch.io.upkeep import Verdict
 

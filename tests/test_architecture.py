@@ -61,7 +61,8 @@ MOST_MODULES = 15
 ROOMY: dict[str, str] = {
     "sgddiff_batch/core": "pure and flat: every name tells its content, and imports few others",
     "models": "flat: a part of the network or of its training a file, each named by the paper's word",
-    "jobs": "the command lines, before they become verbs of one command",
+    "jobs": "the command lines, until they are verbs of one command",
+    "jobs/verbs": "a verb of the command a module, each short",
     "jobs/training": "the training, before its pictures and its results get folders of their own",
 }
 """Folders that may hold more modules, each with the argument for it."""

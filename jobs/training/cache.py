@@ -14,8 +14,8 @@ from typing import TypeVar
 
 from sgddiff_batch.core import retrying as core_retrying
 from sgddiff_batch.core.retrying import RetryBudget, Spent
+from sgddiff_batch.core.words import printable
 from sgddiff_batch.errors import RetryableError
-from sgddiff_batch.io.archive import printable
 from sgddiff_batch.io.storage import Store, open_store
 
 log = logging.getLogger(__name__)

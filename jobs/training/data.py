@@ -28,8 +28,8 @@ from jobs.training.cache import FileCache, StoredFile
 from jobs.training.layouts import FilePair, Located, find_in_folders, find_in_root
 from jobs.training.split import SetSplit, split_sets
 from models.data import DataError, Pair, make_pair
+from sgddiff_batch.core.words import printable
 from sgddiff_batch.errors import ConfigError
-from sgddiff_batch.io.archive import printable
 
 log = logging.getLogger(__name__)
 

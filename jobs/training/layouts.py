@@ -10,8 +10,8 @@ from pathlib import Path
 
 from jobs.labelled_pictures import by_stem, unpartnered
 from jobs.training.cache import StoredFile, retrying
+from sgddiff_batch.core.words import printable
 from sgddiff_batch.errors import ConfigError
-from sgddiff_batch.io.archive import printable
 from sgddiff_batch.io.storage import Store, is_local, open_store
 
 LAYOUTS = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from sgddiff_batch.io.archive import printable
+from sgddiff_batch.core.words import printable
 
 _LONGEST = 120
 

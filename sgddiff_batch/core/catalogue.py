@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 
+from sgddiff_batch.core.words import first_of
+
 _NAMED = 100
 """So many scenes are named in a report for each of its numbers."""
-_SHOWN = 5
 """So many are named in one line of text."""
 
 
@@ -146,11 +147,6 @@ class Withdrawals:
         }
         numbers = {words: {"scenes": len(ids), "first": list(ids[:_NAMED])} for words, ids in told.items()}
         return {**numbers, "other_archives": sorted(set(self.claimed.values())), "refused": self.refusal}
-
-
-def first_of(ids: Sequence[str]) -> str:
-    """Return the first few ids in one line."""
-    return ", ".join(ids[:_SHOWN]) + (", ..." if len(ids) > _SHOWN else "")
 
 
 def find_withdrawals(

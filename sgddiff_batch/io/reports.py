@@ -8,7 +8,6 @@ from __future__ import annotations
 import io
 import json
 import platform
-import re
 import secrets
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -17,6 +16,7 @@ from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
+from sgddiff_batch.core.words import redacted
 from sgddiff_batch.io.storage import Store
 
 if TYPE_CHECKING:
@@ -34,8 +34,6 @@ _LISTS = ("scenes", "ignored")
 """What a report has many rows of."""
 _NAMED = 100
 """So many files are named for each reason of which there can be one a scene."""
-
-_QUERY = re.compile(r"(https?://[^\s?#]*)[?#]\S*", re.IGNORECASE)
 
 
 def new_run_id(now: datetime | None = None) -> str:
@@ -172,17 +170,3 @@ def versions() -> dict[str, str]:
         except PackageNotFoundError:
             continue
     return found
-
-
-def redact_uri(uri: str) -> str:
-    """Return a URI, or a text with some in it, without users, passwords, and the queries of web addresses."""
-    return _QUERY.sub(r"\1", re.sub(r"(?<=://)[^/@]*@", "", uri))
-
-
-def redacted(tree: object) -> object:
-    """Return a tree of JSON with :func:`redact_uri` done to all its text, keys too."""
-    if isinstance(tree, Mapping):
-        return {redact_uri(str(key)): redacted(value) for key, value in tree.items()}
-    if isinstance(tree, list | tuple):
-        return [redacted(value) for value in tree]
-    return redact_uri(tree) if isinstance(tree, str) else tree

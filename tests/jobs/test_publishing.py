@@ -10,8 +10,9 @@ import yaml
 import sgddiff_batch
 from jobs import infer_archive, publishing
 from sgddiff_batch.core.archive import AssetRule, Source
+from sgddiff_batch.core.words import redact_uri
 from sgddiff_batch.io.ledger.marks import ObjectLedger
-from sgddiff_batch.io.reports import build_report, redact_uri, write_report
+from sgddiff_batch.io.reports import build_report, write_report
 from sgddiff_batch.io.storage.store import open_store
 from tests.kit import jobs
 from tests.kit.stac import make_catalog, make_item, write_documents

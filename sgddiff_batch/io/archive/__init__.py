@@ -7,14 +7,7 @@ nothing is known of catalogues.
 from __future__ import annotations
 
 from sgddiff_batch.io.archive.file_names import is_bucket, is_scene
-from sgddiff_batch.io.archive.files import (
-    ArchiveFile,
-    IgnoredFile,
-    bucket_of,
-    local_file,
-    object_file,
-    printable,
-)
+from sgddiff_batch.io.archive.files import ArchiveFile, IgnoredFile, bucket_of, local_file, object_file
 from sgddiff_batch.io.archive.finding import (
     Finds,
     find_scenes,
@@ -49,7 +42,6 @@ __all__ = [
     "name_of",
     "object_file",
     "places_of",
-    "printable",
     "read_list",
     "root_of",
     "split_glob",

@@ -14,6 +14,7 @@ from typing import Any
 
 from sgddiff_batch.core.archive import OWN, BucketAccess
 from sgddiff_batch.core.fingerprint import Json
+from sgddiff_batch.core.words import printable
 from sgddiff_batch.errors import ConfigError, RetryableError
 from sgddiff_batch.io import storage
 from sgddiff_batch.io.archive.file_names import no_archive_above
@@ -92,12 +93,6 @@ def local_file(path: Path, relative: str) -> Found | None:
         )
     identity: Json = [status.st_size, status.st_mtime_ns]
     return ArchiveFile(relative, str(path), status.st_size, identity, status.st_mtime)
-
-
-def printable(path: str) -> str:
-    """Return a path that can be encoded and shown on one line; bytes that are not UTF-8 become escapes."""
-    decoded = path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in decoded)
 
 
 def is_unicode(path: str) -> bool:

@@ -14,6 +14,7 @@ from sgddiff_batch.core.archive import OWN, BucketAccess
 from sgddiff_batch.core.fingerprint import digest
 from sgddiff_batch.core.scene import Scene, escape_scene_id
 from sgddiff_batch.core.selection import Candidate, Facts
+from sgddiff_batch.core.words import printable
 from sgddiff_batch.errors import ConfigError
 from sgddiff_batch.io import storage
 from sgddiff_batch.io.archive.file_names import SCENE_SUFFIXES, is_scene
@@ -28,7 +29,6 @@ from sgddiff_batch.io.archive.files import (
     is_unicode,
     list_folder,
     local_file,
-    printable,
 )
 from sgddiff_batch.io.archive.globs import WILDCARD, matches, split_glob
 from sgddiff_batch.io.archive.lists import LIST_SUFFIXES

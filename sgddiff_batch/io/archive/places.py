@@ -8,10 +8,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from sgddiff_batch.core.selection import Facts
+from sgddiff_batch.core.words import printable
 from sgddiff_batch.errors import ConfigError
 from sgddiff_batch.io import storage
 from sgddiff_batch.io.archive.file_names import is_bucket, is_scene
-from sgddiff_batch.io.archive.files import IgnoredFile, printable
+from sgddiff_batch.io.archive.files import IgnoredFile
 from sgddiff_batch.io.archive.finding import why_ignored
 
 _LONGEST_NAME = 300

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from sgddiff_batch.core.archive import OWN, BucketAccess
 from sgddiff_batch.core.scene import Scene
-from sgddiff_batch.io.archive.files import printable
+from sgddiff_batch.core.words import printable
 from sgddiff_batch.io.archive.finding import look_up
 
 

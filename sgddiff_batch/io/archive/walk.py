@@ -8,16 +8,9 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
 
+from sgddiff_batch.core.words import printable
 from sgddiff_batch.io.archive.file_names import is_no_archive
-from sgddiff_batch.io.archive.files import (
-    NO_ARCHIVE,
-    ZARR_STORE,
-    Found,
-    IgnoredFile,
-    error_words,
-    local_file,
-    printable,
-)
+from sgddiff_batch.io.archive.files import NO_ARCHIVE, ZARR_STORE, Found, IgnoredFile, error_words, local_file
 
 
 def walk_folder(root: str, *, depth: int | None = None, allowed: Sequence[str] = ()) -> Iterator[Found]:

@@ -19,10 +19,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from sgddiff_batch.core.grid import Transform
+from sgddiff_batch.core.words import redact_uri
 from sgddiff_batch.errors import FatalError
 from sgddiff_batch.io import mosaics
 from sgddiff_batch.io.geodesy import Footprint, Outliner
-from sgddiff_batch.io.reports import redact_uri
 from sgddiff_batch.protocols import SceneRecord
 
 DONE, QUARANTINED = "done", "quarantined"

@@ -13,12 +13,12 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from sgddiff_batch.core.words import redact_uri
 from sgddiff_batch.io import mosaics
 from sgddiff_batch.io.catalogue import rows
 from sgddiff_batch.io.catalogue.rows import DONE, QUARANTINED, SCHEMA, Current, Span
 from sgddiff_batch.io.geodesy import Outliner
 from sgddiff_batch.io.ledger import ObjectLedger
-from sgddiff_batch.io.reports import redact_uri
 from sgddiff_batch.io.storage import Store
 from sgddiff_batch.protocols import SceneRecord
 

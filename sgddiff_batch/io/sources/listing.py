@@ -18,6 +18,7 @@ from sgddiff_batch.core.selection import (
     only_in,
     reconcile,
 )
+from sgddiff_batch.core.words import printable
 from sgddiff_batch.errors import ConfigError
 from sgddiff_batch.io import stac
 from sgddiff_batch.io.archive import (
@@ -32,7 +33,6 @@ from sgddiff_batch.io.archive import (
     look_up_apart,
     name_of,
     places_of,
-    printable,
     read_list,
     root_of,
     split_glob,

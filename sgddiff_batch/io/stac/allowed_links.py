@@ -14,9 +14,10 @@ from dataclasses import dataclass, field
 from urllib.parse import SplitResult, parse_qs, unquote, urljoin, urlsplit
 
 from sgddiff_batch.core.archive import OWN, ArchiveQuery, BucketAccess
+from sgddiff_batch.core.words import printable
 from sgddiff_batch.errors import SceneError
 from sgddiff_batch.io import storage
-from sgddiff_batch.io.archive import is_bucket, printable, root_of
+from sgddiff_batch.io.archive import is_bucket, root_of
 
 _LONGEST_LINK = 4096
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")

@@ -1,0 +1,89 @@
+"""The one command: ``sgddiff VERB ...``; also ``python -m jobs VERB ...`` where nothing is installed.
+
+A verb is a module of :mod:`jobs.verbs`, imported when it is asked for, so that ``sgddiff --help`` and the
+verbs that need no network load none. It has
+
+* ``EXAMPLES``: two command lines, shown at the end of its help,
+* ``add_arguments(parser)``: its own flags,
+* ``run(options) -> Exit``: its work; errors are raised, :func:`jobs.exits.guarded` tells them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+from collections.abc import Sequence
+from types import ModuleType
+
+from jobs.exits import guarded
+from sgddiff_batch import __version__
+
+VERBS = {
+    "run": "make the saliency mosaics of an archive, those that are new or changed",
+    "compose": "compose area mosaics, one a cell and period, from the mosaics of scenes",
+    "verify": "compare stored mosaics with the ledger, and a sample of blocks with the scenes",
+    "explain": "say where a pixel of a mosaic comes from",
+    "quarantine": "list the scenes that could not be worked on, and try them again",
+    "catalogue": "show the archive catalogue of an output, and turn it back",
+    "gc": "remove what nobody will ask for again below an output",
+    "export": "write a mosaic in another format",
+    "train": "train the teacher on labels, then the student on its teacher",
+    "evaluate": "score the student, or somebody's maps, on labelled pictures",
+    "demo": "draw a small archive, make its mosaics, and a picture of each",
+    "init": "write a commented config",
+    "doctor": "check this machine, the config, the archive and the output",
+    "completion": "print a completion file for a shell",
+}
+"""The verbs, each with its line of help; the modules have the same names."""
+
+_EPILOG = """\
+examples:
+  sgddiff init --archive s3://my-bucket/scenes/ --output s3://my-bucket/saliency/ > archive.yaml
+  sgddiff run --config archive.yaml --dry-run
+
+`sgddiff VERB --help` tells more of a verb. Exit codes: 0 done, 1 failed, 2 the command or the config is
+wrong, 3 done, with scenes newly in quarantine, 4 another run is at work there, 5 damage was found, 130
+interrupted.
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Do what a command line says; return its exit code."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    verb = next((word for word in arguments if not word.startswith("-")), None)
+    parser = build_parser([verb] if verb in VERBS else [])
+    options = parser.parse_args(arguments)
+    return guarded(options.verb, lambda: _module(options.verb).run(options))
+
+
+def build_parser(verbs: Sequence[str]) -> argparse.ArgumentParser:
+    """Return the parser of the command, with the flags of these verbs alone: only they are imported."""
+    parser = argparse.ArgumentParser(
+        prog="sgddiff",
+        description="Saliency mosaics of whole satellite archives.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"sgddiff {__version__}")
+    subparsers = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
+    for verb, words in VERBS.items():
+        child = subparsers.add_parser(verb, help=words, formatter_class=argparse.RawDescriptionHelpFormatter)
+        if verb in verbs:
+            _fill(child, _module(verb), words)
+    return parser
+
+
+def _fill(parser: argparse.ArgumentParser, verb: ModuleType, words: str) -> None:
+    description = (verb.__doc__ or words).strip()
+    parser.description = description
+    parser.epilog = "examples:\n" + "\n".join(f"  {example}" for example in verb.EXAMPLES)
+    verb.add_arguments(parser)
+
+
+def _module(verb: str) -> ModuleType:
+    return importlib.import_module(f"jobs.verbs.{verb}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

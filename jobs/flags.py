@@ -1,0 +1,100 @@
+"""The flags that verbs share, each said once, and what they mean."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sgddiff_batch.errors import ConfigError
+
+if TYPE_CHECKING:
+    from sgddiff_batch.config import ArchiveJobConfig
+
+TO_STDOUT = "-"
+"""The FILE of ``--json`` where none is given."""
+
+
+def add_config(parser: argparse.ArgumentParser, *, required: bool = True, why: str = "") -> None:
+    """Add ``--config FILE`` and ``--set KEY=VALUE``; ``why``: what for, where a verb can do without."""
+    words = f"the YAML file of `sgddiff run`{f': {why}' if why else ''}"
+    parser.add_argument("--config", required=required, metavar="FILE", help=words)
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="lay over the file")
+
+
+def add_output(parser: argparse.ArgumentParser, why: str = "says where the output is, too") -> None:
+    """Add the output that a verb works on: its URI, or ``--config``, see :func:`output_of`."""
+    parser.add_argument(
+        "output", nargs="?", metavar="OUTPUT", help="output.uri of the runs: a folder or s3://"
+    )
+    add_config(parser, required=False, why=why)
+
+
+def add_json(parser: argparse.ArgumentParser) -> None:
+    """Add ``--json [FILE]``, see :func:`write_json`."""
+    parser.add_argument(
+        "--json",
+        nargs="?",
+        const=TO_STDOUT,
+        metavar="FILE",
+        help="what is told as JSON: to standard output in place of tables, or into a file (--json=FILE)",
+    )
+
+
+def add_verbose(parser: argparse.ArgumentParser) -> None:
+    """Add ``-v``: what libraries and this software say for those who develop it."""
+    parser.add_argument("-v", "--verbose", action="store_true", help="log more, for those who develop this")
+
+
+def config_of(options: argparse.Namespace) -> ArchiveJobConfig | None:
+    """Return the config that a command line names, None where it names none.
+
+    Raises:
+        ConfigError: if it is wrong, or there is only something to lay over it.
+    """
+    if options.config is None:
+        if options.set:
+            raise ConfigError("--set lays over a config: give --config, too")
+        return None
+    from sgddiff_batch.config import load_config
+
+    return load_config(options.config, options.set, under_ray_job=under_ray_job())
+
+
+def output_of(options: argparse.Namespace) -> tuple[str, ArchiveJobConfig | None]:
+    """Return the output that a command line names, and the config, if it names one.
+
+    Raises:
+        ConfigError: if it names none, or two that differ.
+    """
+    config = config_of(options)
+    if config is None:
+        if options.output is None:
+            raise ConfigError("give OUTPUT, the output.uri of the runs, or --config")
+        return options.output, None
+    named = options.output
+    if named is not None and os.path.normpath(named) != os.path.normpath(config.output.uri):
+        raise ConfigError(
+            f"OUTPUT is {named!r}, and output.uri of --config is {config.output.uri!r}: give one"
+        )
+    return config.output.uri, config
+
+
+def under_ray_job() -> bool:
+    """Whether `ray job submit` started this process, so that there is a cluster to work on."""
+    return "RAY_JOB_CONFIG_JSON_ENV_VAR" in os.environ
+
+
+def write_json(tree: object, target: str) -> None:
+    """Write JSON to standard output (:data:`TO_STDOUT`), or whole or not at all into a file."""
+    text = json.dumps(tree, indent=1) + "\n"
+    if target == TO_STDOUT:
+        sys.stdout.write(text)
+        return
+    path = Path(target)
+    fresh = path.with_name(f".{path.name}.{os.getpid()}.part")
+    fresh.write_text(text, encoding="utf-8")
+    fresh.replace(path)

@@ -1,0 +1,34 @@
+"""Words for people: what can be shown of a path, of many names, and of a text that may hold secrets."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+
+_QUERY = re.compile(r"(https?://[^\s?#]*)[?#]\S*", re.IGNORECASE)
+_SHOWN = 5
+
+
+def first_of(ids: Sequence[str]) -> str:
+    """Return the first few ids in one line."""
+    return ", ".join(ids[:_SHOWN]) + (", ..." if len(ids) > _SHOWN else "")
+
+
+def printable(path: str) -> str:
+    """Return a path that can be encoded and shown on one line; bytes that are not UTF-8 become escapes."""
+    decoded = path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in decoded)
+
+
+def redact_uri(uri: str) -> str:
+    """Return a URI, or a text with some in it, without users, passwords, and the queries of web addresses."""
+    return _QUERY.sub(r"\1", re.sub(r"(?<=://)[^/@]*@", "", uri))
+
+
+def redacted(tree: object) -> object:
+    """Return a tree of JSON with :func:`redact_uri` done to all its text, keys too."""
+    if isinstance(tree, Mapping):
+        return {redact_uri(str(key)): redacted(value) for key, value in tree.items()}
+    if isinstance(tree, list | tuple):
+        return [redacted(value) for value in tree]
+    return redact_uri(tree) if isinstance(tree, str) else tree
