@@ -16,7 +16,7 @@ from sgddiff_batch.io.mosaics.opening import open_mosaic
 from sgddiff_batch.io.mosaics.writer import ZarrBlockWriter
 from sgddiff_batch.io.storage.store import open_store
 from tests.io.mosaic_examples import GRIDS, codes_of, mosaic_of, tiling, write_blocks
-from tests.io.test_conventions import schema
+from tests.io.mosaics.test_conventions import schema
 
 GRID = GRIDS["north-up"]
 PROVENANCE = {"run_key": "key", "created": "2026-11-23T12:00:00Z"}

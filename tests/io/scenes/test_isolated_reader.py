@@ -164,7 +164,7 @@ class TestIsolatedReader:
     @pytest.mark.skipif(sys.platform != "linux", reason="needs prctl")
     def test_the_child_dies_with_its_parent(self) -> None:
         program = (
-            "from tests.io.test_isolation import DeadlyReader, SCENE\n"
+            "from tests.io.scenes.test_isolated_reader import DeadlyReader, SCENE\n"
             "from sgddiff_batch.io.scenes.isolated_reader import IsolatedReader\n"
             "IsolatedReader(DeadlyReader(0)).profile(SCENE)\n"
         )
