@@ -94,10 +94,17 @@ def _equals(plane: NDArray[np.generic], value: float) -> NDArray[np.bool_]:
         return np.asarray(plane == int(value))
     if not isfinite(value):
         return np.asarray(np.isnan(plane) if isnan(value) else plane == value)
-    kind = np.finfo(str(plane.dtype))
-    # Many round the type's least number when they declare it: -3.4e38.
     near = abs(value) * (
-        _AT_THE_END if abs(value) > (1 - _AT_THE_END) * float(kind.max) else float(kind.eps) * _ULPS
+        _AT_THE_END if _is_an_end(value, str(plane.dtype)) else float(np.finfo(str(plane.dtype)).eps) * _ULPS
     )
     with np.errstate(over="ignore"):  # beside the largest float32 is infinity
         return np.asarray(np.greater_equal(plane, value - near) & np.less_equal(plane, value + near))
+
+
+def _is_an_end(value: float, dtype: str) -> bool:
+    """Whether a value is about the least or largest number of a type, or of float32 that became float64.
+
+    Many round it when they declare it: -3.4e38.
+    """
+    ends = (float(np.finfo(np.float32).max), float(np.finfo(dtype).max))
+    return any(abs(abs(value) / end - 1) < _AT_THE_END for end in ends)

@@ -76,6 +76,13 @@ def test_a_float_is_no_data_also_where_the_value_was_kept_as_text(value: float, 
     assert has_data(sample, (neighbour,)).tolist() == [[False, True]]
 
 
+@pytest.mark.parametrize("declared", [-3.4e38, -3.40282346639e38, -3.4028234663852886e38, -3.4028235e38])
+@pytest.mark.parametrize("kind", ["float32", "float64"])
+def test_the_least_float32_is_no_data_in_any_rounding_also_as_float64(declared: float, kind: str):
+    samples = np.array([[[np.finfo(np.float32).min, -3.3e38, 0.0]]]).astype(kind)
+    assert has_data(samples, (declared,)).tolist() == [[False, True, True]]
+
+
 def test_not_a_number_and_infinity_can_be_no_data():
     samples = np.array([[[np.nan, np.inf, -np.inf, 1.0]]], dtype=np.float32)
     assert has_data(samples, (NAN,)).tolist() == [[False, True, True, True]]
