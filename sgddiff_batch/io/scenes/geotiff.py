@@ -21,7 +21,8 @@ from sgddiff_batch.core.scene import Scene, SceneProfile
 from sgddiff_batch.core.window import Window
 from sgddiff_batch.errors import UnreadableSceneError, UnsupportedSceneError
 from sgddiff_batch.io.scenes.gdal import opened
-from sgddiff_batch.io.scenes.masks import mask_of, read_with_mask, sample_bits
+from sgddiff_batch.io.scenes.masks import mask_of, read_with_mask
+from sgddiff_batch.io.scenes.packing import packing_of
 
 MAX_BLOCK_BYTES = 512 * 2**20
 """Most bytes that one tile or strip of a file may decode to: it is decoded whole, for any window."""
@@ -76,13 +77,14 @@ class GeoTiffReader:
             palette = set(bands) == {1} and source.colorinterp[0] == ColorInterp.palette
             if palette:
                 _palette_table(source)
-            mask, said = mask_of(source, scene, self.access, _distinct(bands))
-            stretch = None if palette else self._stretch(source, bands, mask)
+            packing = packing_of(source, scene, self.access, bands[0])
+            mask, said = mask_of(source, scene, self.access, _distinct(bands), packing.bits)
+            stretch = None if palette else self._stretch(source, bands, mask, packing.bits)
             dtype = np.dtype(source.dtypes[bands[0] - 1])
             notes = (*notes, *said)
             if source.subdatasets:
                 notes = (*notes, f"it has {len(source.subdatasets)} pages: the first is read")
-            inverted = not palette and _is_min_white(source, bands)
+            inverted = not palette and packing.white_is_zero and set(bands) == {1}
         return SceneProfile(grid, bands, dtype.name, dtype.itemsize, stretch, palette, notes, inverted, mask)
 
     def read(
@@ -141,11 +143,12 @@ class GeoTiffReader:
             )
         return self.bands if len(self.bands) == 3 else self.bands * 3
 
-    def _stretch(self, source: DatasetReader, bands: tuple[int, ...], mask: Mask) -> Stretch | None:
+    def _stretch(
+        self, source: DatasetReader, bands: tuple[int, ...], mask: Mask, bits: int | None
+    ) -> Stretch | None:
         if isinstance(self.stretch, tuple):
             return Stretch(*self.stretch)
         if all(source.dtypes[band - 1] == "uint8" for band in bands):
-            bits = sample_bits(source, bands[0])
             return None if bits is None or self.stretch == "none" else Stretch(0.0, 2.0**bits - 1)
         if self.stretch == "none":
             return Stretch(0.0, 255.0)
@@ -267,9 +270,3 @@ def _stretch_samples(source: DatasetReader, bands: tuple[int, ...], mask: Mask) 
         rows, cols = site.slices
         parts.append(samples[:, rows, cols][:, valid[rows, cols]].ravel())
     return np.concatenate(parts)
-
-
-def _is_min_white(source: DatasetReader, bands: tuple[int, ...]) -> bool:
-    """Whether the least sample is white (WhiteIsZero), which is said of the first band."""
-    is_said = source.tags(ns="IMAGE_STRUCTURE").get("MINISWHITE") == "YES"
-    return is_said and set(bands) == {1}

@@ -16,24 +16,29 @@ from rasterio.io import DatasetReader, MemoryFile
 from rasterio.windows import Window as RasterioWindow
 
 from sgddiff_batch.core.archive import BucketAccess
-from sgddiff_batch.core.masks import Mask, NoData, can_occur, choose_mask, has_data
+from sgddiff_batch.core.masks import Mask, MaskRule, NoData, can_occur, choose_mask, has_data
 from sgddiff_batch.core.scene import Scene
 from sgddiff_batch.core.window import Window
+from sgddiff_batch.errors import UnreadableSceneError
 from sgddiff_batch.io.scenes.gdal import opened
 
 _NOT_STORED = (MaskFlags.all_valid, MaskFlags.alpha, MaskFlags.nodata)
+_BAND = re.compile(r'[^>]*\bband="(\d+)"')
 _DECLARED = re.compile(r"<NoDataValue>([^<]*)</NoDataValue>")
 
 
 def mask_of(
-    source: DatasetReader, scene: Scene, access: BucketAccess, bands: tuple[int, ...]
+    source: DatasetReader, scene: Scene, access: BucketAccess, bands: tuple[int, ...], bits: int | None
 ) -> tuple[Mask, tuple[str, ...]]:
     """Return the mask of an open scene whose distinct shown bands are ``bands``, and notes on it.
 
+    ``bits`` of unsigned samples are used, None: all.
+
     Raises:
+        UnreadableSceneError: if the mask beside it has another size, or no band for a shown one.
         UnreadableSceneError, RetryableError: as :func:`opened`, where a mask lies both in it and beside it.
     """
-    values, notes = _nodata(source, bands)
+    values, notes = _nodata(source, bands, bits)
     stored = _stored(source, scene, access, bands)
     return choose_mask(stored, [colour.name for colour in source.colorinterp], values), notes
 
@@ -51,7 +56,7 @@ def read_with_mask(
     read = source.read(wanted, window=part)
     samples, alpha = read[: len(bands)], read[len(bands) :]
     if mask.rule in ("internal", "sidecar"):
-        valid = _stored_mask(source, bands, part)
+        valid = _stored_mask(source, bands, part, mask.rule)
     elif mask.rule == "alpha":
         valid = np.asarray(alpha[0] > 0)
     elif mask.rule == "nodata":
@@ -63,23 +68,49 @@ def read_with_mask(
     return samples, valid
 
 
-def _stored_mask(source: DatasetReader, bands: tuple[int, ...], part: RasterioWindow) -> NDArray[np.bool_]:
+def _stored_mask(
+    source: DatasetReader, bands: tuple[int, ...], part: RasterioWindow, rule: MaskRule
+) -> NDArray[np.bool_]:
     """Return where a stored mask lets a shown band through: one for all of them, or one a band."""
-    shared = MaskFlags.per_dataset in source.mask_flag_enums[bands[0] - 1]
-    masks = source.read_masks(bands[:1] if shared else bands, window=part)
+    flags = source.mask_flag_enums[bands[0] - 1]
+    beside = _beside(source) if rule == "sidecar" and flags != [MaskFlags.per_dataset] else None
+    if beside is not None:
+        # GDAL takes none that does not say of itself what it is for, as other writers leave it.
+        with rasterio.open(beside, driver="GTiff", sharing=False) as mask:
+            masks = mask.read([1] if mask.count == 1 else list(bands), window=part)
+    else:
+        masks = source.read_masks(bands[:1] if MaskFlags.per_dataset in flags else bands, window=part)
     return np.asarray((masks > 0).any(axis=0))
 
 
 def _stored(
     source: DatasetReader, scene: Scene, access: BucketAccess, bands: tuple[int, ...]
 ) -> Literal["internal", "sidecar"] | None:
-    if not _has_stored_mask(source, bands):
-        return None
-    if not scene.has_sidecars or not any(file.lower().endswith(".msk") for file in source.files):
-        return "internal"
-    # GDAL prefers the one inside: if there still is one where nobody looks beside the file, it was that.
-    with opened(replace(scene, has_sidecars=False), "looking for its mask", access) as alone:
-        return "internal" if _has_stored_mask(alone, bands) else "sidecar"
+    has_mask = _has_stored_mask(source, bands)
+    beside = _beside(source) if scene.has_sidecars else None
+    if beside is None:
+        return "internal" if has_mask else None
+    if has_mask:
+        # GDAL prefers the one inside: if there still is one where nobody looks beside the file, it was that.
+        with opened(replace(scene, has_sidecars=False), "looking for its mask", access) as alone:
+            if _has_stored_mask(alone, bands):
+                return "internal"
+    _check_beside(source, beside)
+    return "sidecar"
+
+
+def _beside(source: DatasetReader) -> str | None:
+    return next((file for file in source.files if file.lower().endswith(".msk")), None)
+
+
+def _check_beside(source: DatasetReader, beside: str) -> None:
+    with rasterio.open(beside, driver="GTiff", sharing=False) as mask:
+        shape, count = mask.shape, mask.count
+    if shape != source.shape or count not in (1, source.count):
+        raise UnreadableSceneError(
+            f"its mask (.msk) has {shape[0]} x {shape[1]} pixels in {count} band(s), the scene "
+            f"{source.height} x {source.width} in {source.count}; make the mask anew, or remove it"
+        )
 
 
 def _has_stored_mask(source: DatasetReader, bands: tuple[int, ...]) -> bool:
@@ -87,13 +118,15 @@ def _has_stored_mask(source: DatasetReader, bands: tuple[int, ...]) -> bool:
     return not any(flag in flags for flag in _NOT_STORED)
 
 
-def _nodata(source: DatasetReader, bands: tuple[int, ...]) -> tuple[tuple[NoData, ...], tuple[str, ...]]:
+def _nodata(
+    source: DatasetReader, bands: tuple[int, ...], bits: int | None
+) -> tuple[tuple[NoData, ...], tuple[str, ...]]:
     """Return the no-data values of bands, None for one that cannot occur, and a note on those that cannot."""
     declared = _declared(source, bands)
     kept: list[NoData] = []
     impossible: dict[str, str] = {}
     for band, value in zip(bands, declared, strict=True):
-        dtype, bits = source.dtypes[band - 1], sample_bits(source, band)
+        dtype = source.dtypes[band - 1]
         fits = value is not None and can_occur(value, dtype, bits)
         kept.append(value if fits else None)
         if value is not None and not fits:
@@ -105,18 +138,13 @@ def _nodata(source: DatasetReader, bands: tuple[int, ...]) -> tuple[tuple[NoData
 
 
 def _declared(source: DatasetReader, bands: tuple[int, ...]) -> Sequence[NoData]:
-    of_all = source.tags().get("NODATA_VALUES", "").split()
-    if len(of_all) == source.count:
-        try:
-            return [float(of_all[band - 1]) for band in bands]
-        except ValueError:
-            pass
-    values = source.nodatavals
-    if np.dtype(source.dtypes[bands[0] - 1]).itemsize == 8:
-        return _undisclosed(source, bands)  # rasterio's are floats, which round integers of 64 bits
-    if any(values[band - 1] is not None for band in bands):
-        return [values[band - 1] for band in bands]
-    return _undisclosed(source, bands)
+    of_all = [_number(text) for text in source.tags().get("NODATA_VALUES", "").split()]
+    if len(of_all) == source.count and None not in of_all:
+        return [of_all[band - 1] for band in bands]
+    values = [source.nodatavals[band - 1] for band in bands]
+    # rasterio's are floats, which round integers of 64 bits.
+    is_exact = np.dtype(source.dtypes[bands[0] - 1]).itemsize < 8
+    return values if is_exact and None not in values else _undisclosed(source, bands)
 
 
 def _undisclosed(source: DatasetReader, bands: tuple[int, ...]) -> Sequence[NoData]:
@@ -124,10 +152,13 @@ def _undisclosed(source: DatasetReader, bands: tuple[int, ...]) -> Sequence[NoDa
     # No request: it would look whether the scene that the VRT is made of is there.
     with rasterio.Env(CPL_VSIL_CURL_ALLOWED_EXTENSIONS=".no-network"), MemoryFile(ext=".vrt") as memory:
         rasterio.shutil.copy(source, memory.name, driver="VRT")
-        found = _DECLARED.findall(memory.read().decode(errors="replace"))
-    if len(found) != source.count:
-        return [None] * len(bands)
-    return [_number(found[band - 1]) for band in bands]
+        parts = memory.read().decode(errors="replace").split("<VRTRasterBand ")
+    found: dict[int, NoData] = {}
+    for part in parts[1:]:  # that of a mask has no number
+        number, value = _BAND.match(part), _DECLARED.search(part)
+        if number and value:
+            found[int(number[1])] = _number(value[1])
+    return [found.get(band) for band in bands]
 
 
 def _number(text: str) -> NoData:
@@ -137,12 +168,3 @@ def _number(text: str) -> NoData:
         except ValueError:
             continue
     return None
-
-
-def sample_bits(source: DatasetReader, band: int) -> int | None:
-    """Return how many bits of a band's unsigned samples are used, None for all of them."""
-    bits = source.tags(band, ns="IMAGE_STRUCTURE").get("NBITS", "")
-    kind = np.dtype(source.dtypes[band - 1])
-    if not bits.isdigit() or kind.kind != "u" or not 0 < int(bits) < 8 * kind.itemsize:
-        return None
-    return int(bits)
