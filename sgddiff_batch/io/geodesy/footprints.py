@@ -27,6 +27,8 @@ _TOLERANCE = 1e-4
 _LONGEST_EDGE_DEG = 2.0
 _NEAR_TURN_DEG = 1e-6
 """What lacks no more of a whole turn, 0.1 m, is one: coordinates are rounded."""
+_WIDEST_DEG = 36_000.0
+"""What goes round the globe more often is no picture of it, but a transform of other units."""
 _SAME_DEG = 1e-9
 _SAME_SHARE = 1e-6
 """What crosses the antimeridian by less than this share of a scene ends there: its corners were rounded."""
@@ -63,9 +65,10 @@ class Outliner:
         if crs is None:
             return None
         try:
-            globe = self._globe(crs)
-            ring = globe.ring(height_px, width_px, transform)
-            shape = _shape(ring, *globe.inside(height_px, width_px, transform))
+            with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is off the map
+                globe = self._globe(crs)
+                ring = globe.ring(height_px, width_px, transform)
+                shape = _shape(ring, *globe.inside(height_px, width_px, transform))
         except (CRSError, RasterioError, CPLE_BaseError, OffTheMapError, shapely.errors.GEOSException):
             return None
         if shape.is_empty or not shape.is_valid:
@@ -86,7 +89,11 @@ def _shape(ring: Ring, lon: Floats, lat: Floats) -> BaseGeometry:
         whole = min(caps, key=lambda cap: _distance(cap, lon, lat))
     else:
         whole = _polygon(_whole_turn(ring.lon), ring.lat)
+    if whole.is_empty:
+        return whole  # so small, or so far out, that its corners are one point or line
     west, south, east, north = whole.bounds
+    if east - west > _WIDEST_DEG:
+        raise OffTheMapError
     simple = shapely.simplify(whole, _TOLERANCE * math.hypot(min(east - west, TURN), north - south))
     return _cut(simple if simple.is_valid and not simple.is_empty else whole)
 

@@ -217,3 +217,18 @@ def test_a_rotated_pole_is_followed():
     assert shape.covers(shapely.Point(lon, lat))
     assert not shape.covers(shapely.Point(lon, -lat))
     assert found.area_km2 < 3e7
+
+
+@pytest.mark.parametrize(
+    ("crs", "transform"),
+    [
+        ("EPSG:4326", (1, 0, 1e18, 0, -1, 10)),
+        ("EPSG:4326", (1e5, 0, 0, 0, -1e-4, 10)),
+        ("EPSG:4326", (1e308, 0, 1e308, 0, -1, 10)),
+        ("EPSG:4978", (1, 0, 170, 0, -1, 10)),
+        ("+proj=longlat +R=1737400", (1, 0, 170, 0, -1, 10)),
+    ],
+)
+def test_what_is_no_place_on_the_globe_has_no_outline(crs, transform):
+    """Nor does it take long, or end the catalogue of everything else."""
+    assert Outliner().footprint(10, 20, Transform(*transform), crs) is None
