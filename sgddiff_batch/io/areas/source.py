@@ -167,6 +167,8 @@ class SceneSource:
                 # Else GDAL guesses by how much of the tile the scene fills.
                 XSCALE=scale,
                 YSCALE=scale,
+                # And looks no farther than from a few points of it, which at the end of a map is too short.
+                SOURCE_EXTRA=max(codes.shape),
             )
         except (RasterioError, CPLE_BaseError) as error:
             raise SceneError(f"{self.scene.scene_id} cannot be warped onto the area: {error}") from error

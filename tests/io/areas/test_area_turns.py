@@ -88,6 +88,15 @@ CASES = {
     ),
     "a cap of a pole in degrees": Case(3413, (5e4, 0, -2e6, 0, -5e4, 2e6), 80, 80, 4326, 0.9, 1e12),
     "a cap of a pole on a web map": Case(3413, (5e4, 0, -2e6, 0, -5e4, 2e6), 80, 80, 3857, 1e5, 1e12),
+    "fine web map past its end, in degrees": Case(
+        3857, (100, 0, HALF - 4000, 0, -100, -2e6), 80, 80, 4326, 0.0013, 2 * HALF
+    ),
+    "web map of a kilometre past its end, in degrees": Case(
+        3857, (1e3, 0, HALF - 4e4, 0, -1e3, -2e6), 80, 80, 4326, 0.013, 2 * HALF
+    ),
+    "beside the south pole across 180, in degrees": Case(
+        3031, (1e4, 0, -4e5, 0, -1e4, -1e6), 80, 80, 4326, 0.15, 1e12
+    ),
     "a zone's scene across 180": Case(32601, (1e3, 0, 1e5, 0, -1e3, 1e6), 80, 120, 3857, 2e3, 1e12),
 }
 
