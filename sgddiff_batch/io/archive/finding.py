@@ -30,7 +30,7 @@ from sgddiff_batch.io.archive.files import (
     list_folder,
     local_file,
 )
-from sgddiff_batch.io.archive.globs import WILDCARD, matches, split_glob
+from sgddiff_batch.io.archive.globs import WILDCARD, leads_to_match, matches, split_glob
 from sgddiff_batch.io.archive.lists import LIST_SUFFIXES
 from sgddiff_batch.io.archive.sidecars import (
     AFTER_NAME,
@@ -113,8 +113,7 @@ def _from_local(uri: str, allowed: Sequence[str]) -> Finds:
     root, pattern = split_glob(str(path))
     if not pattern or not Path(root).is_dir() or not has_folder(root, pattern):
         raise ConfigError(f"archive.uri: there is nothing at {uri!r}")
-    depth = None if "**" in pattern else len(pattern)
-    return _from_files(walk_folder(root, depth=depth, allowed=allowed), pattern)
+    return _from_files(walk_folder(root, pattern=pattern, allowed=allowed), pattern)
 
 
 def _from_s3(uri: str, access: BucketAccess) -> Finds:
@@ -135,7 +134,7 @@ def _from_files(found: Iterable[Found], pattern: Sequence[str] = ()) -> Finds:
     listed = list(found)
     others = [entry for entry in listed if isinstance(entry, IgnoredFile)]
     missing = [entry for entry in others if entry.lost]
-    ignored = [e for e in others if not e.lost and (not pattern or matches(e.path.split("/"), pattern))]
+    ignored = [e for e in others if not e.lost and _is_asked_for(e.path, pattern)]
     files = {entry.path: entry for entry in listed if isinstance(entry, ArchiveFile)}
     chosen = [path for path in files if not pattern or matches(path.split("/"), pattern)]
     by_lower = by_lower_name(files.values())
@@ -152,6 +151,12 @@ def _from_files(found: Iterable[Found], pattern: Sequence[str] = ()) -> Finds:
         if not is_scene(path) and path not in belonging:
             ignored.append(IgnoredFile(printable(path), why_ignored(path)))
     return _sorted(scenes, ignored, missing)
+
+
+def _is_asked_for(path: str, pattern: Sequence[str]) -> bool:
+    """Whether a glob matches what is at a path, or may match what is below it."""
+    parts = path.split("/")
+    return not pattern or matches(parts, pattern) or leads_to_match(parts, pattern)
 
 
 def look_up(names: Mapping[str, str], access: BucketAccess = OWN, *, strict: bool = False) -> Finds:

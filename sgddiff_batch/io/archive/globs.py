@@ -20,7 +20,17 @@ def split_glob(uri: str) -> tuple[str, list[str]]:
 
 def matches(path: Sequence[str], pattern: Sequence[str]) -> bool:
     """Whether the parts of a path match the parts of a glob."""
-    # All reachable positions in the pattern at once: backtracking would take exponential time.
+    return len(pattern) in reached(path, pattern)
+
+
+def leads_to_match(path: Sequence[str], pattern: Sequence[str]) -> bool:
+    """Whether something below a folder of this path can match."""
+    return any(position < len(pattern) for position in reached(path, pattern))
+
+
+def reached(path: Sequence[str], pattern: Sequence[str]) -> frozenset[int]:
+    """Return the positions in a glob at which a path has arrived: from equal ones the same can match."""
+    # All at once: backtracking would take exponential time.
     positions = _past_stars({0}, pattern)
     for part in path:
         steps = {
@@ -29,7 +39,7 @@ def matches(path: Sequence[str], pattern: Sequence[str]) -> bool:
             if position < len(pattern) and (pattern[position] == "**" or fnmatchcase(part, pattern[position]))
         }
         positions = _past_stars(steps, pattern)
-    return len(pattern) in positions
+    return frozenset(positions)
 
 
 def _past_stars(positions: set[int], pattern: Sequence[str]) -> set[int]:

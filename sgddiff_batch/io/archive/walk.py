@@ -11,19 +11,21 @@ from pathlib import Path
 from sgddiff_batch.core.words import printable
 from sgddiff_batch.io.archive.file_names import is_no_archive
 from sgddiff_batch.io.archive.files import NO_ARCHIVE, ZARR_STORE, Found, IgnoredFile, error_words, local_file
+from sgddiff_batch.io.archive.globs import leads_to_match, reached
 
 
-def walk_folder(root: str, *, depth: int | None = None, allowed: Sequence[str] = ()) -> Iterator[Found]:
+def walk_folder(root: str, *, pattern: Sequence[str] = (), allowed: Sequence[str] = ()) -> Iterator[Found]:
     """Yield what is below a local folder.
 
-    depth: how many levels of folders to go down, 1 being the folder itself. allowed: the folders besides it
-    that links may lead to, with all below them.
+    pattern: the glob by which files are chosen: folders without any are not walked. allowed: the folders
+    besides it that links may lead to, with all below them.
 
     A folder is walked once: by its own path where that is below ``root``, else by the first of the links that
-    lead to it, in the order of their paths. What is not walked is one ignored file.
+    lead to it, in the order of their paths; and once more by a link whose name lets the glob choose other
+    files. What is not walked is one ignored file.
     """
-    walk = _Walk([os.path.realpath(folder) for folder in (root, *allowed)])
-    yield from walk.folder(_Folder(root, "", depth))
+    walk = _Walk([os.path.realpath(folder) for folder in (root, *allowed)], pattern)
+    yield from walk.folder(_Folder(root, ""))
     while walk.links:
         # Links that are found on the way wait for the next round: so the order of a listing decides nothing.
         links, walk.links = sorted(walk.links, key=lambda link: link.relative), []
@@ -33,11 +35,10 @@ def walk_folder(root: str, *, depth: int | None = None, allowed: Sequence[str] =
 
 @dataclass(frozen=True, slots=True)
 class _Folder:
-    """A folder, or a link to one: where it is, its path from the root, and how many levels are to be seen."""
+    """A folder, or a link to one: where it is, and its path from the root."""
 
     path: str
     relative: str
-    depth: int | None
 
 
 @dataclass(slots=True)
@@ -45,17 +46,18 @@ class _Walk:
     """Where links may lead, which folders were walked (by their real paths), and the links to others."""
 
     allowed: list[str]
-    walked: dict[str, str] = field(default_factory=dict)
+    pattern: Sequence[str]
+    walked: dict[tuple[str, frozenset[int]], str] = field(default_factory=dict)
     links: list[_Folder] = field(default_factory=list)
 
     def folder(self, here: _Folder) -> Iterator[Found]:
-        real = os.path.realpath(here.path)
-        if real in self.walked:
-            yield _ignored(
-                here.relative, f"it leads to a folder that is listed as {self.walked[real] or '.'}"
-            )
+        parts = here.relative.split("/") if here.relative else []
+        arrived = reached(parts, self.pattern) if self.pattern else frozenset[int]()
+        key = os.path.realpath(here.path), arrived
+        if key in self.walked:
+            yield _ignored(here.relative, f"it leads to a folder that is listed as {self.walked[key] or '.'}")
             return
-        self.walked[real] = printable(here.relative)
+        self.walked[key] = printable(here.relative)
         try:
             with os.scandir(here.path) as listing:
                 entries = sorted(listing, key=lambda entry: entry.name)
@@ -66,22 +68,28 @@ class _Walk:
         for entry in entries:
             path = f"{here.relative}/{entry.name}" if here.relative else entry.name
             if entry.is_symlink():
-                yield from self._link(_Folder(entry.path, path, here.depth))
+                yield from self._link(_Folder(entry.path, path))
             elif entry.is_dir(follow_symlinks=False):
-                yield from self.below(_Folder(entry.path, path, here.depth))
+                yield from self.below(_Folder(entry.path, path))
             else:
                 yield from filter(None, [local_file(Path(entry.path), path)])
 
     def below(self, here: _Folder) -> Iterator[Found]:
         """Walk a folder that was found, or that a link leads to, if it is one to look into."""
-        names = (Path(here.path).name, Path(here.path).resolve().name)
+        if self.pattern and not leads_to_match(here.relative.split("/"), self.pattern):
+            return
+        names = (Path(here.path).name, *self._own_parts(os.path.realpath(here.path)))
         if any(map(is_no_archive, names)):
             yield _ignored(here.relative, NO_ARCHIVE)
         elif any(name.endswith(".zarr") for name in names):
             yield _ignored(here.relative, ZARR_STORE)
-        elif here.depth is None or here.depth > 1:
-            depth = None if here.depth is None else here.depth - 1
-            yield from self.folder(_Folder(here.path, here.relative, depth))
+        else:
+            yield from self.folder(here)
+
+    def _own_parts(self, real: str) -> list[str]:
+        """Return the parts of a folder's real path below the allowed folder that it is in."""
+        around = [folder for folder in self.allowed if f"{real}/".startswith(f"{folder.rstrip('/')}/")]
+        return real[len(max(around, key=len, default="")) :].split("/")
 
     def _link(self, link: _Folder) -> Iterator[Found]:
         """Follow a link to an allowed place; a link to anywhere else could show any file of the machine."""

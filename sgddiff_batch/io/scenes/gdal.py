@@ -15,7 +15,6 @@ from rasterio.session import DummySession
 
 from sgddiff_batch.core.archive import OWN, BucketAccess
 from sgddiff_batch.core.scene import Scene
-from sgddiff_batch.core.words import redacted
 from sgddiff_batch.errors import RetryableError, SgddiffBatchError, UnreadableSceneError
 from sgddiff_batch.io import storage
 from sgddiff_batch.io.scenes.gdal_errors import (
@@ -23,6 +22,7 @@ from sgddiff_batch.io.scenes.gdal_errors import (
     overhearing,
     raise_on_damage,
     raise_on_silence,
+    redacted,
     translated,
 )
 from sgddiff_batch.io.storage import gdal_access_options

@@ -161,3 +161,46 @@ def test_other_folders_are_walked(name: str) -> None:
 def test_an_archive_that_lies_in_such_a_folder_is_walked(tmp_path: Path) -> None:
     put(tmp_path, ".snapshot/daily/a.tif", ".snapshot/daily/.snapshot/b.tif")
     assert ids(listed(tmp_path / ".snapshot" / "daily")) == ["a.tif"]
+
+
+class TestLinksOnTheWayOfAGlob:
+    @pytest.mark.parametrize(
+        ("link", "glob", "wanted"),
+        [
+            ("2024", "20*/*.tif", "2024/a.tif"),
+            ("l", "*/*/*.tif", "l/sub/x.tif"),
+            ("named", "**/named/**/*.tif", "named/sub/x.tif"),
+            ("deep/2024", "*/20*/*.tif", "deep/2024/a.tif"),
+        ],
+    )
+    def test_a_link_is_followed_where_its_name_is_asked_for_and_that_of_its_folder_is_not(
+        self, tmp_path: Path, link: str, glob: str, wanted: str
+    ) -> None:
+        put(tmp_path, "here/real/a.tif", "here/real/sub/x.tif", "deep/z.txt")
+        (tmp_path / link).symlink_to(tmp_path / "here" / "real")
+        assert wanted in ids(listed(tmp_path / glob))
+
+    def test_circles_end(self, tmp_path: Path) -> None:
+        put(tmp_path, "real/a.tif")
+        (tmp_path / "real" / "up").symlink_to("..")
+        (tmp_path / "real" / "self").symlink_to(".")
+        assert ids(listed(tmp_path / "**/self/**/*.tif"))
+        assert ids(listed(tmp_path / "**/*.tif")) == ["real/a.tif"]
+
+    def test_what_is_left_out_on_its_way_is_told_and_nothing_beside_it(self, tmp_path: Path) -> None:
+        put(tmp_path, "d/a.tif", ".snapshot/h/a.tif", "e/.git/a.tif")
+        (tmp_path / "out").symlink_to("/etc")
+        assert set(told(listed(tmp_path / "*/*.tif"))) == {".snapshot", "out"}
+        assert set(told(listed(tmp_path / "e/*/*.tif"))) == {".git"}
+        assert told(listed(tmp_path / "d*/*.tif")) == {}
+
+
+@pytest.mark.parametrize(
+    "target", [".snapshot/hourly.0", ".git/lfs/objects", "a.zarr/0", "x/.Trash-1000/files"]
+)
+def test_a_link_into_a_folder_that_is_left_out_is_left_out(tmp_path: Path, target: str) -> None:
+    put(tmp_path, "a.tif", f"{target}/old.tif")
+    (tmp_path / "latest").symlink_to(target)
+    listing = listed(tmp_path)
+    assert ids(listing) == ["a.tif"]
+    assert "latest" in told(listing)
