@@ -32,3 +32,9 @@ def redacted(tree: object) -> object:
     if isinstance(tree, list | tuple):
         return [redacted(value) for value in tree]
     return redact_uri(tree) if isinstance(tree, str) else tree
+
+
+def shown(link: str) -> str:
+    """Return a link as messages show it: without user, password and query, which may be secrets; not long."""
+    bare = re.sub(r"(?<=//)[^/]*@", "", re.split(r"[?#]", link, maxsplit=1)[0])
+    return printable(bare)[:200]

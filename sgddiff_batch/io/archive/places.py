@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from sgddiff_batch.core.selection import Facts
-from sgddiff_batch.core.words import printable
+from sgddiff_batch.core.words import printable, shown
 from sgddiff_batch.errors import ConfigError
 from sgddiff_batch.io import storage
 from sgddiff_batch.io.archive.file_names import is_bucket, is_scene
@@ -46,13 +46,19 @@ def places_of(entries: Iterable[str], folder: str) -> Places:
         try:
             place, name = _place(entry, folder)
         except ConfigError as error:
-            missing.append(IgnoredFile(printable(entry)[:_LONGEST_NAME], str(error)))
+            told = _told(entry)
+            missing.append(IgnoredFile(told[:_LONGEST_NAME], str(error).replace(repr(entry), repr(told))))
             continue
         if is_scene(place):
             names.setdefault(place, name)
         else:
-            ignored.append(IgnoredFile(printable(entry), why_ignored(entry)))
+            ignored.append(IgnoredFile(_told(entry), why_ignored(entry)))
     return Places(names, {}, tuple(ignored), tuple(missing))
+
+
+def _told(entry: str) -> str:
+    """Return an entry as messages show it: of what is no path, without what may be a secret."""
+    return shown(entry) if "://" in entry else printable(entry)
 
 
 def _place(entry: str, folder: str) -> tuple[str, str]:
@@ -66,9 +72,8 @@ def _place(entry: str, folder: str) -> tuple[str, str]:
     if not storage.is_local(entry):
         bucket, _, key = entry.removeprefix("s3://").partition("/")
         if not is_bucket(bucket) or not key:
-            raise ConfigError(
-                f"{printable(bucket)[:80]!r} is no name of a bucket, or it names no object in it"
-            )
+            told = printable(bucket.rpartition("@")[2])[:80]
+            raise ConfigError(f"{told!r} is no name of a bucket, or it names no object in it")
         return entry, f"{bucket}/{key}"
     if _NO_SCHEME.match(entry):
         raise ConfigError("what is before its :// is no scheme; allowed are local paths and s3://")

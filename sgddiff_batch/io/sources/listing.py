@@ -18,7 +18,7 @@ from sgddiff_batch.core.selection import (
     only_in,
     reconcile,
 )
-from sgddiff_batch.core.words import printable
+from sgddiff_batch.core.words import printable, shown
 from sgddiff_batch.errors import ConfigError
 from sgddiff_batch.io import stac
 from sgddiff_batch.io.archive import (
@@ -47,7 +47,6 @@ from sgddiff_batch.io.stac import (
     is_stac_geoparquet,
     reach_of,
     read_headers,
-    shown,
 )
 
 __all__ = ["Listing", "list_archive"]

@@ -6,7 +6,7 @@ handed on as places; whether anything is there is not asked here.
 
 from __future__ import annotations
 
-from sgddiff_batch.io.stac.allowed_links import Reach, reach_of, shown
+from sgddiff_batch.io.stac.allowed_links import Reach, reach_of
 from sgddiff_batch.io.stac.api import is_api, search
 from sgddiff_batch.io.stac.headers import read_headers
 from sgddiff_batch.io.stac.http import BadDocumentError, Web
@@ -27,6 +27,5 @@ __all__ = [
     "read_headers",
     "read_items",
     "search",
-    "shown",
     "walk",
 ]

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from urllib.parse import SplitResult, parse_qs, unquote, urljoin, urlsplit
 
 from sgddiff_batch.core.archive import OWN, ArchiveQuery, BucketAccess
-from sgddiff_batch.core.words import printable
+from sgddiff_batch.core.words import shown
 from sgddiff_batch.errors import SceneError
 from sgddiff_batch.io import storage
 from sgddiff_batch.io.archive import is_bucket, root_of
@@ -178,12 +178,6 @@ def origin(url: str) -> str | None:
     except ValueError:
         return None
     return f"{parts.scheme}://{parts.hostname.rstrip('.')}:{port}"
-
-
-def shown(link: str) -> str:
-    """Return a link as messages show it: without user, password and query, which may be secrets; not long."""
-    bare = re.sub(r"(?<=//)[^/]*@", "", re.split(r"[?#]", link, maxsplit=1)[0])
-    return printable(bare)[:200]
 
 
 def _checked(href: object) -> str:

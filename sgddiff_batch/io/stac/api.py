@@ -10,8 +10,8 @@ from typing import Any
 from sgddiff_batch.core.archive import Source
 from sgddiff_batch.core.selection import Filters
 from sgddiff_batch.core.times import format_span
+from sgddiff_batch.core.words import shown
 from sgddiff_batch.errors import RetryableError
-from sgddiff_batch.io.stac.allowed_links import shown
 from sgddiff_batch.io.stac.http import BadDocumentError, Web, followed
 from sgddiff_batch.io.stac.items import ItemSorter
 

@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 import urllib3
 
 from sgddiff_batch.core.retrying import backoff_s
+from sgddiff_batch.core.words import shown
 from sgddiff_batch.errors import ConfigError, RetryableError
-from sgddiff_batch.io.stac.allowed_links import LinkRefusedError, Reach, shown
+from sgddiff_batch.io.stac.allowed_links import LinkRefusedError, Reach
 from sgddiff_batch.io.stac.headers import NONE, ApiHeaders
 
 MAX_DOCUMENT_BYTES = 64 * 2**20

@@ -12,10 +12,10 @@ from urllib.parse import unquote
 from sgddiff_batch.core.archive import AssetRule, Source
 from sgddiff_batch.core.selection import Facts, merge_facts
 from sgddiff_batch.core.times import TimeSpan, parse_time
-from sgddiff_batch.core.words import printable
+from sgddiff_batch.core.words import printable, shown
 from sgddiff_batch.errors import ConfigError, SceneError, UnsupportedSceneError
 from sgddiff_batch.io.archive import IgnoredFile, Places, is_scene, name_of, why_ignored
-from sgddiff_batch.io.stac.allowed_links import Reach, shown
+from sgddiff_batch.io.stac.allowed_links import Reach
 from sgddiff_batch.io.stac.boxes import boxes_of, number
 
 _LONGEST_NAME = 300

@@ -12,9 +12,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
+from sgddiff_batch.core.words import shown
 from sgddiff_batch.errors import ConfigError, SceneError
 from sgddiff_batch.io import storage
-from sgddiff_batch.io.stac.allowed_links import shown
 from sgddiff_batch.io.stac.http import MAX_DOCUMENT_BYTES, BadDocumentError, Web, parse_document
 from sgddiff_batch.io.stac.items import ItemSorter
 

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sgddiff_batch.core.archive import ArchiveQuery, Source
-from sgddiff_batch.io.stac.allowed_links import LinkRefusedError, Reach, origin, reach_of, shown
+from sgddiff_batch.core.words import shown
+from sgddiff_batch.io.stac.allowed_links import LinkRefusedError, Reach, origin, reach_of
 
 API = "https://stac.example.com/v1/search"
 S3 = "s3://bucket/catalog/items/a.json"
