@@ -74,6 +74,8 @@ def _place(entry: str, folder: str) -> tuple[str, str]:
         if not is_bucket(bucket) or not key:
             told = printable(bucket.rpartition("@")[2])[:80]
             raise ConfigError(f"{told!r} is no name of a bucket, or it names no object in it")
+        if "" in key.split("/")[:-1]:
+            raise ConfigError("its key has an empty part, which cannot be asked for by its folder; rename it")
         return entry, f"{bucket}/{key}"
     if _NO_SCHEME.match(entry):
         raise ConfigError("what is before its :// is no scheme; allowed are local paths and s3://")

@@ -23,3 +23,9 @@ def test_what_a_list_names_wrongly_is_told_without_its_secrets(entry: str) -> No
     assert len(places.missing) == 1
     assert "SECRET" not in repr(places)
     assert "a" in places.missing[0].path
+
+
+@pytest.mark.parametrize("entry", ["s3://bucket//a.tif", "s3://bucket/d//a.tif", "s3://bucket/d/e///a.tif"])
+def test_a_key_with_an_empty_part_is_told_and_not_lost(entry: str) -> None:
+    (missing,) = places_of([entry], "/nowhere-at-all").missing
+    assert "empty part" in missing.reason
