@@ -9,7 +9,7 @@ import pytest
 
 from sgddiff_batch.errors import UnreadableSceneError
 from sgddiff_batch.io.scenes.geotiff import GeoTiffReader
-from tests.io.test_scene_masks import NIR, P, V, rgb
+from tests.io.scenes.test_masks import NIR, P, V, rgb
 from tests.kit.scenes import scene_of, write_scene
 
 READER = GeoTiffReader()
