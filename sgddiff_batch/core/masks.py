@@ -32,6 +32,8 @@ class Mask:
     ``nodata`` are the values of the distinct shown bands, in their order, of the rule ``nodata``: a pixel has
     no data where every shown band has its value.
 
+    ``suffix`` is what the file of the rule ``sidecar`` has behind the scene's name.
+
     Raises:
         ValueError: if the rule is none of :data:`MASK_RULES`, or lacks what it goes by.
     """
@@ -39,6 +41,7 @@ class Mask:
     rule: MaskRule = "none"
     alpha_band: int | None = None
     nodata: tuple[NoData, ...] = ()
+    suffix: str = ""
 
     def __post_init__(self) -> None:
         if self.rule not in MASK_RULES:
@@ -49,16 +52,15 @@ class Mask:
             raise ValueError(f"a mask by {self.rule} has alpha band {self.alpha_band}, no data {self.nodata}")
 
 
-def choose_mask(
-    stored: Literal["internal", "sidecar"] | None, interpretation: Sequence[str], nodata: Sequence[NoData]
-) -> Mask:
+def choose_mask(stored: Mask | None, interpretation: Sequence[str], nodata: Sequence[NoData]) -> Mask:
     """Return the mask of a scene: a stored mask, else its alpha band, else no-data values, else none.
 
-    stored: where its mask lies, if it has one. interpretation: the colour name of each band; of several alpha
-    bands the first counts. nodata: the values of the distinct shown bands that can occur in their type.
+    stored: its mask in the file or beside it, if it has one. interpretation: the colour name of each band; of
+    several alpha bands the first counts. nodata: the values of the distinct shown bands that can occur in
+    their type.
     """
     if stored is not None:
-        return Mask(stored)
+        return stored
     names = [name.lower() for name in interpretation]
     if "alpha" in names:
         return Mask("alpha", alpha_band=names.index("alpha") + 1)

@@ -13,8 +13,8 @@ NAN, INF = float("nan"), float("inf")
 @pytest.mark.parametrize(
     ("stored", "names", "nodata", "expected"),
     [
-        ("internal", NAMES, [0, 0, 0], Mask("internal")),
-        ("sidecar", NAMES, [None], Mask("sidecar")),
+        (Mask("internal"), NAMES, [0, 0, 0], Mask("internal")),
+        (Mask("sidecar", suffix=".msk"), NAMES, [None], Mask("sidecar", suffix=".msk")),
         (None, NAMES, [255, 255, 255], Mask("alpha", alpha_band=5)),
         (None, ["Alpha", "gray"], [None], Mask("alpha", alpha_band=1)),
         (None, ["gray", "alpha", "alpha"], [7], Mask("alpha", alpha_band=2)),

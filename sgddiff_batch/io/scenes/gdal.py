@@ -108,7 +108,7 @@ def opened(scene: Scene, doing: str, access: BucketAccess = OWN) -> Iterator[Dat
     options = gdal_options(scene, os.environ, access)
     with overhearing() as heard, rasterio.Env(session=DummySession(), **options):
         try:
-            _refuse_foreign_mask(scene, access)
+            mask_beside(scene, access)
             with _opened(path) as source, _with_esri_crs(source, scene, path, heard) as found:
                 _refuse_references(found)
                 yield found
@@ -155,14 +155,33 @@ def _refuse_references(source: DatasetReader) -> None:
         raise UnreadableSceneError(f"it refers to another file for its overviews ({redacted(named)!r})")
 
 
-def _refuse_foreign_mask(scene: Scene, access: BucketAccess) -> None:
-    """Refuse a .msk that is no TIFF: GDAL opens masks with all its drivers, VRT and those of the network."""
-    if not scene.has_sidecars:
-        return
-    for suffix in (".msk", ".MSK"):
+def mask_beside(scene: Scene, access: BucketAccess = OWN) -> str:
+    """Return what the mask beside a scene has behind its name, "" where there is none.
+
+    Raises:
+        UnreadableSceneError: if it is no TIFF: GDAL opens masks with all its drivers, VRT and the network's.
+        RetryableError: if the storage failed.
+    """
+    found = ""
+    for suffix in (".msk", ".MSK") if scene.has_sidecars else ():
         beginning = _beginning(scene.uri + suffix, access)
         if beginning is not None and beginning not in _TIFF_BEGINNINGS:
             raise UnreadableSceneError(f"its mask ({suffix}) is no TIFF file; other formats are not opened")
+        found = found or ("" if beginning is None else suffix)
+    return found
+
+
+def opened_beside(scene: Scene, suffix: str) -> DatasetReader:
+    """Open the mask beside a scene that is open; for a ``with`` inside of that of :func:`opened`."""
+    return rasterio.open(gdal_path(scene.uri) + suffix, driver="GTiff", sharing=False)
+
+
+def opened_without_overviews(scene: Scene) -> DatasetReader:
+    """Open a scene that is open once more, as if it had none: GDAL opens a .ovr with any of its drivers.
+
+    For whatever may ask GDAL for overviews; for a ``with`` inside of that of :func:`opened`.
+    """
+    return rasterio.open(gdal_path(scene.uri), driver="GTiff", sharing=False, OVERVIEW_LEVEL="NONE")
 
 
 def _beginning(uri: str, access: BucketAccess) -> bytes | None:

@@ -79,7 +79,7 @@ class GeoTiffReader:
                 _palette_table(source)
             packing = packing_of(source, scene, self.access, bands[0])
             mask, said = mask_of(source, scene, self.access, _distinct(bands), packing.bits)
-            stretch = None if palette else self._stretch(source, bands, mask, packing.bits)
+            stretch = None if palette else self._stretch(source, scene, bands, mask, packing.bits)
             dtype = np.dtype(source.dtypes[bands[0] - 1])
             notes = (*notes, *said)
             if source.subdatasets:
@@ -106,7 +106,7 @@ class GeoTiffReader:
             for strip in _strips(window, source.block_shapes[0][0]):
                 rows, cols = strip.relative_to(window).slices
                 samples, valid[rows, cols] = read_with_mask(
-                    source, _distinct(profile.bands), profile.mask, strip
+                    source, scene, _distinct(profile.bands), profile.mask, strip
                 )
                 shown = _to_uint8(samples, profile, table)
                 for channel, plane in zip(pixels, shown, strict=True):
@@ -144,7 +144,7 @@ class GeoTiffReader:
         return self.bands if len(self.bands) == 3 else self.bands * 3
 
     def _stretch(
-        self, source: DatasetReader, bands: tuple[int, ...], mask: Mask, bits: int | None
+        self, source: DatasetReader, scene: Scene, bands: tuple[int, ...], mask: Mask, bits: int | None
     ) -> Stretch | None:
         if isinstance(self.stretch, tuple):
             return Stretch(*self.stretch)
@@ -152,7 +152,7 @@ class GeoTiffReader:
             return None if bits is None or self.stretch == "none" else Stretch(0.0, 2.0**bits - 1)
         if self.stretch == "none":
             return Stretch(0.0, 255.0)
-        return measure_stretch(_stretch_samples(source, _distinct(bands), mask))
+        return measure_stretch(_stretch_samples(source, scene, _distinct(bands), mask))
 
 
 def window_words(window: Window) -> str:
@@ -262,11 +262,13 @@ def _palette_table(source: DatasetReader) -> NDArray[np.uint8]:
     return table
 
 
-def _stretch_samples(source: DatasetReader, bands: tuple[int, ...], mask: Mask) -> NDArray[np.generic]:
+def _stretch_samples(
+    source: DatasetReader, scene: Scene, bands: tuple[int, ...], mask: Mask
+) -> NDArray[np.generic]:
     """Return the valid samples, any number, that the stretch of a scene is measured on."""
     parts = []
     for site in sites(*source.shape):
-        samples, valid = read_with_mask(source, bands, mask, site.window)
+        samples, valid = read_with_mask(source, scene, bands, mask, site.window)
         rows, cols = site.slices
         parts.append(samples[:, rows, cols][:, valid[rows, cols]].ravel())
     return np.concatenate(parts)

@@ -190,7 +190,7 @@ def _profile_from_json(fields: dict[str, Any]) -> SceneProfile:
         palette=fields["palette"],
         notes=tuple(fields["notes"]),
         inverted=fields["inverted"],
-        mask=Mask(fields["mask"]["rule"], fields["mask"]["alpha_band"], tuple(fields["mask"]["nodata"])),
+        mask=Mask(**{**fields["mask"], "nodata": tuple(fields["mask"]["nodata"])}),
     )
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Literal
 
 import numpy as np
 import rasterio
@@ -16,11 +15,16 @@ from rasterio.io import DatasetReader, MemoryFile
 from rasterio.windows import Window as RasterioWindow
 
 from sgddiff_batch.core.archive import BucketAccess
-from sgddiff_batch.core.masks import Mask, MaskRule, NoData, can_occur, choose_mask, has_data
+from sgddiff_batch.core.masks import Mask, NoData, can_occur, choose_mask, has_data
 from sgddiff_batch.core.scene import Scene
 from sgddiff_batch.core.window import Window
 from sgddiff_batch.errors import UnreadableSceneError
-from sgddiff_batch.io.scenes.gdal import opened
+from sgddiff_batch.io.scenes.gdal import (
+    mask_beside,
+    opened,
+    opened_beside,
+    opened_without_overviews,
+)
 
 _NOT_STORED = (MaskFlags.all_valid, MaskFlags.alpha, MaskFlags.nodata)
 _BAND = re.compile(r'[^>]*\bband="(\d+)"')
@@ -38,13 +42,13 @@ def mask_of(
         UnreadableSceneError: if the mask beside it has another size, or no band for a shown one.
         UnreadableSceneError, RetryableError: as :func:`opened`, where a mask lies both in it and beside it.
     """
-    values, notes = _nodata(source, bands, bits)
+    values, notes = _nodata(source, scene, bands, bits)
     stored = _stored(source, scene, access, bands)
     return choose_mask(stored, [colour.name for colour in source.colorinterp], values), notes
 
 
 def read_with_mask(
-    source: DatasetReader, bands: tuple[int, ...], mask: Mask, window: Window
+    source: DatasetReader, scene: Scene, bands: tuple[int, ...], mask: Mask, window: Window
 ) -> tuple[NDArray[np.generic], NDArray[np.bool_]]:
     """Return samples (len(bands), h, w) as they are in the file, and validity (h, w).
 
@@ -56,7 +60,7 @@ def read_with_mask(
     read = source.read(wanted, window=part)
     samples, alpha = read[: len(bands)], read[len(bands) :]
     if mask.rule in ("internal", "sidecar"):
-        valid = _stored_mask(source, bands, part, mask.rule)
+        valid = _stored_mask(source, scene, bands, mask, part)
     elif mask.rule == "alpha":
         valid = np.asarray(alpha[0] > 0)
     elif mask.rule == "nodata":
@@ -69,42 +73,34 @@ def read_with_mask(
 
 
 def _stored_mask(
-    source: DatasetReader, bands: tuple[int, ...], part: RasterioWindow, rule: MaskRule
+    source: DatasetReader, scene: Scene, bands: tuple[int, ...], mask: Mask, part: RasterioWindow
 ) -> NDArray[np.bool_]:
     """Return where a stored mask lets a shown band through: one for all of them, or one a band."""
     flags = source.mask_flag_enums[bands[0] - 1]
-    beside = _beside(source) if rule == "sidecar" and flags != [MaskFlags.per_dataset] else None
-    if beside is not None:
+    if mask.suffix and flags != [MaskFlags.per_dataset]:
         # GDAL takes none that does not say of itself what it is for, as other writers leave it.
-        with rasterio.open(beside, driver="GTiff", sharing=False) as mask:
-            masks = mask.read([1] if mask.count == 1 else list(bands), window=part)
+        with opened_beside(scene, mask.suffix) as beside:
+            masks = beside.read([1] if beside.count == 1 else list(bands), window=part)
     else:
         masks = source.read_masks(bands[:1] if MaskFlags.per_dataset in flags else bands, window=part)
     return np.asarray((masks > 0).any(axis=0))
 
 
-def _stored(
-    source: DatasetReader, scene: Scene, access: BucketAccess, bands: tuple[int, ...]
-) -> Literal["internal", "sidecar"] | None:
-    has_mask = _has_stored_mask(source, bands)
-    beside = _beside(source) if scene.has_sidecars else None
-    if beside is None:
-        return "internal" if has_mask else None
+def _stored(source: DatasetReader, scene: Scene, access: BucketAccess, bands: tuple[int, ...]) -> Mask | None:
+    has_mask, suffix = _has_stored_mask(source, bands), mask_beside(scene, access)
+    if not suffix:
+        return Mask("internal") if has_mask else None
     if has_mask:
         # GDAL prefers the one inside: if there still is one where nobody looks beside the file, it was that.
         with opened(replace(scene, has_sidecars=False), "looking for its mask", access) as alone:
             if _has_stored_mask(alone, bands):
-                return "internal"
-    _check_beside(source, beside)
-    return "sidecar"
+                return Mask("internal")
+    _check_beside(source, scene, suffix)
+    return Mask("sidecar", suffix=suffix)
 
 
-def _beside(source: DatasetReader) -> str | None:
-    return next((file for file in source.files if file.lower().endswith(".msk")), None)
-
-
-def _check_beside(source: DatasetReader, beside: str) -> None:
-    with rasterio.open(beside, driver="GTiff", sharing=False) as mask:
+def _check_beside(source: DatasetReader, scene: Scene, suffix: str) -> None:
+    with opened_beside(scene, suffix) as mask:
         shape, count = mask.shape, mask.count
     if shape != source.shape or count not in (1, source.count):
         raise UnreadableSceneError(
@@ -119,10 +115,10 @@ def _has_stored_mask(source: DatasetReader, bands: tuple[int, ...]) -> bool:
 
 
 def _nodata(
-    source: DatasetReader, bands: tuple[int, ...], bits: int | None
+    source: DatasetReader, scene: Scene, bands: tuple[int, ...], bits: int | None
 ) -> tuple[tuple[NoData, ...], tuple[str, ...]]:
     """Return the no-data values of bands, None for one that cannot occur, and a note on those that cannot."""
-    declared = _declared(source, bands)
+    declared = _declared(source, scene, bands)
     kept: list[NoData] = []
     impossible: dict[str, str] = {}
     for band, value in zip(bands, declared, strict=True):
@@ -137,18 +133,25 @@ def _nodata(
     )
 
 
-def _declared(source: DatasetReader, bands: tuple[int, ...]) -> Sequence[NoData]:
+def _declared(source: DatasetReader, scene: Scene, bands: tuple[int, ...]) -> Sequence[NoData]:
     of_all = [_number(text) for text in source.tags().get("NODATA_VALUES", "").split()]
     if len(of_all) == source.count and None not in of_all:
         return [of_all[band - 1] for band in bands]
     values = [source.nodatavals[band - 1] for band in bands]
     # rasterio's are floats, which round integers of 64 bits.
     is_exact = np.dtype(source.dtypes[bands[0] - 1]).itemsize < 8
-    return values if is_exact and None not in values else _undisclosed(source, bands)
+    if is_exact and None not in values:
+        return values
+    if not scene.has_sidecars:
+        found = _undisclosed(source)
+    else:
+        with opened_without_overviews(scene) as again:  # a VRT lists them
+            found = _undisclosed(again)
+    return [found.get(band, value) for band, value in zip(bands, values, strict=True)]
 
 
-def _undisclosed(source: DatasetReader, bands: tuple[int, ...]) -> Sequence[NoData]:
-    """Return values that rasterio rounds, or keeps to itself as impossible: GDAL puts them into a VRT."""
+def _undisclosed(source: DatasetReader) -> dict[int, NoData]:
+    """Return by band what rasterio rounds, or keeps to itself as impossible: GDAL puts it into a VRT."""
     # No request: it would look whether the scene that the VRT is made of is there.
     with rasterio.Env(CPL_VSIL_CURL_ALLOWED_EXTENSIONS=".no-network"), MemoryFile(ext=".vrt") as memory:
         rasterio.shutil.copy(source, memory.name, driver="VRT")
@@ -158,7 +161,7 @@ def _undisclosed(source: DatasetReader, bands: tuple[int, ...]) -> Sequence[NoDa
         number, value = _BAND.match(part), _DECLARED.search(part)
         if number and value:
             found[int(number[1])] = _number(value[1])
-    return [found.get(band) for band in bands]
+    return found
 
 
 def _number(text: str) -> NoData:
