@@ -1,4 +1,4 @@
-"""Sizes of the network: frozen dataclasses, checked where they are made, and the presets by name.
+"""Sizes of the network: frozen dataclasses, checked where they are made. `presets` has those with a name.
 
 A configuration goes into a checkpoint as a plain dictionary (`NetworkConfig.to_dict`) and comes back through
 `NetworkConfig.from_dict`, which refuses unknown and missing keys.
@@ -12,9 +12,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar, get_type_hints
 
-STEMS = ("conv", "efficientnet-lite0")
+LITE_STEMS = ("efficientnet-lite0", "efficientnet-lite1", "efficientnet-lite2")
+STEMS = ("conv", *LITE_STEMS)
 SCANS = ("s6", "ssd")
 NORMS = ("dyt", "layernorm")
+HEADS = ("refine", "pyramid")
+ADDED = frozenset({"decoder.head", "decoder.head_dim", "encoder.gdb_from"})
+"""Keys that checkpoints made before them lack; their defaults are what those networks were."""
 
 
 class ConfigError(ValueError):
@@ -26,7 +30,7 @@ class StemConfig:
     """What turns pixels into the first feature maps.
 
     `width` is the number of channels at stride 2 of the `conv` stem (doubled at each further stride); the
-    efficientnet-lite0 stem has the widths of its paper.
+    efficientnet-lite stems have the widths of their paper.
     """
 
     kind: str = "efficientnet-lite0"
@@ -36,10 +40,18 @@ class StemConfig:
         _one_of("stem.kind", self.kind, STEMS)
         _positive("stem.width", self.width)
 
+    @property
+    def pretrained(self) -> bool:
+        """Whether the stem begins with ImageNet's weights."""
+        return self.kind in LITE_STEMS
+
 
 @dataclass(frozen=True, slots=True)
 class EncoderConfig:
-    """The VD encoder: one stage a stride from `NetworkConfig.stride` on, each twice as coarse."""
+    """The VD encoder: one stage a stride from `NetworkConfig.stride` on, each twice as coarse.
+
+    gdb_from: the first stage that has gated depthwise blocks, where `gdb` is on.
+    """
 
     dims: tuple[int, ...] = (64, 96, 128)
     depths: tuple[int, ...] = (1, 1, 1)
@@ -50,6 +62,7 @@ class EncoderConfig:
     norm: str = "dyt"
     carry_state: bool = False
     gdb: bool = True
+    gdb_from: int = 0
     attention_dim: int = 8
     attention_scales: tuple[int, ...] = (5,)
     drop_path: float = 0.0
@@ -82,7 +95,12 @@ class DenoiserConfig:
 
 @dataclass(frozen=True, slots=True)
 class DecoderConfig:
-    """Stacked deformable-attention layers and the head that refines their logits to stride 2."""
+    """Stacked deformable-attention layers and the head that refines their logits to stride 2.
+
+    head: `refine` joins the stem's maps of strides 4 and 2 by depthwise blocks; `pyramid` those of strides 8
+    and 4 by 3x3 convolutions of head_dim channels, as a feature pyramid does, and that of stride 2 by a
+    depthwise block of refine_dims[1] channels.
+    """
 
     dim: int = 64
     layers: int = 6
@@ -91,13 +109,16 @@ class DecoderConfig:
     feedforward: int = 128
     norm: str = "dyt"
     refine_dims: tuple[int, int] = (48, 24)
+    head: str = "refine"
+    head_dim: int = 64
 
     def __post_init__(self) -> None:
         _positive("decoder.layers, heads, points", self.layers, self.heads, self.points, self.feedforward)
         _divides("decoder.heads", self.heads, "decoder.dim", self.dim)
         _one_of("decoder.norm", self.norm, NORMS)
-        for dim in self.refine_dims:
-            _divides("8 groups", 8, "decoder.refine_dims", dim)
+        _one_of("decoder.head", self.head, HEADS)
+        for dim in (*self.refine_dims, self.head_dim):
+            _divides("8 groups", 8, "decoder.refine_dims, head_dim", dim)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,8 +157,14 @@ class NetworkConfig:
     diffusion: DiffusionConfig = field(default_factory=DiffusionConfig)
 
     def __post_init__(self) -> None:
-        if self.stride not in (4, 8):
-            raise ConfigError(f"stride must be 4 or 8, found {self.stride}")
+        if self.stride not in (4, 8, 16):
+            raise ConfigError(f"stride must be 4, 8 or 16, found {self.stride}")
+        needed = "pyramid" if self.stride == 16 else self.decoder.head
+        if self.decoder.head != needed or (self.stride == 4 and needed == "pyramid"):
+            raise ConfigError(
+                f"decoder.head {self.decoder.head!r} does not go with stride {self.stride}: at 16 it must be "
+                "'pyramid', at 4 'refine'"
+            )
         if len(self.denoiser.dims) != len(self.encoder.dims):
             raise ConfigError(
                 f"denoiser.dims {self.denoiser.dims} and encoder.dims {self.encoder.dims} differ in length"
@@ -147,7 +174,7 @@ class NetworkConfig:
     def multiple_px(self) -> int:
         """Picture sides are padded to a multiple of this: the coarsest feature map's stride, in pixels."""
         coarsest = self.stride << (len(self.encoder.dims) - 1)
-        return max(coarsest, 32) if self.stem.kind == "efficientnet-lite0" else coarsest
+        return max(coarsest, 32) if self.stem.pretrained else coarsest
 
     def to_dict(self) -> dict[str, Any]:
         """The sizes as nested dictionaries of plain values, ready for JSON."""
@@ -170,10 +197,11 @@ def _build(kind: type[Config], values: Mapping[str, Any], where: str) -> Config:
             raise ConfigError(
                 f"unknown key {where}{key}" + (f"; did you mean {where}{near[0]}?" if near else "")
             )
-    missing = sorted(set(hints) - set(values))
+    missing = sorted(key for key in set(hints) - set(values) if where + key not in ADDED)
     if missing:
         raise ConfigError(f"missing key {where}{missing[0]}")
-    return kind(**{key: _value(hints[key], values[key], f"{where}{key}") for key in hints})
+    given = [key for key in hints if key in values]
+    return kind(**{key: _value(hints[key], values[key], f"{where}{key}") for key in given})
 
 
 def _value(hint: object, value: object, where: str) -> object:
@@ -206,55 +234,11 @@ def with_settings(config: NetworkConfig, settings: Mapping[str, Any]) -> Network
 
 def preset(name: str) -> NetworkConfig:
     """The sizes behind a preset's name. Raises ConfigError for a name that is not a preset."""
-    presets = _presets()
-    if name not in presets:
-        raise ConfigError(f"unknown preset {name!r}; known: {', '.join(sorted(presets))}")
-    return presets[name]
+    from .presets import PRESETS
 
-
-def _presets() -> dict[str, NetworkConfig]:
-    wide = EncoderConfig(
-        dims=(96, 192, 384),
-        depths=(2, 2, 2),
-        d_state=16,
-        expand=2,
-        gated=True,
-        carry_state=True,
-        drop_path=0.1,
-    )
-    paper = NetworkConfig(
-        preset="student-paper",
-        stride=4,
-        stem=StemConfig("conv", width=48),
-        encoder=wide,
-        denoiser=DenoiserConfig((256, 256, 256)),
-        decoder=DecoderConfig(dim=256, feedforward=1024),
-        diffusion=DiffusionConfig(code_channels=256, bit_scale=0.01, steps=3),
-    )
-    teacher_paper = dataclasses.replace(
-        paper,
-        preset="teacher-paper",
-        diffusion=dataclasses.replace(paper.diffusion, steps=10, trajectories=5),
-    )
-    student = NetworkConfig()
-    # The student's encoder, a U-Net and a decoder of twice the width: 5.6 M parameters; 1.3 GMAC for the
-    # encoder and 2.3 GMAC a step at 352 x 352.
-    teacher = dataclasses.replace(
-        student,
-        preset="teacher",
-        denoiser=DenoiserConfig((128, 160, 192)),
-        decoder=DecoderConfig(dim=128, feedforward=512),
-        diffusion=dataclasses.replace(student.diffusion, steps=10, trajectories=5),
-    )
-    tiny = NetworkConfig(
-        preset="tiny",
-        stem=StemConfig("conv", width=8),
-        encoder=EncoderConfig(dims=(16, 24), depths=(1, 1), carry_state=True),
-        denoiser=DenoiserConfig((16, 24)),
-        decoder=DecoderConfig(dim=16, layers=6, heads=2, points=2, feedforward=32, refine_dims=(16, 8)),
-        diffusion=DiffusionConfig(code_channels=8, time_features=16),
-    )
-    return {c.preset: c for c in (student, teacher, tiny, paper, teacher_paper)}
+    if name not in PRESETS:
+        raise ConfigError(f"unknown preset {name!r}; known: {', '.join(sorted(PRESETS))}")
+    return PRESETS[name]
 
 
 def _one_of(name: str, value: str, allowed: tuple[str, ...]) -> None:

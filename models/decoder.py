@@ -54,7 +54,8 @@ def sample_points(value: Tensor, offsets: Tensor, weights: Tensor) -> Tensor:
     (B, heads, points, H, W) summing to 1 over points. Returns (B * heads, E, H, W) in value's dtype.
     """
     points, _, height, width = offsets.shape[2:]
-    size = torch.tensor([width, height], dtype=offsets.dtype, device=offsets.device)
+    # Filled on the device: a copy from the host cannot be captured in a CUDA graph.
+    size = torch.cat([offsets.new_full((1,), width), offsets.new_full((1,), height)])
     columns = torch.arange(width, dtype=offsets.dtype, device=offsets.device) + 0.5
     rows = torch.arange(height, dtype=offsets.dtype, device=offsets.device) + 0.5
     centres = torch.stack(torch.meshgrid(rows, columns, indexing="ij")[::-1])

@@ -110,11 +110,11 @@ class EncoderBlock(nn.Module):
     features and their gradient would not survive the depth.
     """
 
-    def __init__(self, channels: int, config: EncoderConfig) -> None:
+    def __init__(self, channels: int, config: EncoderConfig, gdb: bool) -> None:
         super().__init__()
         self.cell = VMRNNCell(channels, config)
         scales, norm = config.attention_scales, config.norm
-        self.local = GDB(channels, config.attention_dim, scales, norm) if config.gdb else nn.Identity()
+        self.local = GDB(channels, config.attention_dim, scales, norm) if gdb else nn.Identity()
 
     def forward(self, x: Tensor, state: CellState) -> tuple[Tensor, CellState]:
         """x (B, C, H, W) and the state (h, c) to the next of both."""
@@ -147,8 +147,10 @@ class VDEncoder(nn.Module):
         carried = pairs if config.carry_state else []
         self.state_down = nn.ModuleList(Pointwise(a, b, bias=False) for a, b in carried)
         self.stages = nn.ModuleList(
-            nn.ModuleList(EncoderBlock(dim, config) for _ in range(depth))
-            for dim, depth in zip(dims, config.depths, strict=True)
+            nn.ModuleList(
+                EncoderBlock(dim, config, config.gdb and index >= config.gdb_from) for _ in range(n)
+            )
+            for index, (dim, n) in enumerate(zip(dims, config.depths, strict=True))
         )
 
     def forward(

@@ -9,10 +9,11 @@ from torch import Tensor, nn
 from torch.nn import functional as fn
 
 from .config import NetworkConfig
-from .decoder import DeformableDecoder, RefineHead
+from .decoder import DeformableDecoder
 from .denoiser import DenoisingUNet
 from .diffusion import MaskCode, TimeEmbedding, ddim_step, periodic_noise, time_pairs
 from .encoder import CellState, VDEncoder
+from .heads import build_head
 from .stem import build_stem, normalise_pixels
 
 
@@ -66,7 +67,7 @@ class SGDDiff(nn.Module):
             config.denoiser.dims, encoder.dims, diffusion.code_channels, decoder.dim, encoder.norm
         )
         self.decoder = DeformableDecoder(decoder)
-        self.refine_head = RefineHead(decoder.dim, decoder.refine_dims, self.stem.channels, config.stride)
+        self.refine_head = build_head(decoder, self.stem.channels, config.stride)
         self.code = MaskCode(diffusion.code_channels, diffusion.bit_scale)
         self.time = TimeEmbedding(diffusion.time_features, decoder.dim)
         generator = torch.Generator().manual_seed(diffusion.noise_seed)

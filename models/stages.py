@@ -19,7 +19,7 @@ from .diffusion import noised_code
 from .distillation import StudentStage
 from .losses import PLAIN, LossWeights, saliency_losses
 from .sgddiff import SGDDiff, to_channels_last
-from .stem import EfficientNetLite0, load_imagenet_weights
+from .stem import EfficientNetLite, load_imagenet_weights
 from .teacher import adopt_encoder
 from .training import (
     TrainingError,
@@ -142,7 +142,7 @@ def start_on_labels(
     """
     seed_everything(settings.seed)
     network = SGDDiff(config)
-    if isinstance(network.stem, EfficientNetLite0):
+    if isinstance(network.stem, EfficientNetLite):
         load_imagenet_weights(network.stem)
     take_over(network, warm)
     if encoder is not None:

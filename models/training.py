@@ -20,6 +20,7 @@ from .config import ConfigError
 from .crops import CropSettings
 from .distillation import DistillWeights
 from .sgddiff import SGDDiff
+from .stem import EfficientNetLite
 
 UNDECAYED = ("A_log", "D", "step_bias", "embedding", "frequencies")
 FREE = frozenset({"save_every_s", "log_every", "validate_every", "validate_as"})
@@ -112,22 +113,23 @@ def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, An
 
 def build_optimiser(network: nn.Module, settings: TrainSettings) -> torch.optim.AdamW:
     """AdamW; no decay on biases, norms, DyT, A_log, D; `share` scales a group's learning rate."""
+    return torch.optim.AdamW(optimiser_groups(network, settings), lr=settings.rate, betas=settings.betas)
+
+
+def optimiser_groups(network: nn.Module, settings: TrainSettings) -> list[dict[str, Any]]:
+    """The network's parameters by what they get of weight decay and of the learning rate."""
     groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
     for name, parameter in network.named_parameters():
         decayed = parameter.dim() > 1 and name.rsplit(".", 1)[-1] not in UNDECAYED
         groups.setdefault((name.startswith("stem."), decayed), []).append(parameter)
-    return torch.optim.AdamW(
-        [
-            {
-                "params": parameters,
-                "weight_decay": settings.decay if decayed else 0.0,
-                "share": settings.stem_rate if stem and _pretrained(network) else 1.0,
-            }
-            for (stem, decayed), parameters in groups.items()
-        ],
-        lr=settings.rate,
-        betas=settings.betas,
-    )
+    return [
+        {
+            "params": parameters,
+            "weight_decay": settings.decay if decayed else 0.0,
+            "share": settings.stem_rate if stem and _pretrained(network) else 1.0,
+        }
+        for (stem, decayed), parameters in groups.items()
+    ]
 
 
 def learning_rate(step: int, settings: TrainSettings) -> float:
@@ -161,7 +163,7 @@ def update_average(average: SGDDiff, network: SGDDiff, step: int, decay: float) 
 
 
 def _pretrained(network: nn.Module) -> bool:
-    return isinstance(network, SGDDiff) and network.config.stem.kind == "efficientnet-lite0"
+    return isinstance(getattr(network, "stem", None), EfficientNetLite)
 
 
 def seed_everything(seed: int) -> None:

