@@ -113,7 +113,7 @@ def draw_window(source: Source, settings: CropSettings, rng: np.random.Generator
     side = min(max(round(settings.crop_px / scale), 1), *pair.mask.shape)
     if side < 1:
         raise ValueError(f"cannot draw a crop of {pair.name}: it is {pair.mask.shape} pixels")
-    row, column = _place(pair, side, settings.negatives, rng)
+    row, column = place_window(pair, side, settings.negatives, rng)
     mask = pair.mask[row : row + side, column : column + side].copy()
     pasting = rng.random() < settings.paste
     return Window(
@@ -136,7 +136,7 @@ def draw_window(source: Source, settings: CropSettings, rng: np.random.Generator
     )
 
 
-def _place(pair: Pair, side: int, negatives: float, rng: np.random.Generator) -> tuple[int, int]:
+def place_window(pair: Pair, side: int, negatives: float, rng: np.random.Generator) -> tuple[int, int]:
     """Where the window goes: anywhere without objects, or so that it holds a salient cell drawn at random."""
     height, width = pair.mask.shape
     if rng.random() < negatives or not len(pair.cells):
