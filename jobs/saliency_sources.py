@@ -82,20 +82,20 @@ class MapFolder:
 
 
 def load_student(checkpoint: str, device: str) -> Student:
-    """Load a checkpoint folder, or "bundled", onto "auto", "cpu" or "cuda".
+    """Load a checkpoint folder, or one that ships by its name, onto "auto", "cpu" or "cuda".
 
     Raises:
         CheckpointError: if the checkpoint cannot be used.
         ValueError: if the device is not there.
     """
-    from models.checkpoint import resolve_checkpoint
+    from models.checkpoint import SHIPPED, resolve_checkpoint
     from models.predictor import choose_device, describe_predictor, limit_threads, load_predictor
 
     limit_threads()
     kind = choose_device(device).type
     settings = describe_predictor(checkpoint, kind)
     settings.pop("sizes")
-    name = checkpoint if checkpoint == "bundled" else str(resolve_checkpoint(checkpoint))
+    name = checkpoint if checkpoint in SHIPPED else str(resolve_checkpoint(checkpoint))
     return Student(load_predictor(checkpoint, device), name, settings)
 
 

@@ -29,8 +29,8 @@ TENSORS_NAME = "model.safetensors"
 FACTS_NAME = "checkpoint.json"
 PICKLE_SUFFIXES = (".pt", ".pth", ".bin", ".ckpt", ".pkl", ".pickle")
 FACTS = frozenset({"format_version", "preset", "sizes", "data", "training", "digest"})
-BUNDLED, BUNDLED_TEACHER = "bundled", "bundled-teacher"
-_SHIPPED = {BUNDLED: "student", BUNDLED_TEACHER: "teacher"}
+BUNDLED, BUNDLED_TEACHER, BUNDLED_FINE = "bundled", "bundled-teacher", "bundled-fine"
+SHIPPED = {BUNDLED: "student", BUNDLED_TEACHER: "teacher", BUNDLED_FINE: "student-fine"}
 
 
 class CheckpointError(ValueError):
@@ -100,12 +100,13 @@ def _delete_tensors(storage: Storage, earlier: bytes, digest: str) -> None:
 
 
 def resolve_checkpoint(name: str) -> Path:
-    """The folder behind a name: "bundled" is the student inside this package, "bundled-teacher" its teacher.
+    """The folder behind a name: "bundled" is the student inside this package, "bundled-teacher" its teacher,
+    "bundled-fine" a student of the preset student-fine.
 
     Raises CheckpointError for a pickle.
     """
-    if name in _SHIPPED:
-        return Path(str(resources.files("models").joinpath("weights", _SHIPPED[name])))
+    if name in SHIPPED:
+        return Path(str(resources.files("models").joinpath("weights", SHIPPED[name])))
     path = Path(name)
     if path.suffix.lower() in PICKLE_SUFFIXES:
         raise CheckpointError(

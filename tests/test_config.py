@@ -4,7 +4,8 @@ import textwrap
 
 import pytest
 
-from sgddiff_batch.config.job import load_config
+from models.checkpoint import SHIPPED
+from sgddiff_batch.config.job import SHIPPED_NETWORKS, load_config
 from sgddiff_batch.errors import ConfigError
 
 MINIMAL = "archive: {uri: scenes}\noutput: {uri: mosaics}\n"
@@ -32,6 +33,12 @@ def test_relative_paths_count_from_the_config_file(write, tmp_path):
     assert config.archive.uri == str(tmp_path / "scenes")
     assert config.output.uri == str(tmp_path / "mosaics")
     assert config.model.checkpoint == str(tmp_path / "weights/mine")
+
+
+@pytest.mark.parametrize("name", SHIPPED_NETWORKS)
+def test_networks_that_ship_are_named_and_no_paths(write, name):
+    assert load_config(write(MINIMAL + f"model: {{checkpoint: {name}}}\n")).model.checkpoint == name
+    assert name in SHIPPED
 
 
 def test_absolute_and_remote_uris_are_kept(write):

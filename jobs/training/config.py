@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Literal, get_type_hints
 
 from pydantic import BaseModel, Field, create_model, model_validator
 
-from models.checkpoint import BUNDLED, BUNDLED_TEACHER
+from models.checkpoint import SHIPPED
 from models.config import NetworkConfig, preset, with_settings
 from models.crops import CropSettings
 from models.distillation import DistillWeights
@@ -207,7 +207,7 @@ def _resolve(config: TrainJobConfig, folder: Path) -> TrainJobConfig:
         return home if not uri or is_absolute(home) else os.path.normpath(folder / home)
 
     def checkpoint(name: str | None) -> str | None:
-        return name if name is None or name in (BUNDLED, BUNDLED_TEACHER, *ORDER) else resolve(name)
+        return name if name is None or name in (*SHIPPED, *ORDER) else resolve(name)
 
     sets = tuple(
         each.model_copy(update={key: resolve(getattr(each, key)) for key in ("uri", "images", "labels")})

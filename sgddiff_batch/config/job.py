@@ -34,8 +34,11 @@ class OutputConfig(Section):
     keep_generations: int = Field(default=7, ge=1, le=10_000)
 
 
+SHIPPED_NETWORKS = ("bundled", "bundled-fine")
+
+
 class ModelConfig(Section):
-    """The network: ``bundled`` or a checkpoint folder, and the device that it runs on.
+    """The network: one that ships, by its name, or a checkpoint folder; and the device that it runs on.
 
     ``batch_tiles`` is the one size of every network batch; null lets the device decide.
     """
@@ -163,7 +166,7 @@ def _resolve_paths(config: ArchiveJobConfig, folder: Path) -> ArchiveJobConfig:
         "archive": config.archive.with_paths(resolve),
         "output": config.output.model_copy(update={"uri": resolve(config.output.uri)}),
     }
-    if config.model.checkpoint != "bundled":
+    if config.model.checkpoint not in SHIPPED_NETWORKS:
         model = config.model.model_copy(update={"checkpoint": resolve(config.model.checkpoint)})
         updates = {**updates, "model": model}
     return config.model_copy(update=dict(updates))

@@ -112,19 +112,22 @@ class Trainer:
 
 def measure_seconds(repeat: int, tile_px: int = TILE_PX) -> dict[str, float]:
     """Median seconds of a tile by each network, in turns; norms folded, channels last, one thread each."""
-    student = to_channels_last(SGDDiff(preset("student")))
-    load_imagenet_weights(student.stem)
-    networks: dict[str, nn.Module] = {"student": student}
+    networks: dict[str, nn.Module] = {}
+    for name in ("student", "student-fine"):
+        network = to_channels_last(SGDDiff(preset(name)))
+        load_imagenet_weights(network.stem)
+        networks[name] = network
     networks |= {name: build_rival(name) for name in ("fpn", "unet")}
-    for network in networks.values():
-        fold_batch_norms(network.eval())
+    networks["fpn-lite2"] = build_rival("fpn", stem="efficientnet-lite2")
+    for module in networks.values():
+        fold_batch_norms(module.eval())
     tile = torch.randint(0, 256, (1, 3, tile_px, tile_px), dtype=torch.uint8)
     seconds: dict[str, list[float]] = {name: [] for name in networks}
     with torch.inference_mode():
         for turn in range(repeat + 1):
-            for name, network in networks.items():
+            for name, module in networks.items():
                 began = time.perf_counter()
-                network(tile)
+                module(tile)
                 if turn:  # the first warms up
                     seconds[name].append(time.perf_counter() - began)
     return {name: statistics.median(times) for name, times in seconds.items()}

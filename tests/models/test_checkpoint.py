@@ -143,7 +143,10 @@ def test_unknown_sizes_are_refused_with_the_nearest_known_one(folder):
         load_checkpoint(folder)
 
 
-@pytest.mark.parametrize(("name", "kind"), [("bundled", "student"), ("bundled-teacher", "teacher")])
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [("bundled", "student"), ("bundled-teacher", "teacher"), ("bundled-fine", "student-fine")],
+)
 def test_the_networks_that_ship_are_in_the_package_with_their_cards(name, kind):
     folder = resolve_checkpoint(name)
     assert folder.parts[-3:] == ("models", "weights", kind)

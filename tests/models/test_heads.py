@@ -4,13 +4,14 @@ import numpy as np
 import pytest
 import torch
 
-from models.checkpoint import load_checkpoint, save_checkpoint
+from models.checkpoint import load_checkpoint, resolve_checkpoint, save_checkpoint
 from models.config import ConfigError, DecoderConfig, EncoderConfig, NetworkConfig, preset, with_settings
 from models.counting import count_parameters
 from models.decoder import RefineHead
 from models.encoder import VDEncoder
 from models.heads import PyramidHead, Smooth, build_head
 from models.layers import GDB
+from models.predictor import load_predictor
 from models.sgddiff import SGDDiff
 from models.stem import LITE_SIZES, EfficientNetLite, load_imagenet_weights
 
@@ -126,3 +127,20 @@ def test_smoothing_keeps_the_size_and_is_never_negative():
     out = Smooth(6, 16)(torch.randn(1, 6, 7, 9))
     assert out.shape == (1, 16, 7, 9)
     assert float(out.detach().min()) >= 0
+
+
+def test_the_fine_student_that_ships_is_of_its_preset_and_at_most_25_megabytes():
+    folder = resolve_checkpoint("bundled-fine")
+    assert sum(p.stat().st_size for p in folder.iterdir()) <= 25e6
+    assert load_checkpoint("bundled-fine").network.config == preset("student-fine")
+
+
+def test_a_tile_of_the_fine_student_has_the_same_bytes_alone_and_in_any_place_of_a_batch():
+    tiles = np.random.default_rng(0).integers(0, 256, (3, 3, 192, 192), dtype=np.uint8)
+    origins = np.array([[0, 0], [512, 1024], [32, 96]])
+    together = load_predictor("bundled-fine", "cpu", 3).predict_tiles(tiles, origins)
+    for index in (0, 2):
+        alone = load_predictor("bundled-fine", "cpu", 1).predict_tiles(
+            tiles[index : index + 1], origins[index : index + 1]
+        )
+        assert np.array_equal(alone[0], together[index])
