@@ -61,10 +61,9 @@ def periodic_noise(
     read the same field from elsewhere.
     """
     period = field.shape[-1]
-    shift = torch.tensor([trajectory * 19, trajectory * 29], device=field.device)
-    first = torch.div(origins.to(field.device), stride, rounding_mode="floor") + shift
-    rows = (first[:, 0, None] + torch.arange(height, device=field.device)) % period
-    columns = (first[:, 1, None] + torch.arange(width, device=field.device)) % period
+    first = torch.div(origins.to(field.device), stride, rounding_mode="floor")
+    rows = (first[:, 0, None] + trajectory * 19 + torch.arange(height, device=field.device)) % period
+    columns = (first[:, 1, None] + trajectory * 29 + torch.arange(width, device=field.device)) % period
     return field[:, rows[:, :, None], columns[:, None, :]].transpose(0, 1)
 
 

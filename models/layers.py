@@ -90,8 +90,9 @@ class Pointwise(nn.Conv2d):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C_in, H, W) to (B, C_out, H, W)."""
-        unsafe = self.groups > 1 and torch.is_autocast_enabled(x.device.type)
-        dilation = 2 if x.device.type == "cpu" and not unsafe else 1
+        dilation = 1
+        if x.device.type == "cpu" and not (self.groups > 1 and torch.is_autocast_enabled("cpu")):
+            dilation = 2
         return fn.conv2d(x, self.weight, self.bias, dilation=dilation, groups=self.groups)
 
 
