@@ -22,8 +22,8 @@ from typing import Any
 from jobs.assembly import PIXELS_VERSION
 from jobs.commands import add_config, config_of, fail
 from jobs.logs import start_log
-from sgddiff_batch.core.archive import OWN, BucketAccess
 from sgddiff_batch.core.explaining import block_at, pixel_at, probability, tiles_at, weight_total
+from sgddiff_batch.core.query import OWN, BucketAccess
 from sgddiff_batch.core.window import Window
 from sgddiff_batch.core.words import printable
 from sgddiff_batch.errors import ConfigError, RetryableError, SceneError

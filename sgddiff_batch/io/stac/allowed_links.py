@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import SplitResult, parse_qs, unquote, urljoin, urlsplit
 
-from sgddiff_batch.core.archive import OWN, ArchiveQuery, BucketAccess
+from sgddiff_batch.core.query import OWN, ArchiveQuery, BucketAccess
 from sgddiff_batch.core.words import shown
 from sgddiff_batch.errors import SceneError
 from sgddiff_batch.io import storage

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from sgddiff_batch.core.archive import Source
+from sgddiff_batch.core.query import Source
 from sgddiff_batch.core.selection import Filters
 from sgddiff_batch.core.times import format_span
 from sgddiff_batch.core.words import shown

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote
 
-from sgddiff_batch.core.archive import AssetRule, Source
+from sgddiff_batch.core.query import AssetRule, Source
 from sgddiff_batch.core.selection import Facts, merge_facts
 from sgddiff_batch.core.times import TimeSpan, parse_time
 from sgddiff_batch.core.words import printable, shown

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from sgddiff_batch.core.archive import OWN, BucketAccess
+from sgddiff_batch.core.query import OWN, BucketAccess
 from sgddiff_batch.io import catalogue, mosaics
 from sgddiff_batch.io.catalogue import CATALOGUE, GENERATIONS, instant
 from sgddiff_batch.io.ledger import LEDGER, ObjectLedger

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sgddiff_batch.core.archive import ArchiveQuery, Source
+from sgddiff_batch.core.query import ArchiveQuery, Source
 from sgddiff_batch.core.words import shown
 from sgddiff_batch.io.stac.allowed_links import LinkRefusedError, Reach, origin, reach_of
 

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import urllib3
 
-from sgddiff_batch.core.archive import ArchiveQuery, Source
 from sgddiff_batch.core.boxes import Box
+from sgddiff_batch.core.query import ArchiveQuery, Source
 from sgddiff_batch.core.selection import Filters
 from sgddiff_batch.core.times import parse_span
 from sgddiff_batch.errors import ConfigError, RetryableError

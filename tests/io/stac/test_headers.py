@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import urllib3
 
-from sgddiff_batch.core.archive import ArchiveQuery, Source
+from sgddiff_batch.core.query import ArchiveQuery, Source
 from sgddiff_batch.errors import ConfigError
 from sgddiff_batch.io.sources.listing import Listing, list_archive
 from sgddiff_batch.io.stac.allowed_links import reach_of

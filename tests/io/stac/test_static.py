@@ -9,8 +9,8 @@ from typing import Any
 import pystac
 import pytest
 
-from sgddiff_batch.core.archive import ArchiveQuery, AssetRule, Source
 from sgddiff_batch.core.boxes import Box
+from sgddiff_batch.core.query import ArchiveQuery, AssetRule, Source
 from sgddiff_batch.core.selection import Filters
 from sgddiff_batch.core.times import parse_time
 from sgddiff_batch.errors import ConfigError, UnsupportedSceneError
