@@ -23,9 +23,9 @@ from jobs.concluding import EXIT_CONFIG, EXIT_DONE, EXIT_FAILED, EXIT_HELD, EXIT
 from jobs.logs import start_log
 from jobs.progress import RunProgress
 from sgddiff_batch.config import ArchiveJobConfig, load_config
-from sgddiff_batch.core.catalogue import Withdrawals
 from sgddiff_batch.core.fingerprint import run_key
 from sgddiff_batch.core.planning import Mosaic, Task
+from sgddiff_batch.core.withdrawals import Withdrawals
 from sgddiff_batch.core.words import redact_uri
 from sgddiff_batch.engine.driver import Driver, SceneResult
 from sgddiff_batch.engine.local import run_local

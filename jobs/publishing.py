@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 
 from jobs import assembly
 from sgddiff_batch.config import ArchiveJobConfig
-from sgddiff_batch.core.catalogue import Generation, Withdrawals, find_withdrawals
 from sgddiff_batch.core.fingerprint import digest
+from sgddiff_batch.core.generations import Generation
 from sgddiff_batch.core.query import AssetRule, Source
+from sgddiff_batch.core.withdrawals import Withdrawals, find_withdrawals
 from sgddiff_batch.core.words import first_of, redact_uri
 from sgddiff_batch.engine.driver import SceneResult
 from sgddiff_batch.errors import FatalError

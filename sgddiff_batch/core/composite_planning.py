@@ -195,7 +195,7 @@ def keep_unless_sure(
 
     What made a scene unusable may be a mistake in the config, which hits all scenes at once. So nothing of
     which a recorded scene is refused now is gone; and of all that is not withdrawn at most half may go at
-    once, as scenes of a listing do (:func:`sgddiff_batch.core.catalogue.find_withdrawals`).
+    once, as scenes of a listing do (:func:`sgddiff_batch.core.withdrawals.find_withdrawals`).
 
     withdrawn: as for :func:`find_changes`. kept: ids with a scene that is refused. allow: an operator has
     said that the scenes are gone; then the share does not count.

@@ -20,7 +20,7 @@ from datetime import UTC, datetime
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from sgddiff_batch.core.catalogue import Generation, Pointer, next_number, published
+from sgddiff_batch.core.generations import Generation, Pointer, next_number, published
 from sgddiff_batch.errors import FatalError, RetryableError
 from sgddiff_batch.io.catalogue import rows
 from sgddiff_batch.io.catalogue.rows import SCHEMA, decode
