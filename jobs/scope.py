@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from jobs.assembly import missing_scene
-from sgddiff_batch.core.replacing import replacement_of
 from sgddiff_batch.core.selection import Facts
+from sgddiff_batch.core.store_names import replacement_of
 from sgddiff_batch.core.times import parse_time
 from sgddiff_batch.engine.driver import SceneResult
 from sgddiff_batch.engine.survey import Extent, RunPlan

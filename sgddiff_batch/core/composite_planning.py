@@ -10,6 +10,7 @@ from sgddiff_batch.core.cells import Cell, CellGrid
 from sgddiff_batch.core.composites import MOST_SCENES, Rule
 from sgddiff_batch.core.fingerprint import digest
 from sgddiff_batch.core.periods import Period, PeriodKind, period_of
+from sgddiff_batch.core.store_names import store_path
 from sgddiff_batch.core.times import TimeSpan
 
 Resampling = Literal["nearest", "bilinear", "average"]
@@ -82,7 +83,7 @@ class AreaPlan:
     @property
     def store(self) -> str:
         """The path of its store: other scenes or settings make another one."""
-        return self.replacement or f"{self.area_id}/{self.version}-{self.run_key}.zarr"
+        return self.replacement or store_path(self.area_id, self.version, self.run_key)
 
 
 class Recorded(Protocol):

@@ -12,8 +12,8 @@ from datetime import UTC, datetime
 from functools import partial
 
 from sgddiff_batch.core.planning import Mosaic, Task, plan_tasks
-from sgddiff_batch.core.replacing import replacement_of
 from sgddiff_batch.core.scene import Scene
+from sgddiff_batch.core.store_names import replacement_of
 from sgddiff_batch.engine.accounts import Account
 from sgddiff_batch.engine.retries import Retries, no_retries
 from sgddiff_batch.engine.survey import Refusal, RunPlan

@@ -11,6 +11,7 @@ from math import inf
 from sgddiff_batch.core import budget
 from sgddiff_batch.core.planning import Mosaic, Task, Tiling, plan_tasks
 from sgddiff_batch.core.scene import Scene
+from sgddiff_batch.core.store_names import store_path
 from sgddiff_batch.engine.retries import Retries, no_retries, one_line
 from sgddiff_batch.errors import (
     ChangedSceneError,
@@ -167,7 +168,7 @@ def _plan_scene(
         # No memory, a mistake of ours: as for a worker, it says nothing of the scene and stops no other.
         log.debug("opening %s failed", scene.scene_id, exc_info=True)
         return Refusal(scene, one_line(error), retry=True)
-    return Mosaic(f"{scene.scene_id}/{scene.version}-{run_key}.zarr", scene, profile, tiling)
+    return Mosaic(store_path(scene.scene_id, scene.version, run_key), scene, profile, tiling)
 
 
 def remaining_tasks(mosaic: Mosaic, ledger: Ledger, task_bytes: int) -> list[Task]:

@@ -14,8 +14,8 @@ from sgddiff_batch.core.composite_planning import AreaPlan, AreaSettings
 from sgddiff_batch.core.composites import Composite, ranks_of
 from sgddiff_batch.core.fingerprint import array_digest
 from sgddiff_batch.core.planning import Mosaic, Task, Tiling
-from sgddiff_batch.core.replacing import replacement_of
 from sgddiff_batch.core.scene import Scene, SceneProfile
+from sgddiff_batch.core.store_names import replacement_of
 from sgddiff_batch.core.times import format_span
 from sgddiff_batch.core.window import Window
 from sgddiff_batch.errors import RetryableError, SceneError

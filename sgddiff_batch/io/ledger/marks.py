@@ -25,6 +25,7 @@ from datetime import UTC, datetime
 
 from sgddiff_batch.core.planning import Task
 from sgddiff_batch.core.scene import Scene
+from sgddiff_batch.core.store_names import id_of
 from sgddiff_batch.core.window import Window
 from sgddiff_batch.io.ledger import processes
 from sgddiff_batch.io.ledger.damage import DamagedRecord, DamagedRecordError, Tell, damaged, log_damage
@@ -68,11 +69,12 @@ class ObjectLedger:
 
         None, too, for a mosaic that was found damaged and has been replaced.
         """
+        key = _key("mosaics", store)
         try:
-            record = self._record(_key("mosaics", store))
-            return record if record is not None and record.reason is None else None
+            record = self._record(key)
+            return record if record and record.reason is None else None
         except DamagedRecordError as error:
-            self._tell(_key("mosaics", store), store, error, "its mosaic is taken for one never finished")
+            self._tell(key, id_of(store), error, "its mosaic is taken for one never finished")
             return None
 
     def contents(self, store: str) -> MosaicContents | None:
@@ -90,7 +92,7 @@ class ObjectLedger:
             try:
                 records.update((record.window, record) for record in _block_records(key, data))
             except DamagedRecordError as error:
-                self._tell(key, store, error, "its blocks are computed again")
+                self._tell(key, id_of(store), error, "its blocks are computed again")
         return list(records.values())
 
     def forget_blocks(self, store: str) -> None:
@@ -144,7 +146,7 @@ class ObjectLedger:
                 found[scene_id] = _withdrawal(key, data)
             except DamagedRecordError as error:
                 found[scene_id] = self._written_at(key)
-                self._tell(key, f"{scene_id}/", error, f"its scene counts as withdrawn on {found[scene_id]}")
+                self._tell(key, scene_id, error, f"its scene counts as withdrawn on {found[scene_id]}")
         return found
 
     def _written_at(self, key: str) -> str:
@@ -177,18 +179,16 @@ class ObjectLedger:
         found: set[str] = set()
         for key, data in self.store.read_many(list(names)).items():
             try:
-                is_disowned = parse_record(key, data).reason is not None
+                if parse_record(key, data).reason is None:
+                    continue
             except DamagedRecordError as error:
-                self._tell(key, names[key], error, "its mosaic is taken for one never finished")
-                is_disowned = True
-            if is_disowned:
-                found.add(names[key])
+                self._tell(key, id_of(names[key]), error, "its mosaic is taken for one never finished")
+            found.add(names[key])
         return found
 
     def disown_mosaic(self, store: str, reason: str) -> None:
         """Note that a mosaic must never be current again; its objects are garbage once nobody names them."""
-        scene_id = store.rpartition("/")[0]
-        self._write(_key("mosaics", store), asdict(SceneRecord(scene_id, "", "", store, reason)))
+        self._write(_key("mosaics", store), asdict(SceneRecord(id_of(store), "", "", store, reason)))
 
     def forget_mosaic(self, store: str) -> None:
         """Drop all marks of a store, so that no run takes it for finished. Its objects may go then."""
@@ -208,8 +208,8 @@ class ObjectLedger:
         except FileNotFoundError:
             return None
 
-    def _tell(self, key: str, store: str, error: Exception, remedy: str) -> None:
-        self.told(DamagedRecord(key, store.rpartition("/")[0], str(error), remedy))
+    def _tell(self, key: str, scene_id: str, error: Exception, remedy: str) -> None:
+        self.told(DamagedRecord(key, scene_id, str(error), remedy))
 
     def _write(self, key: str, value: object) -> None:
         self.store.write(key, json.dumps(value, separators=(",", ":")).encode())

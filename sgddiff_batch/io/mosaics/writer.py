@@ -15,6 +15,7 @@ from sgddiff_batch.core.blending import NO_DATA
 from sgddiff_batch.core.fingerprint import bytes_digest
 from sgddiff_batch.core.grid import Grid
 from sgddiff_batch.core.planning import Mosaic
+from sgddiff_batch.core.store_names import is_store_path
 from sgddiff_batch.core.window import Window
 from sgddiff_batch.errors import SceneError
 from sgddiff_batch.io.mosaics import metadata
@@ -115,8 +116,7 @@ class ZarrBlockWriter:
         Raises:
             ValueError: if ``store`` is not the path of a mosaic below the output.
         """
-        parts = store.split("/")
-        if not store.endswith(".zarr") or any(part in ("", ".", "..") for part in parts):
+        if not is_store_path(store):
             raise ValueError(f"not the path of a mosaic below an output: {store!r}")
         # The root goes first: a removal that is cut short must not leave a mosaic with holes.
         self.store.delete(f"{store}/{ROOT}")

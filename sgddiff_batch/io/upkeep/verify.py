@@ -17,6 +17,7 @@ from sgddiff_batch.core import pyramid
 from sgddiff_batch.core.blending import MAX_CODE, NO_DATA
 from sgddiff_batch.core.fingerprint import array_digest, bytes_digest
 from sgddiff_batch.core.grid import Grid
+from sgddiff_batch.core.store_names import id_of
 from sgddiff_batch.core.window import Window
 from sgddiff_batch.io import mosaics
 from sgddiff_batch.io.ledger import ObjectLedger
@@ -59,7 +60,7 @@ def verify_disowned(output: Store, store: str) -> Verdict:
         FatalError, ConfigError, RetryableError: as :func:`verify_mosaic`.
     """
     ledger = ObjectLedger(output)
-    verdict = Verdict(store, store.rpartition("/")[0])
+    verdict = Verdict(store, id_of(store))
     why = (
         "disowned it, for it or its record was damaged" if ledger.disowned([store]) else "has no record of it"
     )
