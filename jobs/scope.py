@@ -66,8 +66,8 @@ def _written_s(facts: Facts) -> float | None:
 
 def with_replacements(plan: RunPlan, ledger: ObjectLedger, marks: Mapping[str, RedoMark]) -> RunPlan:
     """Return the plan with each mosaic in a store that is not damaged, see :func:`undamaged`."""
-    stores = undamaged([mosaic.store for mosaic in plan.mosaics], ledger, marks)
-    placed = (replace(mosaic, store=store) for mosaic, store in zip(plan.mosaics, stores, strict=True))
+    stores = undamaged([mosaic.path for mosaic in plan.mosaics], ledger, marks)
+    placed = (replace(mosaic, path=store) for mosaic, store in zip(plan.mosaics, stores, strict=True))
     return replace(plan, mosaics=tuple(placed))
 
 

@@ -9,7 +9,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from sgddiff_batch.core.planning import Mosaic, Task
+from sgddiff_batch.core.planning import Mosaic
 from sgddiff_batch.core.scene import Scene, SceneProfile
 from sgddiff_batch.core.tiling import TaskTiles
 from sgddiff_batch.core.window import Window
@@ -147,8 +147,8 @@ class Ledger(Protocol):
     def forget_blocks(self, store: str) -> None:
         """Drop the marks of a store's blocks: they are gone, or were of another layout."""
 
-    def mark_blocks(self, task: Task, blocks: Iterable[BlockRecord]) -> None:
-        """Mark the stored blocks of a task."""
+    def mark_blocks(self, mosaic: Mosaic, window: Window, blocks: Iterable[BlockRecord]) -> None:
+        """Mark the stored blocks of a task, whose window it is."""
 
     def reading(self, scene: Scene, what: str) -> None:
         """Mark that this process is about to read from a scene, which may end the process."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from sgddiff_batch.core.planning import Mosaic
+from sgddiff_batch.core.planning import SceneMosaic
 from sgddiff_batch.core.window import Window
 from sgddiff_batch.engine.worker import TaskOutcome
 from sgddiff_batch.protocols import BlockRecord
@@ -14,7 +14,7 @@ from sgddiff_batch.protocols import BlockRecord
 class Account:
     """The tasks of one mosaic that have not ended, and what came of those that have."""
 
-    mosaic: Mosaic
+    mosaic: SceneMosaic
     waiting: int
     blocks: dict[Window, BlockRecord]
     outcomes: list[TaskOutcome] = field(default_factory=list)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 
-from sgddiff_batch.core.planning import Mosaic, Task, plan_tasks
+from sgddiff_batch.core.planning import SceneMosaic, Task, plan_tasks
 from sgddiff_batch.core.scene import Scene
 from sgddiff_batch.core.store_names import replacement_of
 from sgddiff_batch.engine.accounts import Account
@@ -63,7 +63,7 @@ class Driver:
         writer: BlockWriter,
         ledger: Ledger,
         run_key: str,
-        provenance: Callable[[Mosaic], Mapping[str, object]],
+        provenance: Callable[[SceneMosaic], Mapping[str, object]],
         task_bytes: int,
         retries: Retries | None = None,
     ) -> None:
@@ -72,7 +72,7 @@ class Driver:
         self._retry = (retries or no_retries()).call
         self._records: Mapping[str, SceneRecord] = {}
         self._accounts: dict[str, Account] = {}
-        self._unsettled: dict[str, Mosaic] = {}
+        self._unsettled: dict[str, SceneMosaic] = {}
 
     def run(
         self,
@@ -87,13 +87,13 @@ class Driver:
             FatalError: where going on would damage data; what was settled before stays so.
         """
         self._records = records
-        self._unsettled = {mosaic.scene.scene_id: mosaic for mosaic in plan.mosaics}
+        self._unsettled = {mosaic.id: mosaic for mosaic in plan.mosaics}
         yield from self._left_as_they_are(plan)
         yield from (self._refuse(refusal) for refusal in plan.refused)
         settled: list[SceneResult] = []
         for outcome in engine(self._tasks(plan, settled)):
             on_outcome(outcome)
-            account = self._accounts[outcome.task.mosaic.store]
+            account = self._accounts[outcome.task.mosaic.path]
             account.outcomes.append(outcome)
             account.blocks.update((block.window, block) for block in outcome.blocks)
             account.waiting -= 1
@@ -104,7 +104,7 @@ class Driver:
 
     def pending(self) -> list[SceneResult]:
         """Return a result for every scene of the plan that is not settled."""
-        accounts = (self._accounts.get(m.store) or Account(m, 0, {}) for m in self._unsettled.values())
+        accounts = (self._accounts.get(m.path) or Account(m, 0, {}) for m in self._unsettled.values())
         return [_result(account, "pending") for account in accounts]
 
     def _left_as_they_are(self, plan: RunPlan) -> Iterator[SceneResult]:
@@ -116,7 +116,7 @@ class Driver:
     def _tasks(self, plan: RunPlan, settled: list[SceneResult]) -> Iterator[Task]:
         for mosaic in plan.mosaics:
             try:
-                tasks = self._retry(mosaic.store, partial(self._begin, mosaic, settled))
+                tasks = self._retry(mosaic.path, partial(self._begin, mosaic, settled))
             except _OF_ONE_SCENE as error:
                 settled.append(
                     self._settled(_failure(Account(mosaic, 0, {}), f"it could not be begun: {error}"), mosaic)
@@ -124,12 +124,12 @@ class Driver:
                 continue
             yield from tasks
 
-    def _begin(self, mosaic: Mosaic, settled: list[SceneResult]) -> list[Task]:
+    def _begin(self, mosaic: SceneMosaic, settled: list[SceneResult]) -> list[Task]:
         mosaic, finished = self._placed(mosaic)
-        if finished is not None and not self._writer.is_complete(mosaic.store):
+        if finished is not None and not self._writer.is_complete(mosaic.path):
             # First what the ledger says of it: a kill in between must leave no mark without its store.
-            self._ledger.forget_mosaic(mosaic.store)
-            self._writer.discard(mosaic.store)
+            self._ledger.forget_mosaic(mosaic.path)
+            self._writer.discard(mosaic.path)
         elif finished is not None:
             result = self._finish(Account(mosaic, 0, {}), replace(finished, finished_at=_now()))
             settled.append(self._settled(result, mosaic))
@@ -137,72 +137,72 @@ class Driver:
         account = self._open(mosaic)
         tasks = plan_tasks(mosaic, self._task_bytes, set(account.blocks))
         account.waiting = len(tasks)
-        self._accounts[mosaic.store] = account
+        self._accounts[mosaic.path] = account
         if not tasks:
             settled.append(self._settle(account))
         return tasks
 
-    def _placed(self, mosaic: Mosaic) -> tuple[Mosaic, SceneRecord | None]:
+    def _placed(self, mosaic: SceneMosaic) -> tuple[SceneMosaic, SceneRecord | None]:
         """Return a mosaic in a store where it discards no complete one, and the record of its commit.
 
         A complete store without a record is what readers see where the ledger lost it. It counts if the marks
         of all its blocks vouch for it; else it stays as it is, and the mosaic is made in another one.
         """
-        while (finished := self._ledger.finished_mosaic(mosaic.store)) is None:
-            if not self._writer.is_complete(mosaic.store) or self._is_vouched_for(mosaic):
+        while (finished := self._ledger.finished_mosaic(mosaic.path)) is None:
+            if not self._writer.is_complete(mosaic.path) or self._is_vouched_for(mosaic):
                 break
-            mosaic = replace(mosaic, store=replacement_of(mosaic.store))
-        self._unsettled[mosaic.scene.scene_id] = mosaic
+            mosaic = replace(mosaic, path=replacement_of(mosaic.path))
+        self._unsettled[mosaic.id] = mosaic
         return mosaic, finished
 
-    def _is_vouched_for(self, mosaic: Mosaic) -> bool:
-        marked = {block.window for block in self._ledger.finished_blocks(mosaic.store)}
+    def _is_vouched_for(self, mosaic: SceneMosaic) -> bool:
+        marked = {block.window for block in self._ledger.finished_blocks(mosaic.path)}
         return marked.issuperset(mosaic.blocks()) and self._writer.is_ready(mosaic, self._provenance(mosaic))
 
-    def _open(self, mosaic: Mosaic) -> Account:
+    def _open(self, mosaic: SceneMosaic) -> Account:
         """Make a mosaic ready; what a killed run stored in it counts if its layout is the same."""
         provenance = self._provenance(mosaic)
         was_there = self._writer.is_ready(mosaic, provenance)
         if not was_there:
             # First the marks, then the blocks: a kill in between must leave no mark without its block.
-            self._ledger.forget_blocks(mosaic.store)
+            self._ledger.forget_blocks(mosaic.path)
         self._writer.create(mosaic, provenance)
         windows = set(mosaic.blocks())
-        stored = (block for block in self._ledger.finished_blocks(mosaic.store) if block.window in windows)
+        stored = (block for block in self._ledger.finished_blocks(mosaic.path) if block.window in windows)
         return Account(mosaic, 0, {block.window: block for block in stored})
 
     def _settle(self, account: Account) -> SceneResult:
         try:
-            result = self._retry(account.mosaic.store, partial(self._conclude, account))
+            result = self._retry(account.mosaic.path, partial(self._conclude, account))
         except _OF_ONE_SCENE as error:
             result = _failure(account, f"it could not be finished: {error}")
         return self._settled(result, account.mosaic)
 
-    def _settled(self, result: SceneResult, mosaic: Mosaic) -> SceneResult:
-        self._accounts.pop(mosaic.store, None)
-        del self._unsettled[mosaic.scene.scene_id]
+    def _settled(self, result: SceneResult, mosaic: SceneMosaic) -> SceneResult:
+        self._accounts.pop(mosaic.path, None)
+        del self._unsettled[mosaic.id]
         return result
 
     def _conclude(self, account: Account) -> SceneResult:
         mosaic, reason = account.mosaic, account.reason("quarantine")
         if reason is not None:
             self._begin_anew(mosaic)
-            self._quarantine(mosaic.scene, reason, gone=mosaic.store)
+            self._quarantine(mosaic.scene, reason, gone=mosaic.path)
             return _result(account, "quarantined", reason)
         reason = account.reason("failed") or account.reason("skipped")
         if reason is not None:
             return _failure(account, reason)
         return self._commit(account)
 
-    def _begin_anew(self, mosaic: Mosaic) -> None:
-        self._ledger.forget_blocks(mosaic.store)
-        self._writer.discard(mosaic.store)
+    def _begin_anew(self, mosaic: SceneMosaic) -> None:
+        self._ledger.forget_blocks(mosaic.path)
+        self._writer.discard(mosaic.path)
 
     def _commit(self, account: Account) -> SceneResult:
         mosaic, start = account.mosaic, time.perf_counter()
         missing = set(mosaic.blocks()) - set(account.blocks)
         if missing:
-            raise FatalError(f"{mosaic.store}: all tasks ended, but {len(missing)} blocks were never stored")
+            raise FatalError(f"{mosaic.path}: all tasks ended, but {len(missing)} blocks were never stored")
         try:
             root_digest = self._writer.commit(mosaic)
         except SceneError:
@@ -211,10 +211,10 @@ class Driver:
             raise
         blocks = tuple(account.blocks[window] for window in mosaic.blocks())
         record = SceneRecord(
-            mosaic.scene.scene_id,
-            mosaic.scene.version,
+            mosaic.id,
+            mosaic.version,
             self._run_key,
-            mosaic.store,
+            mosaic.path,
             valid_px=sum(block.valid_px for block in blocks),
             salient_px=sum(block.salient_px for block in blocks),
             height_px=mosaic.grid.height_px,
@@ -269,7 +269,7 @@ def _drain(settled: list[SceneResult]) -> Iterator[SceneResult]:
 def _result(account: Account, state: str, reason: str | None = None) -> SceneResult:
     mosaic = account.mosaic
     return SceneResult(
-        mosaic.scene.scene_id,
+        mosaic.id,
         mosaic.scene.uri,
         state,
         reason,

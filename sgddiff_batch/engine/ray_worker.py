@@ -149,7 +149,7 @@ class RayWorker:
         if isinstance(self._worker, Exception):
             raise self._worker
         task, board = self._job.tasks[number], self._job.board
-        look: Look = self._get(board.look.remote(number, task.mosaic.store))
+        look: Look = self._get(board.look.remote(number, task.mosaic.path))
         if look.end is not None:
             return TaskOutcome(task, *look.end)
         if look.is_spoiled:
@@ -161,7 +161,7 @@ class RayWorker:
                 os._exit(_STUCK_EXIT_CODE)  # nothing else ends a thread that hangs in a library
             self._get(board.start.remote(number, self._node if look.starts else None))
             if look.starts:
-                self._worker.distrust(task.mosaic.scene)
+                self._worker.distrust(task.scene)
             outcome = self._run_in_time(self._worker, task)
             if outcome is not None:
                 return self._told(number, outcome)
@@ -176,7 +176,7 @@ class RayWorker:
         if outcome.state == "stored":
             self._get(board.stored.remote(number))
         elif outcome.state in ("quarantine", "failed"):
-            store = outcome.task.mosaic.store
+            store = outcome.task.mosaic.path
             self._get(board.spoil.remote(number, store, outcome.state, outcome.reason))
         return outcome
 

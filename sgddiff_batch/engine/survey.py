@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from math import inf
 
 from sgddiff_batch.core import budget
-from sgddiff_batch.core.planning import Mosaic, Task, Tiling, plan_tasks
+from sgddiff_batch.core.planning import SceneMosaic, Task, Tiling, plan_tasks
 from sgddiff_batch.core.scene import Scene
 from sgddiff_batch.core.store_names import store_path
 from sgddiff_batch.engine.retries import Retries, no_retries, one_line
@@ -82,7 +82,7 @@ class RunPlan:
     ``postponed`` are the ids of scenes that are left for another run, with the reason.
     """
 
-    mosaics: tuple[Mosaic, ...]
+    mosaics: tuple[SceneMosaic, ...]
     refused: tuple[Refusal, ...]
     unchanged: tuple[tuple[Scene, SceneRecord], ...]
     still_quarantined: tuple[tuple[Scene, SceneRecord], ...]
@@ -145,7 +145,7 @@ def survey(
         again = retries or no_retries()
         planned = list(pool.map(lambda scene: _plan_scene(scene, reader, tiling, run_key, again), present))
     return RunPlan(
-        tuple(plan for plan in planned if isinstance(plan, Mosaic)),
+        tuple(plan for plan in planned if isinstance(plan, SceneMosaic)),
         (*refused, *(plan for plan in planned if isinstance(plan, Refusal))),
         tuple(unchanged),
         tuple(quarantined),
@@ -155,7 +155,7 @@ def survey(
 
 def _plan_scene(
     scene: Scene, reader: SceneReader, tiling: Tiling, run_key: str, retries: Retries
-) -> Mosaic | Refusal:
+) -> SceneMosaic | Refusal:
     try:
         profile = retries.call_in_time(scene.scene_id, "opening it", lambda: reader.profile(scene))
     except SceneError as error:
@@ -168,14 +168,14 @@ def _plan_scene(
         # No memory, a mistake of ours: as for a worker, it says nothing of the scene and stops no other.
         log.debug("opening %s failed", scene.scene_id, exc_info=True)
         return Refusal(scene, one_line(error), retry=True)
-    return Mosaic(store_path(scene.scene_id, scene.version, run_key), scene, profile, tiling)
+    return SceneMosaic.at(store_path(scene.scene_id, scene.version, run_key), scene, profile, tiling)
 
 
-def remaining_tasks(mosaic: Mosaic, ledger: Ledger, task_bytes: int) -> list[Task]:
+def remaining_tasks(mosaic: SceneMosaic, ledger: Ledger, task_bytes: int) -> list[Task]:
     """Return the tasks of a mosaic's blocks that are not marked; none if it was committed before."""
-    if ledger.finished_mosaic(mosaic.store) is not None:
+    if ledger.finished_mosaic(mosaic.path) is not None:
         return []
-    done = {record.window for record in ledger.finished_blocks(mosaic.store)} & set(mosaic.blocks())
+    done = {record.window for record in ledger.finished_blocks(mosaic.path)} & set(mosaic.blocks())
     return plan_tasks(mosaic, task_bytes, done)
 
 
@@ -235,12 +235,12 @@ def forecast(plan: RunPlan, ledger: Ledger, crew: Crew) -> Forecast:
 
 def _areas(tasks: Iterable[Task]) -> Iterator[tuple[int, int, int]]:
     for task in tasks:
-        profile, read_px = task.mosaic.profile, task.halo.area_px
+        profile, read_px = task.profile, task.halo.area_px
         yield task.window.area_px, read_px, read_px * len(set(profile.bands)) * profile.sample_bytes
 
 
 def _task_bytes(task: Task) -> int:
-    return budget.task_bytes(task.halo.area_px, task.mosaic.profile.sample_bytes)
+    return budget.task_bytes(task.halo.area_px, task.profile.sample_bytes)
 
 
 def _does_not_fit(task: Task, largest: int, crew: Crew) -> str:

@@ -59,7 +59,7 @@ def test_every_stored_block_is_in_the_ledger_and_no_other(mixed):
     archive, outcomes = mixed
     for mosaic in archive.mosaics:
         told = {block for outcome in outcomes if outcome.task.mosaic == mosaic for block in outcome.blocks}
-        assert set(archive.ledger.finished_blocks(mosaic.store)) == told
+        assert set(archive.ledger.finished_blocks(mosaic.path)) == told
 
 
 def test_a_scene_error_is_a_quarantine_with_its_reason(mixed):

@@ -215,7 +215,7 @@ def test_a_run_killed_between_commit_and_record_computes_nothing_again():
     mosaic = archive.writer.stores[results["a.tif"].store].mosaic
     marks = list(_blocks(mosaic, archive.level0()["a.tif"]))
     archive.ledger = MemoryLedger()
-    archive.ledger._blocks[mosaic.store] = {b.window: b for b in marks}
+    archive.ledger._blocks[mosaic.path] = {b.window: b for b in marks}
     again = archive.run({"a.tif": SCENES["a.tif"]})
     assert archive.tiles == 0
     assert states(again) == {"a.tif": "done"}
@@ -332,7 +332,7 @@ class Failing:
 
     def __getattr__(self, name):
         def call(mosaic, *args):
-            if name == self.method and mosaic.scene.scene_id == self.scene_id:
+            if name == self.method and mosaic.id == self.scene_id:
                 raise self.error
             return getattr(self.writer, name)(mosaic, *args)
 

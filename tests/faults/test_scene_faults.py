@@ -266,7 +266,7 @@ class TestWatchdog:
     def test_a_scene_that_hangs_while_it_is_opened_is_left_for_the_next_run(self):
         reader = HangingReader("profile")
         plan = survey(reader.scenes(), {}, reader, TINY, "key", retries=Retries(stuck_after_s=0.3))
-        assert [mosaic.scene.scene_id for mosaic in plan.mosaics] == ["b.tif"]
+        assert [mosaic.id for mosaic in plan.mosaics] == ["b.tif"]
         (refusal,) = plan.refused
         assert (refusal.scene.scene_id, refusal.retry) == ("a.tif", True)
         assert "opening it did not end within 0.3 s" in refusal.reason

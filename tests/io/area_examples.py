@@ -14,7 +14,7 @@ from sgddiff_batch.core.cells import CellGrid
 from sgddiff_batch.core.composite_planning import AreaPlan, AreaSettings, plan_areas
 from sgddiff_batch.core.fingerprint import array_digest
 from sgddiff_batch.core.grid import Grid, Transform
-from sgddiff_batch.core.planning import Mosaic, Tiling
+from sgddiff_batch.core.planning import SceneMosaic, Tiling
 from sgddiff_batch.core.scene import Scene, SceneProfile
 from sgddiff_batch.core.times import parse_span
 from sgddiff_batch.core.window import Window
@@ -69,7 +69,7 @@ def put_scene(
     grid = Grid(*codes.shape, where, crs)
     store = f"{scene_id}/{version_of(number)}-aaaaaaaaaaaa.zarr"
     scene = Scene(scene_id, f"s3://archive/{scene_id}", version_of(number), 1)
-    mosaic = Mosaic(store, scene, SceneProfile(grid, (1, 2, 3), "uint8", 1), Tiling(40, 8, 64))
+    mosaic = SceneMosaic.at(store, scene, SceneProfile(grid, (1, 2, 3), "uint8", 1), Tiling(40, 8, 64))
     writer, ledger = ZarrBlockWriter(output), ObjectLedger(output)
     settings = {"model": {"digest": "d" * 64}}
     writer.create(mosaic, {"source_uri": scene.uri, "pixel_settings": settings, "created": "now"})

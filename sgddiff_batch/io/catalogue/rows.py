@@ -19,6 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from sgddiff_batch.core.grid import Transform
+from sgddiff_batch.core.provenance import parse_provenance
 from sgddiff_batch.core.words import redact_uri
 from sgddiff_batch.errors import FatalError
 from sgddiff_batch.io import mosaics
@@ -120,14 +121,14 @@ def row(
     Raises:
         KeyError, ValueError, TypeError, IndexError: if ``root`` is not the root of a mosaic.
     """
-    facts, provenance = current.facts, root.get(mosaics.PROVENANCE) or {}
+    facts, provenance = current.facts, parse_provenance(root.get(mosaics.PROVENANCE), partial=True)
     layout = root["multiscales"]["layout"][0]
     height_px, width_px = (int(side) for side in layout["spatial:shape"])
     transform = Transform(*map(float, layout["spatial:transform"]))
     code, wkt = root.get("proj:code"), root.get("proj:wkt2")
     outline = outliner.footprint(height_px, width_px, transform, code or wkt)
     created = instant(facts.finished_at)
-    source = redact_uri(str(provenance.get("source_uri") or ""))
+    source = redact_uri(provenance.source_uri)
     return {
         **_item(facts.scene_id, f"{uri}/{current.store}", source, outline),
         **dict(zip(("datetime", "start_datetime", "end_datetime"), times_of(time, created), strict=True)),
@@ -141,7 +142,7 @@ def row(
         "scene_uri": source or None,
         "scene_version": facts.version,
         "run_key": facts.run_key,
-        "model_digest": _model_digest(provenance),
+        "model_digest": provenance.model_digest,
         "height_px": facts.height_px,
         "width_px": facts.width_px,
         "valid_px": facts.valid_px,
@@ -189,13 +190,6 @@ def instant(text: str) -> datetime | None:
     except ValueError:
         return None
     return parsed.replace(tzinfo=UTC) if parsed.tzinfo is None else parsed.astimezone(UTC)
-
-
-def _model_digest(provenance: Mapping[str, Any]) -> str | None:
-    settings = provenance.get("pixel_settings")
-    model = settings.get("model") if isinstance(settings, Mapping) else None
-    found = model.get("digest") if isinstance(model, Mapping) else None
-    return str(found) if found else None
 
 
 def table_of(rows: Iterable[Mapping[str, Any]]) -> pa.Table:

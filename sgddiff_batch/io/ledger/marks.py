@@ -23,7 +23,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, astuple, dataclass
 from datetime import UTC, datetime
 
-from sgddiff_batch.core.planning import Task
+from sgddiff_batch.core.planning import Mosaic
 from sgddiff_batch.core.scene import Scene
 from sgddiff_batch.core.store_names import id_of
 from sgddiff_batch.core.window import Window
@@ -99,10 +99,10 @@ class ObjectLedger:
         """Drop the marks of a store's blocks."""
         self.store.delete_tree(f"{LEDGER}/blocks/{store}")
 
-    def mark_blocks(self, task: Task, blocks: Iterable[BlockRecord]) -> None:
+    def mark_blocks(self, mosaic: Mosaic, window: Window, blocks: Iterable[BlockRecord]) -> None:
         """Mark the stored blocks of a task, with one object."""
         rows = [asdict(block) for block in blocks]
-        self._write(_key("blocks", f"{task.mosaic.store}/{task.name}"), rows)
+        self._write(_key("blocks", f"{mosaic.path}/{window.name}"), rows)
 
     def reading(self, scene: Scene, what: str) -> None:
         """Mark that this process is about to read from a scene."""

@@ -44,15 +44,15 @@ class AreaBlockWriter(ZarrBlockWriter):
                 n_obs = halve_counts(n_obs)
             row, col = block.row_start >> level.number, block.col_start >> level.number
             part = Window(row, row + n_obs.shape[0], col, col + n_obs.shape[1])
-            self._write_counts(mosaic.store, level, part, n_obs)
+            self._write_counts(mosaic.path, level, part, n_obs)
 
     def commit(self, mosaic: Mosaic) -> str:
         """As :meth:`ZarrBlockWriter.commit`, the coarse levels of the counts first."""
-        root = self._read(f"{mosaic.store}/{metadata.ROOT}")
+        root = self._read(f"{mosaic.path}/{metadata.ROOT}")
         if root is not None and not metadata.is_complete(root):
             levels = self._count_levels(mosaic)
             for number in range(mosaic.block_levels, mosaic.levels):
-                self._build_counts(mosaic.store, levels[number - 1], levels[number])
+                self._build_counts(mosaic.path, levels[number - 1], levels[number])
         return super().commit(mosaic)
 
     def _count_levels(self, mosaic: Mosaic) -> list[Level]:

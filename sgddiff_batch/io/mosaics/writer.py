@@ -38,7 +38,7 @@ class ZarrBlockWriter:
 
     def is_ready(self, mosaic: Mosaic, provenance: Mapping[str, object]) -> bool:
         """Whether :meth:`create` would keep the store as it is."""
-        found = self._read(f"{mosaic.store}/{ROOT}")
+        found = self._read(f"{mosaic.path}/{ROOT}")
         return found is not None and metadata.describe_same(found, self._metadata(mosaic, provenance)[1])
 
     def is_complete(self, store: str) -> bool:
@@ -55,16 +55,16 @@ class ZarrBlockWriter:
             TypeError, ValueError: if the provenance is not JSON.
         """
         files, root = self._metadata(mosaic, provenance)
-        found = self._read(f"{mosaic.store}/{ROOT}")
+        found = self._read(f"{mosaic.path}/{ROOT}")
         if found is not None and metadata.describe_same(found, root):
             return True
         if found is None:
-            self.store.delete_tree(mosaic.store)
+            self.store.delete_tree(mosaic.path)
         else:
-            self.discard(mosaic.store)
-        self._each(lambda key: self.store.write(f"{mosaic.store}/{key}", files[key]), files)
+            self.discard(mosaic.path)
+        self._each(lambda key: self.store.write(f"{mosaic.path}/{key}", files[key]), files)
         # Last: where there is a root, everything that it describes is there.
-        self.store.write(f"{mosaic.store}/{ROOT}", root)
+        self.store.write(f"{mosaic.path}/{ROOT}", root)
         return False
 
     def write_block(self, mosaic: Mosaic, block: Window, codes: NDArray[np.uint8]) -> None:
@@ -83,7 +83,7 @@ class ZarrBlockWriter:
             # Exact: such a level's shard is block_px / 2^level, and blocks start at multiples of block_px.
             row, col = block.row_start >> level.number, block.col_start >> level.number
             part = Window(row, row + codes.shape[0], col, col + codes.shape[1])
-            self._write_shard(mosaic.store, level, part, codes)
+            self._write_shard(mosaic.path, level, part, codes)
 
     def commit(self, mosaic: Mosaic) -> str:
         """Build the coarse levels, remove what killed writers left, and mark the mosaic complete.
@@ -94,20 +94,20 @@ class ZarrBlockWriter:
         Raises:
             SceneError: if the store was never created, or one of its objects is damaged.
         """
-        root = self._read(f"{mosaic.store}/{ROOT}")
+        root = self._read(f"{mosaic.path}/{ROOT}")
         if root is None:
             raise SceneError(
-                f"cannot commit {mosaic.store} in {self.store.uri}: it has no {ROOT}; "
+                f"cannot commit {mosaic.path} in {self.store.uri}: it has no {ROOT}; "
                 "it was removed while the run went on; run again"
             )
         if metadata.is_complete(root):
             return bytes_digest(root)
         levels = metadata.levels_of(mosaic, self.zstd_level)
         for number in range(mosaic.block_levels, mosaic.levels):
-            self._build_level(mosaic.store, levels[number - 1], levels[number])
-        self.store.sweep_temporary(mosaic.store)
+            self._build_level(mosaic.path, levels[number - 1], levels[number])
+        self.store.sweep_temporary(mosaic.path)
         completed = metadata.completed(root)
-        self.store.write(f"{mosaic.store}/{ROOT}", completed)
+        self.store.write(f"{mosaic.path}/{ROOT}", completed)
         return bytes_digest(completed)
 
     def discard(self, store: str) -> None:
@@ -201,6 +201,6 @@ def _check_block(mosaic: Mosaic, block: Window, codes: NDArray[np.uint8]) -> Non
     grid = mosaic.grid
     expected = (row, min(row + side, grid.height_px), col, min(col + side, grid.width_px))
     if (block.row_start, block.row_stop, block.col_start, block.col_stop) != expected:
-        raise ValueError(f"{block} is not a block of {mosaic.store}: {grid.window} cut at every {side} px")
+        raise ValueError(f"{block} is not a block of {mosaic.path}: {grid.window} cut at every {side} px")
     if codes.shape != (block.height_px, block.width_px) or codes.dtype != np.uint8:
         raise ValueError(f"{block} needs uint8 codes of its shape, got {codes.dtype} {codes.shape}")

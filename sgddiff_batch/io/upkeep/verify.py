@@ -7,7 +7,6 @@ bytes are sound. Memory: about nine blocks (150 MB at 4096 px), whatever the mos
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -17,6 +16,7 @@ from sgddiff_batch.core import pyramid
 from sgddiff_batch.core.blending import MAX_CODE, NO_DATA
 from sgddiff_batch.core.fingerprint import array_digest, bytes_digest
 from sgddiff_batch.core.grid import Grid
+from sgddiff_batch.core.provenance import Provenance
 from sgddiff_batch.core.store_names import id_of
 from sgddiff_batch.core.window import Window
 from sgddiff_batch.io import mosaics
@@ -85,7 +85,7 @@ class _Check:
         stored = self._root()
         if stored is None:
             return
-        self.verdict.pixels_version = stored.pixels_version
+        self.verdict.pixels_version = stored.provenance.pixels_version
         self._facts(stored)
         if self.contents is None:
             self.verdict.notes.append(_NOTHING_KNOWN if self.record is None else _NO_DIGESTS)
@@ -124,11 +124,11 @@ class _Check:
 
     def _facts(self, stored: StoredMosaic) -> None:
         """Compare what root and ledger both say, and the root with itself."""
-        provenance, grid = stored.provenance, stored.mosaic.grid
-        for what, (found, wanted) in _pairs(provenance, grid, self.record).items():
+        grid = stored.mosaic.grid
+        for what, (found, wanted) in _pairs(stored.provenance, grid, self.record).items():
             if found != wanted:
                 self.verdict.found(ROOT, f"its {what} is {found}, and {wanted} in the ledger")
-        wanted_attributes = mosaics.root_attributes(grid, len(stored.levels), provenance)
+        wanted_attributes = mosaics.root_attributes(grid, len(stored.levels), {})
         for name in ("multiscales", "spatial:bbox"):
             if stored.attributes.get(name) != wanted_attributes[name]:
                 self.verdict.found(ROOT, f"its {name} does not describe the grid of level 0")
@@ -259,15 +259,15 @@ class _Check:
 
 
 def _pairs(
-    provenance: Mapping[str, object], grid: Grid, record: SceneRecord | None
+    provenance: Provenance, grid: Grid, record: SceneRecord | None
 ) -> dict[str, tuple[object, object]]:
     """Return what the root says of some things, and what the ledger says, by the name of the thing."""
     if record is None:
         return {}
     return {
-        "scene_id": (provenance.get("scene_id"), record.scene_id),
-        "source_version": (provenance.get("source_version"), record.version),
-        "run_key": (provenance.get("run_key"), record.run_key),
+        "scene_id": (provenance.mosaic_id, record.scene_id),
+        "source_version": (provenance.version, record.version),
+        "run_key": (provenance.run_key, record.run_key),
         "shape": ((grid.height_px, grid.width_px), (record.height_px, record.width_px)),
     }
 

@@ -237,7 +237,7 @@ def test_own_objects_that_are_damaged_are_begun_anew_and_no_scene_is_blamed(arch
     def commit(self, mosaic):
         if broken:
             broken.pop()
-            self.store.write(f"{mosaic.store}/0/saliency/c/0/0", b"damaged")
+            self.store.write(f"{mosaic.path}/0/saliency/c/0/0", b"damaged")
         return whole(self, mosaic)
 
     monkeypatch.setattr(AreaBlockWriter, "commit", commit)
