@@ -20,7 +20,7 @@ from sgddiff_batch.core.words import first_of, redact_uri
 from sgddiff_batch.engine.driver import SceneResult
 from sgddiff_batch.errors import FatalError
 from sgddiff_batch.io import catalogue
-from sgddiff_batch.io.catalogue import Night, Span
+from sgddiff_batch.io.catalogue import PublishContext, Span
 from sgddiff_batch.io.ledger import ObjectLedger
 from sgddiff_batch.io.sources import Listing
 
@@ -177,12 +177,12 @@ def publish_run(run: Run, results: Iterable[SceneResult]) -> Generation | None:
     with ThreadPoolExecutor(_REQUESTS) as pool:
         changed = {record.scene_id: record for record in pool.map(ledger.record, settled) if record}
     name = archive_name(config.archive.query().sources)
-    night = Night(run.run_id, name, _listed(run.listing), _times(run.listing))
+    context = PublishContext(run.run_id, name, _listed(run.listing), _times(run.listing))
     generation = catalogue.publish(
         ledger.store,
         {**run.records, **changed},
         ledger.withdrawn(index=True).keys(),
-        night,
+        context,
         config.output.keep_generations,
     )
     if generation is not None:

@@ -20,7 +20,7 @@ from sgddiff_batch.core.times import parse_span
 from sgddiff_batch.core.window import Window
 from sgddiff_batch.io.areas.members import find_members
 from sgddiff_batch.io.catalogue.generations import publish
-from sgddiff_batch.io.catalogue.update import Night
+from sgddiff_batch.io.catalogue.update import PublishContext
 from sgddiff_batch.io.ledger.marks import ObjectLedger
 from sgddiff_batch.io.mosaics.writer import ZarrBlockWriter
 from sgddiff_batch.io.storage.store import Store
@@ -93,7 +93,7 @@ def _record_of(block: Window, codes: NDArray[np.uint8]) -> BlockRecord:
 def publish_scenes(output: Store, times: dict[str, str]) -> None:
     """Publish all that is finished and not withdrawn; ``times`` are spans by scene id."""
     spans = {scene_id: parse_span(text) for scene_id, text in times.items()}
-    night = Night("run", times={k: (span.start_s, span.stop_s) for k, span in spans.items()})
+    night = PublishContext("run", times={k: (span.start_s, span.stop_s) for k, span in spans.items()})
     ledger = ObjectLedger(output)
     publish(output, ledger.records(), ledger.withdrawn().keys(), night)
 

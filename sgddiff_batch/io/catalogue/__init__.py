@@ -18,13 +18,13 @@ from sgddiff_batch.io.catalogue.generations import (
 )
 from sgddiff_batch.io.catalogue.mosaics import MosaicEntry, list_mosaics
 from sgddiff_batch.io.catalogue.rows import Span, instant, times_of
-from sgddiff_batch.io.catalogue.update import Night
+from sgddiff_batch.io.catalogue.update import PublishContext
 
 __all__ = [
     "CATALOGUE",
     "GENERATIONS",
     "MosaicEntry",
-    "Night",
+    "PublishContext",
     "Span",
     "drop_mosaics",
     "instant",

@@ -30,7 +30,7 @@ _CONVERTED = 65_536
 
 
 @dataclass(frozen=True, slots=True)
-class Night:
+class PublishContext:
     """What a run knows of the archive when it publishes.
 
     ``archive`` names what was listed, ``listed`` are the ids that it has, ``times`` when scenes were taken.
@@ -43,24 +43,28 @@ class Night:
 
 
 def updated(
-    store: Store, before: pa.Table, records: Mapping[str, SceneRecord], withdrawn: Set[str], night: Night
+    store: Store,
+    before: pa.Table,
+    records: Mapping[str, SceneRecord],
+    withdrawn: Set[str],
+    context: PublishContext,
 ) -> pa.Table:
     """Return a catalogue brought up to date: rows that still hold are taken over, the others made anew.
 
     A mosaic whose store is gone or not complete is left out with a warning.
     """
     wanted = {r.scene_id: r for r in records.values() if r.store and r.scene_id not in withdrawn}
-    mask = _unchanged(before, wanted, night.times)
+    mask = _unchanged(before, wanted, context.times)
     # Of a million rows that all hold, no copy is made.
     table = before if all(mask) else before.filter(pa.array(mask, pa.bool_()))
     for (scene_id,) in _values(table, "id"):
         wanted.pop(scene_id, None)
     if wanted:
-        fresh = rows.table_of(_fresh_rows(store, list(wanted.values()), night.times))
+        fresh = rows.table_of(_fresh_rows(store, list(wanted.values()), context.times))
         table = pa.concat_tables([table, fresh]).sort_by("id").combine_chunks()
-    if night.archive is not None:
-        listed = pc.is_in(table["id"], value_set=pa.array(sorted(night.listed), pa.string()))
-        archive = pc.if_else(listed, pa.scalar(night.archive, pa.string()), table["archive"])
+    if context.archive is not None:
+        listed = pc.is_in(table["id"], value_set=pa.array(sorted(context.listed), pa.string()))
+        archive = pc.if_else(listed, pa.scalar(context.archive, pa.string()), table["archive"])
         table = table.set_column(table.schema.get_field_index("archive"), "archive", archive)
     return table.cast(SCHEMA)
 
