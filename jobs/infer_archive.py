@@ -30,7 +30,7 @@ from sgddiff_batch.core.withdrawals import Withdrawals
 from sgddiff_batch.engine.driver import Driver, SceneResult
 from sgddiff_batch.engine.local import run_local
 from sgddiff_batch.engine.retries import Retries
-from sgddiff_batch.engine.survey import Crew, Forecast, RunPlan, forecast, survey
+from sgddiff_batch.engine.survey import Forecast, RunPlan, Workers, forecast, survey
 from sgddiff_batch.engine.worker import TaskOutcome
 from sgddiff_batch.io.ledger import DamageBook, Lease, ObjectLedger, RedoMark, mended_records
 from sgddiff_batch.io.mosaics import ZarrBlockWriter
@@ -51,7 +51,7 @@ class Run:
     config: ArchiveJobConfig
     device: str
     predictors: int
-    crew: Crew
+    crew: Workers
     listing: Listing
     records: Mapping[str, SceneRecord]
     plan: RunPlan

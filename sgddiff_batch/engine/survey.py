@@ -180,7 +180,7 @@ def remaining_tasks(mosaic: SceneMosaic, ledger: Ledger, task_bytes: int) -> lis
 
 
 @dataclass(frozen=True, slots=True)
-class Crew:
+class Workers:
     """Who will work on a plan: ``workers`` processes, each with ``in_flight`` tasks at once.
 
     ``task_memory_bytes`` is what the tasks of one worker may take, ``batch_px`` the pixels of the tiles that
@@ -208,17 +208,17 @@ class Crew:
         return self.workers * budget.worker_bytes(tasks, self.batch_px)
 
 
-def forecast(plan: RunPlan, ledger: Ledger, crew: Crew) -> Forecast:
+def forecast(plan: RunPlan, ledger: Ledger, workers: Workers) -> Forecast:
     """Return what the plan takes.
 
     Raises:
         ConfigError: if its largest task does not fit the memory of the tasks in flight.
     """
-    limit = crew.task_bytes
+    limit = workers.task_bytes
     tasks = [task for mosaic in plan.mosaics for task in remaining_tasks(mosaic, ledger, limit)]
     largest = max((_task_bytes(task) for task in tasks), default=0)
     if largest > limit:
-        raise ConfigError(_does_not_fit(max(tasks, key=_task_bytes), largest, crew))
+        raise ConfigError(_does_not_fit(max(tasks, key=_task_bytes), largest, workers))
     areas = list(_areas(tasks))
     return Forecast(
         scenes=len(plan.mosaics),
@@ -229,7 +229,7 @@ def forecast(plan: RunPlan, ledger: Ledger, crew: Crew) -> Forecast:
         read_px=sum(read for _, read, _ in areas),
         read_bytes=sum(read_bytes for _, _, read_bytes in areas),
         write_bytes=sum(area * 4 // 3 for area, _, _ in areas),
-        peak_memory_bytes=crew.peak_bytes(largest),
+        peak_memory_bytes=workers.peak_bytes(largest),
     )
 
 
@@ -243,11 +243,11 @@ def _task_bytes(task: Task) -> int:
     return budget.task_bytes(task.halo.area_px, task.profile.sample_bytes)
 
 
-def _does_not_fit(task: Task, largest: int, crew: Crew) -> str:
+def _does_not_fit(task: Task, largest: int, workers: Workers) -> str:
     gib = 2.0**30
     return (
-        f"tiling.task_memory_gib: a worker holds {crew.in_flight} tasks, which at one block each of "
-        f"{task.scene_id} take {crew.in_flight * largest / gib:.3g} GiB, but it allows "
-        f"{crew.task_memory_bytes / gib:.3g}; raise it, or lower tiling.block_px (it is "
+        f"tiling.task_memory_gib: a worker holds {workers.in_flight} tasks, which at one block each of "
+        f"{task.scene_id} take {workers.in_flight * largest / gib:.3g} GiB, but it allows "
+        f"{workers.task_memory_bytes / gib:.3g}; raise it, or lower tiling.block_px (it is "
         f"{task.mosaic.tiling.block_px}) or engine.workers"
     )
