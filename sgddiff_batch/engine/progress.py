@@ -1,4 +1,4 @@
-"""Accounts: what the driver remembers of a mosaic while its tasks are at work."""
+"""Progress: what the driver remembers of a mosaic while its tasks are at work."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from sgddiff_batch.protocols import BlockRecord
 
 
 @dataclass(slots=True)
-class Account:
+class MosaicProgress:
     """The tasks of one mosaic that have not ended, and what came of those that have."""
 
     mosaic: SceneMosaic
-    waiting: int
-    blocks: dict[Window, BlockRecord]
+    waiting: int = 0
+    blocks: dict[Window, BlockRecord] = field(default_factory=dict)
     outcomes: list[TaskOutcome] = field(default_factory=list)
     commit_s: float | None = None
 
