@@ -130,9 +130,9 @@ class TestLocal:
 
     def test_a_pipe_is_never_listed_as_a_scene(self, tmp_path):
         os.mkfifo(tmp_path / "a.tif")
-        finds = find_scenes(str(tmp_path))
-        assert finds.scenes == ()
-        assert [file.reason for file in finds.ignored] == ["it is no regular file"]
+        answer = find_scenes(str(tmp_path))
+        assert answer.scenes == ()
+        assert [file.reason for file in answer.ignored] == ["it is no regular file"]
 
 
 @pytest.fixture(scope="module")
