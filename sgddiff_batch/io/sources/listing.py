@@ -39,13 +39,13 @@ from sgddiff_batch.io.archive import (
 )
 from sgddiff_batch.io.sources.result import Listing
 from sgddiff_batch.io.stac import (
+    AllowedLinks,
     BadDocumentError,
     ItemSorter,
-    Reach,
     Web,
+    allowed_links_of,
     is_parquet,
     is_stac_geoparquet,
-    reach_of,
     read_headers,
 )
 
@@ -64,9 +64,9 @@ def list_archive(query: ArchiveQuery, output_uri: str | None = None, web: Web | 
         ConfigError: if a source is not there, or says no, or a link in it leads to a host that is not named.
         RetryableError: if storage or a server fails: a part of a listing is never taken for the whole.
     """
-    reach = reach_of(query)
-    web = web or Web(reach, read_headers(query))
-    survey = _Survey(query, reach, web, full_uri(output_uri).rstrip("/") if output_uri else None)
+    allowed = allowed_links_of(query)
+    web = web or Web(allowed, read_headers(query))
+    survey = _Survey(query, allowed, web, full_uri(output_uri).rstrip("/") if output_uri else None)
     for number, source in enumerate(query.sources):
         survey.ask(number, source)
     survey.look_up()
@@ -78,7 +78,7 @@ class _Survey:
     """What has been found so far. ``named`` are places that lists and catalogues name, by source."""
 
     query: ArchiveQuery
-    reach: Reach
+    allowed: AllowedLinks
     web: Web
     output: str | None
     found: list[Candidate] = field(default_factory=list)
@@ -123,7 +123,7 @@ class _Survey:
             self.roots.append(root)
 
     def _items(self, source: Source, kind: str) -> Places:
-        sorter, filters = ItemSorter(source, self.reach, self.root), self.query.filters
+        sorter, filters = ItemSorter(source, self.allowed, self.root), self.query.filters
         if is_parquet(source.uri):
             stac.read_items(source.uri, sorter, full_uri(source.uri))
             return sorter.places()

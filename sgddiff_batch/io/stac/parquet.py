@@ -55,7 +55,7 @@ def read_items(uri: str, sorter: ItemSorter, base: str) -> None:
     try:
         with (
             storage.translated(uri),
-            _opened(uri, sorter.reach.access) as source,
+            _opened(uri, sorter.allowed.access) as source,
             pq.ParquetFile(source) as file,
         ):
             columns = [name for name in _COLUMNS if name in file.schema_arrow.names]
