@@ -23,7 +23,7 @@ from sgddiff_batch.core.provenance import parse_provenance
 from sgddiff_batch.core.words import redact_uri
 from sgddiff_batch.errors import FatalError
 from sgddiff_batch.io import mosaics
-from sgddiff_batch.io.geodesy import Footprint, Outliner
+from sgddiff_batch.io.geodesy import Footprint, FootprintMaker
 from sgddiff_batch.protocols import SceneRecord
 
 DONE, QUARANTINED = "done", "quarantined"
@@ -112,7 +112,7 @@ class Current:
 
 
 def row(
-    current: Current, uri: str, root: Mapping[str, Any], time: Span | None, outliner: Outliner
+    current: Current, uri: str, root: Mapping[str, Any], time: Span | None, footprints: FootprintMaker
 ) -> dict[str, Any]:
     """Return the row of a mosaic from its record and the attributes of its root.
 
@@ -126,7 +126,7 @@ def row(
     height_px, width_px = (int(side) for side in layout["spatial:shape"])
     transform = Transform(*map(float, layout["spatial:transform"]))
     code, wkt = root.get("proj:code"), root.get("proj:wkt2")
-    outline = outliner.footprint(height_px, width_px, transform, code or wkt)
+    outline = footprints.footprint(height_px, width_px, transform, code or wkt)
     created = instant(facts.finished_at)
     source = redact_uri(provenance.source_uri)
     return {

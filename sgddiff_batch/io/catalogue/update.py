@@ -17,7 +17,7 @@ from sgddiff_batch.core.words import redact_uri
 from sgddiff_batch.io import mosaics
 from sgddiff_batch.io.catalogue import rows
 from sgddiff_batch.io.catalogue.rows import DONE, QUARANTINED, SCHEMA, Current, Span
-from sgddiff_batch.io.geodesy import Outliner
+from sgddiff_batch.io.geodesy import FootprintMaker
 from sgddiff_batch.io.ledger import ObjectLedger
 from sgddiff_batch.io.storage import Store
 from sgddiff_batch.protocols import SceneRecord
@@ -98,7 +98,7 @@ def _fresh_rows(
     store: Store, records: Sequence[SceneRecord], times: Mapping[str, Span]
 ) -> Iterator[dict[str, Any]]:
     """Yield the rows of mosaics that have to be opened; a mosaic that is no good gives none."""
-    outliner = Outliner()
+    footprints = FootprintMaker()
     with ThreadPoolExecutor(_REQUESTS, thread_name_prefix="catalogue") as pool:
         # In parts: a root may be large, and only so many are held at a time.
         for start in range(0, len(records), _OPENED):
@@ -108,7 +108,7 @@ def _fresh_rows(
                     root = json.loads(data)["attributes"]
                     if not mosaics.is_complete(root):
                         raise ValueError("it is not complete")
-                    row = rows.row(current, store.uri, root, times.get(record.scene_id), outliner)
+                    row = rows.row(current, store.uri, root, times.get(record.scene_id), footprints)
                 except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
                     log.warning(
                         "%s is left out of the catalogue: %s: %s", record.scene_id, record.store, error
