@@ -103,9 +103,9 @@ Span = tuple[float, float]
 
 @dataclass(frozen=True, slots=True)
 class Current:
-    """A scene's current mosaic. ``facts`` is the record it was completed with, ``state`` as in the rows."""
+    """A scene's current mosaic. ``record`` is the record it was completed with, ``state`` as in the rows."""
 
-    facts: SceneRecord
+    record: SceneRecord
     store: str
     state: str = DONE
     reason: str | None = None
@@ -121,16 +121,16 @@ def row(
     Raises:
         KeyError, ValueError, TypeError, IndexError: if ``root`` is not the root of a mosaic.
     """
-    facts, provenance = current.facts, parse_provenance(root.get(mosaics.PROVENANCE), partial=True)
+    record, provenance = current.record, parse_provenance(root.get(mosaics.PROVENANCE), partial=True)
     layout = root["multiscales"]["layout"][0]
     height_px, width_px = (int(side) for side in layout["spatial:shape"])
     transform = Transform(*map(float, layout["spatial:transform"]))
     code, wkt = root.get("proj:code"), root.get("proj:wkt2")
     outline = footprints.footprint(height_px, width_px, transform, code or wkt)
-    created = instant(facts.finished_at)
+    created = instant(record.finished_at)
     source = redact_uri(provenance.source_uri)
     return {
-        **_item(facts.scene_id, f"{uri}/{current.store}", source, outline),
+        **_item(record.scene_id, f"{uri}/{current.store}", source, outline),
         **dict(zip(("datetime", "start_datetime", "end_datetime"), times_of(time, created), strict=True)),
         "created": created,
         "proj:code": code,
@@ -140,15 +140,15 @@ def row(
         "state": current.state,
         "reason": current.reason,
         "scene_uri": source or None,
-        "scene_version": facts.version,
-        "run_key": facts.run_key,
+        "scene_version": record.version,
+        "run_key": record.run_key,
         "model_digest": provenance.model_digest,
-        "height_px": facts.height_px,
-        "width_px": facts.width_px,
-        "valid_px": facts.valid_px,
-        "salient_px": facts.salient_px,
-        "salient_share": facts.salient_px / facts.valid_px if facts.valid_px else None,
-        "salient_km2": outline and outline.area_km2 * facts.salient_px / (height_px * width_px),
+        "height_px": record.height_px,
+        "width_px": record.width_px,
+        "valid_px": record.valid_px,
+        "salient_px": record.salient_px,
+        "salient_share": record.salient_px / record.valid_px if record.valid_px else None,
+        "salient_km2": outline and outline.area_km2 * record.salient_px / (height_px * width_px),
         "store": current.store,
         "archive": None,
     }

@@ -73,8 +73,8 @@ def _unchanged(table: pa.Table, wanted: Mapping[str, SceneRecord], times: Mappin
     """Return for each row whether it says of its scene what its record does."""
     names = ("id", "store", "reason", "created", "datetime", "start_datetime", "end_datetime")
     return [
-        scene_id in wanted and _says(wanted[scene_id], facts, times.get(scene_id))
-        for scene_id, *facts in _values(table, *names)
+        scene_id in wanted and _says(wanted[scene_id], said, times.get(scene_id))
+        for scene_id, *said in _values(table, *names)
     ]
 
 
@@ -84,8 +84,8 @@ def _values(table: pa.Table, *names: str) -> Iterator[tuple[Any, ...]]:
         yield from zip(*(column.to_pylist() for column in batch.columns), strict=True)
 
 
-def _says(record: SceneRecord, facts: Sequence[Any], span: Span | None) -> bool:
-    store, reason, created, *taken = facts
+def _says(record: SceneRecord, said: Sequence[Any], span: Span | None) -> bool:
+    store, reason, created, *taken = said
     if (record.store, _shown(record.reason)) != (store, reason):
         return False
     # The time of a record in quarantine is that of the failed attempt, not the mosaic's.
@@ -120,8 +120,8 @@ def _fresh_rows(
 def _open(store: Store, record: SceneRecord) -> tuple[Current, bytes]:
     """Return what is current of a scene, and the root object of its mosaic, empty where that is gone."""
     name, ledger = record.store or "", ObjectLedger(store)
-    facts = (record.reason and ledger.finished_mosaic(name)) or record
-    current = Current(facts, name, QUARANTINED if record.reason else DONE, _shown(record.reason))
+    completed = (record.reason and ledger.finished_mosaic(name)) or record
+    current = Current(completed, name, QUARANTINED if record.reason else DONE, _shown(record.reason))
     try:
         return current, store.read(f"{name}/{mosaics.ROOT}")
     except FileNotFoundError:

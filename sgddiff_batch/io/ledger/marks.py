@@ -150,8 +150,8 @@ class ObjectLedger:
         return found
 
     def _written_at(self, key: str) -> str:
-        facts = self.store.listed(key.rpartition("/")[0]).get(key)
-        written = datetime.fromtimestamp(facts.changed_s, UTC) if facts else datetime.now(UTC)
+        mark = self.store.listed(key.rpartition("/")[0]).get(key)
+        written = datetime.fromtimestamp(mark.changed_s, UTC) if mark else datetime.now(UTC)
         return written.isoformat(timespec="seconds")
 
     def withdraw(self, scene_id: str, at: str) -> None:

@@ -210,12 +210,12 @@ class _Search:
             yield from self._marks(f"{LEDGER}/digests/{name}~.json", "the mosaic that it names is gone")
         for name in sorted(self.with_blocks - self.present):
             yield from self._marks(f"{LEDGER}/blocks/{name}", "the store of these blocks is gone")
-        for key, facts in self.store.listed(f"{LEDGER}/reading").items():
+        for key, mark in self.store.listed(f"{LEDGER}/reading").items():
             # A scene that is there would have been read since, with care, and its mark taken back.
-            if self.now_s - facts.changed_s > ABANDONED_S:
+            if self.now_s - mark.changed_s > ABANDONED_S:
                 yield (
-                    Garbage("marks", key, "nobody has read this scene since", 1, facts.size_bytes),
-                    facts.changed_s,
+                    Garbage("marks", key, "nobody has read this scene since", 1, mark.size_bytes),
+                    mark.changed_s,
                 )
         for name in sorted(self.with_blocks & self.present & self.committed):
             yield from self._marks(f"{LEDGER}/blocks/{name}", "the mosaic of these blocks is finished")
