@@ -16,7 +16,7 @@ from sgddiff_batch.engine.survey import Workers
 from sgddiff_batch.engine.worker import Worker, tasks_in_flight
 from sgddiff_batch.errors import ConfigError, SgddiffBatchError
 from sgddiff_batch.io.archive import IgnoredFile
-from sgddiff_batch.io.ledger import Fence, Lease, ObjectLedger, Tell, fenced, log_damage
+from sgddiff_batch.io.ledger import Fence, Lease, ObjectLedger, OnDamage, fenced, log_damage
 from sgddiff_batch.io.mosaics import ZarrBlockWriter
 from sgddiff_batch.io.scenes import CheckedReader, GeoTiffReader, GuardedReader, IsolatedReader
 from sgddiff_batch.io.storage import Store, open_store
@@ -80,10 +80,10 @@ def make_lease(config: ArchiveJobConfig, run_id: str) -> Lease:
 
 
 def make_ledger(
-    config: ArchiveJobConfig, fence: Fence | None = None, told: Tell = log_damage
+    config: ArchiveJobConfig, fence: Fence | None = None, on_damage: OnDamage = log_damage
 ) -> ObjectLedger:
-    """Return the ledger beside the output; ``told`` takes note of its damaged records."""
-    return ObjectLedger(open_output(config, fence), told)
+    """Return the ledger beside the output; ``on_damage`` takes note of its damaged records."""
+    return ObjectLedger(open_output(config, fence), on_damage)
 
 
 def make_reader(config: ArchiveJobConfig, ledger: ObjectLedger | None) -> SceneReader:

@@ -93,7 +93,7 @@ def read_marks(
     ledger: ObjectLedger, records: Mapping[str, SceneRecord], *, drop_outdated: bool
 ) -> dict[str, RedoMark]:
     """Return the marks that count, by scene id; the others are taken back if a lease allows it."""
-    marks, outdated = redo_marks(ledger.store, records, ledger.told)
+    marks, outdated = redo_marks(ledger.store, records, ledger.on_damage)
     for mark in outdated.values() if drop_outdated else ():
         record = records.get(mark.scene_id)
         _drop(ledger, mark, record.store if record is not None and record.reason is None else None)

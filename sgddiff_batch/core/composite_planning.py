@@ -45,12 +45,12 @@ class AreaSettings:
 class AreaScene:
     """A scene's current mosaic, as the archive catalogue has it.
 
-    ``store`` is its path below the output, ``created`` when it was completed (ISO 8601), ``span`` when the
-    scene was taken.
+    ``path`` is that of its store, below the output, ``created`` when it was completed (ISO 8601), ``span``
+    when the scene was taken.
     """
 
     scene_id: str
-    store: str
+    path: str
     created: str
     span: TimeSpan
     model_digest: str | None = None
@@ -58,7 +58,7 @@ class AreaScene:
     @property
     def facts(self) -> list[object]:
         """What a composite depends on, as JSON."""
-        return [self.scene_id, self.store, self.created, *astuple(self.span)]
+        return [self.scene_id, self.path, self.created, *astuple(self.span)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,7 @@ class AreaPlan:
         return f"{self.period.name}/{self.cell.name}"
 
     @property
-    def store(self) -> str:
+    def path(self) -> str:
         """The path of its store: other scenes or settings make another one."""
         return self.replacement or store_path(self.area_id, self.version, self.run_key)
 

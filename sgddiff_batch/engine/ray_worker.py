@@ -60,10 +60,10 @@ class Board:
         self._ends: dict[int | str, tuple[Spoiling, str | None]] = {}
         self._is_machine = False
 
-    def look(self, what: int | str, store: str = "") -> Look:
+    def look(self, what: int | str, path: str = "") -> Look:
         """Return what is known of a task, by its number, or of a worker, by its actor's id."""
         alone = tuple(self._alone.get(what, ()))
-        spoiled, end = store in self._spoiled, self._ends.get(what)
+        spoiled, end = path in self._spoiled, self._ends.get(what)
         return Look(self._starts[what], alone, spoiled, self._is_machine, end)
 
     def start(self, what: int | str, alone_on: str | None = None) -> None:
@@ -80,12 +80,12 @@ class Board:
         """Drop a count."""
         del self._starts[what]
 
-    def spoil(self, what: int, store: str, state: Spoiling, reason: str | None) -> None:
+    def spoil(self, what: int, path: str, state: Spoiling, reason: str | None) -> None:
         """Tell all workers to skip the other tasks of a store, and remember how this one ended.
 
         A process may die before its answer has left it. Ray then asks again, and gets the same answer.
         """
-        self._spoiled.add(store)
+        self._spoiled.add(path)
         self._ends[what] = state, reason
 
 

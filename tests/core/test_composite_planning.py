@@ -29,7 +29,7 @@ def scene(scene_id: str = "a.tif", span: TimeSpan = JANUARY, created: str = "t")
 
 def recorded(plans, **changes):
     return {
-        area_id: replace(SceneRecord(area_id, plan.version, plan.run_key, plan.store), **changes)
+        area_id: replace(SceneRecord(area_id, plan.version, plan.run_key, plan.path), **changes)
         for area_id, plan in plans.items()
     }
 

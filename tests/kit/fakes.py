@@ -197,9 +197,9 @@ class MemoryWriter(_Shared):
             layout = (mosaic.grid, mosaic.tiling)
             return stored is not None and (stored.mosaic.grid, stored.mosaic.tiling) == layout
 
-    def is_complete(self, store: str) -> bool:
+    def is_complete(self, path: str) -> bool:
         with self._lock:
-            return store in self.stores and self.stores[store].complete
+            return path in self.stores and self.stores[path].complete
 
     def create(self, mosaic: Mosaic, provenance: Mapping[str, object]) -> bool:
         with self._lock:
@@ -232,10 +232,10 @@ class MemoryWriter(_Shared):
             stored.complete = True
             return array_digest(stored.levels[0])
 
-    def discard(self, store: str) -> None:
+    def discard(self, path: str) -> None:
         with self._lock:
-            stored = self.stores.pop(store, None)
-            assert not (stored and stored.complete), f"{store} is complete and was discarded"
+            stored = self.stores.pop(path, None)
+            assert not (stored and stored.complete), f"{path} is complete and was discarded"
 
 
 class MemoryLedger(_Shared):
@@ -253,23 +253,23 @@ class MemoryLedger(_Shared):
         with self._lock:
             return dict(self._records)
 
-    def finished_mosaic(self, store: str) -> SceneRecord | None:
+    def finished_mosaic(self, path: str) -> SceneRecord | None:
         with self._lock:
-            return self._mosaics.get(store)
+            return self._mosaics.get(path)
 
-    def forget_mosaic(self, store: str) -> None:
+    def forget_mosaic(self, path: str) -> None:
         with self._lock:
-            self._mosaics.pop(store, None)
-            self.contents.pop(store, None)
-            self._blocks.pop(store, None)
+            self._mosaics.pop(path, None)
+            self.contents.pop(path, None)
+            self._blocks.pop(path, None)
 
-    def finished_blocks(self, store: str) -> list[BlockRecord]:
+    def finished_blocks(self, path: str) -> list[BlockRecord]:
         with self._lock:
-            return list(self._blocks.get(store, {}).values())
+            return list(self._blocks.get(path, {}).values())
 
-    def forget_blocks(self, store: str) -> None:
+    def forget_blocks(self, path: str) -> None:
         with self._lock:
-            self._blocks.pop(store, None)
+            self._blocks.pop(path, None)
 
     def mark_blocks(self, mosaic: Mosaic, window: Window, blocks: Iterable[BlockRecord]) -> None:
         marked = {block.window: block for block in blocks}

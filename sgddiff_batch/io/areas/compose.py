@@ -68,28 +68,28 @@ class Composer:
         """
         ledger, writer = ObjectLedger(self.area), AreaBlockWriter(self.area)
         plan = self._placed(plan)
-        finished = ledger.finished_mosaic(plan.store)
-        if finished is not None and writer.is_complete(plan.store):
+        finished = ledger.finished_mosaic(plan.path)
+        if finished is not None and writer.is_complete(plan.path):
             record = replace(finished, finished_at=_now())
             ledger.finish(record)
             return record
         if finished is not None:
             # First the marks: a kill in between must leave none without its store.
-            ledger.forget_mosaic(plan.store)
-            writer.discard(plan.store)
+            ledger.forget_mosaic(plan.path)
+            writer.discard(plan.path)
         mosaic = self._mosaic(plan)
         try:
             return self._made(plan, mosaic, ledger, writer)
         except SceneError:
-            ledger.forget_blocks(plan.store)
-            writer.discard(plan.store)
+            ledger.forget_blocks(plan.path)
+            writer.discard(plan.path)
             raise
 
     def quarantine(self, plan: AreaPlan, earlier: SceneRecord | None, reason: str) -> SceneRecord:
         """Record why an area mosaic could not be made; the one of earlier scenes stays the current one."""
         plan = self._placed(plan)
         base = earlier or SceneRecord(plan.area_id, "", "", None)
-        if base.store == plan.store:
+        if base.store == plan.path:
             base = SceneRecord(plan.area_id, "", "", None)
         record = replace(base, version=plan.version, run_key=plan.run_key, reason=reason, finished_at=_now())
         ObjectLedger(self.area).finish(record)
@@ -98,18 +98,18 @@ class Composer:
     def _placed(self, plan: AreaPlan) -> AreaPlan:
         """Return a plan with a store where no complete mosaic is of which neither record nor marks tell."""
         ledger, writer = ObjectLedger(self.area), AreaBlockWriter(self.area)
-        while ledger.finished_mosaic(plan.store) is None and writer.is_complete(plan.store):
+        while ledger.finished_mosaic(plan.path) is None and writer.is_complete(plan.path):
             mosaic = self._mosaic(plan)
-            marked = {block.window for block in ledger.finished_blocks(plan.store)}
+            marked = {block.window for block in ledger.finished_blocks(plan.path)}
             if marked.issuperset(mosaic.blocks()) and writer.is_ready(mosaic, self.provenance(plan)):
                 break
-            plan = replace(plan, replacement=replacement_of(plan.store))
+            plan = replace(plan, replacement=replacement_of(plan.path))
         return plan
 
     def _mosaic(self, plan: AreaPlan) -> Mosaic:
         tiling = Tiling(self.settings.chunk_px, 0, self.block_px)
         grid = self.settings.cells.grid(plan.cell)
-        return Mosaic(plan.store, plan.area_id, plan.version, grid, tiling)
+        return Mosaic(plan.path, plan.area_id, plan.version, grid, tiling)
 
     def _made(
         self, plan: AreaPlan, mosaic: Mosaic, ledger: ObjectLedger, writer: AreaBlockWriter
@@ -168,7 +168,7 @@ class Composer:
 
 
 def _member(scene: AreaScene) -> Member:
-    return Member(scene.scene_id, scene.store, scene.created, format_span(scene.span), scene.model_digest)
+    return Member(scene.scene_id, scene.path, scene.created, format_span(scene.span), scene.model_digest)
 
 
 def _concluded(

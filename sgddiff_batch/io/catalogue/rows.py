@@ -106,7 +106,7 @@ class Current:
     """A scene's current mosaic. ``record`` is the record it was completed with, ``state`` as in the rows."""
 
     record: SceneRecord
-    store: str
+    path: str
     state: str = DONE
     reason: str | None = None
 
@@ -130,7 +130,7 @@ def row(
     created = instant(record.finished_at)
     source = redact_uri(provenance.source_uri)
     return {
-        **_item(record.scene_id, f"{uri}/{current.store}", source, outline),
+        **_item(record.scene_id, f"{uri}/{current.path}", source, outline),
         **dict(zip(("datetime", "start_datetime", "end_datetime"), times_of(time, created), strict=True)),
         "created": created,
         "proj:code": code,
@@ -149,7 +149,7 @@ def row(
         "salient_px": record.salient_px,
         "salient_share": record.salient_px / record.valid_px if record.valid_px else None,
         "salient_km2": outline and outline.area_km2 * record.salient_px / (height_px * width_px),
-        "store": current.store,
+        "store": current.path,
         "archive": None,
     }
 

@@ -31,7 +31,7 @@ _NOTHING_KNOWN = "the ledger knows neither its size nor its digests: no block wa
 _NO_DIGESTS = "it was committed before digests were kept: its blocks are only decoded and counted"
 
 
-def verify_mosaic(output: Store, store: str) -> Verdict | None:
+def verify_mosaic(output: Store, path: str) -> Verdict | None:
     """Read all of a committed mosaic and compare it with the ledger and with itself.
 
     Returns None where the ledger does not know the mosaic any more: it was removed meanwhile.
@@ -41,17 +41,17 @@ def verify_mosaic(output: Store, store: str) -> Verdict | None:
         ConfigError, RetryableError: as the store does.
     """
     ledger = ObjectLedger(output)
-    record = ledger.finished_mosaic(store)
+    record = ledger.finished_mosaic(path)
     if record is None:
         return None
-    verdict = Verdict(store, record.scene_id)
-    _Check(output, record, ledger.contents(store), verdict).run()
-    if verdict.problems and ledger.finished_mosaic(store) is None:
+    verdict = Verdict(path, record.scene_id)
+    _Check(output, record, ledger.contents(path), verdict).run()
+    if verdict.problems and ledger.finished_mosaic(path) is None:
         return None
     return verdict
 
 
-def verify_disowned(output: Store, store: str) -> Verdict:
+def verify_disowned(output: Store, path: str) -> Verdict:
     """Read all of a mosaic that is current, and that the ledger does not stand for (any more).
 
     That it does not is a problem by itself, whatever else is found; its digests may still be there.
@@ -60,12 +60,12 @@ def verify_disowned(output: Store, store: str) -> Verdict:
         FatalError, ConfigError, RetryableError: as :func:`verify_mosaic`.
     """
     ledger = ObjectLedger(output)
-    verdict = Verdict(store, id_of(store))
+    verdict = Verdict(path, id_of(path))
     why = (
-        "disowned it, for it or its record was damaged" if ledger.disowned([store]) else "has no record of it"
+        "disowned it, for it or its record was damaged" if ledger.disowned([path]) else "has no record of it"
     )
     verdict.found("", f"it is current, but the ledger {why}: it is to be made anew")
-    _Check(output, None, ledger.contents(store), verdict).run()
+    _Check(output, None, ledger.contents(path), verdict).run()
     return verdict
 
 
