@@ -123,10 +123,7 @@ def publish_safely(run: AreaRun) -> bool:
     """Publish all current mosaics of the area in one flip; log what hinders it."""
     try:
         ledger = ObjectLedger(run.area_store)
-        times = {
-            area_id: (plan.period.span.start_s, plan.period.span.stop_s)
-            for area_id, plan in run.plans.items()
-        }
+        times = {area_id: plan.period.span for area_id, plan in run.plans.items()}
         generation = catalogue.publish(
             run.area_store,
             ledger.records(),

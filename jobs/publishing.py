@@ -15,12 +15,13 @@ from sgddiff_batch.config import ArchiveJobConfig
 from sgddiff_batch.core.fingerprint import digest
 from sgddiff_batch.core.generations import Generation
 from sgddiff_batch.core.query import AssetRule, Source
+from sgddiff_batch.core.times import TimeSpan
 from sgddiff_batch.core.withdrawals import Withdrawals, find_withdrawals
 from sgddiff_batch.core.words import first_of, redact_uri
 from sgddiff_batch.engine.driver import SceneResult
 from sgddiff_batch.errors import FatalError
 from sgddiff_batch.io import catalogue
-from sgddiff_batch.io.catalogue import PublishContext, Span
+from sgddiff_batch.io.catalogue import PublishContext
 from sgddiff_batch.io.ledger import ObjectLedger
 from sgddiff_batch.io.sources import Listing
 
@@ -204,10 +205,10 @@ def _listed(listing: Listing) -> set[str]:
     return {scene.scene_id for scene in listing.scenes} | set(listing.left_out) | missing
 
 
-def _times(listing: Listing) -> dict[str, Span]:
+def _times(listing: Listing) -> dict[str, TimeSpan]:
     spans = {scene_id: facts.time for scene_id, facts in listing.facts.items() if facts.time}
     return {
-        scene_id: (span.start_s, span.stop_s)
+        scene_id: span
         for scene_id, span in spans.items()
         if math.isfinite(span.start_s) and math.isfinite(span.stop_s)
     }

@@ -93,9 +93,9 @@ def _record_of(block: Window, codes: NDArray[np.uint8]) -> BlockRecord:
 def publish_scenes(output: Store, times: dict[str, str]) -> None:
     """Publish all that is finished and not withdrawn; ``times`` are spans by scene id."""
     spans = {scene_id: parse_span(text) for scene_id, text in times.items()}
-    night = PublishContext("run", times={k: (span.start_s, span.stop_s) for k, span in spans.items()})
+    context = PublishContext("run", times=spans)
     ledger = ObjectLedger(output)
-    publish(output, ledger.records(), ledger.withdrawn().keys(), night)
+    publish(output, ledger.records(), ledger.withdrawn().keys(), context)
 
 
 def planned(output: Store, settings: AreaSettings, time_pattern: str | None = None) -> dict[str, AreaPlan]:

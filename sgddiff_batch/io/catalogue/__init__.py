@@ -17,7 +17,7 @@ from sgddiff_batch.io.catalogue.generations import (
     rollback,
 )
 from sgddiff_batch.io.catalogue.mosaics import MosaicEntry, list_mosaics
-from sgddiff_batch.io.catalogue.rows import Span, instant, times_of
+from sgddiff_batch.io.catalogue.rows import instant, times_of
 from sgddiff_batch.io.catalogue.update import PublishContext
 
 __all__ = [
@@ -25,7 +25,6 @@ __all__ = [
     "GENERATIONS",
     "MosaicEntry",
     "PublishContext",
-    "Span",
     "drop_mosaics",
     "instant",
     "list_mosaics",

@@ -20,6 +20,7 @@ import pyarrow.parquet as pq
 
 from sgddiff_batch.core.grid import Transform
 from sgddiff_batch.core.provenance import parse_provenance
+from sgddiff_batch.core.times import TimeSpan
 from sgddiff_batch.core.words import redact_uri
 from sgddiff_batch.errors import FatalError
 from sgddiff_batch.io import mosaics
@@ -97,9 +98,6 @@ more, ``valid_px`` pixels with data, ``salient_share`` is their quotient and ``s
 pixels' part of the footprint's area. ``archive``: the archive that listed the scene last.
 """
 
-Span = tuple[float, float]
-"""When a scene was taken: seconds since 1970 in UTC, from and to."""
-
 
 @dataclass(frozen=True, slots=True)
 class Current:
@@ -112,7 +110,7 @@ class Current:
 
 
 def row(
-    current: Current, uri: str, root: Mapping[str, Any], time: Span | None, footprints: FootprintMaker
+    current: Current, uri: str, root: Mapping[str, Any], time: TimeSpan | None, footprints: FootprintMaker
 ) -> dict[str, Any]:
     """Return the row of a mosaic from its record and the attributes of its root.
 
@@ -171,7 +169,7 @@ def _item(scene_id: str, href: str, source: str, outline: Footprint | None) -> d
     }
 
 
-def times_of(span: Span | None, created: datetime | None) -> list[datetime | None]:
+def times_of(span: TimeSpan | None, created: datetime | None) -> list[datetime | None]:
     """Return STAC's datetime, start and end: an instant, or null and a span.
 
     Where the time is not known it is the widest true span: from the first picture to the mosaic.
@@ -179,7 +177,7 @@ def times_of(span: Span | None, created: datetime | None) -> list[datetime | Non
     start, end = _FIRST_PICTURE, created or _FAR_AWAY
     if span is not None:
         with suppress(OverflowError, ValueError):  # of open ends, and of times that are none
-            start, end = (_EPOCH + timedelta(seconds=seconds) for seconds in span)
+            start, end = (_EPOCH + timedelta(seconds=seconds) for seconds in (span.start_s, span.stop_s))
     return [start, None, None] if start == end else [None, start, end]
 
 

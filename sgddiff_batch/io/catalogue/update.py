@@ -13,10 +13,11 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from sgddiff_batch.core.times import TimeSpan
 from sgddiff_batch.core.words import redact_uri
 from sgddiff_batch.io import mosaics
 from sgddiff_batch.io.catalogue import rows
-from sgddiff_batch.io.catalogue.rows import DONE, QUARANTINED, SCHEMA, Current, Span
+from sgddiff_batch.io.catalogue.rows import DONE, QUARANTINED, SCHEMA, Current
 from sgddiff_batch.io.geodesy import FootprintMaker
 from sgddiff_batch.io.ledger import ObjectLedger
 from sgddiff_batch.io.storage import Store
@@ -39,7 +40,7 @@ class PublishContext:
     run_id: str
     archive: str | None = None
     listed: Set[str] = frozenset()
-    times: Mapping[str, Span] = field(default_factory=dict)
+    times: Mapping[str, TimeSpan] = field(default_factory=dict)
 
 
 def updated(
@@ -69,7 +70,9 @@ def updated(
     return table.cast(SCHEMA)
 
 
-def _unchanged(table: pa.Table, wanted: Mapping[str, SceneRecord], times: Mapping[str, Span]) -> list[bool]:
+def _unchanged(
+    table: pa.Table, wanted: Mapping[str, SceneRecord], times: Mapping[str, TimeSpan]
+) -> list[bool]:
     """Return for each row whether it says of its scene what its record does."""
     names = ("id", "store", "reason", "created", "datetime", "start_datetime", "end_datetime")
     return [
@@ -84,7 +87,7 @@ def _values(table: pa.Table, *names: str) -> Iterator[tuple[Any, ...]]:
         yield from zip(*(column.to_pylist() for column in batch.columns), strict=True)
 
 
-def _says(record: SceneRecord, said: Sequence[Any], span: Span | None) -> bool:
+def _says(record: SceneRecord, said: Sequence[Any], span: TimeSpan | None) -> bool:
     store, reason, created, *taken = said
     if (record.store, _shown(record.reason)) != (store, reason):
         return False
@@ -95,7 +98,7 @@ def _says(record: SceneRecord, said: Sequence[Any], span: Span | None) -> bool:
 
 
 def _fresh_rows(
-    store: Store, records: Sequence[SceneRecord], times: Mapping[str, Span]
+    store: Store, records: Sequence[SceneRecord], times: Mapping[str, TimeSpan]
 ) -> Iterator[dict[str, Any]]:
     """Yield the rows of mosaics that have to be opened; a mosaic that is no good gives none."""
     footprints = FootprintMaker()

@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from sgddiff_batch.core.grid import Grid
+from sgddiff_batch.core.times import TimeSpan
 from sgddiff_batch.errors import FatalError
 from sgddiff_batch.io.catalogue import generations as archive_catalogue
 from sgddiff_batch.io.catalogue.generations import LINK, POINTER, publish, read_catalogue, read_pointer
@@ -347,7 +348,7 @@ def test_who_listed_a_scene_last_is_kept(store):
 def test_the_time_of_a_scene_is_an_instant_a_span_or_the_widest_true_span(store):
     for name in ("instant.tif", "span.tif", "unknown.tif"):
         finish(store, name)
-    times = {"instant.tif": (1.5, 1.5), "span.tif": (0.0, 60.0)}
+    times = {"instant.tif": TimeSpan(1.5, 1.5), "span.tif": TimeSpan(0.0, 60.0)}
     publish_all(store, PublishContext("run", times=times))
     rows = {row["id"]: row for row in read_catalogue(store).to_pylist()}
     shown = {
@@ -361,7 +362,7 @@ def test_the_time_of_a_scene_is_an_instant_a_span_or_the_widest_true_span(store)
         "unknown.tif": [None, "1858-01-01T00:00:00+00:00", created],
     }
     assert publish_all(store, PublishContext("run", times=times)) is None
-    assert publish_all(store, PublishContext("run", times={"unknown.tif": (3.0, 3.0)})).number == 2
+    assert publish_all(store, PublishContext("run", times={"unknown.tif": TimeSpan(3.0, 3.0)})).number == 2
 
 
 def test_mosaics_are_taken_out_of_all_kept_generations_in_one_flip(tmp_path):
