@@ -60,14 +60,14 @@ def test_the_order_of_scenes_changes_no_version(order):
         scene("b.tif"),
         scene(created="later"),
         scene(span=parse_span("2026-01-05T10:00:01Z")),
-        replace(scene(), store="a.tif/w-k.zarr"),
+        replace(scene(), path="a.tif/w-k.zarr"),
     ],
 )
 def test_whatever_a_pixel_may_depend_on_changes_the_version(changed):
     (before,) = plan_areas(SETTINGS, [(scene(), [HERE])]).values()
     (after,) = plan_areas(SETTINGS, [(changed, [HERE])]).values()
     assert before.version != after.version
-    assert before.store != after.store
+    assert before.path != after.path
 
 
 @pytest.mark.parametrize(

@@ -117,7 +117,7 @@ def test_a_fatal_error_stops_the_run_and_comes_out_of_it(engine, tmp_path):
     tasks = [*archive.tasks[:8], archive.tasks[-1], *archive.tasks[8:-1]]
     with pytest.raises(FatalError, match="the ledger is damaged"):
         list(engine(archive, tasks))
-    assert len(archive.ledger.finished_blocks(archive.mosaics[0].store)) < 64
+    assert len(archive.ledger.finished_blocks(archive.mosaics[0].path)) < 64
 
 
 def test_nothing_is_started_any_more_after_the_caller_stopped(engine, tmp_path):

@@ -193,11 +193,11 @@ def test_a_scene_removed_while_a_block_is_read_is_no_scene_without_data(tmp_path
     archive = fill(open_store(str(tmp_path / "archive")))
     composer = composer_of(archive, area)
     plan, whole = plan_of(archive, composer.settings), SceneSource.parts
-    store = plan.scenes[1].store
+    path = plan.scenes[1].path
 
     def removed(self, cell, block):
-        if self.scene.path == store:
-            ZarrBlockWriter(archive).discard(store)
+        if self.scene.path == path:
+            ZarrBlockWriter(archive).discard(path)
         yield from whole(self, cell, block)
 
     monkeypatch.setattr(SceneSource, "parts", removed)
@@ -211,7 +211,7 @@ def test_a_damaged_scene_leaves_nothing_of_the_mosaic_but_a_reason(tmp_path, are
     archive = fill(open_store(str(tmp_path / "archive")))
     composer = composer_of(archive, area)
     plan = plan_of(archive, composer.settings)
-    archive.write(f"{plan.scenes[2].store}/0/saliency/c/0/0", b"damaged")
+    archive.write(f"{plan.scenes[2].path}/0/saliency/c/0/0", b"damaged")
     with pytest.raises(SceneError, match=r"c\.tif.*damaged") as error:
         composer.compose(plan)
     assert not [key for key in area.keys("") if ".zarr" in key]
