@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from jobs.logs import start_log
 from sgddiff_batch.config import ArchiveJobConfig
 from sgddiff_batch.core.scene import Scene, escape_scene_id
-from sgddiff_batch.engine.survey import Crew
+from sgddiff_batch.engine.survey import Workers
 from sgddiff_batch.engine.worker import Worker, tasks_in_flight
 from sgddiff_batch.errors import ConfigError, SgddiffBatchError
 from sgddiff_batch.io.archive import IgnoredFile
-from sgddiff_batch.io.ledger import Fence, Lease, ObjectLedger, Tell, fenced, log_damage
+from sgddiff_batch.io.ledger import Fence, Lease, ObjectLedger, OnDamage, fenced, log_damage
 from sgddiff_batch.io.mosaics import ZarrBlockWriter
 from sgddiff_batch.io.scenes import CheckedReader, GeoTiffReader, GuardedReader, IsolatedReader
 from sgddiff_batch.io.storage import Store, open_store
@@ -80,10 +80,10 @@ def make_lease(config: ArchiveJobConfig, run_id: str) -> Lease:
 
 
 def make_ledger(
-    config: ArchiveJobConfig, fence: Fence | None = None, told: Tell = log_damage
+    config: ArchiveJobConfig, fence: Fence | None = None, on_damage: OnDamage = log_damage
 ) -> ObjectLedger:
-    """Return the ledger beside the output; ``told`` takes note of its damaged records."""
-    return ObjectLedger(open_output(config, fence), told)
+    """Return the ledger beside the output; ``on_damage`` takes note of its damaged records."""
+    return ObjectLedger(open_output(config, fence), on_damage)
 
 
 def make_reader(config: ArchiveJobConfig, ledger: ObjectLedger | None) -> SceneReader:
@@ -139,14 +139,14 @@ def resolve_workers(wanted: int | str, device: str) -> int:
     return max(1, torch.cuda.device_count())
 
 
-def make_crew(config: ArchiveJobConfig, device: str, predictors: int, workers: int) -> Crew:
+def make_crew(config: ArchiveJobConfig, device: str, predictors: int, workers: int) -> Workers:
     """Return who works on a plan: ``workers`` processes with ``predictors`` each."""
     from models.predictor import BATCH_TILES
 
     batch_tiles = config.model.batch_tiles or BATCH_TILES[device]
     tiles = predictors * batch_tiles if device == "cpu" else 0
     memory = config.tiling.task_memory_bytes
-    return Crew(workers, tasks_in_flight(predictors), memory, tiles * config.tiling.tile_px**2)
+    return Workers(workers, tasks_in_flight(predictors), memory, tiles * config.tiling.tile_px**2)
 
 
 def pixel_settings(config: ArchiveJobConfig, device: str) -> dict[str, object]:

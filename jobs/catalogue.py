@@ -21,7 +21,7 @@ from rich.table import Table
 
 from jobs.commands import fail
 from jobs.logs import start_log
-from sgddiff_batch.core.catalogue import Pointer
+from sgddiff_batch.core.generations import Pointer
 from sgddiff_batch.errors import ConfigError, SgddiffBatchError
 from sgddiff_batch.io import catalogue
 from sgddiff_batch.io.catalogue import MosaicEntry, list_mosaics

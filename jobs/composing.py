@@ -112,9 +112,9 @@ def _placed(
     plans: Sequence[AreaPlan], ledger: ObjectLedger, marks: Mapping[str, RedoMark]
 ) -> tuple[AreaPlan, ...]:
     """Return plans each with a store that is not damaged: readers may see the one that is."""
-    stores = scope.undamaged([plan.store for plan in plans], ledger, marks)
+    stores = scope.undamaged([plan.path for plan in plans], ledger, marks)
     return tuple(
-        plan if store == plan.store else replace(plan, replacement=store)
+        plan if store == plan.path else replace(plan, replacement=store)
         for plan, store in zip(plans, stores, strict=True)
     )
 

@@ -17,7 +17,7 @@ from sgddiff_batch.core.words import first_of
 from sgddiff_batch.errors import SgddiffBatchError
 from sgddiff_batch.io import catalogue
 from sgddiff_batch.io.areas import Membership, cell_bytes
-from sgddiff_batch.io.catalogue import Night
+from sgddiff_batch.io.catalogue import PublishContext
 from sgddiff_batch.io.ledger import ObjectLedger, RedoMark, RefusedScene, note_told
 from sgddiff_batch.io.reports import build_report, write_report
 from sgddiff_batch.io.storage import Store
@@ -123,15 +123,12 @@ def publish_safely(run: AreaRun) -> bool:
     """Publish all current mosaics of the area in one flip; log what hinders it."""
     try:
         ledger = ObjectLedger(run.area_store)
-        times = {
-            area_id: (plan.period.span.start_s, plan.period.span.stop_s)
-            for area_id, plan in run.plans.items()
-        }
+        times = {area_id: plan.period.span for area_id, plan in run.plans.items()}
         generation = catalogue.publish(
             run.area_store,
             ledger.records(),
             ledger.withdrawn().keys(),
-            Night(run.run_id, times=times),
+            PublishContext(run.run_id, times=times),
             run.config.output.keep_generations,
         )
     except Exception as error:

@@ -22,8 +22,8 @@ from typing import Any
 from jobs.assembly import PIXELS_VERSION
 from jobs.commands import add_config, config_of, fail
 from jobs.logs import start_log
-from sgddiff_batch.core.archive import OWN, BucketAccess
 from sgddiff_batch.core.explaining import block_at, pixel_at, probability, tiles_at, weight_total
+from sgddiff_batch.core.query import OWN, BucketAccess
 from sgddiff_batch.core.window import Window
 from sgddiff_batch.core.words import printable
 from sgddiff_batch.errors import ConfigError, RetryableError, SceneError
@@ -69,12 +69,12 @@ def explain(stored: StoredMosaic, row: int, col: int, access: BucketAccess = OWN
     Raises:
         ValueError: if the pixel is not in the mosaic, or its shard is damaged.
     """
-    grid, provenance, level = stored.mosaic.grid, stored.provenance, stored.levels[0]
+    grid, said, level = stored.mosaic.grid, stored.provenance.to_json(), stored.levels[0]
     block = block_at(grid, stored.mosaic.tiling.block_px, row, col)
     codes = stored.read_shard(level, block)
     code = 255 if codes is None else int(codes[row - block.row_start, col - block.col_start])
     x, y = grid.transform.apply(col + 0.5, row + 0.5)
-    settings = provenance["pixel_settings"]
+    settings = stored.provenance.pixel_settings
     return {
         "mosaic": stored.store.uri,
         "is_complete": stored.attributes.get("complete") is True,
@@ -83,14 +83,13 @@ def explain(stored: StoredMosaic, row: int, col: int, access: BucketAccess = OWN
         "value": {"code": code, "probability": probability(code)},
         "no_data": _why_no_data(stored, row, col, access) if code == 255 else None,
         "scene": {
-            "id": provenance["scene_id"],
-            "uri": provenance["source_uri"],
-            "version": provenance["source_version"],
-            "bands": provenance["bands"],
-            "stretch": provenance["stretch"],
-            "inverted": provenance.get("inverted", False),
-            "mask_rule": provenance.get("mask_rule", "unknown"),
-            "notes": provenance["notes"],
+            "id": stored.provenance.mosaic_id,
+            "uri": stored.provenance.source_uri,
+            "version": stored.provenance.version,
+            **{name: said[name] for name in ("bands", "stretch")},
+            "inverted": bool(stored.provenance.inverted),
+            "mask_rule": stored.provenance.mask_rule or "unknown",
+            "notes": said["notes"],
         },
         "tiles": _tiles(stored, row, col),
         "weight_total": weight_total(stored.mosaic.lattice),
@@ -102,10 +101,7 @@ def explain(stored: StoredMosaic, row: int, col: int, access: BucketAccess = OWN
         },
         "model": settings["model"],
         "settings": {name: value for name, value in settings.items() if name != "model"},
-        "run_key": provenance["run_key"],
-        "run_id": provenance["run_id"],
-        "software": provenance["software"],
-        "created": provenance["created"],
+        **{name: said[name] for name in ("run_key", "run_id", "software", "created")},
     }
 
 
@@ -117,7 +113,7 @@ def _tiles(stored: StoredMosaic, row: int, col: int) -> list[dict[str, Any]]:
 
 def _is_current(stored: StoredMosaic) -> bool | None:
     """Whether the ledger calls the mosaic its scene's current one; None where no ledger is beside it."""
-    scene_id, uri = stored.mosaic.scene.scene_id, stored.store.uri
+    scene_id, uri = stored.mosaic.id, stored.store.uri
     output, separator, name = uri.rpartition(f"/{scene_id}/")
     if not separator or "/" in name:
         return None
@@ -127,7 +123,7 @@ def _is_current(stored: StoredMosaic) -> bool | None:
 
 def _why_no_data(stored: StoredMosaic, row: int, col: int, access: BucketAccess) -> str:
     """Return why a pixel has no data, from the scene where that is still what it was."""
-    settings = stored.provenance["pixel_settings"]["input"]
+    settings = stored.provenance.pixel_settings["input"]
     bands, stretch = settings["bands"], settings["stretch"]
     reader = GeoTiffReader(
         bands=bands if bands == "auto" else tuple(bands),
@@ -135,21 +131,22 @@ def _why_no_data(stored: StoredMosaic, row: int, col: int, access: BucketAccess)
         access=access,
     )
     try:
-        scene = current_scene(stored.mosaic.scene, access)
+        scene = current_scene(stored.provenance.scene, access)
         if isinstance(scene, str):
             return f"not known: {scene}"
         profile = reader.profile(scene)
         _, valid = reader.read(scene, profile, Window(row, row + 1, col, col + 1))
     except (SceneError, RetryableError, ConfigError, ValueError) as error:
-        advice = "" if access.by_bucket or is_local(stored.mosaic.scene.uri) else _ADVICE
+        advice = "" if access.by_bucket or is_local(stored.provenance.scene.uri) else _ADVICE
         return f"not known: the scene cannot be read: {' '.join(str(error).split())}{advice}"
-    rule, made_by = profile.mask.rule, stored.provenance.get("mask_rule", "unknown")
+    version = stored.provenance.pixels_version
+    rule, made_by = profile.mask.rule, stored.provenance.mask_rule or "unknown"
     if not valid[0, 0]:
         return f"the scene has no valid sample there: {_WHY[rule]}"
-    if stored.pixels_version != PIXELS_VERSION or rule != made_by:
+    if version != PIXELS_VERSION or rule != made_by:
         return (
             f"the mask by which the mosaic was made (mask rule {made_by}, pixels_version "
-            f"{stored.pixels_version}); by that of this software (mask rule {rule}, pixels_version "
+            f"{version}); by that of this software (mask rule {rule}, pixels_version "
             f"{PIXELS_VERSION}) the scene has data there"
         )
     return "not known: the scene has a valid sample there; jobs/verify.py can tell if the mosaic is damaged"
@@ -157,7 +154,7 @@ def _why_no_data(stored: StoredMosaic, row: int, col: int, access: BucketAccess)
 
 def _age(stored: StoredMosaic) -> str:
     """Return whether the pixels are those that this software makes of the same scene."""
-    made_by = stored.pixels_version
+    made_by = stored.provenance.pixels_version
     if made_by == PIXELS_VERSION:
         return f"pixels_version {made_by}, that of this software"
     return f"pixels_version {made_by}; this software makes {PIXELS_VERSION}, and the next run makes them anew"
@@ -171,8 +168,8 @@ def _open(uri: str) -> StoredMosaic:
         raise FileNotFoundError(
             f"there is no mosaic at {uri!r}; sgddiff_batch.list_mosaics(output_uri) gives the URIs"
         ) from None
-    if "scenes" in stored.provenance:
-        names = ", ".join(scene["store"] for scene in stored.provenance["scenes"][:_SCENES_SHOWN])
+    if stored.provenance.area is not None:
+        names = ", ".join(scene.path for scene in stored.provenance.area.scenes[:_SCENES_SHOWN])
         raise ValueError(f"{uri!r} is an area mosaic, composed of others: explain one of those, {names}")
     return stored
 

@@ -11,7 +11,7 @@ from sgddiff_batch.config import ArchiveJobConfig
 from sgddiff_batch.core.words import first_of, printable
 from sgddiff_batch.errors import ConfigError, FatalError, SgddiffBatchError
 from sgddiff_batch.io import catalogue
-from sgddiff_batch.io.catalogue import Night
+from sgddiff_batch.io.catalogue import PublishContext
 from sgddiff_batch.io.ledger import Lease, ObjectLedger, fenced, mended_records
 from sgddiff_batch.io.reports import new_run_id
 from sgddiff_batch.io.storage import open_store
@@ -67,8 +67,8 @@ def _withdraw(config: ArchiveJobConfig, name: str, lease: Lease) -> None:
     now = datetime.now(UTC).isoformat(timespec="seconds")
     for area_id in gone:
         ledger.withdraw(area_id, now)
-    night = Night(lease.run_id)
-    catalogue.publish(ledger.store, records, records.keys(), night, config.output.keep_generations)
+    context = PublishContext(lease.run_id)
+    catalogue.publish(ledger.store, records, records.keys(), context, config.output.keep_generations)
     log.info("%s: %d area mosaics left the catalogue; jobs/gc.py takes their stores", name, len(gone))
 
 

@@ -21,7 +21,7 @@ from rich.table import Table
 
 from jobs.commands import add_config, config_of, fail
 from jobs.logs import start_log
-from sgddiff_batch.core.archive import OWN, BucketAccess
+from sgddiff_batch.core.query import OWN, BucketAccess
 from sgddiff_batch.errors import ConfigError, LeaseHeldError, SgddiffBatchError
 from sgddiff_batch.io.ledger import Lease, fenced
 from sgddiff_batch.io.reports import new_run_id

@@ -23,14 +23,14 @@ from jobs.concluding import EXIT_CONFIG, EXIT_DONE, EXIT_FAILED, EXIT_HELD, EXIT
 from jobs.logs import start_log
 from jobs.progress import RunProgress
 from sgddiff_batch.config import ArchiveJobConfig, load_config
-from sgddiff_batch.core.catalogue import Withdrawals
 from sgddiff_batch.core.fingerprint import run_key
-from sgddiff_batch.core.planning import Mosaic, Task
-from sgddiff_batch.core.words import redact_uri
+from sgddiff_batch.core.planning import SceneMosaic, Task
+from sgddiff_batch.core.provenance import scene_provenance
+from sgddiff_batch.core.withdrawals import Withdrawals
 from sgddiff_batch.engine.driver import Driver, SceneResult
 from sgddiff_batch.engine.local import run_local
 from sgddiff_batch.engine.retries import Retries
-from sgddiff_batch.engine.survey import Crew, Forecast, RunPlan, forecast, survey
+from sgddiff_batch.engine.survey import Forecast, RunPlan, Workers, forecast, survey
 from sgddiff_batch.engine.worker import TaskOutcome
 from sgddiff_batch.io.ledger import DamageBook, Lease, ObjectLedger, RedoMark, mended_records
 from sgddiff_batch.io.mosaics import ZarrBlockWriter
@@ -51,7 +51,7 @@ class Run:
     config: ArchiveJobConfig
     device: str
     predictors: int
-    crew: Crew
+    crew: Workers
     listing: Listing
     records: Mapping[str, SceneRecord]
     plan: RunPlan
@@ -160,7 +160,7 @@ def execute(run: Run) -> int:
         run.crew.task_bytes,
         Retries(),
     )
-    planned = {mosaic.scene.scene_id for mosaic in run.plan.mosaics}
+    planned = {mosaic.id for mosaic in run.plan.mosaics}
     try:
         with RunProgress(run.forecast.scenes, run.forecast.tiles) as progress:
             for result in driver.run(run.plan, run.records, _engine(run), partial(_count, progress)):
@@ -179,25 +179,17 @@ def execute(run: Run) -> int:
     return concluding.exit_code(run.ledger, results, published=published, unchanged=unchanged)
 
 
-def provenance(run: Run, mosaic: Mosaic) -> dict[str, object]:
+def provenance(run: Run, mosaic: SceneMosaic) -> dict[str, object]:
     """Return what a mosaic says about where it comes from."""
-    stretch = mosaic.profile.stretch
-    return {
-        "scene_id": mosaic.scene.scene_id,
-        "source_uri": redact_uri(mosaic.scene.uri),
-        "source_version": mosaic.scene.version,
-        "source_size_bytes": mosaic.scene.size_bytes,
-        "bands": list(mosaic.profile.bands),
-        "stretch": None if stretch is None else [stretch.low, stretch.high],
-        "inverted": mosaic.profile.inverted,
-        "mask_rule": mosaic.profile.mask.rule,
-        "notes": list(mosaic.profile.notes),
-        "pixel_settings": dict(run.pixel_settings),
-        "run_key": run.run_key,
-        "run_id": run.run_id,
-        "software": versions(),
-        "created": datetime.now(UTC).isoformat(timespec="seconds"),
-    }
+    return scene_provenance(
+        mosaic.scene,
+        mosaic.profile,
+        run.pixel_settings,
+        run_key=run.run_key,
+        run_id=run.run_id,
+        software=versions(),
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+    ).to_json()
 
 
 def _engine(run: Run) -> Callable[[Iterable[Task]], Iterator[TaskOutcome]]:

@@ -9,7 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from jobs.summary import console
-from sgddiff_batch.core.planning import Mosaic
+from sgddiff_batch.core.planning import SceneMosaic
 from sgddiff_batch.io.ledger import Rate, kind_of_work, read_rate
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def _scenes(run: Run) -> list[tuple[str, str]]:
     return [(words, str(count)) for words, count in counts.items()]
 
 
-def _why(run: Run, mosaic: Mosaic) -> str:
+def _why(run: Run, mosaic: SceneMosaic) -> str:
     scene, record = mosaic.scene, run.records.get(mosaic.scene.scene_id)
     if record is None:
         return NEW

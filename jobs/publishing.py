@@ -12,14 +12,16 @@ from typing import TYPE_CHECKING
 
 from jobs import assembly
 from sgddiff_batch.config import ArchiveJobConfig
-from sgddiff_batch.core.archive import AssetRule, Source
-from sgddiff_batch.core.catalogue import Generation, Withdrawals, find_withdrawals
 from sgddiff_batch.core.fingerprint import digest
+from sgddiff_batch.core.generations import Generation
+from sgddiff_batch.core.query import AssetRule, Source
+from sgddiff_batch.core.times import TimeSpan
+from sgddiff_batch.core.withdrawals import Withdrawals, find_withdrawals
 from sgddiff_batch.core.words import first_of, redact_uri
 from sgddiff_batch.engine.driver import SceneResult
 from sgddiff_batch.errors import FatalError
 from sgddiff_batch.io import catalogue
-from sgddiff_batch.io.catalogue import Night, Span
+from sgddiff_batch.io.catalogue import PublishContext
 from sgddiff_batch.io.ledger import ObjectLedger
 from sgddiff_batch.io.sources import Listing
 
@@ -176,12 +178,12 @@ def publish_run(run: Run, results: Iterable[SceneResult]) -> Generation | None:
     with ThreadPoolExecutor(_REQUESTS) as pool:
         changed = {record.scene_id: record for record in pool.map(ledger.record, settled) if record}
     name = archive_name(config.archive.query().sources)
-    night = Night(run.run_id, name, _listed(run.listing), _times(run.listing))
+    context = PublishContext(run.run_id, name, _listed(run.listing), _times(run.listing))
     generation = catalogue.publish(
         ledger.store,
         {**run.records, **changed},
         ledger.withdrawn(index=True).keys(),
-        night,
+        context,
         config.output.keep_generations,
     )
     if generation is not None:
@@ -203,10 +205,10 @@ def _listed(listing: Listing) -> set[str]:
     return {scene.scene_id for scene in listing.scenes} | set(listing.left_out) | missing
 
 
-def _times(listing: Listing) -> dict[str, Span]:
+def _times(listing: Listing) -> dict[str, TimeSpan]:
     spans = {scene_id: facts.time for scene_id, facts in listing.facts.items() if facts.time}
     return {
-        scene_id: (span.start_s, span.stop_s)
+        scene_id: span
         for scene_id, span in spans.items()
         if math.isfinite(span.start_s) and math.isfinite(span.stop_s)
     }

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from jobs import assembly
 from sgddiff_batch.config import ArchiveJobConfig
 from sgddiff_batch.core.fingerprint import run_key
-from sgddiff_batch.core.planning import Mosaic, Task
+from sgddiff_batch.core.planning import SceneMosaic, Task
 from sgddiff_batch.core.window import Window
 from sgddiff_batch.errors import RetryableError, SceneError
 from sgddiff_batch.io.archive import current_scene
@@ -102,29 +102,29 @@ class Recomputer:
         stored = open_stored(open_store(f"{self.config.output.uri.rstrip('/')}/{block.store}"), block.store)
         if key_words := self._other_key(stored):
             return Recomputed(block, "not possible", key_words)
-        scene = current_scene(stored.mosaic.scene, self.config.archive.query().access)
+        scene = current_scene(stored.provenance.scene, self.config.archive.query().access)
         if isinstance(scene, str):
             return Recomputed(block, "not possible", scene)
         profile = self._reader.profile(scene)
-        if profile.stretch != stored.mosaic.profile.stretch:
-            words = f"the scene gives the stretch {profile.stretch}, not {stored.mosaic.profile.stretch}"
+        if profile.stretch != stored.provenance.stretch:
+            words = f"the scene gives the stretch {profile.stretch}, not {stored.provenance.stretch}"
             return _different(block, stored, words)
-        if profile.mask.rule != (rule := stored.provenance.get("mask_rule")):
+        if profile.mask.rule != (rule := stored.provenance.mask_rule):
             words = f"the scene gives a mask by {profile.mask.rule}, not by {rule}"
             return _different(block, stored, words)
-        task = Task(Mosaic(block.store, scene, profile, stored.mosaic.tiling), block.window)
+        task = Task(SceneMosaic.at(block.store, scene, profile, stored.mosaic.tiling), block.window)
         made = infer_task(task, read_task(task, self._reader), self._predictor)
         return _compared(block, stored, made)
 
     def _other_key(self, stored: StoredMosaic) -> str | None:
         """Return why the config makes other pixels than were stored, None where it does not."""
-        made_by = stored.pixels_version
+        made_by = stored.provenance.pixels_version
         if made_by != assembly.PIXELS_VERSION:
             return (
                 f"made by pixels_version {made_by}, this software makes {assembly.PIXELS_VERSION}: it is not "
                 "damaged for that, and the next run makes it anew"
             )
-        key = stored.provenance["run_key"]
+        key = stored.provenance.run_key
         if key == self.run_key:
             return None
         return f"made with other settings or another model: run key {key}, the config's is {self.run_key}"
@@ -140,7 +140,7 @@ def _compared(block: Sampled, stored: StoredMosaic, made: NDArray[np.uint8]) -> 
 
 
 def _different(block: Sampled, stored: StoredMosaic, words: str) -> Recomputed:
-    theirs, ours = stored.provenance.get("software"), versions()
+    theirs, ours = stored.provenance.software, versions()
     if theirs == ours:
         return Recomputed(block, "different", words)
     words += f"; it was made with other software: {_differences(theirs, ours)}"

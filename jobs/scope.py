@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from jobs.assembly import missing_scene
-from sgddiff_batch.core.replacing import replacement_of
 from sgddiff_batch.core.selection import Facts
+from sgddiff_batch.core.store_names import replacement_of
 from sgddiff_batch.core.times import parse_time
 from sgddiff_batch.engine.driver import SceneResult
 from sgddiff_batch.engine.survey import Extent, RunPlan
@@ -66,8 +66,8 @@ def _written_s(facts: Facts) -> float | None:
 
 def with_replacements(plan: RunPlan, ledger: ObjectLedger, marks: Mapping[str, RedoMark]) -> RunPlan:
     """Return the plan with each mosaic in a store that is not damaged, see :func:`undamaged`."""
-    stores = undamaged([mosaic.store for mosaic in plan.mosaics], ledger, marks)
-    placed = (replace(mosaic, store=store) for mosaic, store in zip(plan.mosaics, stores, strict=True))
+    stores = undamaged([mosaic.path for mosaic in plan.mosaics], ledger, marks)
+    placed = (replace(mosaic, path=store) for mosaic, store in zip(plan.mosaics, stores, strict=True))
     return replace(plan, mosaics=tuple(placed))
 
 
@@ -93,7 +93,7 @@ def read_marks(
     ledger: ObjectLedger, records: Mapping[str, SceneRecord], *, drop_outdated: bool
 ) -> dict[str, RedoMark]:
     """Return the marks that count, by scene id; the others are taken back if a lease allows it."""
-    marks, outdated = redo_marks(ledger.store, records, ledger.told)
+    marks, outdated = redo_marks(ledger.store, records, ledger.on_damage)
     for mark in outdated.values() if drop_outdated else ():
         record = records.get(mark.scene_id)
         _drop(ledger, mark, record.store if record is not None and record.reason is None else None)

@@ -31,7 +31,7 @@ def read_task(task: Task, reader: SceneReader) -> TaskPixels:
     Raises:
         SceneError, RetryableError: as :meth:`SceneReader.read` does.
     """
-    return TaskPixels(*reader.read(task.mosaic.scene, task.mosaic.profile, task.halo))
+    return TaskPixels(*reader.read(task.scene, task.profile, task.halo))
 
 
 def infer_task(task: Task, read: TaskPixels, predictor: Predictor) -> NDArray[np.uint8]:
@@ -44,7 +44,7 @@ def store_task(
 ) -> list[BlockRecord]:
     """Store the task's blocks, each whole, then mark them: a kill in between costs this task alone."""
     records = list(_store_blocks(task, codes, writer))
-    ledger.mark_blocks(task, records)
+    ledger.mark_blocks(task.mosaic, task.window, records)
     return records
 
 

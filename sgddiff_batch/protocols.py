@@ -9,7 +9,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from sgddiff_batch.core.planning import Mosaic, Task
+from sgddiff_batch.core.planning import Mosaic
 from sgddiff_batch.core.scene import Scene, SceneProfile
 from sgddiff_batch.core.tiling import TaskTiles
 from sgddiff_batch.core.window import Window
@@ -107,7 +107,7 @@ class BlockWriter(Protocol):
     def is_ready(self, mosaic: Mosaic, provenance: Mapping[str, object]) -> bool:
         """Whether :meth:`create` would keep the store, and the blocks in it, as it is."""
 
-    def is_complete(self, store: str) -> bool:
+    def is_complete(self, path: str) -> bool:
         """Whether a store is there and was committed."""
 
     def create(self, mosaic: Mosaic, provenance: Mapping[str, object]) -> bool:
@@ -125,7 +125,7 @@ class BlockWriter(Protocol):
         Returns a digest of the metadata that is there now.
         """
 
-    def discard(self, store: str) -> None:
+    def discard(self, path: str) -> None:
         """Remove whatever there is of a store."""
 
 
@@ -135,20 +135,20 @@ class Ledger(Protocol):
     def records(self) -> Mapping[str, SceneRecord]:
         """Return the record of every scene that was ever finished, by scene id."""
 
-    def finished_mosaic(self, store: str) -> SceneRecord | None:
+    def finished_mosaic(self, path: str) -> SceneRecord | None:
         """Return the record with which a store was once committed, current or superseded."""
 
-    def forget_mosaic(self, store: str) -> None:
+    def forget_mosaic(self, path: str) -> None:
         """Drop all marks of a store, those of its blocks too: it is gone or damaged."""
 
-    def finished_blocks(self, store: str) -> list[BlockRecord]:
+    def finished_blocks(self, path: str) -> list[BlockRecord]:
         """Return the blocks of a store that are marked."""
 
-    def forget_blocks(self, store: str) -> None:
+    def forget_blocks(self, path: str) -> None:
         """Drop the marks of a store's blocks: they are gone, or were of another layout."""
 
-    def mark_blocks(self, task: Task, blocks: Iterable[BlockRecord]) -> None:
-        """Mark the stored blocks of a task."""
+    def mark_blocks(self, mosaic: Mosaic, window: Window, blocks: Iterable[BlockRecord]) -> None:
+        """Mark the stored blocks of a task, whose window it is."""
 
     def reading(self, scene: Scene, what: str) -> None:
         """Mark that this process is about to read from a scene, which may end the process."""

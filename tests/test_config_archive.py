@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from sgddiff_batch.config.job import ArchiveJobConfig, load_config
-from sgddiff_batch.core.archive import ArchiveQuery, AssetRule, Source
 from sgddiff_batch.core.boxes import Box
+from sgddiff_batch.core.query import ArchiveQuery, AssetRule, Source
 from sgddiff_batch.core.times import parse_span
 from sgddiff_batch.errors import ConfigError
 

@@ -11,8 +11,8 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from sgddiff_batch.config.reading import Section, Uri, check_no_login
-from sgddiff_batch.core.archive import Access, ArchiveQuery, AssetRule, BucketAccess, Source, SourceKind
 from sgddiff_batch.core.boxes import Box
+from sgddiff_batch.core.query import Access, ArchiveQuery, AssetRule, BucketAccess, Source, SourceKind
 from sgddiff_batch.core.selection import Duplicates, Filters, NewestBy
 from sgddiff_batch.core.times import parse_span
 

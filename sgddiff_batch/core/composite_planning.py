@@ -10,6 +10,7 @@ from sgddiff_batch.core.cells import Cell, CellGrid
 from sgddiff_batch.core.composites import MOST_SCENES, Rule
 from sgddiff_batch.core.fingerprint import digest
 from sgddiff_batch.core.periods import Period, PeriodKind, period_of
+from sgddiff_batch.core.store_names import store_path
 from sgddiff_batch.core.times import TimeSpan
 
 Resampling = Literal["nearest", "bilinear", "average"]
@@ -44,12 +45,12 @@ class AreaSettings:
 class AreaScene:
     """A scene's current mosaic, as the archive catalogue has it.
 
-    ``store`` is its path below the output, ``created`` when it was completed (ISO 8601), ``span`` when the
-    scene was taken.
+    ``path`` is that of its store, below the output, ``created`` when it was completed (ISO 8601), ``span``
+    when the scene was taken.
     """
 
     scene_id: str
-    store: str
+    path: str
     created: str
     span: TimeSpan
     model_digest: str | None = None
@@ -57,7 +58,7 @@ class AreaScene:
     @property
     def facts(self) -> list[object]:
         """What a composite depends on, as JSON."""
-        return [self.scene_id, self.store, self.created, *astuple(self.span)]
+        return [self.scene_id, self.path, self.created, *astuple(self.span)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +81,9 @@ class AreaPlan:
         return f"{self.period.name}/{self.cell.name}"
 
     @property
-    def store(self) -> str:
+    def path(self) -> str:
         """The path of its store: other scenes or settings make another one."""
-        return self.replacement or f"{self.area_id}/{self.version}-{self.run_key}.zarr"
+        return self.replacement or store_path(self.area_id, self.version, self.run_key)
 
 
 class Recorded(Protocol):
@@ -195,7 +196,7 @@ def keep_unless_sure(
 
     What made a scene unusable may be a mistake in the config, which hits all scenes at once. So nothing of
     which a recorded scene is refused now is gone; and of all that is not withdrawn at most half may go at
-    once, as scenes of a listing do (:func:`sgddiff_batch.core.catalogue.find_withdrawals`).
+    once, as scenes of a listing do (:func:`sgddiff_batch.core.withdrawals.find_withdrawals`).
 
     withdrawn: as for :func:`find_changes`. kept: ids with a scene that is refused. allow: an operator has
     said that the scenes are gone; then the share does not count.

@@ -44,17 +44,17 @@ class Tiling:
 
 @dataclass(frozen=True, slots=True)
 class Mosaic:
-    """One output store: ``store`` is its path below the output, ``<scene id>/<version>-<run key>.zarr``."""
+    """One output: pixels on a grid, cut into tiles and blocks.
 
-    store: str
-    scene: Scene
-    profile: SceneProfile
+    ``path`` is that of its store, below the output (:mod:`sgddiff_batch.core.store_names`); ``id`` names the
+    scene or the area that it is of, ``version`` which one of it. ``grid`` is that of level 0.
+    """
+
+    path: str
+    id: str
+    version: str
+    grid: Grid
     tiling: Tiling
-
-    @property
-    def grid(self) -> Grid:
-        """The grid of level 0."""
-        return self.profile.grid
 
     @property
     def lattice(self) -> Lattice:
@@ -84,16 +84,39 @@ class Mosaic:
 
 
 @dataclass(frozen=True, slots=True)
+class SceneMosaic(Mosaic):
+    """The mosaic of one scene, with what it takes to read that."""
+
+    scene: Scene
+    profile: SceneProfile
+
+    @classmethod
+    def at(cls, path: str, scene: Scene, profile: SceneProfile, tiling: Tiling) -> SceneMosaic:
+        """Return the mosaic of a scene: its id, version and grid are the scene's."""
+        return cls(path, scene.scene_id, scene.version, profile.grid, tiling, scene, profile)
+
+
+@dataclass(frozen=True, slots=True)
 class Task:
     """A rectangle of whole blocks of one mosaic: what one worker reads, infers and stores at a time."""
 
-    mosaic: Mosaic
+    mosaic: SceneMosaic
     window: Window
 
     @property
+    def scene(self) -> Scene:
+        """The scene that the task is read from."""
+        return self.mosaic.scene
+
+    @property
+    def profile(self) -> SceneProfile:
+        """How that scene is read."""
+        return self.mosaic.profile
+
+    @property
     def scene_id(self) -> str:
-        """The scene that the task belongs to."""
-        return self.mosaic.scene.scene_id
+        """The id of the scene that the task belongs to."""
+        return self.mosaic.id
 
     @property
     def name(self) -> str:
@@ -110,7 +133,7 @@ class Task:
         return self.window.split(self.mosaic.tiling.block_px)
 
 
-def plan_tasks(mosaic: Mosaic, memory_bytes: int, done: Set[Window] = frozenset()) -> list[Task]:
+def plan_tasks(mosaic: SceneMosaic, memory_bytes: int, done: Set[Window] = frozenset()) -> list[Task]:
     """Return the tasks that make the blocks of a mosaic that are not ``done``.
 
     A whole scene is one task where it fits ``memory_bytes``; else runs of blocks of one row of blocks, as

@@ -11,10 +11,10 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 
-from sgddiff_batch.core.planning import Mosaic, Task, plan_tasks
-from sgddiff_batch.core.replacing import replacement_of
+from sgddiff_batch.core.planning import SceneMosaic, Task, plan_tasks
 from sgddiff_batch.core.scene import Scene
-from sgddiff_batch.engine.accounts import Account
+from sgddiff_batch.core.store_names import replacement_of
+from sgddiff_batch.engine.progress import MosaicProgress
 from sgddiff_batch.engine.retries import Retries, no_retries
 from sgddiff_batch.engine.survey import Refusal, RunPlan
 from sgddiff_batch.engine.worker import TaskOutcome
@@ -63,7 +63,7 @@ class Driver:
         writer: BlockWriter,
         ledger: Ledger,
         run_key: str,
-        provenance: Callable[[Mosaic], Mapping[str, object]],
+        provenance: Callable[[SceneMosaic], Mapping[str, object]],
         task_bytes: int,
         retries: Retries | None = None,
     ) -> None:
@@ -71,8 +71,8 @@ class Driver:
         self._provenance, self._task_bytes = provenance, task_bytes
         self._retry = (retries or no_retries()).call
         self._records: Mapping[str, SceneRecord] = {}
-        self._accounts: dict[str, Account] = {}
-        self._unsettled: dict[str, Mosaic] = {}
+        self._progress: dict[str, MosaicProgress] = {}
+        self._unsettled: dict[str, SceneMosaic] = {}
 
     def run(
         self,
@@ -87,25 +87,25 @@ class Driver:
             FatalError: where going on would damage data; what was settled before stays so.
         """
         self._records = records
-        self._unsettled = {mosaic.scene.scene_id: mosaic for mosaic in plan.mosaics}
+        self._unsettled = {mosaic.id: mosaic for mosaic in plan.mosaics}
         yield from self._left_as_they_are(plan)
         yield from (self._refuse(refusal) for refusal in plan.refused)
         settled: list[SceneResult] = []
         for outcome in engine(self._tasks(plan, settled)):
             on_outcome(outcome)
-            account = self._accounts[outcome.task.mosaic.store]
-            account.outcomes.append(outcome)
-            account.blocks.update((block.window, block) for block in outcome.blocks)
-            account.waiting -= 1
-            if account.waiting == 0:
-                settled.append(self._settle(account))
+            progress = self._progress[outcome.task.mosaic.path]
+            progress.outcomes.append(outcome)
+            progress.blocks.update((block.window, block) for block in outcome.blocks)
+            progress.waiting -= 1
+            if progress.waiting == 0:
+                settled.append(self._settle(progress))
             yield from _drain(settled)
         yield from _drain(settled)
 
     def pending(self) -> list[SceneResult]:
         """Return a result for every scene of the plan that is not settled."""
-        accounts = (self._accounts.get(m.store) or Account(m, 0, {}) for m in self._unsettled.values())
-        return [_result(account, "pending") for account in accounts]
+        unsettled = (self._progress.get(m.path) or MosaicProgress(m) for m in self._unsettled.values())
+        return [_result(progress, "pending") for progress in unsettled]
 
     def _left_as_they_are(self, plan: RunPlan) -> Iterator[SceneResult]:
         for scene, record in plan.unchanged:
@@ -116,105 +116,105 @@ class Driver:
     def _tasks(self, plan: RunPlan, settled: list[SceneResult]) -> Iterator[Task]:
         for mosaic in plan.mosaics:
             try:
-                tasks = self._retry(mosaic.store, partial(self._begin, mosaic, settled))
+                tasks = self._retry(mosaic.path, partial(self._begin, mosaic, settled))
             except _OF_ONE_SCENE as error:
                 settled.append(
-                    self._settled(_failure(Account(mosaic, 0, {}), f"it could not be begun: {error}"), mosaic)
+                    self._settled(_failure(MosaicProgress(mosaic), f"it could not be begun: {error}"), mosaic)
                 )
                 continue
             yield from tasks
 
-    def _begin(self, mosaic: Mosaic, settled: list[SceneResult]) -> list[Task]:
+    def _begin(self, mosaic: SceneMosaic, settled: list[SceneResult]) -> list[Task]:
         mosaic, finished = self._placed(mosaic)
-        if finished is not None and not self._writer.is_complete(mosaic.store):
+        if finished is not None and not self._writer.is_complete(mosaic.path):
             # First what the ledger says of it: a kill in between must leave no mark without its store.
-            self._ledger.forget_mosaic(mosaic.store)
-            self._writer.discard(mosaic.store)
+            self._ledger.forget_mosaic(mosaic.path)
+            self._writer.discard(mosaic.path)
         elif finished is not None:
-            result = self._finish(Account(mosaic, 0, {}), replace(finished, finished_at=_now()))
+            result = self._finish(MosaicProgress(mosaic), replace(finished, finished_at=_now()))
             settled.append(self._settled(result, mosaic))
             return []
-        account = self._open(mosaic)
-        tasks = plan_tasks(mosaic, self._task_bytes, set(account.blocks))
-        account.waiting = len(tasks)
-        self._accounts[mosaic.store] = account
+        progress = self._open(mosaic)
+        tasks = plan_tasks(mosaic, self._task_bytes, set(progress.blocks))
+        progress.waiting = len(tasks)
+        self._progress[mosaic.path] = progress
         if not tasks:
-            settled.append(self._settle(account))
+            settled.append(self._settle(progress))
         return tasks
 
-    def _placed(self, mosaic: Mosaic) -> tuple[Mosaic, SceneRecord | None]:
+    def _placed(self, mosaic: SceneMosaic) -> tuple[SceneMosaic, SceneRecord | None]:
         """Return a mosaic in a store where it discards no complete one, and the record of its commit.
 
         A complete store without a record is what readers see where the ledger lost it. It counts if the marks
         of all its blocks vouch for it; else it stays as it is, and the mosaic is made in another one.
         """
-        while (finished := self._ledger.finished_mosaic(mosaic.store)) is None:
-            if not self._writer.is_complete(mosaic.store) or self._is_vouched_for(mosaic):
+        while (finished := self._ledger.finished_mosaic(mosaic.path)) is None:
+            if not self._writer.is_complete(mosaic.path) or self._is_vouched_for(mosaic):
                 break
-            mosaic = replace(mosaic, store=replacement_of(mosaic.store))
-        self._unsettled[mosaic.scene.scene_id] = mosaic
+            mosaic = replace(mosaic, path=replacement_of(mosaic.path))
+        self._unsettled[mosaic.id] = mosaic
         return mosaic, finished
 
-    def _is_vouched_for(self, mosaic: Mosaic) -> bool:
-        marked = {block.window for block in self._ledger.finished_blocks(mosaic.store)}
+    def _is_vouched_for(self, mosaic: SceneMosaic) -> bool:
+        marked = {block.window for block in self._ledger.finished_blocks(mosaic.path)}
         return marked.issuperset(mosaic.blocks()) and self._writer.is_ready(mosaic, self._provenance(mosaic))
 
-    def _open(self, mosaic: Mosaic) -> Account:
+    def _open(self, mosaic: SceneMosaic) -> MosaicProgress:
         """Make a mosaic ready; what a killed run stored in it counts if its layout is the same."""
         provenance = self._provenance(mosaic)
         was_there = self._writer.is_ready(mosaic, provenance)
         if not was_there:
             # First the marks, then the blocks: a kill in between must leave no mark without its block.
-            self._ledger.forget_blocks(mosaic.store)
+            self._ledger.forget_blocks(mosaic.path)
         self._writer.create(mosaic, provenance)
         windows = set(mosaic.blocks())
-        stored = (block for block in self._ledger.finished_blocks(mosaic.store) if block.window in windows)
-        return Account(mosaic, 0, {block.window: block for block in stored})
+        stored = (block for block in self._ledger.finished_blocks(mosaic.path) if block.window in windows)
+        return MosaicProgress(mosaic, blocks={block.window: block for block in stored})
 
-    def _settle(self, account: Account) -> SceneResult:
+    def _settle(self, progress: MosaicProgress) -> SceneResult:
         try:
-            result = self._retry(account.mosaic.store, partial(self._conclude, account))
+            result = self._retry(progress.mosaic.path, partial(self._conclude, progress))
         except _OF_ONE_SCENE as error:
-            result = _failure(account, f"it could not be finished: {error}")
-        return self._settled(result, account.mosaic)
+            result = _failure(progress, f"it could not be finished: {error}")
+        return self._settled(result, progress.mosaic)
 
-    def _settled(self, result: SceneResult, mosaic: Mosaic) -> SceneResult:
-        self._accounts.pop(mosaic.store, None)
-        del self._unsettled[mosaic.scene.scene_id]
+    def _settled(self, result: SceneResult, mosaic: SceneMosaic) -> SceneResult:
+        self._progress.pop(mosaic.path, None)
+        del self._unsettled[mosaic.id]
         return result
 
-    def _conclude(self, account: Account) -> SceneResult:
-        mosaic, reason = account.mosaic, account.reason("quarantine")
+    def _conclude(self, progress: MosaicProgress) -> SceneResult:
+        mosaic, reason = progress.mosaic, progress.reason("quarantine")
         if reason is not None:
             self._begin_anew(mosaic)
-            self._quarantine(mosaic.scene, reason, gone=mosaic.store)
-            return _result(account, "quarantined", reason)
-        reason = account.reason("failed") or account.reason("skipped")
+            self._quarantine(mosaic.scene, reason, gone=mosaic.path)
+            return _result(progress, "quarantined", reason)
+        reason = progress.reason("failed") or progress.reason("skipped")
         if reason is not None:
-            return _failure(account, reason)
-        return self._commit(account)
+            return _failure(progress, reason)
+        return self._commit(progress)
 
-    def _begin_anew(self, mosaic: Mosaic) -> None:
-        self._ledger.forget_blocks(mosaic.store)
-        self._writer.discard(mosaic.store)
+    def _begin_anew(self, mosaic: SceneMosaic) -> None:
+        self._ledger.forget_blocks(mosaic.path)
+        self._writer.discard(mosaic.path)
 
-    def _commit(self, account: Account) -> SceneResult:
-        mosaic, start = account.mosaic, time.perf_counter()
-        missing = set(mosaic.blocks()) - set(account.blocks)
+    def _commit(self, progress: MosaicProgress) -> SceneResult:
+        mosaic, start = progress.mosaic, time.perf_counter()
+        missing = set(mosaic.blocks()) - set(progress.blocks)
         if missing:
-            raise FatalError(f"{mosaic.store}: all tasks ended, but {len(missing)} blocks were never stored")
+            raise FatalError(f"{mosaic.path}: all tasks ended, but {len(missing)} blocks were never stored")
         try:
             root_digest = self._writer.commit(mosaic)
         except SceneError:
             # What was stored is damaged: the next run begins this mosaic anew.
             self._begin_anew(mosaic)
             raise
-        blocks = tuple(account.blocks[window] for window in mosaic.blocks())
+        blocks = tuple(progress.blocks[window] for window in mosaic.blocks())
         record = SceneRecord(
-            mosaic.scene.scene_id,
-            mosaic.scene.version,
+            mosaic.id,
+            mosaic.version,
             self._run_key,
-            mosaic.store,
+            mosaic.path,
             valid_px=sum(block.valid_px for block in blocks),
             salient_px=sum(block.salient_px for block in blocks),
             height_px=mosaic.grid.height_px,
@@ -222,18 +222,18 @@ class Driver:
             finished_at=_now(),
             mask_rule=mosaic.profile.mask.rule,
         )
-        account.commit_s = time.perf_counter() - start
-        return self._finish(account, record, MosaicContents(root_digest, blocks))
+        progress.commit_s = time.perf_counter() - start
+        return self._finish(progress, record, MosaicContents(root_digest, blocks))
 
     def _finish(
-        self, account: Account, record: SceneRecord, contents: MosaicContents | None = None
+        self, progress: MosaicProgress, record: SceneRecord, contents: MosaicContents | None = None
     ) -> SceneResult:
         self._ledger.finish(record, contents)
         return replace(
-            _record_result(account.mosaic.scene, record, "done"),
-            tiles=account.tiles(),
-            seconds=account.seconds(),
-            notes=account.mosaic.profile.notes,
+            _record_result(progress.mosaic.scene, record, "done"),
+            tiles=progress.tiles(),
+            seconds=progress.seconds(),
+            notes=progress.mosaic.profile.notes,
         )
 
     def _refuse(self, refusal: Refusal) -> SceneResult:
@@ -257,8 +257,8 @@ class Driver:
         )
 
 
-def _failure(account: Account, reason: str) -> SceneResult:
-    return _result(account, "failed", " ".join(reason.split()))
+def _failure(progress: MosaicProgress, reason: str) -> SceneResult:
+    return _result(progress, "failed", " ".join(reason.split()))
 
 
 def _drain(settled: list[SceneResult]) -> Iterator[SceneResult]:
@@ -266,17 +266,17 @@ def _drain(settled: list[SceneResult]) -> Iterator[SceneResult]:
         yield settled.pop(0)
 
 
-def _result(account: Account, state: str, reason: str | None = None) -> SceneResult:
-    mosaic = account.mosaic
+def _result(progress: MosaicProgress, state: str, reason: str | None = None) -> SceneResult:
+    mosaic = progress.mosaic
     return SceneResult(
-        mosaic.scene.scene_id,
+        mosaic.id,
         mosaic.scene.uri,
         state,
         reason,
         height_px=mosaic.grid.height_px,
         width_px=mosaic.grid.width_px,
-        tiles=account.tiles(),
-        seconds=account.seconds(),
+        tiles=progress.tiles(),
+        seconds=progress.seconds(),
         notes=mosaic.profile.notes,
     )
 

@@ -60,10 +60,10 @@ class Board:
         self._ends: dict[int | str, tuple[Spoiling, str | None]] = {}
         self._is_machine = False
 
-    def look(self, what: int | str, store: str = "") -> Look:
+    def look(self, what: int | str, path: str = "") -> Look:
         """Return what is known of a task, by its number, or of a worker, by its actor's id."""
         alone = tuple(self._alone.get(what, ()))
-        spoiled, end = store in self._spoiled, self._ends.get(what)
+        spoiled, end = path in self._spoiled, self._ends.get(what)
         return Look(self._starts[what], alone, spoiled, self._is_machine, end)
 
     def start(self, what: int | str, alone_on: str | None = None) -> None:
@@ -80,12 +80,12 @@ class Board:
         """Drop a count."""
         del self._starts[what]
 
-    def spoil(self, what: int, store: str, state: Spoiling, reason: str | None) -> None:
+    def spoil(self, what: int, path: str, state: Spoiling, reason: str | None) -> None:
         """Tell all workers to skip the other tasks of a store, and remember how this one ended.
 
         A process may die before its answer has left it. Ray then asks again, and gets the same answer.
         """
-        self._spoiled.add(store)
+        self._spoiled.add(path)
         self._ends[what] = state, reason
 
 
@@ -149,7 +149,7 @@ class RayWorker:
         if isinstance(self._worker, Exception):
             raise self._worker
         task, board = self._job.tasks[number], self._job.board
-        look: Look = self._get(board.look.remote(number, task.mosaic.store))
+        look: Look = self._get(board.look.remote(number, task.mosaic.path))
         if look.end is not None:
             return TaskOutcome(task, *look.end)
         if look.is_spoiled:
@@ -161,7 +161,7 @@ class RayWorker:
                 os._exit(_STUCK_EXIT_CODE)  # nothing else ends a thread that hangs in a library
             self._get(board.start.remote(number, self._node if look.starts else None))
             if look.starts:
-                self._worker.distrust(task.mosaic.scene)
+                self._worker.distrust(task.scene)
             outcome = self._run_in_time(self._worker, task)
             if outcome is not None:
                 return self._told(number, outcome)
@@ -176,7 +176,7 @@ class RayWorker:
         if outcome.state == "stored":
             self._get(board.stored.remote(number))
         elif outcome.state in ("quarantine", "failed"):
-            store = outcome.task.mosaic.store
+            store = outcome.task.mosaic.path
             self._get(board.spoil.remote(number, store, outcome.state, outcome.reason))
         return outcome
 

@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from math import inf
 
 from sgddiff_batch.core import budget
-from sgddiff_batch.core.planning import Mosaic, Task, Tiling, plan_tasks
+from sgddiff_batch.core.planning import SceneMosaic, Task, Tiling, plan_tasks
 from sgddiff_batch.core.scene import Scene
+from sgddiff_batch.core.store_names import store_path
 from sgddiff_batch.engine.retries import Retries, no_retries, one_line
 from sgddiff_batch.errors import (
     ChangedSceneError,
@@ -81,7 +82,7 @@ class RunPlan:
     ``postponed`` are the ids of scenes that are left for another run, with the reason.
     """
 
-    mosaics: tuple[Mosaic, ...]
+    mosaics: tuple[SceneMosaic, ...]
     refused: tuple[Refusal, ...]
     unchanged: tuple[tuple[Scene, SceneRecord], ...]
     still_quarantined: tuple[tuple[Scene, SceneRecord], ...]
@@ -144,7 +145,7 @@ def survey(
         again = retries or no_retries()
         planned = list(pool.map(lambda scene: _plan_scene(scene, reader, tiling, run_key, again), present))
     return RunPlan(
-        tuple(plan for plan in planned if isinstance(plan, Mosaic)),
+        tuple(plan for plan in planned if isinstance(plan, SceneMosaic)),
         (*refused, *(plan for plan in planned if isinstance(plan, Refusal))),
         tuple(unchanged),
         tuple(quarantined),
@@ -154,7 +155,7 @@ def survey(
 
 def _plan_scene(
     scene: Scene, reader: SceneReader, tiling: Tiling, run_key: str, retries: Retries
-) -> Mosaic | Refusal:
+) -> SceneMosaic | Refusal:
     try:
         profile = retries.call_in_time(scene.scene_id, "opening it", lambda: reader.profile(scene))
     except SceneError as error:
@@ -167,19 +168,19 @@ def _plan_scene(
         # No memory, a mistake of ours: as for a worker, it says nothing of the scene and stops no other.
         log.debug("opening %s failed", scene.scene_id, exc_info=True)
         return Refusal(scene, one_line(error), retry=True)
-    return Mosaic(f"{scene.scene_id}/{scene.version}-{run_key}.zarr", scene, profile, tiling)
+    return SceneMosaic.at(store_path(scene.scene_id, scene.version, run_key), scene, profile, tiling)
 
 
-def remaining_tasks(mosaic: Mosaic, ledger: Ledger, task_bytes: int) -> list[Task]:
+def remaining_tasks(mosaic: SceneMosaic, ledger: Ledger, task_bytes: int) -> list[Task]:
     """Return the tasks of a mosaic's blocks that are not marked; none if it was committed before."""
-    if ledger.finished_mosaic(mosaic.store) is not None:
+    if ledger.finished_mosaic(mosaic.path) is not None:
         return []
-    done = {record.window for record in ledger.finished_blocks(mosaic.store)} & set(mosaic.blocks())
+    done = {record.window for record in ledger.finished_blocks(mosaic.path)} & set(mosaic.blocks())
     return plan_tasks(mosaic, task_bytes, done)
 
 
 @dataclass(frozen=True, slots=True)
-class Crew:
+class Workers:
     """Who will work on a plan: ``workers`` processes, each with ``in_flight`` tasks at once.
 
     ``task_memory_bytes`` is what the tasks of one worker may take, ``batch_px`` the pixels of the tiles that
@@ -207,17 +208,17 @@ class Crew:
         return self.workers * budget.worker_bytes(tasks, self.batch_px)
 
 
-def forecast(plan: RunPlan, ledger: Ledger, crew: Crew) -> Forecast:
+def forecast(plan: RunPlan, ledger: Ledger, workers: Workers) -> Forecast:
     """Return what the plan takes.
 
     Raises:
         ConfigError: if its largest task does not fit the memory of the tasks in flight.
     """
-    limit = crew.task_bytes
+    limit = workers.task_bytes
     tasks = [task for mosaic in plan.mosaics for task in remaining_tasks(mosaic, ledger, limit)]
     largest = max((_task_bytes(task) for task in tasks), default=0)
     if largest > limit:
-        raise ConfigError(_does_not_fit(max(tasks, key=_task_bytes), largest, crew))
+        raise ConfigError(_does_not_fit(max(tasks, key=_task_bytes), largest, workers))
     areas = list(_areas(tasks))
     return Forecast(
         scenes=len(plan.mosaics),
@@ -228,25 +229,25 @@ def forecast(plan: RunPlan, ledger: Ledger, crew: Crew) -> Forecast:
         read_px=sum(read for _, read, _ in areas),
         read_bytes=sum(read_bytes for _, _, read_bytes in areas),
         write_bytes=sum(area * 4 // 3 for area, _, _ in areas),
-        peak_memory_bytes=crew.peak_bytes(largest),
+        peak_memory_bytes=workers.peak_bytes(largest),
     )
 
 
 def _areas(tasks: Iterable[Task]) -> Iterator[tuple[int, int, int]]:
     for task in tasks:
-        profile, read_px = task.mosaic.profile, task.halo.area_px
+        profile, read_px = task.profile, task.halo.area_px
         yield task.window.area_px, read_px, read_px * len(set(profile.bands)) * profile.sample_bytes
 
 
 def _task_bytes(task: Task) -> int:
-    return budget.task_bytes(task.halo.area_px, task.mosaic.profile.sample_bytes)
+    return budget.task_bytes(task.halo.area_px, task.profile.sample_bytes)
 
 
-def _does_not_fit(task: Task, largest: int, crew: Crew) -> str:
+def _does_not_fit(task: Task, largest: int, workers: Workers) -> str:
     gib = 2.0**30
     return (
-        f"tiling.task_memory_gib: a worker holds {crew.in_flight} tasks, which at one block each of "
-        f"{task.scene_id} take {crew.in_flight * largest / gib:.3g} GiB, but it allows "
-        f"{crew.task_memory_bytes / gib:.3g}; raise it, or lower tiling.block_px (it is "
+        f"tiling.task_memory_gib: a worker holds {workers.in_flight} tasks, which at one block each of "
+        f"{task.scene_id} take {workers.in_flight * largest / gib:.3g} GiB, but it allows "
+        f"{workers.task_memory_bytes / gib:.3g}; raise it, or lower tiling.block_px (it is "
         f"{task.mosaic.tiling.block_px}) or engine.workers"
     )

@@ -85,7 +85,7 @@ class Worker:
         Raises:
             FatalError: where going on would damage data.
         """
-        if task.mosaic.store in self._spoiled:
+        if task.mosaic.path in self._spoiled:
             return TaskOutcome(task, "skipped", SKIPPED)
         seconds: dict[str, float] = {}
         try:
@@ -100,7 +100,7 @@ class Worker:
         return TaskOutcome(task, "stored", blocks=tuple(blocks), seconds=seconds)
 
     def _run(self, task: Task, seconds: dict[str, float]) -> list[BlockRecord]:
-        store, call = task.mosaic.store, self._retries.call_in_time
+        store, call = task.mosaic.path, self._retries.call_in_time
         with _timed(seconds, "read"):
             read = call(store, "reading it", lambda: read_task(task, self._reader))
         with self._device, _timed(seconds, "infer"):
@@ -112,7 +112,7 @@ class Worker:
             )
 
     def _spoil(self, outcome: TaskOutcome) -> TaskOutcome:
-        self._spoiled.add(outcome.task.mosaic.store)
+        self._spoiled.add(outcome.task.mosaic.path)
         return outcome
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,8 +11,7 @@ from rasterio.enums import ColorInterp, Resampling
 from rasterio.io import DatasetReader
 
 from sgddiff_batch.core.blending import MAX_CODE, NO_DATA
-from sgddiff_batch.core.radiometry import Stretch
-from sgddiff_batch.core.scene import Scene
+from sgddiff_batch.core.provenance import Provenance, parse_provenance
 from sgddiff_batch.errors import SceneError, SgddiffBatchError, UnreadableSceneError
 from sgddiff_batch.io import mosaics
 from sgddiff_batch.io.scenes import opened
@@ -51,9 +49,9 @@ def picture_of(mosaic_uri: str, path: Path) -> None:
     store = open_store(mosaic_uri)
     root = mosaics.read_root(store)
     codes = _read_codes(mosaic_uri, mosaics.mosaic_levels(root))
-    provenance: dict[str, Any] = root[mosaics.PROVENANCE]
+    provenance = parse_provenance(root[mosaics.PROVENANCE])
     pixels = _read_scene(provenance, codes.shape)
-    draw_picture(pixels, codes != NO_DATA, codes, path, name=str(provenance["scene_id"]))
+    draw_picture(pixels, codes != NO_DATA, codes, path, name=provenance.mosaic_id)
 
 
 def draw_picture(
@@ -98,10 +96,9 @@ def _read_codes(mosaic_uri: str, levels: int) -> NDArray[np.uint8]:
     return np.where(np.isnan(values), NO_DATA, np.rint(values * MAX_CODE)).astype(np.uint8)
 
 
-def _read_scene(provenance: dict[str, Any], shape: tuple[int, ...]) -> NDArray[np.uint8]:
+def _read_scene(provenance: Provenance, shape: tuple[int, ...]) -> NDArray[np.uint8]:
     """Return the scene of a mosaic at a reduced (h, w) as (3, h, w) uint8, as the network saw it."""
-    scene_id, bands, stretch = str(provenance["scene_id"]), provenance["bands"], provenance["stretch"]
-    scene = Scene(scene_id, str(provenance["source_uri"]), version="", size_bytes=0)
+    scene, bands, stretch = provenance.scene, provenance.bands, provenance.stretch
     try:
         with opened(scene, "reading it") as source:
             palette = _palette(source) if set(bands) == {1} else None
@@ -110,11 +107,11 @@ def _read_scene(provenance: dict[str, Any], shape: tuple[int, ...]) -> NDArray[n
                 list(bands), out_shape=(len(bands), *shape), resampling=how
             )
     except SceneError as error:
-        raise UnreadableSceneError(f"cannot draw {scene_id!r} ({scene.uri}): {error}") from error
+        raise UnreadableSceneError(f"cannot draw {scene.scene_id!r} ({scene.uri}): {error}") from error
     if palette is not None:
         return np.ascontiguousarray(palette[samples[0].astype(np.intp) % 256].transpose(2, 0, 1))
-    shown = samples.astype(np.uint8, copy=False) if stretch is None else Stretch(*stretch).apply(samples)
-    return np.uint8(255) - shown if provenance.get("inverted") else shown
+    shown = samples.astype(np.uint8, copy=False) if stretch is None else stretch.apply(samples)
+    return np.uint8(255) - shown if provenance.inverted else shown
 
 
 def _palette(source: DatasetReader) -> NDArray[np.uint8] | None:

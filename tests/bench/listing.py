@@ -91,8 +91,8 @@ def measure(count: int) -> None:
     """List the bucket twice, plainly and with filters and versions, and compare it with a full ledger."""
     import re
 
-    from sgddiff_batch.core.archive import ArchiveQuery, Source
     from sgddiff_batch.core.planning import Tiling
+    from sgddiff_batch.core.query import ArchiveQuery, Source
     from sgddiff_batch.core.selection import Duplicates, Filters
     from sgddiff_batch.engine.survey import survey
     from sgddiff_batch.io.scenes.geotiff import GeoTiffReader

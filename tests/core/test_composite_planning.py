@@ -29,7 +29,7 @@ def scene(scene_id: str = "a.tif", span: TimeSpan = JANUARY, created: str = "t")
 
 def recorded(plans, **changes):
     return {
-        area_id: replace(SceneRecord(area_id, plan.version, plan.run_key, plan.store), **changes)
+        area_id: replace(SceneRecord(area_id, plan.version, plan.run_key, plan.path), **changes)
         for area_id, plan in plans.items()
     }
 
@@ -60,14 +60,14 @@ def test_the_order_of_scenes_changes_no_version(order):
         scene("b.tif"),
         scene(created="later"),
         scene(span=parse_span("2026-01-05T10:00:01Z")),
-        replace(scene(), store="a.tif/w-k.zarr"),
+        replace(scene(), path="a.tif/w-k.zarr"),
     ],
 )
 def test_whatever_a_pixel_may_depend_on_changes_the_version(changed):
     (before,) = plan_areas(SETTINGS, [(scene(), [HERE])]).values()
     (after,) = plan_areas(SETTINGS, [(changed, [HERE])]).values()
     assert before.version != after.version
-    assert before.store != after.store
+    assert before.path != after.path
 
 
 @pytest.mark.parametrize(

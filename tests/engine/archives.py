@@ -146,12 +146,12 @@ class Archive:
 
     def expected(self, mosaic):
         """The codes of a mosaic, from the reference and the whole scene at once."""
-        pixels, valid = self.scenes[mosaic.scene.scene_id]
+        pixels, valid = self.scenes[mosaic.id]
         return blend(toy_tile, pixels, valid, mosaic.lattice.task_tiles(mosaic.grid.window))
 
     def stored(self, mosaic):
         """The decoded level 0 of a mosaic, as a stranger reads it."""
-        group = zarr.open_group(str(self.root / mosaic.store), mode="r")
+        group = zarr.open_group(str(self.root / mosaic.path), mode="r")
         return np.asarray(group["0/saliency"])
 
     def expected_digest(self, mosaic, block):

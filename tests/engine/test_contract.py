@@ -59,7 +59,7 @@ def test_every_stored_block_is_in_the_ledger_and_no_other(mixed):
     archive, outcomes = mixed
     for mosaic in archive.mosaics:
         told = {block for outcome in outcomes if outcome.task.mosaic == mosaic for block in outcome.blocks}
-        assert set(archive.ledger.finished_blocks(mosaic.store)) == told
+        assert set(archive.ledger.finished_blocks(mosaic.path)) == told
 
 
 def test_a_scene_error_is_a_quarantine_with_its_reason(mixed):
@@ -117,7 +117,7 @@ def test_a_fatal_error_stops_the_run_and_comes_out_of_it(engine, tmp_path):
     tasks = [*archive.tasks[:8], archive.tasks[-1], *archive.tasks[8:-1]]
     with pytest.raises(FatalError, match="the ledger is damaged"):
         list(engine(archive, tasks))
-    assert len(archive.ledger.finished_blocks(archive.mosaics[0].store)) < 64
+    assert len(archive.ledger.finished_blocks(archive.mosaics[0].path)) < 64
 
 
 def test_nothing_is_started_any_more_after_the_caller_stopped(engine, tmp_path):

@@ -18,7 +18,7 @@ def died(board, number, *machines):
     board.start(number)
     for machine in machines:
         board.start(number, machine)
-    return board.look(number, MOSAIC.store)
+    return board.look(number, MOSAIC.path)
 
 
 def state(look, living=("one", "two")):

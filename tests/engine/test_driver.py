@@ -12,7 +12,7 @@ from sgddiff_batch.core.tiling import Lattice
 from sgddiff_batch.core.window import Window
 from sgddiff_batch.engine.driver import Driver
 from sgddiff_batch.engine.local import run_local
-from sgddiff_batch.engine.survey import Crew, forecast, survey
+from sgddiff_batch.engine.survey import Workers, forecast, survey
 from sgddiff_batch.engine.worker import Worker
 from sgddiff_batch.errors import ConfigError, FatalError, RetryableError, SceneError
 from tests.kit.fakes import (
@@ -215,7 +215,7 @@ def test_a_run_killed_between_commit_and_record_computes_nothing_again():
     mosaic = archive.writer.stores[results["a.tif"].store].mosaic
     marks = list(_blocks(mosaic, archive.level0()["a.tif"]))
     archive.ledger = MemoryLedger()
-    archive.ledger._blocks[mosaic.store] = {b.window: b for b in marks}
+    archive.ledger._blocks[mosaic.path] = {b.window: b for b in marks}
     again = archive.run({"a.tif": SCENES["a.tif"]})
     assert archive.tiles == 0
     assert states(again) == {"a.tif": "done"}
@@ -267,7 +267,7 @@ def test_going_back_to_an_earlier_run_key_is_forecast_as_no_work():
     archive.run()
     archive.run(run_key="other")
     plan = survey(reader.scenes(), archive.ledger.records(), reader, TINY, "key")
-    assert forecast(plan, archive.ledger, Crew(1, 3, 3 * ONE_BLOCK, 0)).tiles == 0
+    assert forecast(plan, archive.ledger, Workers(1, 3, 3 * ONE_BLOCK, 0)).tiles == 0
 
 
 class KilledAt:
@@ -332,7 +332,7 @@ class Failing:
 
     def __getattr__(self, name):
         def call(mosaic, *args):
-            if name == self.method and mosaic.scene.scene_id == self.scene_id:
+            if name == self.method and mosaic.id == self.scene_id:
                 raise self.error
             return getattr(self.writer, name)(mosaic, *args)
 
@@ -363,13 +363,13 @@ def test_a_plan_that_does_not_fit_is_refused_with_both_numbers():
     plan = survey(reader.scenes(), {}, reader, TINY, "key")
     words = r"task_memory_gib.*3 tasks.*take 3\.94e-05 GiB.*allows 9\.31e-07.*block_px"
     with pytest.raises(ConfigError, match=words):
-        forecast(plan, MemoryLedger(), Crew(1, 3, 1000, 0))
+        forecast(plan, MemoryLedger(), Workers(1, 3, 1000, 0))
 
 
 def test_the_forecast_counts_what_the_run_then_does():
     archive, reader = Archive(), SyntheticReader(SCENES)
     plan = survey(reader.scenes(), {}, reader, TINY, "key")
-    numbers = forecast(plan, archive.ledger, Crew(1, 3, 3 * ONE_BLOCK, 0))
+    numbers = forecast(plan, archive.ledger, Workers(1, 3, 3 * ONE_BLOCK, 0))
     archive.run()
     assert numbers.scenes == 2
     assert numbers.tiles == archive.tiles

@@ -48,7 +48,7 @@ def test_a_scene_that_is_asked_for_is_planned_again_and_the_others_are_left_as_t
         for name, version in versions.items()
     }
     plan = survey(reader.scenes(), records, reader, TINY, "key", extent=Extent(again={"bad.tif", "done.tif"}))
-    assert [mosaic.scene.scene_id for mosaic in plan.mosaics] == ["bad.tif", "done.tif"]
+    assert [mosaic.id for mosaic in plan.mosaics] == ["bad.tif", "done.tif"]
     assert [scene.scene_id for scene, _ in plan.still_quarantined] == ["other.tif"]
     assert reader.calls["profile", "other.tif"] == 0
 

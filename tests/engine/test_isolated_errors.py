@@ -10,7 +10,7 @@ import pytest
 
 from sgddiff_batch import errors
 from sgddiff_batch.core.grid import Grid
-from sgddiff_batch.core.planning import Mosaic, Task, Tiling
+from sgddiff_batch.core.planning import SceneMosaic, Task, Tiling
 from sgddiff_batch.core.scene import Scene, SceneProfile
 from sgddiff_batch.core.window import Window
 from sgddiff_batch.engine.retries import Retries, RetryBudget
@@ -50,7 +50,7 @@ class RaisingReader:
 
 def outcome(reader: SceneReader) -> str:
     """What becomes of a task whose scene is read so."""
-    mosaic = Mosaic("a.tif/v1-key.zarr", SCENE, PROFILE, Tiling(96, 32, 128))
+    mosaic = SceneMosaic.at("a.tif/v1-key.zarr", SCENE, PROFILE, Tiling(96, 32, 128))
     task = Task(mosaic, mosaic.grid.window)
     retries = Retries(RetryBudget(attempts=2), sleep=lambda seconds: None)
     # Nothing but the reader is come to.

@@ -58,7 +58,7 @@ def test_a_task_that_always_ends_its_process_is_quarantined_and_takes_no_other_w
 def test_mosaics_are_equal_to_the_byte_although_processes_died(deadly):
     archive, _, _ = deadly
     for mosaic in archive.mosaics:
-        if mosaic.scene.scene_id != "deadly.tif":
+        if mosaic.id != "deadly.tif":
             archive.writer.commit(mosaic)
             assert np.array_equal(archive.stored(mosaic), archive.expected(mosaic))
 

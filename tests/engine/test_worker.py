@@ -197,7 +197,7 @@ def test_blocks_are_marked_only_after_all_of_them_are_stored():
 
     before(parts.writer, "write_block", fail_at_last)
     assert parts.worker().run(task).state == "failed"
-    assert parts.ledger.finished_blocks(MOSAIC.store) == []
+    assert parts.ledger.finished_blocks(MOSAIC.path) == []
 
 
 def test_a_fatal_error_is_raised():

@@ -22,7 +22,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from sgddiff_batch.core.planning import Mosaic, Tiling, plan_tasks
+from sgddiff_batch.core.planning import SceneMosaic, Tiling, plan_tasks
 from sgddiff_batch.core.scene import Scene
 from sgddiff_batch.errors import SceneError
 from sgddiff_batch.io.scenes.geotiff import GeoTiffReader
@@ -57,7 +57,7 @@ def read_like_the_job(path: Path) -> int:
     """Open a scene and read its tasks: all, or 16 spread over it where it claims more; return how many."""
     reader, scene = GeoTiffReader(), Scene("m.tif", str(path), "v1", path.stat().st_size)
     profile = reader.profile(scene)
-    tasks = plan_tasks(Mosaic("m", scene, profile, TILING), TASK_BYTES)
+    tasks = plan_tasks(SceneMosaic.at("m", scene, profile, TILING), TASK_BYTES)
     last = min(len(tasks), MOST_TASKS) - 1
     chosen = [tasks[i * (len(tasks) - 1) // max(last, 1)] for i in range(last + 1)]
     for task in chosen:

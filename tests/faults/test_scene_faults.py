@@ -130,9 +130,9 @@ class TestLocal:
 
     def test_a_pipe_is_never_listed_as_a_scene(self, tmp_path):
         os.mkfifo(tmp_path / "a.tif")
-        finds = find_scenes(str(tmp_path))
-        assert finds.scenes == ()
-        assert [file.reason for file in finds.ignored] == ["it is no regular file"]
+        answer = find_scenes(str(tmp_path))
+        assert answer.scenes == ()
+        assert [file.reason for file in answer.ignored] == ["it is no regular file"]
 
 
 @pytest.fixture(scope="module")
@@ -266,7 +266,7 @@ class TestWatchdog:
     def test_a_scene_that_hangs_while_it_is_opened_is_left_for_the_next_run(self):
         reader = HangingReader("profile")
         plan = survey(reader.scenes(), {}, reader, TINY, "key", retries=Retries(stuck_after_s=0.3))
-        assert [mosaic.scene.scene_id for mosaic in plan.mosaics] == ["b.tif"]
+        assert [mosaic.id for mosaic in plan.mosaics] == ["b.tif"]
         (refusal,) = plan.refused
         assert (refusal.scene.scene_id, refusal.retry) == ("a.tif", True)
         assert "opening it did not end within 0.3 s" in refusal.reason

@@ -14,13 +14,13 @@ from sgddiff_batch.core.cells import CellGrid
 from sgddiff_batch.core.composite_planning import AreaPlan, AreaSettings, plan_areas
 from sgddiff_batch.core.fingerprint import array_digest
 from sgddiff_batch.core.grid import Grid, Transform
-from sgddiff_batch.core.planning import Mosaic, Tiling
+from sgddiff_batch.core.planning import SceneMosaic, Tiling
 from sgddiff_batch.core.scene import Scene, SceneProfile
 from sgddiff_batch.core.times import parse_span
 from sgddiff_batch.core.window import Window
 from sgddiff_batch.io.areas.members import find_members
 from sgddiff_batch.io.catalogue.generations import publish
-from sgddiff_batch.io.catalogue.update import Night
+from sgddiff_batch.io.catalogue.update import PublishContext
 from sgddiff_batch.io.ledger.marks import ObjectLedger
 from sgddiff_batch.io.mosaics.writer import ZarrBlockWriter
 from sgddiff_batch.io.storage.store import Store
@@ -69,7 +69,7 @@ def put_scene(
     grid = Grid(*codes.shape, where, crs)
     store = f"{scene_id}/{version_of(number)}-aaaaaaaaaaaa.zarr"
     scene = Scene(scene_id, f"s3://archive/{scene_id}", version_of(number), 1)
-    mosaic = Mosaic(store, scene, SceneProfile(grid, (1, 2, 3), "uint8", 1), Tiling(40, 8, 64))
+    mosaic = SceneMosaic.at(store, scene, SceneProfile(grid, (1, 2, 3), "uint8", 1), Tiling(40, 8, 64))
     writer, ledger = ZarrBlockWriter(output), ObjectLedger(output)
     settings = {"model": {"digest": "d" * 64}}
     writer.create(mosaic, {"source_uri": scene.uri, "pixel_settings": settings, "created": "now"})
@@ -93,9 +93,9 @@ def _record_of(block: Window, codes: NDArray[np.uint8]) -> BlockRecord:
 def publish_scenes(output: Store, times: dict[str, str]) -> None:
     """Publish all that is finished and not withdrawn; ``times`` are spans by scene id."""
     spans = {scene_id: parse_span(text) for scene_id, text in times.items()}
-    night = Night("run", times={k: (span.start_s, span.stop_s) for k, span in spans.items()})
+    context = PublishContext("run", times=spans)
     ledger = ObjectLedger(output)
-    publish(output, ledger.records(), ledger.withdrawn().keys(), night)
+    publish(output, ledger.records(), ledger.withdrawn().keys(), context)
 
 
 def planned(output: Store, settings: AreaSettings, time_pattern: str | None = None) -> dict[str, AreaPlan]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from sgddiff_batch.core.grid import Grid
-from sgddiff_batch.io.catalogue.update import Night
+from sgddiff_batch.io.catalogue.update import PublishContext
 from sgddiff_batch.io.ledger.marks import ObjectLedger
 from sgddiff_batch.io.mosaics import conventions
 from sgddiff_batch.io.storage.store import Store, open_store
@@ -16,7 +16,7 @@ from sgddiff_batch.protocols import SceneRecord
 from tests.io.mosaic_examples import NORTH_UP, UTM, Killed
 
 GRID = Grid(100, 200, NORTH_UP, UTM)
-NIGHT = Night("run")
+NIGHT = PublishContext("run")
 
 
 def version_of(number: int) -> str:

@@ -15,7 +15,7 @@ from rasterio.errors import RasterioError
 from rasterio.warp import transform, transform_bounds
 
 from sgddiff_batch.core.grid import Transform
-from sgddiff_batch.io.geodesy.footprints import Outliner
+from sgddiff_batch.io.geodesy.footprints import FootprintMaker
 
 SIDE_PX = 50
 WGS84 = CRS.from_epsg(4326)
@@ -58,10 +58,10 @@ def place_of(info: CRSInfo) -> Place | None:
     return Place(Transform(px, 0, left, 0, -px, top), box, edges)
 
 
-def fault_of(info: CRSInfo, outliner: Outliner) -> str | None:
+def fault_of(info: CRSInfo, footprints: FootprintMaker) -> str | None:
     """Return what is wrong with the footprint in the middle of a CRS, None where it is as GDAL says."""
     place = place_of(info)
-    found = None if place is None else outliner.footprint(SIDE_PX, SIDE_PX, place.grid, f"EPSG:{info.code}")
+    found = None if place is None else footprints.footprint(SIDE_PX, SIDE_PX, place.grid, f"EPSG:{info.code}")
     if place is None:
         return None
     if found is None:

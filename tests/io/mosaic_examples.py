@@ -11,7 +11,7 @@ import zarr
 from rasterio.crs import CRS
 
 from sgddiff_batch.core.grid import Grid, Transform
-from sgddiff_batch.core.planning import Mosaic, Tiling
+from sgddiff_batch.core.planning import Mosaic, SceneMosaic, Tiling
 from sgddiff_batch.core.scene import Scene, SceneProfile
 from sgddiff_batch.io.mosaics.writer import ZarrBlockWriter
 from sgddiff_batch.io.storage.store import Store, open_store
@@ -41,9 +41,9 @@ def tiling(strides: int = 2) -> Tiling:
     return Tiling(32, 8, 24 * strides)
 
 
-def mosaic_of(grid: Grid, cut: Tiling | None = None, store: str = "a/scene.tif/v-key.zarr") -> Mosaic:
+def mosaic_of(grid: Grid, cut: Tiling | None = None, store: str = "a/scene.tif/v-key.zarr") -> SceneMosaic:
     scene = Scene("a/scene.tif", "file:///archive/a/scene.tif", "v", 1)
-    return Mosaic(store, scene, SceneProfile(grid, (1, 2, 3), "uint8", 1), cut or tiling())
+    return SceneMosaic.at(store, scene, SceneProfile(grid, (1, 2, 3), "uint8", 1), cut or tiling())
 
 
 def codes_of(grid: Grid, seed: int = 0) -> np.ndarray:
@@ -66,7 +66,7 @@ def build(folder: Path, mosaic: Mosaic, codes: np.ndarray) -> str:
     writer.create(mosaic, {"run_key": "key", "created": "2026-11-23T12:00:00Z"})
     write_blocks(writer, mosaic, codes)
     writer.commit(mosaic)
-    return f"{folder}/{mosaic.store}"
+    return f"{folder}/{mosaic.path}"
 
 
 def stored_codes(uri: str, level: int = 0) -> np.ndarray:

@@ -10,7 +10,7 @@ from rasterio.enums import ColorInterp
 from rasterio.transform import Affine
 
 from sgddiff_batch.core.grid import Grid, Transform
-from sgddiff_batch.core.planning import Mosaic, Tiling
+from sgddiff_batch.core.planning import Mosaic, SceneMosaic, Tiling
 from sgddiff_batch.core.scene import Scene, SceneProfile
 from sgddiff_batch.errors import UnreadableSceneError
 from sgddiff_batch.io.mosaics.writer import ZarrBlockWriter
@@ -97,7 +97,7 @@ def test_an_existing_picture_is_replaced_and_nothing_else_is_left_beside_it(tmp_
 
 def write_scene(
     path: Path, samples: np.ndarray, colormap: dict[int, tuple[int, ...]] | None = None
-) -> Mosaic:
+) -> SceneMosaic:
     """Write a scene and its complete mosaic beside it, and return what the mosaic was made from."""
     count, height, width = samples.shape
     with rasterio.open(
@@ -111,23 +111,26 @@ def write_scene(
     grid = Grid(height, width, Transform(1, 0, 500_000, 0, -1, 5_000_000), "EPSG:32633")
     scene = Scene(path.name, str(path), "v1", path.stat().st_size)
     bands = (1, 2, 3) if count >= 3 else (1, 1, 1)
-    return Mosaic(f"{path.name}/v1-key.zarr", scene, SceneProfile(grid, bands, samples.dtype.name, 1), TILING)
+    return SceneMosaic.at(
+        f"{path.name}/v1-key.zarr", scene, SceneProfile(grid, bands, samples.dtype.name, 1), TILING
+    )
 
 
 def write_mosaic(folder: Path, mosaic: Mosaic, stretch: list[float] | None = None) -> str:
     writer = ZarrBlockWriter(open_store(str(folder)))
     provenance = {
-        "scene_id": mosaic.scene.scene_id,
+        "scene_id": mosaic.id,
         "source_uri": mosaic.scene.uri,
         "bands": list(mosaic.profile.bands),
         "stretch": stretch,
+        **{"source_version": "v1", "source_size_bytes": 0, "notes": [], "pixel_settings": {}},
     }
     writer.create(mosaic, provenance)
     codes = make_codes(mosaic.grid.height_px, mosaic.grid.width_px)
     for block in mosaic.blocks():
         writer.write_block(mosaic, block, np.ascontiguousarray(codes[block.slices]))
     writer.commit(mosaic)
-    return f"{folder}/{mosaic.store}"
+    return f"{folder}/{mosaic.path}"
 
 
 def picture_beside(tmp_path: Path, mosaic: Mosaic, stretch: list[float] | None = None) -> np.ndarray:
@@ -177,4 +180,4 @@ def test_a_mosaic_that_is_not_complete_is_refused(tmp_path):
     mosaic = write_scene(tmp_path / "s.tif", np.zeros((3, 300, 300), np.uint8))
     ZarrBlockWriter(open_store(str(tmp_path / "out"))).create(mosaic, {"scene_id": "s.tif"})
     with pytest.raises(ValueError, match="not complete"):
-        picture_of(f"{tmp_path}/out/{mosaic.store}", tmp_path / "p.png")
+        picture_of(f"{tmp_path}/out/{mosaic.path}", tmp_path / "p.png")

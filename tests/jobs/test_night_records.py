@@ -59,9 +59,9 @@ def run_until_killed(night, tmp_path, monkeypatch):
     jobs.write_scene(tmp_path / "scenes" / "a.tif", 301, 417, 5)
     real, marked = ObjectLedger.mark_blocks, []
 
-    def mark(ledger, task, blocks):
-        real(ledger, task, blocks)
-        marked.append(task)
+    def mark(ledger, mosaic, window, blocks):
+        real(ledger, mosaic, window, blocks)
+        marked.append(window)
         if len(marked) == 4:
             raise Killed
 
@@ -283,10 +283,10 @@ def test_a_mosaic_that_is_made_anew_is_current_only_once_it_is_there(night, tmp_
     mark_redo(store, record, "damaged", "2026-01-01T00:00:00+00:00")
     seen, real = [], ObjectLedger.mark_blocks
 
-    def mark(ledger, task, blocks):
+    def mark(ledger, mosaic, window, blocks):
         seen.append({Path(entry.uri).name for entry in sgddiff_batch.list_mosaics(str(out))})
         assert (out / str(record.store) / "zarr.json").exists()
-        real(ledger, task, blocks)
+        real(ledger, mosaic, window, blocks)
 
     monkeypatch.setattr(ObjectLedger, "mark_blocks", mark)
     assert night() == EXIT_DONE

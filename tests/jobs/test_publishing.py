@@ -9,7 +9,7 @@ import yaml
 
 import sgddiff_batch
 from jobs import infer_archive, publishing
-from sgddiff_batch.core.archive import AssetRule, Source
+from sgddiff_batch.core.query import AssetRule, Source
 from sgddiff_batch.core.words import redact_uri
 from sgddiff_batch.io.ledger.marks import ObjectLedger
 from sgddiff_batch.io.reports import build_report, write_report

@@ -125,7 +125,7 @@ def counted_work() -> Iterator[Work]:
     ) -> None:
         write(writer, mosaic, block, codes)
         with work.lock:
-            work.blocks[mosaic.store] += 1
+            work.blocks[mosaic.path] += 1
 
     with (
         patch.object(assembly, "make_predictor", lambda *given: _CountingPredictor(make(*given), work)),

@@ -19,7 +19,7 @@ from sgddiff_batch.core import pyramid
 from sgddiff_batch.core.blending import NO_DATA, blend
 from sgddiff_batch.core.fingerprint import array_digest
 from sgddiff_batch.core.grid import Grid
-from sgddiff_batch.core.planning import Mosaic, Task, Tiling
+from sgddiff_batch.core.planning import Mosaic, SceneMosaic, Tiling
 from sgddiff_batch.core.scene import Scene, SceneProfile
 from sgddiff_batch.core.tiling import TaskTiles
 from sgddiff_batch.core.window import Window
@@ -53,11 +53,11 @@ def make_mosaic(
     scene_id: str = "scene.tif",
     version: str = "v1",
     sample_bytes: int = 1,
-) -> Mosaic:
+) -> SceneMosaic:
     """Return the mosaic of a scene in pixel coordinates, with a store named as the job names them."""
     scene = Scene(scene_id, f"memory://{scene_id}", version, 3 * height_px * width_px * sample_bytes)
     profile = SceneProfile(Grid(height_px, width_px), (1, 2, 3), "uint8", sample_bytes)
-    return Mosaic(f"{scene_id}/{version}-runkey.zarr", scene, profile, tiling)
+    return SceneMosaic.at(f"{scene_id}/{version}-runkey.zarr", scene, profile, tiling)
 
 
 class _Shared:
@@ -193,30 +193,30 @@ class MemoryWriter(_Shared):
 
     def is_ready(self, mosaic: Mosaic, provenance: Mapping[str, object]) -> bool:
         with self._lock:
-            stored = self.stores.get(mosaic.store)
+            stored = self.stores.get(mosaic.path)
             layout = (mosaic.grid, mosaic.tiling)
             return stored is not None and (stored.mosaic.grid, stored.mosaic.tiling) == layout
 
-    def is_complete(self, store: str) -> bool:
+    def is_complete(self, path: str) -> bool:
         with self._lock:
-            return store in self.stores and self.stores[store].complete
+            return path in self.stores and self.stores[path].complete
 
     def create(self, mosaic: Mosaic, provenance: Mapping[str, object]) -> bool:
         with self._lock:
             if self.is_ready(mosaic, provenance):
                 return True
             empty = np.full((mosaic.grid.height_px, mosaic.grid.width_px), NO_DATA, np.uint8)
-            self.stores[mosaic.store] = StoredMosaic(mosaic, dict(provenance), [empty])
+            self.stores[mosaic.path] = StoredMosaic(mosaic, dict(provenance), [empty])
             return False
 
     def write_block(self, mosaic: Mosaic, block: Window, codes: NDArray[np.uint8]) -> None:
         if self._before_write:
-            self._before_write(mosaic.store, block)
-        assert block in set(mosaic.blocks()), f"{block} is no block of {mosaic.store}"
+            self._before_write(mosaic.path, block)
+        assert block in set(mosaic.blocks()), f"{block} is no block of {mosaic.path}"
         assert codes.dtype == np.uint8
         assert codes.shape == (block.height_px, block.width_px)
         with self._lock:
-            stored = self.stores[mosaic.store]
+            stored = self.stores[mosaic.path]
             there = stored.levels[0][block.slices]
             assert not stored.writes[block] or np.array_equal(there, codes), f"{block} changed its bytes"
             there[...] = codes
@@ -224,18 +224,18 @@ class MemoryWriter(_Shared):
 
     def commit(self, mosaic: Mosaic) -> str:
         with self._lock:
-            stored = self.stores[mosaic.store]
+            stored = self.stores[mosaic.path]
             missing = set(mosaic.blocks()) - set(stored.writes)
-            assert not missing, f"{mosaic.store} was committed without {sorted(missing)}"
+            assert not missing, f"{mosaic.path} was committed without {sorted(missing)}"
             while len(stored.levels) < mosaic.levels:
                 stored.levels.append(pyramid.halve(stored.levels[-1]))
             stored.complete = True
             return array_digest(stored.levels[0])
 
-    def discard(self, store: str) -> None:
+    def discard(self, path: str) -> None:
         with self._lock:
-            stored = self.stores.pop(store, None)
-            assert not (stored and stored.complete), f"{store} is complete and was discarded"
+            stored = self.stores.pop(path, None)
+            assert not (stored and stored.complete), f"{path} is complete and was discarded"
 
 
 class MemoryLedger(_Shared):
@@ -253,29 +253,30 @@ class MemoryLedger(_Shared):
         with self._lock:
             return dict(self._records)
 
-    def finished_mosaic(self, store: str) -> SceneRecord | None:
+    def finished_mosaic(self, path: str) -> SceneRecord | None:
         with self._lock:
-            return self._mosaics.get(store)
+            return self._mosaics.get(path)
 
-    def forget_mosaic(self, store: str) -> None:
+    def forget_mosaic(self, path: str) -> None:
         with self._lock:
-            self._mosaics.pop(store, None)
-            self.contents.pop(store, None)
-            self._blocks.pop(store, None)
+            self._mosaics.pop(path, None)
+            self.contents.pop(path, None)
+            self._blocks.pop(path, None)
 
-    def finished_blocks(self, store: str) -> list[BlockRecord]:
+    def finished_blocks(self, path: str) -> list[BlockRecord]:
         with self._lock:
-            return list(self._blocks.get(store, {}).values())
+            return list(self._blocks.get(path, {}).values())
 
-    def forget_blocks(self, store: str) -> None:
+    def forget_blocks(self, path: str) -> None:
         with self._lock:
-            self._blocks.pop(store, None)
+            self._blocks.pop(path, None)
 
-    def mark_blocks(self, task: Task, blocks: Iterable[BlockRecord]) -> None:
+    def mark_blocks(self, mosaic: Mosaic, window: Window, blocks: Iterable[BlockRecord]) -> None:
         marked = {block.window: block for block in blocks}
-        assert set(marked) <= set(task.blocks()), f"task {task.name} marks blocks that are not its own"
+        own = set(window.split(mosaic.tiling.block_px))
+        assert set(marked) <= own, f"task {window.name} marks blocks that are not its own"
         with self._lock:
-            self._blocks.setdefault(task.mosaic.store, {}).update(marked)
+            self._blocks.setdefault(mosaic.path, {}).update(marked)
 
     def reading(self, scene: Scene, what: str) -> None:
         with self._lock:

@@ -3,7 +3,7 @@ import pickle
 import numpy as np
 import pytest
 
-from sgddiff_batch.core.planning import Mosaic, Task, plan_tasks
+from sgddiff_batch.core.planning import SceneMosaic, Task, plan_tasks
 from sgddiff_batch.errors import RetryableError, SceneError
 from sgddiff_batch.pipeline import infer_task, read_task, store_task
 from sgddiff_batch.protocols import BlockWriter, Ledger, Predictor, SceneReader, SceneRecord
@@ -26,9 +26,9 @@ SEAMS: tuple[SceneReader, Predictor, BlockWriter, Ledger] = (
 )
 
 
-def mosaic_of(reader: SyntheticReader, number: int = 0) -> Mosaic:
+def mosaic_of(reader: SyntheticReader, number: int = 0) -> SceneMosaic:
     scene = reader.scenes()[number]
-    return Mosaic(f"{scene.scene_id}/{scene.version}-k.zarr", scene, reader.profile(scene), TINY)
+    return SceneMosaic.at(f"{scene.scene_id}/{scene.version}-k.zarr", scene, reader.profile(scene), TINY)
 
 
 def test_a_whole_run_of_fakes_ends_in_the_same_mosaic_for_every_memory_budget():
@@ -41,8 +41,8 @@ def test_a_whole_run_of_fakes_ends_in_the_same_mosaic_for_every_memory_budget():
             codes = infer_task(task, read_task(task, reader), predictor)
             store_task(task, codes, writer, ledger)
         writer.commit(mosaic)
-        assert {block.window for block in ledger.finished_blocks(mosaic.store)} == set(mosaic.blocks())
-        found.append(writer.stores[mosaic.store].levels)
+        assert {block.window for block in ledger.finished_blocks(mosaic.path)} == set(mosaic.blocks())
+        found.append(writer.stores[mosaic.path].levels)
     assert [level.shape for level in found[0]] == [(45, 37), (23, 19), (12, 10), (6, 5)]
     for levels in found[1:]:
         assert all(np.array_equal(a, b) for a, b in zip(levels, found[0], strict=True))
@@ -88,10 +88,10 @@ def test_a_finished_scene_keeps_its_record_and_loses_its_marks():
     ledger, mosaic = MemoryLedger(), make_mosaic(20, 20)
     ledger.reading(mosaic.scene, "profile")
     assert ledger.deaths() == {"scene.tif"}
-    record = SceneRecord("scene.tif", "v1", "k", mosaic.store)
+    record = SceneRecord("scene.tif", "v1", "k", mosaic.path)
     ledger.finish(record)
-    assert (ledger.deaths(), ledger.finished_blocks(mosaic.store)) == (set(), [])
-    assert ledger.finished_mosaic(mosaic.store) == ledger.records()["scene.tif"] == record
+    assert (ledger.deaths(), ledger.finished_blocks(mosaic.path)) == (set(), [])
+    assert ledger.finished_mosaic(mosaic.path) == ledger.records()["scene.tif"] == record
 
 
 def test_fakes_can_be_pickled():

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from sgddiff_batch.core.archive import ArchiveQuery, Source
+from sgddiff_batch.core.query import ArchiveQuery, Source
 from sgddiff_batch.core.selection import Filters
 from sgddiff_batch.core.times import TimeSpan, parse_time
 from sgddiff_batch.io.sources.listing import Listing, list_archive

@@ -13,7 +13,7 @@ from rasterio.transform import Affine
 
 from sgddiff_batch.core.grid import IDENTITY
 from sgddiff_batch.core.scene import SceneProfile
-from sgddiff_batch.io.geodesy.footprints import Footprint, Outliner
+from sgddiff_batch.io.geodesy.footprints import Footprint, FootprintMaker
 from sgddiff_batch.io.scenes.geotiff import GeoTiffReader
 from tests.kit.scenes import scene_of, write_scene
 from tests.reports.inputs import H, W, picture
@@ -27,7 +27,7 @@ def profile_of(path: Path) -> SceneProfile:
 
 def outline_of(profile: SceneProfile) -> Footprint:
     grid = profile.grid
-    footprint = Outliner().footprint(grid.height_px, grid.width_px, grid.transform, grid.crs_wkt)
+    footprint = FootprintMaker().footprint(grid.height_px, grid.width_px, grid.transform, grid.crs_wkt)
     assert footprint is not None
     return footprint
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from sgddiff_batch.io.archive.file_names import is_bucket, is_scene
 from sgddiff_batch.io.archive.files import ArchiveFile, IgnoredFile, bucket_of, local_file, object_file
 from sgddiff_batch.io.archive.finding import (
-    Finds,
+    FoundScenes,
     find_scenes,
     full_uri,
     look_up,
@@ -26,7 +26,7 @@ from sgddiff_batch.io.archive.still_there import current_scene
 
 __all__ = [
     "ArchiveFile",
-    "Finds",
+    "FoundScenes",
     "IgnoredFile",
     "Places",
     "bucket_of",

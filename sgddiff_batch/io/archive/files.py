@@ -12,8 +12,8 @@ from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
-from sgddiff_batch.core.archive import OWN, BucketAccess
 from sgddiff_batch.core.fingerprint import Json
+from sgddiff_batch.core.query import OWN, BucketAccess
 from sgddiff_batch.core.words import printable
 from sgddiff_batch.errors import ConfigError, RetryableError
 from sgddiff_batch.io import storage

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from sgddiff_batch.core.archive import OWN, BucketAccess
 from sgddiff_batch.core.fingerprint import digest
+from sgddiff_batch.core.query import OWN, BucketAccess
 from sgddiff_batch.core.scene import Scene, escape_scene_id
 from sgddiff_batch.core.selection import Candidate, Facts
 from sgddiff_batch.core.words import printable
@@ -47,7 +47,7 @@ _FILE_SUFFIXES = (*SCENE_SUFFIXES, *LIST_SUFFIXES, ".json", ".geojson")
 
 
 @dataclass(frozen=True, slots=True)
-class Finds:
+class FoundScenes:
     """What one source holds: scenes, files that are no scenes, and scenes that cannot be had.
 
     ``missing`` are entries of a list without a file, and scenes whose names cannot be used: to be put into
@@ -58,21 +58,21 @@ class Finds:
     ignored: tuple[IgnoredFile, ...] = ()
     missing: tuple[IgnoredFile, ...] = ()
 
-    def outside(self, root: str, output: str) -> Finds:
+    def outside(self, root: str, output: str) -> FoundScenes:
         """Leave out what lies below ``output``. Both are full; paths of ignored files count from ``root``."""
         below = output.removeprefix(f"{root}/")
 
         def is_outside(file: IgnoredFile) -> bool:
             return below == output or (file.path != below and not file.path.startswith(f"{below}/"))
 
-        return Finds(
+        return FoundScenes(
             tuple(one for one in self.scenes if not one.scene.uri.startswith(f"{output}/")),
             tuple(filter(is_outside, self.ignored)),
             tuple(filter(is_outside, self.missing)),
         )
 
 
-def find_scenes(uri: str, access: BucketAccess = OWN, allowed: Sequence[str] = ()) -> Finds:
+def find_scenes(uri: str, access: BucketAccess = OWN, allowed: Sequence[str] = ()) -> FoundScenes:
     """Find the scenes of a folder or prefix with all below it, of a glob, or one scene by itself.
 
     uri: a local path or s3://. A glob is that of :mod:`sgddiff_batch.io.archive.globs`;
@@ -102,7 +102,7 @@ def name_of(place: str, root: str) -> str:
     return place.partition("://")[2] or place.lstrip("/") if below == place else below
 
 
-def _from_local(uri: str, allowed: Sequence[str]) -> Finds:
+def _from_local(uri: str, allowed: Sequence[str]) -> FoundScenes:
     path = Path(full_uri(uri))
     if path.is_dir():
         return _from_files(walk_folder(str(path), allowed=allowed))
@@ -116,7 +116,7 @@ def _from_local(uri: str, allowed: Sequence[str]) -> Finds:
     return _from_files(walk_folder(root, pattern=pattern, allowed=allowed), pattern)
 
 
-def _from_s3(uri: str, access: BucketAccess) -> Finds:
+def _from_s3(uri: str, access: BucketAccess) -> FoundScenes:
     root, pattern = split_glob(uri.rstrip("/"))
     prefix = WILDCARD.split(pattern[0], maxsplit=1)[0] if pattern else ""
     if not pattern and is_scene(root):
@@ -124,12 +124,12 @@ def _from_s3(uri: str, access: BucketAccess) -> Finds:
         if single.scenes:
             return single
     listing = _from_files(find_objects(root, prefix, access), pattern)
-    if listing == Finds():
+    if listing == FoundScenes():
         raise ConfigError(f"archive.uri: there is nothing at {uri!r}")
     return listing
 
 
-def _from_files(found: Iterable[Found], pattern: Sequence[str] = ()) -> Finds:
+def _from_files(found: Iterable[Found], pattern: Sequence[str] = ()) -> FoundScenes:
     """Sort the files below a root into scenes, their sidecars, and others."""
     listed = list(found)
     others = [entry for entry in listed if isinstance(entry, IgnoredFile)]
@@ -159,7 +159,7 @@ def _is_asked_for(path: str, pattern: Sequence[str]) -> bool:
     return not pattern or matches(parts, pattern) or leads_to_match(parts, pattern)
 
 
-def look_up(names: Mapping[str, str], access: BucketAccess = OWN, *, strict: bool = False) -> Finds:
+def look_up(names: Mapping[str, str], access: BucketAccess = OWN, *, strict: bool = False) -> FoundScenes:
     """Find files by full path or URI, each folder by one listing; ``names`` are what their ids are made of.
 
     strict: whether a bucket that is not there is an error; else a file in it is missing like any.
@@ -171,10 +171,12 @@ def look_up(names: Mapping[str, str], access: BucketAccess = OWN, *, strict: boo
     for answer in answers.values():
         if isinstance(answer, BucketError) and (strict or not isinstance(answer, NoBucketError)):
             raise answer
-    return _finds_of(names, answers)
+    return _found_of(names, answers)
 
 
-def look_up_apart(names: Mapping[str, str], access: BucketAccess, needed: str = "", *, alone: bool) -> Finds:
+def look_up_apart(
+    names: Mapping[str, str], access: BucketAccess, needed: str = "", *, alone: bool
+) -> FoundScenes:
     """Find files as :func:`look_up`; a bucket that is not there, or says no, is the matter of its own files.
 
     But it is an error if its name is ``needed``, or, where these files are ``alone``, if it is so of all.
@@ -187,7 +189,7 @@ def look_up_apart(names: Mapping[str, str], access: BucketAccess, needed: str = 
     for folder, error in errors.items():
         if bucket_of(folder) == needed or (alone and len(errors) == len(answers)):
             raise error
-    return _finds_of(names, answers)
+    return _found_of(names, answers)
 
 
 Answer = list[tuple[str, Found | None, list[ArchiveFile]]]
@@ -221,7 +223,7 @@ def _look_into(access: BucketAccess, folder: str, places: Sequence[str]) -> Answ
     return found
 
 
-def _finds_of(names: Mapping[str, str], answers: Mapping[str, Answer | BucketError]) -> Finds:
+def _found_of(names: Mapping[str, str], answers: Mapping[str, Answer | BucketError]) -> FoundScenes:
     scenes: list[Candidate] = []
     missing: list[IgnoredFile] = []
     reasons = {folder: error.reason for folder, error in answers.items() if isinstance(error, BucketError)}
@@ -270,8 +272,8 @@ def full_uri(uri: str) -> str:
 
 def _sorted(
     scenes: Iterable[Candidate], ignored: Iterable[IgnoredFile], missing: Iterable[IgnoredFile]
-) -> Finds:
-    return Finds(
+) -> FoundScenes:
+    return FoundScenes(
         tuple(sorted(scenes, key=lambda one: one.scene.scene_id)),
         tuple(sorted(set(ignored), key=lambda file: file.path)),
         tuple(sorted(set(missing), key=lambda file: file.path)),

@@ -7,7 +7,7 @@ import io
 import posixpath
 from pathlib import Path
 
-from sgddiff_batch.core.archive import OWN, BucketAccess
+from sgddiff_batch.core.query import OWN, BucketAccess
 from sgddiff_batch.errors import ConfigError, RetryableError
 from sgddiff_batch.io import storage
 from sgddiff_batch.io.archive.file_names import SCENE_SUFFIXES

@@ -24,9 +24,9 @@ class Places:
     """What a list or a catalogue names: ``names`` by full path or URI of the file.
 
     ``facts`` are those that a catalogue gives, by the same. ``ignored`` and ``missing`` as in
-    :class:`sgddiff_batch.io.archive.finding.Finds`. ``written``: where else some of them may be, see
-    :meth:`sgddiff_batch.io.stac.allowed_links.Reach.as_written`. ``unusable``: how many items of a catalogue,
-    and documents, no scene can be had of, by reason.
+    :class:`sgddiff_batch.io.archive.finding.FoundScenes`. ``written``: where else some of them may be, see
+    :meth:`sgddiff_batch.io.stac.allowed_links.AllowedLinks.as_written`. ``unusable``: how many items of a
+    catalogue, and documents, no scene can be had of, by reason.
     """
 
     names: Mapping[str, str]

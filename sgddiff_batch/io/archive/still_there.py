@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from sgddiff_batch.core.archive import OWN, BucketAccess
+from sgddiff_batch.core.query import OWN, BucketAccess
 from sgddiff_batch.core.scene import Scene
 from sgddiff_batch.core.words import printable
 from sgddiff_batch.io.archive.finding import look_up
@@ -18,11 +18,11 @@ def current_scene(scene: Scene, access: BucketAccess = OWN, *, strict: bool = Fa
     Raises:
         ConfigError, RetryableError: if the folder cannot be listed.
     """
-    finds = look_up({scene.uri: scene.scene_id}, access, strict=strict)
-    if not finds.scenes:
-        reason = finds.missing[0].reason if finds.missing else f"there is no file at {printable(scene.uri)}"
+    answer = look_up({scene.uri: scene.scene_id}, access, strict=strict)
+    if not answer.scenes:
+        reason = answer.missing[0].reason if answer.missing else f"there is no file at {printable(scene.uri)}"
         return f"its scene is gone: {reason}"
-    found = finds.scenes[0].scene
+    found = answer.scenes[0].scene
     if found.version != scene.version:
         return f"its scene changed since: version {scene.version} then, {found.version} now"
     return replace(found, scene_id=scene.scene_id)

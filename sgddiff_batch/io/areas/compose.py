@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sgddiff_batch.core.blending import MAX_CODE, NO_DATA
-from sgddiff_batch.core.composite_planning import AreaPlan, AreaSettings
+from sgddiff_batch.core.composite_planning import AreaPlan, AreaScene, AreaSettings
 from sgddiff_batch.core.composites import Composite, ranks_of
 from sgddiff_batch.core.fingerprint import array_digest
-from sgddiff_batch.core.planning import Mosaic, Task, Tiling
-from sgddiff_batch.core.replacing import replacement_of
-from sgddiff_batch.core.scene import Scene, SceneProfile
+from sgddiff_batch.core.planning import Mosaic, Tiling
+from sgddiff_batch.core.provenance import AreaOrigin, Member, Provenance
+from sgddiff_batch.core.store_names import replacement_of
 from sgddiff_batch.core.times import format_span
 from sgddiff_batch.core.window import Window
 from sgddiff_batch.errors import RetryableError, SceneError
@@ -68,28 +68,28 @@ class Composer:
         """
         ledger, writer = ObjectLedger(self.area), AreaBlockWriter(self.area)
         plan = self._placed(plan)
-        finished = ledger.finished_mosaic(plan.store)
-        if finished is not None and writer.is_complete(plan.store):
+        finished = ledger.finished_mosaic(plan.path)
+        if finished is not None and writer.is_complete(plan.path):
             record = replace(finished, finished_at=_now())
             ledger.finish(record)
             return record
         if finished is not None:
             # First the marks: a kill in between must leave none without its store.
-            ledger.forget_mosaic(plan.store)
-            writer.discard(plan.store)
+            ledger.forget_mosaic(plan.path)
+            writer.discard(plan.path)
         mosaic = self._mosaic(plan)
         try:
             return self._made(plan, mosaic, ledger, writer)
         except SceneError:
-            ledger.forget_blocks(plan.store)
-            writer.discard(plan.store)
+            ledger.forget_blocks(plan.path)
+            writer.discard(plan.path)
             raise
 
     def quarantine(self, plan: AreaPlan, earlier: SceneRecord | None, reason: str) -> SceneRecord:
         """Record why an area mosaic could not be made; the one of earlier scenes stays the current one."""
         plan = self._placed(plan)
         base = earlier or SceneRecord(plan.area_id, "", "", None)
-        if base.store == plan.store:
+        if base.store == plan.path:
             base = SceneRecord(plan.area_id, "", "", None)
         record = replace(base, version=plan.version, run_key=plan.run_key, reason=reason, finished_at=_now())
         ObjectLedger(self.area).finish(record)
@@ -98,18 +98,18 @@ class Composer:
     def _placed(self, plan: AreaPlan) -> AreaPlan:
         """Return a plan with a store where no complete mosaic is of which neither record nor marks tell."""
         ledger, writer = ObjectLedger(self.area), AreaBlockWriter(self.area)
-        while ledger.finished_mosaic(plan.store) is None and writer.is_complete(plan.store):
+        while ledger.finished_mosaic(plan.path) is None and writer.is_complete(plan.path):
             mosaic = self._mosaic(plan)
-            marked = {block.window for block in ledger.finished_blocks(plan.store)}
+            marked = {block.window for block in ledger.finished_blocks(plan.path)}
             if marked.issuperset(mosaic.blocks()) and writer.is_ready(mosaic, self.provenance(plan)):
                 break
-            plan = replace(plan, replacement=replacement_of(plan.store))
+            plan = replace(plan, replacement=replacement_of(plan.path))
         return plan
 
     def _mosaic(self, plan: AreaPlan) -> Mosaic:
-        scene = Scene(plan.area_id, "", plan.version, 0)
-        profile = SceneProfile(self.settings.cells.grid(plan.cell), (), "uint8", 1)
-        return Mosaic(plan.store, scene, profile, Tiling(self.settings.chunk_px, 0, self.block_px))
+        tiling = Tiling(self.settings.chunk_px, 0, self.block_px)
+        grid = self.settings.cells.grid(plan.cell)
+        return Mosaic(plan.path, plan.area_id, plan.version, grid, tiling)
 
     def _made(
         self, plan: AreaPlan, mosaic: Mosaic, ledger: ObjectLedger, writer: AreaBlockWriter
@@ -117,9 +117,9 @@ class Composer:
         provenance = self.provenance(plan)
         was_there = writer.is_ready(mosaic, provenance)
         if not was_there:
-            ledger.forget_blocks(mosaic.store)
+            ledger.forget_blocks(mosaic.path)
         writer.create(mosaic, provenance)
-        blocks = {record.window: record for record in ledger.finished_blocks(mosaic.store)}
+        blocks = {record.window: record for record in ledger.finished_blocks(mosaic.path)}
         sources = [open_source(self.archive, scene, self.settings) for scene in plan.scenes]
         ranks = ranks_of([(scene.scene_id, scene.span) for scene in plan.scenes])
         for block in mosaic.blocks():
@@ -129,7 +129,7 @@ class Composer:
             writer.write_counts(mosaic, block, n_obs)
             writer.write_block(mosaic, block, codes)
             blocks[block] = _block_record(block, codes)
-            ledger.mark_blocks(Task(mosaic, block), [blocks[block]])
+            ledger.mark_blocks(mosaic, block, [blocks[block]])
         return _concluded(plan, mosaic, [blocks[block] for block in mosaic.blocks()], ledger, writer)
 
     def _composed(
@@ -150,36 +150,25 @@ class Composer:
         models = {scene.model_digest for scene in plan.scenes}
         model = {"digest": models.pop()} if len(models) == 1 else None
         tiles = {"tile_px": self.settings.chunk_px, "overlap_px": 0}
-        return {
-            "scene_id": plan.area_id,
-            "source_uri": "",
-            "source_version": plan.version,
-            "source_size_bytes": 0,
-            "bands": [],
-            "stretch": None,
-            "notes": [_rule_in_words(self.settings)],
-            "pixel_settings": {**tiles, "area": self.settings.facts(), "model": model},
-            "area": {
-                "name": self.name,
-                "cell": plan.cell.name,
-                "period": plan.period.name,
-                "time": format_span(plan.period.span),
-            },
-            "scenes": [
-                {
-                    "id": scene.scene_id,
-                    "store": scene.store,
-                    "created": scene.created,
-                    "time": format_span(scene.span),
-                    "model_digest": scene.model_digest,
-                }
-                for scene in plan.scenes
-            ],
-            "run_key": plan.run_key,
-            "run_id": self.run_id,
-            "software": versions(),
-            "created": _now(),
-        }
+        return Provenance(
+            plan.area_id,
+            plan.version,
+            {**tiles, "area": self.settings.facts(), "model": model},
+            notes=(_rule_in_words(self.settings),),
+            area=self._origin(plan),
+            run_key=plan.run_key,
+            run_id=self.run_id,
+            software=versions(),
+            created=_now(),
+        ).to_json()
+
+    def _origin(self, plan: AreaPlan) -> AreaOrigin:
+        time = format_span(plan.period.span)
+        return AreaOrigin(self.name, plan.cell.name, plan.period.name, time, tuple(map(_member, plan.scenes)))
+
+
+def _member(scene: AreaScene) -> Member:
+    return Member(scene.scene_id, scene.path, scene.created, format_span(scene.span), scene.model_digest)
 
 
 def _concluded(
@@ -194,7 +183,7 @@ def _concluded(
         plan.area_id,
         plan.version,
         plan.run_key,
-        mosaic.store if valid_px else None,
+        mosaic.path if valid_px else None,
         valid_px=valid_px,
         salient_px=sum(block.salient_px for block in blocks),
         height_px=mosaic.grid.height_px,
@@ -202,16 +191,16 @@ def _concluded(
         finished_at=_now(),
     )
     if not valid_px:
-        ledger.forget_blocks(mosaic.store)
-        writer.discard(mosaic.store)
+        ledger.forget_blocks(mosaic.path)
+        writer.discard(mosaic.path)
         ledger.finish(record)
         return record
     try:
         root_digest = writer.commit(mosaic)
     except SceneError as error:
         # What this run stored itself is damaged: no scene is to blame.
-        ledger.forget_blocks(mosaic.store)
-        writer.discard(mosaic.store)
+        ledger.forget_blocks(mosaic.path)
+        writer.discard(mosaic.path)
         raise RetryableError(str(error)) from error
     ledger.finish(record, MosaicContents(root_digest, tuple(blocks)))
     return record

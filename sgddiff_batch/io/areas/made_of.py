@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence, Set
 
+from sgddiff_batch.core.provenance import parse_provenance
 from sgddiff_batch.io.mosaics import PROVENANCE, ROOT
 from sgddiff_batch.io.storage import Store
 from sgddiff_batch.protocols import SceneRecord
@@ -39,6 +40,7 @@ def made_of(area: Store, records: Sequence[SceneRecord], scene_ids: Set[str]) ->
 def _scenes(root: bytes) -> set[str]:
     """Return the scenes that a root object names, none where it is damaged."""
     try:
-        return {str(scene["id"]) for scene in json.loads(root)["attributes"][PROVENANCE]["scenes"]}
+        area = parse_provenance(json.loads(root)["attributes"][PROVENANCE], partial=True).area
     except (ValueError, KeyError, TypeError, RecursionError):
         return set()
+    return set() if area is None else {scene.scene_id for scene in area.scenes}

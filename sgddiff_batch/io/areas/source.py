@@ -90,7 +90,7 @@ class SceneSource:
             ChangedSceneError: if it is not.
         """
         if bytes_digest(_read_root(self.output, self.scene)) != self.root:
-            raise ChangedSceneError(f"the mosaic {self.scene.store} was made anew meanwhile; run again")
+            raise ChangedSceneError(f"the mosaic {self.scene.path} was made anew meanwhile; run again")
 
     def _offsets(self, cell: Grid) -> list[tuple[int, int, int]] | None:
         """Return (row, column, width) of where the scene's pixels are the cell's; None if it is warped."""
@@ -138,7 +138,7 @@ class SceneSource:
                 waiting += _quarters(tile)
             else:
                 raise SceneError(
-                    f"{self.scene.scene_id} cannot be warped: {window} of {self.scene.store} is one pixel of "
+                    f"{self.scene.scene_id} cannot be warped: {window} of {self.scene.path} is one pixel of "
                     "the area; take a smaller resolution, or another CRS"
                 )
 
@@ -175,17 +175,17 @@ class SceneSource:
         return warped
 
     def _read(self, window: Window) -> Codes:
-        store = self.output.zarr(self.scene.store, read_only=True)
+        store = self.output.zarr(self.scene.path, read_only=True)
         path = f"{self.level}/{mosaics.ARRAY_NAME}"
         try:
-            with translated(f"{self.output.uri}/{self.scene.store}/{path}"):
+            with translated(f"{self.output.uri}/{self.scene.path}/{path}"):
                 array: zarr.Array[Any] = zarr.open_array(store, path=path, mode="r", zarr_format=3)
                 codes = np.asarray(array[window.slices], dtype=np.uint8)
         except FileNotFoundError as error:
-            raise ChangedSceneError(f"{self.scene.store} is gone: {error}; run again") from None
+            raise ChangedSceneError(f"{self.scene.path} is gone: {error}; run again") from None
         except (ValueError, RuntimeError, TypeError, KeyError) as error:
             raise SceneError(
-                f"cannot read {window} of level {self.level} of {self.scene.store}: it is damaged "
+                f"cannot read {window} of level {self.level} of {self.scene.path}: it is damaged "
                 f"({type(error).__name__}: {' '.join(str(error).split())}); "
                 f"{_CURE}"
             ) from error
@@ -206,7 +206,7 @@ class SceneSource:
         rows, cols = range(row * side, (row + 1) * side), range(col * side, (col + 1) * side)
         if not any(block.row_start in rows and block.col_start in cols for block in self.filled):
             return
-        key = f"{self.scene.store}/{self.level}/{mosaics.ARRAY_NAME}/c/{row}/{col}"
+        key = f"{self.scene.path}/{self.level}/{mosaics.ARRAY_NAME}/c/{row}/{col}"
         if any(int(info["size"]) for info in infos(self.output, key).values()):
             return
         self.check()
@@ -229,22 +229,22 @@ def open_source(output: Store, scene: AreaScene, settings: AreaSettings) -> Scen
         shard_px = int(array["chunk_grid"]["configuration"]["chunk_shape"][0])
     except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
         raise SceneError(
-            f"the root of {scene.store} is damaged ({type(error).__name__}: {error}); {_CURE}"
+            f"the root of {scene.path} is damaged ({type(error).__name__}: {error}); {_CURE}"
         ) from None
     try:
-        contents = ObjectLedger(output).contents(scene.store)
+        contents = ObjectLedger(output).contents(scene.path)
     except DamagedRecordError as error:
-        raise SceneError(f"what {scene.store} held cannot be known: {error}; {_CURE}") from error
+        raise SceneError(f"what {scene.path} held cannot be known: {error}; {_CURE}") from error
     filled = tuple(block.window for block in contents.blocks if block.valid_px) if contents else ()
     return SceneSource(output, scene, settings, number, grid, shard_px, bytes_digest(root), filled)
 
 
 def _read_root(output: Store, scene: AreaScene) -> bytes:
     try:
-        return output.read(f"{scene.store}/{ROOT}")
+        return output.read(f"{scene.path}/{ROOT}")
     except FileNotFoundError:
         raise ChangedSceneError(
-            f"the mosaic {scene.store} of {scene.scene_id}, which the catalogue names, is gone; run "
+            f"the mosaic {scene.path} of {scene.scene_id}, which the catalogue names, is gone; run "
             "jobs/infer_archive.py, or jobs/verify.py --mark-for-redo if it stays away"
         ) from None
 

@@ -17,15 +17,14 @@ from sgddiff_batch.io.catalogue.generations import (
     rollback,
 )
 from sgddiff_batch.io.catalogue.mosaics import MosaicEntry, list_mosaics
-from sgddiff_batch.io.catalogue.rows import Span, instant, times_of
-from sgddiff_batch.io.catalogue.update import Night
+from sgddiff_batch.io.catalogue.rows import instant, times_of
+from sgddiff_batch.io.catalogue.update import PublishContext
 
 __all__ = [
     "CATALOGUE",
     "GENERATIONS",
     "MosaicEntry",
-    "Night",
-    "Span",
+    "PublishContext",
     "drop_mosaics",
     "instant",
     "list_mosaics",

@@ -20,11 +20,11 @@ from datetime import UTC, datetime
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from sgddiff_batch.core.catalogue import Generation, Pointer, next_number, published
+from sgddiff_batch.core.generations import Generation, Pointer, next_number, published
 from sgddiff_batch.errors import FatalError, RetryableError
 from sgddiff_batch.io.catalogue import rows
 from sgddiff_batch.io.catalogue.rows import SCHEMA, decode
-from sgddiff_batch.io.catalogue.update import Night, updated
+from sgddiff_batch.io.catalogue.update import PublishContext, updated
 from sgddiff_batch.io.storage import Store
 from sgddiff_batch.protocols import SceneRecord
 
@@ -45,7 +45,7 @@ def publish(
     store: Store,
     records: Mapping[str, SceneRecord],
     withdrawn: Set[str],
-    night: Night,
+    context: PublishContext,
     keep: int = KEEP_GENERATIONS,
 ) -> Generation | None:
     """Publish the current mosaics of all records but the withdrawn ones, as a new generation.
@@ -62,11 +62,11 @@ def publish(
     for _ in range(_ATTEMPTS):
         pointer, version = _versioned_pointer(store)
         before = _newest_table(store, pointer)
-        after = updated(store, before, records, withdrawn, night)
+        after = updated(store, before, records, withdrawn, context)
         if pointer is not None and after.equals(before):
             _write_link(store, pointer.generation)
             return None
-        new = _write_generation(store, after, next_number(pointer), night.run_id)
+        new = _write_generation(store, after, next_number(pointer), context.run_id)
         if pointer is not None and pointer.current != pointer.newest.number:
             log.warning("the catalogue was at generation %d by a rollback; it goes on", pointer.current)
         turned = published(pointer, new, keep)

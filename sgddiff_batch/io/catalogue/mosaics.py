@@ -105,20 +105,20 @@ def _of_ledger(store: Store, output_uri: str) -> list[MosaicEntry]:
     for _, record in sorted(records.items()):
         if record.store is not None:
             # The record of a newer version in quarantine keeps the mosaic of the older one.
-            facts = (record.reason and ledger.finished_mosaic(record.store)) or record
-            current.append((facts, f"{store.uri}/{record.store}", QUARANTINED if record.reason else DONE))
+            completed = (record.reason and ledger.finished_mosaic(record.store)) or record
+            current.append((completed, f"{store.uri}/{record.store}", QUARANTINED if record.reason else DONE))
     return [
         MosaicEntry(
-            scene_id=facts.scene_id,
+            scene_id=completed.scene_id,
             uri=uri,
-            height_px=facts.height_px,
-            width_px=facts.width_px,
-            valid_px=facts.valid_px,
-            salient_px=facts.salient_px,
-            version=facts.version,
-            run_key=facts.run_key,
-            finished_at=facts.finished_at,
+            height_px=completed.height_px,
+            width_px=completed.width_px,
+            valid_px=completed.valid_px,
+            salient_px=completed.salient_px,
+            version=completed.version,
+            run_key=completed.run_key,
+            finished_at=completed.finished_at,
             state=state,
         )
-        for facts, uri, state in current
+        for completed, uri, state in current
     ]

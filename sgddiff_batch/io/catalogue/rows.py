@@ -19,10 +19,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from sgddiff_batch.core.grid import Transform
+from sgddiff_batch.core.provenance import parse_provenance
+from sgddiff_batch.core.times import TimeSpan
 from sgddiff_batch.core.words import redact_uri
 from sgddiff_batch.errors import FatalError
 from sgddiff_batch.io import mosaics
-from sgddiff_batch.io.geodesy import Footprint, Outliner
+from sgddiff_batch.io.geodesy import Footprint, FootprintMaker
 from sgddiff_batch.protocols import SceneRecord
 
 DONE, QUARANTINED = "done", "quarantined"
@@ -96,22 +98,19 @@ more, ``valid_px`` pixels with data, ``salient_share`` is their quotient and ``s
 pixels' part of the footprint's area. ``archive``: the archive that listed the scene last.
 """
 
-Span = tuple[float, float]
-"""When a scene was taken: seconds since 1970 in UTC, from and to."""
-
 
 @dataclass(frozen=True, slots=True)
 class Current:
-    """A scene's current mosaic. ``facts`` is the record it was completed with, ``state`` as in the rows."""
+    """A scene's current mosaic. ``record`` is the record it was completed with, ``state`` as in the rows."""
 
-    facts: SceneRecord
-    store: str
+    record: SceneRecord
+    path: str
     state: str = DONE
     reason: str | None = None
 
 
 def row(
-    current: Current, uri: str, root: Mapping[str, Any], time: Span | None, outliner: Outliner
+    current: Current, uri: str, root: Mapping[str, Any], time: TimeSpan | None, footprints: FootprintMaker
 ) -> dict[str, Any]:
     """Return the row of a mosaic from its record and the attributes of its root.
 
@@ -120,16 +119,16 @@ def row(
     Raises:
         KeyError, ValueError, TypeError, IndexError: if ``root`` is not the root of a mosaic.
     """
-    facts, provenance = current.facts, root.get(mosaics.PROVENANCE) or {}
+    record, provenance = current.record, parse_provenance(root.get(mosaics.PROVENANCE), partial=True)
     layout = root["multiscales"]["layout"][0]
     height_px, width_px = (int(side) for side in layout["spatial:shape"])
     transform = Transform(*map(float, layout["spatial:transform"]))
     code, wkt = root.get("proj:code"), root.get("proj:wkt2")
-    outline = outliner.footprint(height_px, width_px, transform, code or wkt)
-    created = instant(facts.finished_at)
-    source = redact_uri(str(provenance.get("source_uri") or ""))
+    outline = footprints.footprint(height_px, width_px, transform, code or wkt)
+    created = instant(record.finished_at)
+    source = redact_uri(provenance.source_uri)
     return {
-        **_item(facts.scene_id, f"{uri}/{current.store}", source, outline),
+        **_item(record.scene_id, f"{uri}/{current.path}", source, outline),
         **dict(zip(("datetime", "start_datetime", "end_datetime"), times_of(time, created), strict=True)),
         "created": created,
         "proj:code": code,
@@ -139,16 +138,16 @@ def row(
         "state": current.state,
         "reason": current.reason,
         "scene_uri": source or None,
-        "scene_version": facts.version,
-        "run_key": facts.run_key,
-        "model_digest": _model_digest(provenance),
-        "height_px": facts.height_px,
-        "width_px": facts.width_px,
-        "valid_px": facts.valid_px,
-        "salient_px": facts.salient_px,
-        "salient_share": facts.salient_px / facts.valid_px if facts.valid_px else None,
-        "salient_km2": outline and outline.area_km2 * facts.salient_px / (height_px * width_px),
-        "store": current.store,
+        "scene_version": record.version,
+        "run_key": record.run_key,
+        "model_digest": provenance.model_digest,
+        "height_px": record.height_px,
+        "width_px": record.width_px,
+        "valid_px": record.valid_px,
+        "salient_px": record.salient_px,
+        "salient_share": record.salient_px / record.valid_px if record.valid_px else None,
+        "salient_km2": outline and outline.area_km2 * record.salient_px / (height_px * width_px),
+        "store": current.path,
         "archive": None,
     }
 
@@ -170,7 +169,7 @@ def _item(scene_id: str, href: str, source: str, outline: Footprint | None) -> d
     }
 
 
-def times_of(span: Span | None, created: datetime | None) -> list[datetime | None]:
+def times_of(span: TimeSpan | None, created: datetime | None) -> list[datetime | None]:
     """Return STAC's datetime, start and end: an instant, or null and a span.
 
     Where the time is not known it is the widest true span: from the first picture to the mosaic.
@@ -178,7 +177,7 @@ def times_of(span: Span | None, created: datetime | None) -> list[datetime | Non
     start, end = _FIRST_PICTURE, created or _FAR_AWAY
     if span is not None:
         with suppress(OverflowError, ValueError):  # of open ends, and of times that are none
-            start, end = (_EPOCH + timedelta(seconds=seconds) for seconds in span)
+            start, end = (_EPOCH + timedelta(seconds=seconds) for seconds in (span.start_s, span.stop_s))
     return [start, None, None] if start == end else [None, start, end]
 
 
@@ -189,13 +188,6 @@ def instant(text: str) -> datetime | None:
     except ValueError:
         return None
     return parsed.replace(tzinfo=UTC) if parsed.tzinfo is None else parsed.astimezone(UTC)
-
-
-def _model_digest(provenance: Mapping[str, Any]) -> str | None:
-    settings = provenance.get("pixel_settings")
-    model = settings.get("model") if isinstance(settings, Mapping) else None
-    found = model.get("digest") if isinstance(model, Mapping) else None
-    return str(found) if found else None
 
 
 def table_of(rows: Iterable[Mapping[str, Any]]) -> pa.Table:

@@ -13,11 +13,12 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from sgddiff_batch.core.times import TimeSpan
 from sgddiff_batch.core.words import redact_uri
 from sgddiff_batch.io import mosaics
 from sgddiff_batch.io.catalogue import rows
-from sgddiff_batch.io.catalogue.rows import DONE, QUARANTINED, SCHEMA, Current, Span
-from sgddiff_batch.io.geodesy import Outliner
+from sgddiff_batch.io.catalogue.rows import DONE, QUARANTINED, SCHEMA, Current
+from sgddiff_batch.io.geodesy import FootprintMaker
 from sgddiff_batch.io.ledger import ObjectLedger
 from sgddiff_batch.io.storage import Store
 from sgddiff_batch.protocols import SceneRecord
@@ -30,7 +31,7 @@ _CONVERTED = 65_536
 
 
 @dataclass(frozen=True, slots=True)
-class Night:
+class PublishContext:
     """What a run knows of the archive when it publishes.
 
     ``archive`` names what was listed, ``listed`` are the ids that it has, ``times`` when scenes were taken.
@@ -39,38 +40,44 @@ class Night:
     run_id: str
     archive: str | None = None
     listed: Set[str] = frozenset()
-    times: Mapping[str, Span] = field(default_factory=dict)
+    times: Mapping[str, TimeSpan] = field(default_factory=dict)
 
 
 def updated(
-    store: Store, before: pa.Table, records: Mapping[str, SceneRecord], withdrawn: Set[str], night: Night
+    store: Store,
+    before: pa.Table,
+    records: Mapping[str, SceneRecord],
+    withdrawn: Set[str],
+    context: PublishContext,
 ) -> pa.Table:
     """Return a catalogue brought up to date: rows that still hold are taken over, the others made anew.
 
     A mosaic whose store is gone or not complete is left out with a warning.
     """
     wanted = {r.scene_id: r for r in records.values() if r.store and r.scene_id not in withdrawn}
-    mask = _unchanged(before, wanted, night.times)
+    mask = _unchanged(before, wanted, context.times)
     # Of a million rows that all hold, no copy is made.
     table = before if all(mask) else before.filter(pa.array(mask, pa.bool_()))
     for (scene_id,) in _values(table, "id"):
         wanted.pop(scene_id, None)
     if wanted:
-        fresh = rows.table_of(_fresh_rows(store, list(wanted.values()), night.times))
+        fresh = rows.table_of(_fresh_rows(store, list(wanted.values()), context.times))
         table = pa.concat_tables([table, fresh]).sort_by("id").combine_chunks()
-    if night.archive is not None:
-        listed = pc.is_in(table["id"], value_set=pa.array(sorted(night.listed), pa.string()))
-        archive = pc.if_else(listed, pa.scalar(night.archive, pa.string()), table["archive"])
+    if context.archive is not None:
+        listed = pc.is_in(table["id"], value_set=pa.array(sorted(context.listed), pa.string()))
+        archive = pc.if_else(listed, pa.scalar(context.archive, pa.string()), table["archive"])
         table = table.set_column(table.schema.get_field_index("archive"), "archive", archive)
     return table.cast(SCHEMA)
 
 
-def _unchanged(table: pa.Table, wanted: Mapping[str, SceneRecord], times: Mapping[str, Span]) -> list[bool]:
+def _unchanged(
+    table: pa.Table, wanted: Mapping[str, SceneRecord], times: Mapping[str, TimeSpan]
+) -> list[bool]:
     """Return for each row whether it says of its scene what its record does."""
     names = ("id", "store", "reason", "created", "datetime", "start_datetime", "end_datetime")
     return [
-        scene_id in wanted and _says(wanted[scene_id], facts, times.get(scene_id))
-        for scene_id, *facts in _values(table, *names)
+        scene_id in wanted and _says(wanted[scene_id], said, times.get(scene_id))
+        for scene_id, *said in _values(table, *names)
     ]
 
 
@@ -80,8 +87,8 @@ def _values(table: pa.Table, *names: str) -> Iterator[tuple[Any, ...]]:
         yield from zip(*(column.to_pylist() for column in batch.columns), strict=True)
 
 
-def _says(record: SceneRecord, facts: Sequence[Any], span: Span | None) -> bool:
-    store, reason, created, *taken = facts
+def _says(record: SceneRecord, said: Sequence[Any], span: TimeSpan | None) -> bool:
+    store, reason, created, *taken = said
     if (record.store, _shown(record.reason)) != (store, reason):
         return False
     # The time of a record in quarantine is that of the failed attempt, not the mosaic's.
@@ -91,10 +98,10 @@ def _says(record: SceneRecord, facts: Sequence[Any], span: Span | None) -> bool:
 
 
 def _fresh_rows(
-    store: Store, records: Sequence[SceneRecord], times: Mapping[str, Span]
+    store: Store, records: Sequence[SceneRecord], times: Mapping[str, TimeSpan]
 ) -> Iterator[dict[str, Any]]:
     """Yield the rows of mosaics that have to be opened; a mosaic that is no good gives none."""
-    outliner = Outliner()
+    footprints = FootprintMaker()
     with ThreadPoolExecutor(_REQUESTS, thread_name_prefix="catalogue") as pool:
         # In parts: a root may be large, and only so many are held at a time.
         for start in range(0, len(records), _OPENED):
@@ -104,7 +111,7 @@ def _fresh_rows(
                     root = json.loads(data)["attributes"]
                     if not mosaics.is_complete(root):
                         raise ValueError("it is not complete")
-                    row = rows.row(current, store.uri, root, times.get(record.scene_id), outliner)
+                    row = rows.row(current, store.uri, root, times.get(record.scene_id), footprints)
                 except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
                     log.warning(
                         "%s is left out of the catalogue: %s: %s", record.scene_id, record.store, error
@@ -116,8 +123,8 @@ def _fresh_rows(
 def _open(store: Store, record: SceneRecord) -> tuple[Current, bytes]:
     """Return what is current of a scene, and the root object of its mosaic, empty where that is gone."""
     name, ledger = record.store or "", ObjectLedger(store)
-    facts = (record.reason and ledger.finished_mosaic(name)) or record
-    current = Current(facts, name, QUARANTINED if record.reason else DONE, _shown(record.reason))
+    completed = (record.reason and ledger.finished_mosaic(name)) or record
+    current = Current(completed, name, QUARANTINED if record.reason else DONE, _shown(record.reason))
     try:
         return current, store.read(f"{name}/{mosaics.ROOT}")
     except FileNotFoundError:

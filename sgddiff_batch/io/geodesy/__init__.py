@@ -6,7 +6,7 @@ stored here.
 
 from __future__ import annotations
 
-from sgddiff_batch.io.geodesy.footprints import Footprint, Outliner
+from sgddiff_batch.io.geodesy.footprints import Footprint, FootprintMaker
 from sgddiff_batch.io.geodesy.transformations import Floats, to_crs
 
-__all__ = ["Floats", "Footprint", "Outliner", "to_crs"]
+__all__ = ["Floats", "Footprint", "FootprintMaker", "to_crs"]

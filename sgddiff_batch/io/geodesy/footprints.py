@@ -47,7 +47,7 @@ class Footprint:
     area_km2: float
 
 
-class Outliner:
+class FootprintMaker:
     """Draws outlines, in one thread; each CRS is looked up once, which takes longer than to draw."""
 
     def __init__(self) -> None:

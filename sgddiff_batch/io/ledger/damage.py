@@ -26,7 +26,7 @@ class DamagedRecord:
     remedy: str
 
 
-Tell = Callable[[DamagedRecord], None]
+OnDamage = Callable[[DamagedRecord], None]
 """Takes note of a damaged record."""
 
 

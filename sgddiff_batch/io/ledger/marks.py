@@ -23,11 +23,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, astuple, dataclass
 from datetime import UTC, datetime
 
-from sgddiff_batch.core.planning import Task
+from sgddiff_batch.core.planning import Mosaic
 from sgddiff_batch.core.scene import Scene
+from sgddiff_batch.core.store_names import id_of
 from sgddiff_batch.core.window import Window
 from sgddiff_batch.io.ledger import processes
-from sgddiff_batch.io.ledger.damage import DamagedRecord, DamagedRecordError, Tell, damaged, log_damage
+from sgddiff_batch.io.ledger.damage import DamagedRecord, DamagedRecordError, OnDamage, damaged, log_damage
 from sgddiff_batch.io.ledger.index import read_indexed
 from sgddiff_batch.io.storage import Store
 from sgddiff_batch.protocols import BlockRecord, MosaicContents, SceneRecord
@@ -49,11 +50,11 @@ _TYPES: Mapping[str, tuple[type, ...]] = {
 class ObjectLedger:
     """Implements :class:`sgddiff_batch.protocols.Ledger`; every mark is one object of its own.
 
-    ``told`` takes note of damaged records that are gone round.
+    ``on_damage`` takes note of damaged records that are gone round.
     """
 
     store: Store
-    told: Tell = log_damage
+    on_damage: OnDamage = log_damage
 
     def records(self) -> dict[str, SceneRecord]:
         """Return the record of every scene that was ever finished, by scene id."""
@@ -63,44 +64,45 @@ class ObjectLedger:
         """Return the record of one scene, or None."""
         return self._record(_key("scenes", scene_id))
 
-    def finished_mosaic(self, store: str) -> SceneRecord | None:
+    def finished_mosaic(self, path: str) -> SceneRecord | None:
         """Return the record with which a store was once committed, or None; also where that is damaged.
 
         None, too, for a mosaic that was found damaged and has been replaced.
         """
+        key = _key("mosaics", path)
         try:
-            record = self._record(_key("mosaics", store))
-            return record if record is not None and record.reason is None else None
+            record = self._record(key)
+            return record if record and record.reason is None else None
         except DamagedRecordError as error:
-            self._tell(_key("mosaics", store), store, error, "its mosaic is taken for one never finished")
+            self._damaged(key, id_of(path), error, "its mosaic is taken for one never finished")
             return None
 
-    def contents(self, store: str) -> MosaicContents | None:
+    def contents(self, path: str) -> MosaicContents | None:
         """Return what a mosaic held when it was committed; None if that was before digests were kept."""
-        key = _key("digests", store)
+        key = _key("digests", path)
         try:
             return _contents(key, self.store.read(key))
         except FileNotFoundError:
             return None
 
-    def finished_blocks(self, store: str) -> list[BlockRecord]:
+    def finished_blocks(self, path: str) -> list[BlockRecord]:
         """Return the marked blocks of a store, each once; those of a damaged mark are not among them."""
         records: dict[Window, BlockRecord] = {}
-        for key, data in self.store.read_all(f"{LEDGER}/blocks/{store}").items():
+        for key, data in self.store.read_all(f"{LEDGER}/blocks/{path}").items():
             try:
                 records.update((record.window, record) for record in _block_records(key, data))
             except DamagedRecordError as error:
-                self._tell(key, store, error, "its blocks are computed again")
+                self._damaged(key, id_of(path), error, "its blocks are computed again")
         return list(records.values())
 
-    def forget_blocks(self, store: str) -> None:
+    def forget_blocks(self, path: str) -> None:
         """Drop the marks of a store's blocks."""
-        self.store.delete_tree(f"{LEDGER}/blocks/{store}")
+        self.store.delete_tree(f"{LEDGER}/blocks/{path}")
 
-    def mark_blocks(self, task: Task, blocks: Iterable[BlockRecord]) -> None:
+    def mark_blocks(self, mosaic: Mosaic, window: Window, blocks: Iterable[BlockRecord]) -> None:
         """Mark the stored blocks of a task, with one object."""
         rows = [asdict(block) for block in blocks]
-        self._write(_key("blocks", f"{task.mosaic.store}/{task.name}"), rows)
+        self._write(_key("blocks", f"{mosaic.path}/{window.name}"), rows)
 
     def reading(self, scene: Scene, what: str) -> None:
         """Mark that this process is about to read from a scene."""
@@ -144,12 +146,12 @@ class ObjectLedger:
                 found[scene_id] = _withdrawal(key, data)
             except DamagedRecordError as error:
                 found[scene_id] = self._written_at(key)
-                self._tell(key, f"{scene_id}/", error, f"its scene counts as withdrawn on {found[scene_id]}")
+                self._damaged(key, scene_id, error, f"its scene counts as withdrawn on {found[scene_id]}")
         return found
 
     def _written_at(self, key: str) -> str:
-        facts = self.store.listed(key.rpartition("/")[0]).get(key)
-        written = datetime.fromtimestamp(facts.changed_s, UTC) if facts else datetime.now(UTC)
+        mark = self.store.listed(key.rpartition("/")[0]).get(key)
+        written = datetime.fromtimestamp(mark.changed_s, UTC) if mark else datetime.now(UTC)
         return written.isoformat(timespec="seconds")
 
     def withdraw(self, scene_id: str, at: str) -> None:
@@ -171,30 +173,28 @@ class ObjectLedger:
         with ThreadPoolExecutor(_REQUESTS, thread_name_prefix="ledger") as pool:
             list(pool.map(self.store.delete, keys))
 
-    def disowned(self, stores: Iterable[str]) -> set[str]:
-        """Return those of some stores that no mosaic may be made current in: damaged, or their record is."""
-        names = {_key("mosaics", store): store for store in stores}
+    def disowned(self, paths: Iterable[str]) -> set[str]:
+        """Return those of some paths that no mosaic may be made current in: damaged, or their record is."""
+        names = {_key("mosaics", path): path for path in paths}
         found: set[str] = set()
         for key, data in self.store.read_many(list(names)).items():
             try:
-                is_disowned = parse_record(key, data).reason is not None
+                if parse_record(key, data).reason is None:
+                    continue
             except DamagedRecordError as error:
-                self._tell(key, names[key], error, "its mosaic is taken for one never finished")
-                is_disowned = True
-            if is_disowned:
-                found.add(names[key])
+                self._damaged(key, id_of(names[key]), error, "its mosaic is taken for one never finished")
+            found.add(names[key])
         return found
 
-    def disown_mosaic(self, store: str, reason: str) -> None:
+    def disown_mosaic(self, path: str, reason: str) -> None:
         """Note that a mosaic must never be current again; its objects are garbage once nobody names them."""
-        scene_id = store.rpartition("/")[0]
-        self._write(_key("mosaics", store), asdict(SceneRecord(scene_id, "", "", store, reason)))
+        self._write(_key("mosaics", path), asdict(SceneRecord(id_of(path), "", "", path, reason)))
 
-    def forget_mosaic(self, store: str) -> None:
+    def forget_mosaic(self, path: str) -> None:
         """Drop all marks of a store, so that no run takes it for finished. Its objects may go then."""
-        self.store.delete(_key("digests", store))
-        self.store.delete(_key("mosaics", store))
-        self.forget_blocks(store)
+        self.store.delete(_key("digests", path))
+        self.store.delete(_key("mosaics", path))
+        self.forget_blocks(path)
 
     def forget_scene(self, scene_id: str) -> None:
         """Drop the record of a scene that left the archive, and its marks of reading; not of its mosaics."""
@@ -208,8 +208,8 @@ class ObjectLedger:
         except FileNotFoundError:
             return None
 
-    def _tell(self, key: str, store: str, error: Exception, remedy: str) -> None:
-        self.told(DamagedRecord(key, store.rpartition("/")[0], str(error), remedy))
+    def _damaged(self, key: str, scene_id: str, error: Exception, remedy: str) -> None:
+        self.on_damage(DamagedRecord(key, scene_id, str(error), remedy))
 
     def _write(self, key: str, value: object) -> None:
         self.store.write(key, json.dumps(value, separators=(",", ":")).encode())

@@ -51,7 +51,7 @@ def _mend(
     scene_id = scene_id_of(key)
     record = _last_commit(ledger, scene_id)
     how = f"rebuilt from its commit of {record.finished_at}" if record else "its scene is new now"
-    ledger.told(DamagedRecord(key, scene_id, str(error), how))
+    ledger.on_damage(DamagedRecord(key, scene_id, str(error), how))
     if write:
         ledger.store.write(key.replace(_SCENES, _DAMAGED, 1), data)
         if record is None:

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Literal, get_args
 
-from sgddiff_batch.io.ledger.damage import DamagedRecord, DamagedRecordError, Tell, log_damage
+from sgddiff_batch.io.ledger.damage import DamagedRecord, DamagedRecordError, OnDamage, log_damage
 from sgddiff_batch.io.ledger.marks import LEDGER
 from sgddiff_batch.io.storage import Store
 from sgddiff_batch.protocols import SceneRecord
@@ -49,12 +49,12 @@ def mark_redo(store: Store, record: SceneRecord, why: Why, at: str) -> RedoMark:
 
 
 def redo_marks(
-    store: Store, records: Mapping[str, SceneRecord], told: Tell = log_damage
+    store: Store, records: Mapping[str, SceneRecord], on_damage: OnDamage = log_damage
 ) -> tuple[dict[str, RedoMark], dict[str, RedoMark]]:
     """Return the marks that count, and those that do not any more; both by scene id.
 
     A damaged mark counts for what its scene is now: its name says which scene it is, and the scene's record
-    why somebody would ask. That may cost work, once; ``told`` takes note.
+    why somebody would ask. That may cost work, once; ``on_damage`` takes note.
     """
     wanted: dict[str, RedoMark] = {}
     outdated: dict[str, RedoMark] = {}
@@ -64,7 +64,7 @@ def redo_marks(
         try:
             mark = _mark(key, data)
         except DamagedRecordError as error:
-            told(DamagedRecord(key, scene_id, str(error), "its scene is worked on again"))
+            on_damage(DamagedRecord(key, scene_id, str(error), "its scene is worked on again"))
             mark = _presumed(scene_id, record)
         is_wanted = record is not None and mark.counts_for(record)
         (wanted if is_wanted else outdated)[scene_id] = mark

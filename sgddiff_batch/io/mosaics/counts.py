@@ -44,15 +44,15 @@ class AreaBlockWriter(ZarrBlockWriter):
                 n_obs = halve_counts(n_obs)
             row, col = block.row_start >> level.number, block.col_start >> level.number
             part = Window(row, row + n_obs.shape[0], col, col + n_obs.shape[1])
-            self._write_counts(mosaic.store, level, part, n_obs)
+            self._write_counts(mosaic.path, level, part, n_obs)
 
     def commit(self, mosaic: Mosaic) -> str:
         """As :meth:`ZarrBlockWriter.commit`, the coarse levels of the counts first."""
-        root = self._read(f"{mosaic.store}/{metadata.ROOT}")
+        root = self._read(f"{mosaic.path}/{metadata.ROOT}")
         if root is not None and not metadata.is_complete(root):
             levels = self._count_levels(mosaic)
             for number in range(mosaic.block_levels, mosaic.levels):
-                self._build_counts(mosaic.store, levels[number - 1], levels[number])
+                self._build_counts(mosaic.path, levels[number - 1], levels[number])
         return super().commit(mosaic)
 
     def _count_levels(self, mosaic: Mosaic) -> list[Level]:
@@ -72,19 +72,19 @@ class AreaBlockWriter(ZarrBlockWriter):
         nodes |= {key.rpartition("/")[0]: json.loads(data) for key, data in added.items()}
         return {**files, **added}, canonical_json(document).encode()
 
-    def _build_counts(self, store: str, source: Level, target: Level) -> None:
+    def _build_counts(self, path: str, source: Level, target: Level) -> None:
         for window in target.grid.window.split(target.shards.shard_px):
             n_obs = np.zeros((window.height_px, window.width_px), dtype=np.uint16)
             # One shard of the level below at a time, as one side of it has half as many pixels here.
             for part in window.split(max(1, source.shards.shard_px // 2)):
                 below = doubled(part, source.grid)
-                n_obs[part.relative_to(window).slices] = halve_counts(self._counts(store, source, below))
-            self._write_counts(store, target, window, n_obs)
+                n_obs[part.relative_to(window).slices] = halve_counts(self._counts(path, source, below))
+            self._write_counts(path, target, window, n_obs)
 
-    def _counts(self, store: str, level: Level, window: Window) -> Counts:
+    def _counts(self, path: str, level: Level, window: Window) -> Counts:
         n_obs = np.zeros((window.height_px, window.width_px), dtype=np.uint16)
         for part in window.split(level.shards.shard_px):
-            key = f"{store}/{level.number}/{COUNTS_NAME}/{level.shards.key(part)}"
+            key = f"{path}/{level.number}/{COUNTS_NAME}/{level.shards.key(part)}"
             data = self._read(key)
             if data is None:
                 continue
@@ -94,14 +94,14 @@ class AreaBlockWriter(ZarrBlockWriter):
                 )
             except (ValueError, RuntimeError) as error:
                 raise SceneError(
-                    f"cannot build the pyramid of {store}: {key} is damaged ({error}); run again"
+                    f"cannot build the pyramid of {path}: {key} is damaged ({error}); run again"
                 ) from error
         return n_obs
 
-    def _write_counts(self, store: str, level: Level, window: Window, n_obs: Counts) -> None:
+    def _write_counts(self, path: str, level: Level, window: Window, n_obs: Counts) -> None:
         data = level.shards.encode(n_obs)
         if data is not None:
-            self.store.write(f"{store}/{level.number}/{COUNTS_NAME}/{level.shards.key(window)}", data)
+            self.store.write(f"{path}/{level.number}/{COUNTS_NAME}/{level.shards.key(window)}", data)
 
 
 def counts_level(level: Level) -> Level:

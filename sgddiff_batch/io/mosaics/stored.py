@@ -18,8 +18,7 @@ from sgddiff_batch.core import pyramid
 from sgddiff_batch.core.blending import NO_DATA
 from sgddiff_batch.core.grid import Grid, Transform
 from sgddiff_batch.core.planning import Mosaic, Tiling
-from sgddiff_batch.core.radiometry import Stretch
-from sgddiff_batch.core.scene import Scene, SceneProfile
+from sgddiff_batch.core.provenance import Provenance, parse_provenance
 from sgddiff_batch.core.window import Window
 from sgddiff_batch.io.mosaics import conventions
 from sgddiff_batch.io.mosaics.metadata import ROOT, Level, levels_of
@@ -38,27 +37,14 @@ class DamagedObjectError(ValueError):
 class StoredMosaic:
     """A mosaic in ``store`` (its own root): what its root object says, and its codes.
 
-    ``mosaic`` is made from the root alone, so its profile has no sample type. ``nodes`` is the consolidated
-    metadata: that of every group and array, by path.
+    ``nodes`` is the consolidated metadata: that of every group and array, by path.
     """
 
     store: Store
     mosaic: Mosaic
+    provenance: Provenance
     attributes: Mapping[str, Any]
     nodes: Nodes
-
-    @property
-    def provenance(self) -> Mapping[str, Any]:
-        """What the mosaic says about where it comes from."""
-        provenance: Mapping[str, Any] = self.attributes[conventions.PROVENANCE]
-        return provenance
-
-    @property
-    def pixels_version(self) -> int | None:
-        """The version of the code that made the pixels; None of an area mosaic: others made its."""
-        if "scenes" in self.provenance:
-            return None
-        return int(self.provenance["pixel_settings"].get("pixels_version", 1))
 
     @property
     def levels(self) -> list[Level]:
@@ -148,33 +134,19 @@ def parse_stored(store: Store, name: str, root: bytes) -> StoredMosaic:
     try:
         document = json.loads(root)
         attributes, nodes = document["attributes"], document["consolidated_metadata"]["metadata"]
-        mosaic = _mosaic(name, attributes[conventions.PROVENANCE], nodes)
+        provenance = parse_provenance(attributes[conventions.PROVENANCE])
+        mosaic = _mosaic(name, provenance, nodes)
         _ = mosaic.block_levels, attributes["multiscales"]["layout"]
-        return StoredMosaic(store, mosaic, attributes, nodes)
+        return StoredMosaic(store, mosaic, provenance, attributes, nodes)
     except _NOT_A_ROOT as error:
         raise DamagedObjectError(
             f"it is not the root of a mosaic of this project ({type(error).__name__}: {error})"
         ) from None
 
 
-def _mosaic(name: str, provenance: Mapping[str, Any], nodes: Nodes) -> Mosaic:
-    scene = Scene(
-        str(provenance["scene_id"]),
-        str(provenance["source_uri"]),
-        str(provenance["source_version"]),
-        int(provenance["source_size_bytes"]),
-    )
-    stretch = provenance["stretch"]
-    profile = SceneProfile(
-        _grid(nodes),
-        tuple(int(band) for band in provenance["bands"]),
-        dtype="unknown",
-        sample_bytes=1,
-        stretch=None if stretch is None else Stretch(*stretch),
-        notes=tuple(str(note) for note in provenance["notes"]),
-        inverted=bool(provenance.get("inverted", False)),
-    )
-    return Mosaic(name, scene, profile, _tiling(provenance["pixel_settings"], nodes))
+def _mosaic(name: str, provenance: Provenance, nodes: Nodes) -> Mosaic:
+    tiling = _tiling(provenance.pixel_settings, nodes)
+    return Mosaic(name, provenance.mosaic_id, provenance.version, _grid(nodes), tiling)
 
 
 def _grid(nodes: Nodes) -> Grid:

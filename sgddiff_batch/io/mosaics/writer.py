@@ -15,6 +15,7 @@ from sgddiff_batch.core.blending import NO_DATA
 from sgddiff_batch.core.fingerprint import bytes_digest
 from sgddiff_batch.core.grid import Grid
 from sgddiff_batch.core.planning import Mosaic
+from sgddiff_batch.core.store_names import is_store_path
 from sgddiff_batch.core.window import Window
 from sgddiff_batch.errors import SceneError
 from sgddiff_batch.io.mosaics import metadata
@@ -37,12 +38,12 @@ class ZarrBlockWriter:
 
     def is_ready(self, mosaic: Mosaic, provenance: Mapping[str, object]) -> bool:
         """Whether :meth:`create` would keep the store as it is."""
-        found = self._read(f"{mosaic.store}/{ROOT}")
+        found = self._read(f"{mosaic.path}/{ROOT}")
         return found is not None and metadata.describe_same(found, self._metadata(mosaic, provenance)[1])
 
-    def is_complete(self, store: str) -> bool:
+    def is_complete(self, path: str) -> bool:
         """Whether a store's root is there and marked complete; no other object is looked at."""
-        return is_committed(self.store, store)
+        return is_committed(self.store, path)
 
     def create(self, mosaic: Mosaic, provenance: Mapping[str, object]) -> bool:
         """Make the store ready for blocks; return whether blocks stored in it earlier are still good.
@@ -54,16 +55,16 @@ class ZarrBlockWriter:
             TypeError, ValueError: if the provenance is not JSON.
         """
         files, root = self._metadata(mosaic, provenance)
-        found = self._read(f"{mosaic.store}/{ROOT}")
+        found = self._read(f"{mosaic.path}/{ROOT}")
         if found is not None and metadata.describe_same(found, root):
             return True
         if found is None:
-            self.store.delete_tree(mosaic.store)
+            self.store.delete_tree(mosaic.path)
         else:
-            self.discard(mosaic.store)
-        self._each(lambda key: self.store.write(f"{mosaic.store}/{key}", files[key]), files)
+            self.discard(mosaic.path)
+        self._each(lambda key: self.store.write(f"{mosaic.path}/{key}", files[key]), files)
         # Last: where there is a root, everything that it describes is there.
-        self.store.write(f"{mosaic.store}/{ROOT}", root)
+        self.store.write(f"{mosaic.path}/{ROOT}", root)
         return False
 
     def write_block(self, mosaic: Mosaic, block: Window, codes: NDArray[np.uint8]) -> None:
@@ -82,7 +83,7 @@ class ZarrBlockWriter:
             # Exact: such a level's shard is block_px / 2^level, and blocks start at multiples of block_px.
             row, col = block.row_start >> level.number, block.col_start >> level.number
             part = Window(row, row + codes.shape[0], col, col + codes.shape[1])
-            self._write_shard(mosaic.store, level, part, codes)
+            self._write_shard(mosaic.path, level, part, codes)
 
     def commit(self, mosaic: Mosaic) -> str:
         """Build the coarse levels, remove what killed writers left, and mark the mosaic complete.
@@ -93,34 +94,33 @@ class ZarrBlockWriter:
         Raises:
             SceneError: if the store was never created, or one of its objects is damaged.
         """
-        root = self._read(f"{mosaic.store}/{ROOT}")
+        root = self._read(f"{mosaic.path}/{ROOT}")
         if root is None:
             raise SceneError(
-                f"cannot commit {mosaic.store} in {self.store.uri}: it has no {ROOT}; "
+                f"cannot commit {mosaic.path} in {self.store.uri}: it has no {ROOT}; "
                 "it was removed while the run went on; run again"
             )
         if metadata.is_complete(root):
             return bytes_digest(root)
         levels = metadata.levels_of(mosaic, self.zstd_level)
         for number in range(mosaic.block_levels, mosaic.levels):
-            self._build_level(mosaic.store, levels[number - 1], levels[number])
-        self.store.sweep_temporary(mosaic.store)
+            self._build_level(mosaic.path, levels[number - 1], levels[number])
+        self.store.sweep_temporary(mosaic.path)
         completed = metadata.completed(root)
-        self.store.write(f"{mosaic.store}/{ROOT}", completed)
+        self.store.write(f"{mosaic.path}/{ROOT}", completed)
         return bytes_digest(completed)
 
-    def discard(self, store: str) -> None:
+    def discard(self, path: str) -> None:
         """Remove whatever there is of a store.
 
         Raises:
-            ValueError: if ``store`` is not the path of a mosaic below the output.
+            ValueError: if ``path`` is not that of a mosaic below the output.
         """
-        parts = store.split("/")
-        if not store.endswith(".zarr") or any(part in ("", ".", "..") for part in parts):
-            raise ValueError(f"not the path of a mosaic below an output: {store!r}")
+        if not is_store_path(path):
+            raise ValueError(f"not the path of a mosaic below an output: {path!r}")
         # The root goes first: a removal that is cut short must not leave a mosaic with holes.
-        self.store.delete(f"{store}/{ROOT}")
-        self.store.delete_tree(store)
+        self.store.delete(f"{path}/{ROOT}")
+        self.store.delete_tree(path)
 
     def _metadata(
         self, mosaic: Mosaic, provenance: Mapping[str, object]
@@ -128,7 +128,7 @@ class ZarrBlockWriter:
         levels = metadata.levels_of(mosaic, self.zstd_level)
         return metadata.metadata_objects(mosaic.grid, levels, provenance)
 
-    def _build_level(self, store: str, source: Level, target: Level) -> None:
+    def _build_level(self, path: str, source: Level, target: Level) -> None:
         """Write a level, shard by shard, from the level below it."""
         side = source.shards.shard_px
         # Large shards are read one at a time, small ones together: bounded memory, few waits.
@@ -136,16 +136,16 @@ class ZarrBlockWriter:
         for window in target.grid.window.split(target.shards.shard_px):
             codes = np.empty((window.height_px, window.width_px), dtype=np.uint8)
             for part in window.split(step):
-                below = self._read_codes(store, source, _doubled(part, source.grid))
+                below = self._read_codes(path, source, _doubled(part, source.grid))
                 codes[part.relative_to(window).slices] = pyramid.halve(below)
-            self._write_shard(store, target, window, codes)
+            self._write_shard(path, target, window, codes)
 
-    def _read_codes(self, store: str, level: Level, window: Window) -> NDArray[np.uint8]:
+    def _read_codes(self, path: str, level: Level, window: Window) -> NDArray[np.uint8]:
         """Return the codes of a window of whole shards; those without an object are 255."""
         codes = np.full((window.height_px, window.width_px), NO_DATA, dtype=np.uint8)
 
         def fill(part: Window) -> None:
-            key = f"{store}/{level.array_path}/{level.shards.key(part)}"
+            key = f"{path}/{level.array_path}/{level.shards.key(part)}"
             data = self._read(key)
             if data is None:
                 return
@@ -153,7 +153,7 @@ class ZarrBlockWriter:
                 decoded = level.shards.decode(data, (part.height_px, part.width_px))
             except (ValueError, RuntimeError) as error:
                 raise SceneError(
-                    f"cannot build the pyramid of {store} in {self.store.uri}: {key} is damaged ({error}); "
+                    f"cannot build the pyramid of {path} in {self.store.uri}: {key} is damaged ({error}); "
                     "remove the store and run again"
                 ) from error
             codes[part.relative_to(window).slices] = decoded
@@ -161,10 +161,10 @@ class ZarrBlockWriter:
         self._each(fill, window.split(level.shards.shard_px))
         return codes
 
-    def _write_shard(self, store: str, level: Level, window: Window, codes: NDArray[np.uint8]) -> None:
+    def _write_shard(self, path: str, level: Level, window: Window, codes: NDArray[np.uint8]) -> None:
         data = level.shards.encode(codes)
         if data is not None:
-            self.store.write(f"{store}/{level.array_path}/{level.shards.key(window)}", data)
+            self.store.write(f"{path}/{level.array_path}/{level.shards.key(window)}", data)
 
     def _read(self, key: str) -> bytes | None:
         try:
@@ -179,10 +179,10 @@ class ZarrBlockWriter:
                 done.result()
 
 
-def is_committed(output: Store, store: str) -> bool:
+def is_committed(output: Store, path: str) -> bool:
     """Whether a mosaic's root is there and marked complete; one that cannot be understood is not."""
     try:
-        return metadata.is_complete(output.read(f"{store}/{ROOT}"))
+        return metadata.is_complete(output.read(f"{path}/{ROOT}"))
     except (FileNotFoundError, ValueError, KeyError, TypeError, AttributeError):
         return False
 
@@ -201,6 +201,6 @@ def _check_block(mosaic: Mosaic, block: Window, codes: NDArray[np.uint8]) -> Non
     grid = mosaic.grid
     expected = (row, min(row + side, grid.height_px), col, min(col + side, grid.width_px))
     if (block.row_start, block.row_stop, block.col_start, block.col_stop) != expected:
-        raise ValueError(f"{block} is not a block of {mosaic.store}: {grid.window} cut at every {side} px")
+        raise ValueError(f"{block} is not a block of {mosaic.path}: {grid.window} cut at every {side} px")
     if codes.shape != (block.height_px, block.width_px) or codes.dtype != np.uint8:
         raise ValueError(f"{block} needs uint8 codes of its shape, got {codes.dtype} {codes.shape}")

@@ -17,7 +17,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from sgddiff_batch.core.archive import OWN, BucketAccess
+from sgddiff_batch.core.query import OWN, BucketAccess
 from sgddiff_batch.core.scene import Scene, SceneProfile
 from sgddiff_batch.core.window import Window
 from sgddiff_batch.errors import (

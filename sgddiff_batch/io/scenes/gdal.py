@@ -13,7 +13,7 @@ from rasterio.errors import NotGeoreferencedWarning
 from rasterio.io import DatasetReader
 from rasterio.session import DummySession
 
-from sgddiff_batch.core.archive import OWN, BucketAccess
+from sgddiff_batch.core.query import OWN, BucketAccess
 from sgddiff_batch.core.scene import Scene
 from sgddiff_batch.errors import RetryableError, SgddiffBatchError, UnreadableSceneError
 from sgddiff_batch.io import storage

@@ -12,9 +12,9 @@ from rasterio.enums import ColorInterp
 from rasterio.errors import CRSError
 from rasterio.io import DatasetReader
 
-from sgddiff_batch.core.archive import OWN, BucketAccess
 from sgddiff_batch.core.grid import IDENTITY, Grid, Transform
 from sgddiff_batch.core.masks import Mask
+from sgddiff_batch.core.query import OWN, BucketAccess
 from sgddiff_batch.core.radiometry import Stretch, choose_bands, measure_stretch
 from sgddiff_batch.core.sampling import sites
 from sgddiff_batch.core.scene import Scene, SceneProfile

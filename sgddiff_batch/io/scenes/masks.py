@@ -14,8 +14,8 @@ from rasterio.enums import MaskFlags
 from rasterio.io import DatasetReader, MemoryFile
 from rasterio.windows import Window as RasterioWindow
 
-from sgddiff_batch.core.archive import BucketAccess
 from sgddiff_batch.core.masks import Mask, NoData, can_occur, choose_mask, has_data
+from sgddiff_batch.core.query import BucketAccess
 from sgddiff_batch.core.scene import Scene
 from sgddiff_batch.core.window import Window
 from sgddiff_batch.errors import UnreadableSceneError

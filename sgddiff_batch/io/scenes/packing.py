@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from rasterio.io import DatasetReader
 
-from sgddiff_batch.core.archive import BucketAccess
+from sgddiff_batch.core.query import BucketAccess
 from sgddiff_batch.core.scene import Scene
 from sgddiff_batch.io.scenes.gdal import opened
 

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, field, replace
 
-from sgddiff_batch.core.archive import ArchiveQuery, Source
+from sgddiff_batch.core.query import ArchiveQuery, Source
 from sgddiff_batch.core.scene import escape_scene_id
 from sgddiff_batch.core.selection import (
     Candidate,
@@ -22,7 +22,7 @@ from sgddiff_batch.core.words import printable, shown
 from sgddiff_batch.errors import ConfigError
 from sgddiff_batch.io import stac
 from sgddiff_batch.io.archive import (
-    Finds,
+    FoundScenes,
     IgnoredFile,
     Places,
     bucket_of,
@@ -39,13 +39,13 @@ from sgddiff_batch.io.archive import (
 )
 from sgddiff_batch.io.sources.result import Listing
 from sgddiff_batch.io.stac import (
+    AllowedLinks,
     BadDocumentError,
     ItemSorter,
-    Reach,
     Web,
+    allowed_links_of,
     is_parquet,
     is_stac_geoparquet,
-    reach_of,
     read_headers,
 )
 
@@ -64,9 +64,9 @@ def list_archive(query: ArchiveQuery, output_uri: str | None = None, web: Web | 
         ConfigError: if a source is not there, or says no, or a link in it leads to a host that is not named.
         RetryableError: if storage or a server fails: a part of a listing is never taken for the whole.
     """
-    reach = reach_of(query)
-    web = web or Web(reach, read_headers(query))
-    survey = _Survey(query, reach, web, full_uri(output_uri).rstrip("/") if output_uri else None)
+    allowed = allowed_links_of(query)
+    web = web or Web(allowed, read_headers(query))
+    survey = _Survey(query, allowed, web, full_uri(output_uri).rstrip("/") if output_uri else None)
     for number, source in enumerate(query.sources):
         survey.ask(number, source)
     survey.look_up()
@@ -78,7 +78,7 @@ class _Survey:
     """What has been found so far. ``named`` are places that lists and catalogues name, by source."""
 
     query: ArchiveQuery
-    reach: Reach
+    allowed: AllowedLinks
     web: Web
     output: str | None
     found: list[Candidate] = field(default_factory=list)
@@ -111,19 +111,19 @@ class _Survey:
         self.missing += places.missing
 
     def _add_finds(self, number: int, source: Source) -> None:
-        finds = find_scenes(source.uri, self.query.access, self.query.folders)
+        answer = find_scenes(source.uri, self.query.access, self.query.folders)
         root = root_of(source.uri)
         if self.output is not None:
-            finds = finds.outside(root, self.output)
+            answer = answer.outside(root, self.output)
         own = self.root
-        self.found += (_renamed(one, number, own) for one in finds.scenes)
-        self.ignored += finds.ignored
-        self.missing += finds.missing
-        if not split_glob(full_uri(source.uri))[1] and not any(file.lost for file in finds.missing):
+        self.found += (_renamed(one, number, own) for one in answer.scenes)
+        self.ignored += answer.ignored
+        self.missing += answer.missing
+        if not split_glob(full_uri(source.uri))[1] and not any(file.lost for file in answer.missing):
             self.roots.append(root)
 
     def _items(self, source: Source, kind: str) -> Places:
-        sorter, filters = ItemSorter(source, self.reach, self.root), self.query.filters
+        sorter, filters = ItemSorter(source, self.allowed, self.root), self.query.filters
         if is_parquet(source.uri):
             stac.read_items(source.uri, sorter, full_uri(source.uri))
             return sorter.places()
@@ -145,14 +145,14 @@ class _Survey:
             place: known[other] for place, other in written.items() if place not in known and other in known
         }
         wanted = self._wanted(known)
-        finds = self._looked_up(wanted, alone=not known)
-        known |= {one.scene.uri: one for one in finds.scenes}
+        answer = self._looked_up(wanted, alone=not known)
+        known |= {one.scene.uri: one for one in answer.scenes}
         absent = {place: written[place] for place in wanted if place in written and place not in known}
         others = self._looked_up({other: name_of(other, self.root) for other in absent.values()}, alone=False)
         there = {one.scene.uri: one for one in others.scenes}
         known |= {place: there[other] for place, other in absent.items() if other in there}
         found = {printable(wanted[place]) for place in absent if place in known}
-        self.missing += (file for file in finds.missing if file.path not in found)
+        self.missing += (file for file in answer.missing if file.path not in found)
         for number, places in self.named.items():
             self.found += (
                 _named_by(known[place], number, places.facts.get(place, Facts()))
@@ -160,7 +160,7 @@ class _Survey:
                 if place in known
             )
 
-    def _looked_up(self, names: Mapping[str, str], *, alone: bool) -> Finds:
+    def _looked_up(self, names: Mapping[str, str], *, alone: bool) -> FoundScenes:
         own = bucket_of(self.query.sources[0].uri)
         return look_up_apart(names, self.query.access, own, alone=alone)
 

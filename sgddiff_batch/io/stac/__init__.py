@@ -6,7 +6,7 @@ handed on as places; whether anything is there is not asked here.
 
 from __future__ import annotations
 
-from sgddiff_batch.io.stac.allowed_links import Reach, reach_of
+from sgddiff_batch.io.stac.allowed_links import AllowedLinks, allowed_links_of
 from sgddiff_batch.io.stac.api import is_api, search
 from sgddiff_batch.io.stac.headers import read_headers
 from sgddiff_batch.io.stac.http import BadDocumentError, Web
@@ -15,14 +15,14 @@ from sgddiff_batch.io.stac.parquet import is_parquet, is_stac_geoparquet, read_i
 from sgddiff_batch.io.stac.static import read_document, walk
 
 __all__ = [
+    "AllowedLinks",
     "BadDocumentError",
     "ItemSorter",
-    "Reach",
     "Web",
+    "allowed_links_of",
     "is_api",
     "is_parquet",
     "is_stac_geoparquet",
-    "reach_of",
     "read_document",
     "read_headers",
     "read_items",

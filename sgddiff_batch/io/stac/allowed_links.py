@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import SplitResult, parse_qs, unquote, urljoin, urlsplit
 
-from sgddiff_batch.core.archive import OWN, ArchiveQuery, BucketAccess
+from sgddiff_batch.core.query import OWN, ArchiveQuery, BucketAccess
 from sgddiff_batch.core.words import shown
 from sgddiff_batch.errors import SceneError
 from sgddiff_batch.io import storage
@@ -32,7 +32,7 @@ class LinkRefusedError(SceneError):
 
 
 @dataclass(frozen=True, slots=True)
-class Reach:
+class AllowedLinks:
     """Where links may lead: ``origins`` (``https://host:port``), and local ``folders`` with all below them.
 
     ``s3://`` is always within reach: what may be read there, the credentials decide. ``buckets`` say by which
@@ -153,7 +153,7 @@ class Reach:
         )
 
 
-def reach_of(query: ArchiveQuery) -> Reach:
+def allowed_links_of(query: ArchiveQuery) -> AllowedLinks:
     """Return where the links of an archive's sources may lead: to themselves, and to what is named."""
     uris = [source.uri for source in query.sources]
     web = [uri for uri in uris if uri.startswith(("http://", "https://"))]
@@ -165,7 +165,7 @@ def reach_of(query: ArchiveQuery) -> Reach:
         origin(host if "://" in host else f"https://{host}") or "": bucket
         for host, bucket in query.buckets.items()
     }
-    return Reach(origins, folders, buckets, query.access)
+    return AllowedLinks(origins, folders, buckets, query.access)
 
 
 def origin(url: str) -> str | None:

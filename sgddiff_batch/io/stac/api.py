@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from sgddiff_batch.core.archive import Source
+from sgddiff_batch.core.query import Source
 from sgddiff_batch.core.selection import Filters
 from sgddiff_batch.core.times import format_span
 from sgddiff_batch.core.words import shown
@@ -85,7 +85,7 @@ def _first_request(
 ) -> _Request:
     link = _link(landing_page, "search")
     href = link.get("href") if link else f"{url.partition('?')[0].rstrip('/')}/search"
-    return _Request(followed(sorter.reach, href, url), _fields(sorter.source, filters, page_items))
+    return _Request(followed(sorter.allowed, href, url), _fields(sorter.source, filters, page_items))
 
 
 def _fields(source: Source, filters: Filters, page_items: int) -> dict[str, str]:
@@ -119,7 +119,7 @@ def _next_request(
     link = _link(page, "next")
     if link is None:
         return None
-    url = followed(sorter.reach, link.get("href"), address)
+    url = followed(sorter.allowed, link.get("href"), address)
     if str(link.get("method", "GET")).upper() != "POST":
         return _Request(url)
     body = link.get("body")

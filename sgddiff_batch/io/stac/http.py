@@ -14,7 +14,7 @@ import urllib3
 from sgddiff_batch.core.retrying import backoff_s
 from sgddiff_batch.core.words import shown
 from sgddiff_batch.errors import ConfigError, RetryableError
-from sgddiff_batch.io.stac.allowed_links import LinkRefusedError, Reach
+from sgddiff_batch.io.stac.allowed_links import AllowedLinks, LinkRefusedError
 from sgddiff_batch.io.stac.headers import NONE, ApiHeaders
 
 MAX_DOCUMENT_BYTES = 64 * 2**20
@@ -47,7 +47,7 @@ class Web:
     ``headers`` go to the hosts that they are for, and nowhere else that a link or a redirect leads to.
     """
 
-    reach: Reach
+    allowed: AllowedLinks
     headers: ApiHeaders = NONE
     pool: urllib3.PoolManager = field(default_factory=lambda: urllib3.PoolManager(maxsize=16))
     attempts: int = 5
@@ -84,11 +84,11 @@ class Web:
         self, url: str, fields: Mapping[str, str] | None, body: Mapping[str, object] | None
     ) -> tuple[str, object]:
         deadline = time.monotonic() + self.deadline_s
-        address, first = followed(self.reach, url, url), True
+        address, first = followed(self.allowed, url, url), True
         for _ in range(_REDIRECTS + 1):
             with self._asked(address, fields if first else None, body) as response:
                 if response.status in _REDIRECTED:
-                    address, first = followed(self.reach, response.headers.get("Location"), address), False
+                    address, first = followed(self.allowed, response.headers.get("Location"), address), False
                     continue
                 _check_status(response, address, self.headers)
                 return address, parse_document(self._content(response, address, deadline), shown(address))
@@ -131,14 +131,14 @@ class Web:
         return bytes(content)
 
 
-def followed(reach: Reach, link: object, base: str) -> str:
+def followed(allowed: AllowedLinks, link: object, base: str) -> str:
     """Return the web address that a link or redirect of the one at ``base`` leads to.
 
     Raises:
         ConfigError: if it leads where the config does not allow it to, or nowhere on the web.
     """
     try:
-        place = reach.follow(link, base)
+        place = allowed.follow(link, base)
     except LinkRefusedError as error:
         raise ConfigError(f"{shown(base)}: {error}") from None
     if not place.startswith(("http://", "https://")):

@@ -9,13 +9,13 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote
 
-from sgddiff_batch.core.archive import AssetRule, Source
+from sgddiff_batch.core.query import AssetRule, Source
 from sgddiff_batch.core.selection import Facts, merge_facts
 from sgddiff_batch.core.times import TimeSpan, parse_time
 from sgddiff_batch.core.words import printable, shown
 from sgddiff_batch.errors import ConfigError, SceneError, UnsupportedSceneError
 from sgddiff_batch.io.archive import IgnoredFile, Places, is_scene, name_of, why_ignored
-from sgddiff_batch.io.stac.allowed_links import Reach
+from sgddiff_batch.io.stac.allowed_links import AllowedLinks
 from sgddiff_batch.io.stac.boxes import boxes_of, number
 
 _LONGEST_NAME = 300
@@ -30,7 +30,7 @@ class ItemSorter:
     """Sorts the items of one source into places. ``root`` is what the names of scenes count from."""
 
     source: Source
-    reach: Reach
+    allowed: AllowedLinks
     root: str
     names: dict[str, str] = field(default_factory=dict)
     facts: dict[str, Facts] = field(default_factory=dict)
@@ -109,7 +109,7 @@ class ItemSorter:
             self.ignored.append(IgnoredFile(printable(name_of(place, self.root)), why_ignored(place)))
             self.unusable["its asset is no GeoTIFF, by its type and name"] += 1
             return None
-        written = self.reach.as_written(asset.get("href"), base)
+        written = self.allowed.as_written(asset.get("href"), base)
         if written is not None:
             self.written.setdefault(place, written)
         return place
@@ -119,11 +119,11 @@ class ItemSorter:
         alternates = asset.get("alternate")
         others = alternates.values() if isinstance(alternates, Mapping) else ()
         try:
-            return self.reach.scene(asset.get("href"), base)
+            return self.allowed.scene(asset.get("href"), base)
         except SceneError:
             for other in others:
                 try:
-                    return self.reach.scene(other.get("href") if isinstance(other, Mapping) else None, base)
+                    return self.allowed.scene(other.get("href") if isinstance(other, Mapping) else None, base)
                 except SceneError:
                     continue
             raise

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from sgddiff_batch.core.archive import OWN, BucketAccess
+from sgddiff_batch.core.query import OWN, BucketAccess
 from sgddiff_batch.errors import ConfigError
 from sgddiff_batch.io import storage
 from sgddiff_batch.io.stac.boxes import is_wide
@@ -55,7 +55,7 @@ def read_items(uri: str, sorter: ItemSorter, base: str) -> None:
     try:
         with (
             storage.translated(uri),
-            _opened(uri, sorter.reach.access) as source,
+            _opened(uri, sorter.allowed.access) as source,
             pq.ParquetFile(source) as file,
         ):
             columns = [name for name in _COLUMNS if name in file.schema_arrow.names]

@@ -27,7 +27,7 @@ _READ_AHEAD = 256
 class _Link:
     """A document to read, and the collection that its link was found in.
 
-    ``written`` is where else it may be, see :meth:`Reach.as_written`.
+    ``written`` is where else it may be, see :meth:`AllowedLinks.as_written`.
     """
 
     place: str
@@ -49,7 +49,7 @@ def read_document(place: str, web: Web) -> tuple[str, object]:
     if place.startswith(("http://", "https://")):
         return web.json(place)
     folder, name = posixpath.split(place)
-    store = storage.open_store(folder or "/", web.reach.access)
+    store = storage.open_store(folder or "/", web.allowed.access)
     with storage.translated(place):
         content: bytes = store.filesystem.cat_file(store.path(name), start=0, end=MAX_DOCUMENT_BYTES + 1)
     if len(content) > MAX_DOCUMENT_BYTES:
@@ -115,12 +115,12 @@ def _links(document: object, found: _Link, sorter: ItemSorter, seen: set[str]) -
         place = _followed(href, found.place, sorter)
         if place is not None and place not in seen:
             seen.add(place)
-            yield _Link(place, collection, sorter.reach.as_written(href, found.place))
+            yield _Link(place, collection, sorter.allowed.as_written(href, found.place))
 
 
 def _followed(href: object, base: str, sorter: ItemSorter) -> str | None:
     try:
-        return sorter.reach.follow(href, base)
+        return sorter.allowed.follow(href, base)
     except SceneError as error:
         sorter.fail(f"{shown(base)} -> {shown(str(href))}", str(error))
         return None

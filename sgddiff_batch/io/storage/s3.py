@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import fsspec
 
-from sgddiff_batch.core.archive import Access
+from sgddiff_batch.core.query import Access
 
 _RETRIES = {"mode": "standard", "total_max_attempts": 3}
 """With jitter, and a quota a client. By default botocore and s3fs make up to 25 requests of one call."""

@@ -16,7 +16,7 @@ import botocore.exceptions as boto
 import fsspec
 from botocore.parsers import ResponseParserError
 
-from sgddiff_batch.core.archive import OWN, BucketAccess
+from sgddiff_batch.core.query import OWN, BucketAccess
 from sgddiff_batch.errors import ConfigError, RetryableError
 from sgddiff_batch.io.storage import conditional_writes
 from sgddiff_batch.io.storage.conditional_writes import Versioned

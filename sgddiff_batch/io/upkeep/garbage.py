@@ -6,7 +6,6 @@ calls current, withdrawn scenes' apart; and work that the next run goes on with.
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Iterable, Iterator, Mapping, Set
 from concurrent.futures import ThreadPoolExecutor
@@ -14,7 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from sgddiff_batch.core.archive import OWN, BucketAccess
+from sgddiff_batch.core.query import OWN, BucketAccess
+from sgddiff_batch.core.store_names import SUFFIX, id_of, is_made_here
 from sgddiff_batch.io import catalogue, mosaics
 from sgddiff_batch.io.catalogue import CATALOGUE, GENERATIONS, instant
 from sgddiff_batch.io.ledger import LEDGER, ObjectLedger
@@ -29,8 +29,6 @@ Kind = Literal["store", "withdrawn", "marks", "generation", "temporary"]
 ABANDONED_S = 7 * 86400.0
 """A store that was never completed, and that nobody has written to for so long, is nobody's work."""
 
-_OURS = re.compile(r"[0-9a-f]{16}-[0-9a-f]{12}(\.r[0-9]+)?\.zarr")
-"""Version, run key, and which replacement: a store that no mark knows is touched only if it is named so."""
 _REQUESTS = 16
 
 
@@ -94,7 +92,7 @@ def remove_garbage(store: Store, garbage: Iterable[Garbage]) -> Iterator[Garbage
     """
     items, ledger = list(garbage), ObjectLedger(store)
     scenes = {item.path for item in items if item.kind == "withdrawn"}
-    doomed = {item.path for item in items if item.kind == "store" and _scene_of(item.path) in scenes}
+    doomed = {item.path for item in items if item.kind == "store" and id_of(item.path) in scenes}
     if doomed:
         catalogue.drop_mosaics(store, doomed)
     for scene_id in sorted(scenes):
@@ -112,7 +110,7 @@ def _remove(store: Store, ledger: ObjectLedger, item: Garbage) -> None:
         store.delete_tree(item.path)
     elif item.kind == "withdrawn":
         ledger.restore(item.path)
-    elif item.path.endswith(".zarr"):
+    elif item.path.endswith(SUFFIX):
         store.delete_tree(item.path)  # the marks of a store's blocks
     else:
         store.delete(item.path)
@@ -144,7 +142,7 @@ class _Search:
     def named(self) -> set[str]:
         """The mosaics that must stay."""
         of_records = {record.store for record in self.records.values() if record.store is not None}
-        return {name for name in of_records | self.catalogued if _scene_of(name) not in self.gone}
+        return {name for name in of_records | self.catalogued if id_of(name) not in self.gone}
 
     @property
     def gone(self) -> set[str]:
@@ -164,7 +162,7 @@ class _Search:
 
     def _why(self, name: str, newest_s: float) -> tuple[str, float] | None:
         """Return why a store that is not named is garbage, and since when; None if it is not."""
-        scene_id = _scene_of(name)
+        scene_id = id_of(name)
         if scene_id in self.withdrawn:
             since_s = max(newest_s, _seconds(self.withdrawn[scene_id]))
             return f"its scene was withdrawn on {self.withdrawn[scene_id]}", since_s
@@ -178,7 +176,7 @@ class _Search:
         self, name: str, newest_s: float, has_record: bool, finished_s: float
     ) -> tuple[str, float] | None:
         if name not in self.with_blocks:
-            if not _OURS.fullmatch(name.rpartition("/")[2]):
+            if not is_made_here(name):
                 return None
             if self._is_unknown(name):
                 return None
@@ -201,7 +199,7 @@ class _Search:
 
     def withdrawn_scenes(self, stores: Iterable[tuple[Garbage, float]]) -> Iterator[tuple[Garbage, float]]:
         """Yield the withdrawn scenes of which nothing stays; a store that is young keeps its scene."""
-        young = {_scene_of(item.path) for item, since_s in stores if since_s >= self.limit_s}
+        young = {id_of(item.path) for item, since_s in stores if since_s >= self.limit_s}
         for scene_id in sorted(self.gone - young):
             yield Garbage("withdrawn", scene_id, f"withdrawn on {self.withdrawn[scene_id]}", 1), 0.0
 
@@ -212,12 +210,12 @@ class _Search:
             yield from self._marks(f"{LEDGER}/digests/{name}~.json", "the mosaic that it names is gone")
         for name in sorted(self.with_blocks - self.present):
             yield from self._marks(f"{LEDGER}/blocks/{name}", "the store of these blocks is gone")
-        for key, facts in self.store.listed(f"{LEDGER}/reading").items():
+        for key, mark in self.store.listed(f"{LEDGER}/reading").items():
             # A scene that is there would have been read since, with care, and its mark taken back.
-            if self.now_s - facts.changed_s > ABANDONED_S:
+            if self.now_s - mark.changed_s > ABANDONED_S:
                 yield (
-                    Garbage("marks", key, "nobody has read this scene since", 1, facts.size_bytes),
-                    facts.changed_s,
+                    Garbage("marks", key, "nobody has read this scene since", 1, mark.size_bytes),
+                    mark.changed_s,
                 )
         for name in sorted(self.with_blocks & self.present & self.committed):
             yield from self._marks(f"{LEDGER}/blocks/{name}", "the mosaic of these blocks is finished")
@@ -262,10 +260,6 @@ def _read(store: Store) -> tuple[Any, ...]:
         blocks,
         set(walk_stores(store)),
     )
-
-
-def _scene_of(store: str) -> str:
-    return store.rpartition("/")[0]
 
 
 def _seconds(text: str) -> float:

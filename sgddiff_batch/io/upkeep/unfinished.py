@@ -6,7 +6,8 @@ import json
 from contextlib import suppress
 from pathlib import Path
 
-from sgddiff_batch.core.archive import OWN, BucketAccess
+from sgddiff_batch.core.provenance import parse_provenance
+from sgddiff_batch.core.query import OWN, BucketAccess
 from sgddiff_batch.core.scene import Scene
 from sgddiff_batch.errors import ConfigError, RetryableError
 from sgddiff_batch.io import mosaics
@@ -50,10 +51,7 @@ def _scene_of(store: Store, name: str) -> Scene | None:
     """Return the scene that a store says it was begun for."""
     try:
         root = json.loads(store.read(f"{name}/{mosaics.ROOT}"))
-        said = root["attributes"][mosaics.PROVENANCE]
-        scene_id, uri, version = (said[key] for key in ("scene_id", "source_uri", "source_version"))
-        if not all(isinstance(text, str) and text for text in (scene_id, uri, version)):
-            return None
-        return Scene(scene_id, uri, version, int(said["source_size_bytes"]))
+        scene = parse_provenance(root["attributes"][mosaics.PROVENANCE]).scene
     except (FileNotFoundError, ValueError, TypeError, KeyError, RecursionError):
         return None
+    return scene if scene.scene_id and scene.uri and scene.version else None

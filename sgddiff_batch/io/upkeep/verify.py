@@ -7,7 +7,6 @@ bytes are sound. Memory: about nine blocks (150 MB at 4096 px), whatever the mos
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -17,6 +16,8 @@ from sgddiff_batch.core import pyramid
 from sgddiff_batch.core.blending import MAX_CODE, NO_DATA
 from sgddiff_batch.core.fingerprint import array_digest, bytes_digest
 from sgddiff_batch.core.grid import Grid
+from sgddiff_batch.core.provenance import Provenance
+from sgddiff_batch.core.store_names import id_of
 from sgddiff_batch.core.window import Window
 from sgddiff_batch.io import mosaics
 from sgddiff_batch.io.ledger import ObjectLedger
@@ -30,7 +31,7 @@ _NOTHING_KNOWN = "the ledger knows neither its size nor its digests: no block wa
 _NO_DIGESTS = "it was committed before digests were kept: its blocks are only decoded and counted"
 
 
-def verify_mosaic(output: Store, store: str) -> Verdict | None:
+def verify_mosaic(output: Store, path: str) -> Verdict | None:
     """Read all of a committed mosaic and compare it with the ledger and with itself.
 
     Returns None where the ledger does not know the mosaic any more: it was removed meanwhile.
@@ -40,17 +41,17 @@ def verify_mosaic(output: Store, store: str) -> Verdict | None:
         ConfigError, RetryableError: as the store does.
     """
     ledger = ObjectLedger(output)
-    record = ledger.finished_mosaic(store)
+    record = ledger.finished_mosaic(path)
     if record is None:
         return None
-    verdict = Verdict(store, record.scene_id)
-    _Check(output, record, ledger.contents(store), verdict).run()
-    if verdict.problems and ledger.finished_mosaic(store) is None:
+    verdict = Verdict(path, record.scene_id)
+    _Check(output, record, ledger.contents(path), verdict).run()
+    if verdict.problems and ledger.finished_mosaic(path) is None:
         return None
     return verdict
 
 
-def verify_disowned(output: Store, store: str) -> Verdict:
+def verify_disowned(output: Store, path: str) -> Verdict:
     """Read all of a mosaic that is current, and that the ledger does not stand for (any more).
 
     That it does not is a problem by itself, whatever else is found; its digests may still be there.
@@ -59,12 +60,12 @@ def verify_disowned(output: Store, store: str) -> Verdict:
         FatalError, ConfigError, RetryableError: as :func:`verify_mosaic`.
     """
     ledger = ObjectLedger(output)
-    verdict = Verdict(store, store.rpartition("/")[0])
+    verdict = Verdict(path, id_of(path))
     why = (
-        "disowned it, for it or its record was damaged" if ledger.disowned([store]) else "has no record of it"
+        "disowned it, for it or its record was damaged" if ledger.disowned([path]) else "has no record of it"
     )
     verdict.found("", f"it is current, but the ledger {why}: it is to be made anew")
-    _Check(output, None, ledger.contents(store), verdict).run()
+    _Check(output, None, ledger.contents(path), verdict).run()
     return verdict
 
 
@@ -84,7 +85,7 @@ class _Check:
         stored = self._root()
         if stored is None:
             return
-        self.verdict.pixels_version = stored.pixels_version
+        self.verdict.pixels_version = stored.provenance.pixels_version
         self._facts(stored)
         if self.contents is None:
             self.verdict.notes.append(_NOTHING_KNOWN if self.record is None else _NO_DIGESTS)
@@ -123,11 +124,11 @@ class _Check:
 
     def _facts(self, stored: StoredMosaic) -> None:
         """Compare what root and ledger both say, and the root with itself."""
-        provenance, grid = stored.provenance, stored.mosaic.grid
-        for what, (found, wanted) in _pairs(provenance, grid, self.record).items():
+        grid = stored.mosaic.grid
+        for what, (found, wanted) in _pairs(stored.provenance, grid, self.record).items():
             if found != wanted:
                 self.verdict.found(ROOT, f"its {what} is {found}, and {wanted} in the ledger")
-        wanted_attributes = mosaics.root_attributes(grid, len(stored.levels), provenance)
+        wanted_attributes = mosaics.root_attributes(grid, len(stored.levels), {})
         for name in ("multiscales", "spatial:bbox"):
             if stored.attributes.get(name) != wanted_attributes[name]:
                 self.verdict.found(ROOT, f"its {name} does not describe the grid of level 0")
@@ -258,15 +259,15 @@ class _Check:
 
 
 def _pairs(
-    provenance: Mapping[str, object], grid: Grid, record: SceneRecord | None
+    provenance: Provenance, grid: Grid, record: SceneRecord | None
 ) -> dict[str, tuple[object, object]]:
     """Return what the root says of some things, and what the ledger says, by the name of the thing."""
     if record is None:
         return {}
     return {
-        "scene_id": (provenance.get("scene_id"), record.scene_id),
-        "source_version": (provenance.get("source_version"), record.version),
-        "run_key": (provenance.get("run_key"), record.run_key),
+        "scene_id": (provenance.mosaic_id, record.scene_id),
+        "source_version": (provenance.version, record.version),
+        "run_key": (provenance.run_key, record.run_key),
         "shape": ((grid.height_px, grid.width_px), (record.height_px, record.width_px)),
     }
 

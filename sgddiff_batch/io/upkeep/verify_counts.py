@@ -19,14 +19,14 @@ from sgddiff_batch.io.mosaics import (
     doubled,
 )
 
-Tell = Callable[[str, str], None]
+OnProblem = Callable[[str, str], None]
 
 
-def check_counts(stored: StoredMosaic, tell: Tell) -> set[str]:
+def check_counts(stored: StoredMosaic, on_problem: OnProblem) -> set[str]:
     """Look at all counts of a mosaic, those of a scene have none; return the keys that belong to them.
 
-    tell: is called with the key and what is wrong with it: a shard that cannot be decoded, counts that are 0
-    where the saliency has data or the other way round, a level that is not made of the one below.
+    on_problem: is called with the key and what is wrong with it: a shard that cannot be decoded, counts
+    that are 0 where the saliency has data or the other way round, a level that is not made of the one below.
 
     Raises:
         ConfigError, RetryableError: as the store does.
@@ -44,7 +44,7 @@ def check_counts(stored: StoredMosaic, tell: Tell) -> set[str]:
             except DamagedObjectError:
                 continue  # of the saliency: that is told already
             if wrong is not None:
-                tell(key, wrong)
+                on_problem(key, wrong)
     return keys
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from sgddiff_batch.core.store_names import SUFFIX
 from sgddiff_batch.io.catalogue import CATALOGUE
 from sgddiff_batch.io.ledger import LEDGER
 from sgddiff_batch.io.storage import Store
@@ -30,7 +31,7 @@ def walk_stores(store: Store) -> Iterator[str]:
             ):
                 for name in () if folder and not OUTPUTS_OWN.isdisjoint(names) else names:
                     path = f"{folder}/{name}" if folder else name
-                    if name.endswith(".zarr"):
+                    if name.endswith(SUFFIX):
                         yield path
                     elif folder or not name.startswith("_"):
                         below.append(path)

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sgddiff_batch.core.archive import ArchiveQuery, Source
+from sgddiff_batch.core.query import ArchiveQuery, Source
 from sgddiff_batch.core.scene import Scene
 from sgddiff_batch.errors import ConfigError
 from sgddiff_batch.io.archive import files as archive_files

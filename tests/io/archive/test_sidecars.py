@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from rasterio.crs import CRS
 
-from sgddiff_batch.core.archive import ArchiveQuery, BucketAccess, Source
+from sgddiff_batch.core.query import ArchiveQuery, BucketAccess, Source
 from sgddiff_batch.core.scene import Scene
 from sgddiff_batch.errors import RetryableError
 from sgddiff_batch.io.scenes import gdal as gdal_access

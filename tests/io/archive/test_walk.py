@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from sgddiff_batch.core.archive import ArchiveQuery, Source
+from sgddiff_batch.core.query import ArchiveQuery, Source
 from sgddiff_batch.core.scene import escape_scene_id
 from sgddiff_batch.io.archive.file_names import is_no_archive, no_archive_above
 from sgddiff_batch.io.archive.files import NO_ARCHIVE

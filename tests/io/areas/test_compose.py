@@ -90,13 +90,13 @@ def test_a_cell_holds_what_its_rule_says_of_its_scenes(archive, area, rule):
     composer = composer_of(archive, area, rule)
     plan = plan_of(archive, composer.settings)
     record = composer.compose(plan)
-    arrays, (codes, n_obs) = arrays_of(area, plan.store), wanted(rule)
+    arrays, (codes, n_obs) = arrays_of(area, plan.path), wanted(rule)
     np.testing.assert_array_equal(arrays["0/saliency"], codes)
     np.testing.assert_array_equal(arrays["0/n_obs"], n_obs)
     assert record.valid_px == (n_obs > 0).sum()
     assert record.salient_px == ((codes >= 127) & (codes != 255)).sum()
     assert 3 in n_obs
-    saliency = open_mosaic(f"{area.uri}/{plan.store}")
+    saliency = open_mosaic(f"{area.uri}/{plan.path}")
     assert saliency.shape == (80, 80)
     assert saliency.attrs["provenance"]["area"]["period"] == "2026-01"
     assert [scene["id"] for scene in saliency.attrs["provenance"]["scenes"]] == sorted(TIMES)
@@ -112,7 +112,7 @@ def test_no_byte_depends_on_the_order_of_scenes_or_the_size_of_blocks(archive, t
         scenes = list(plan.scenes)
         random.Random(number).shuffle(scenes)
         composer.compose(replace(plan, scenes=tuple(scenes)))
-        results[number] = arrays_of(area, plan.store)
+        results[number] = arrays_of(area, plan.path)
     for number in (1, 2):
         assert {k: v.tobytes() for k, v in results[number].items()} == {
             k: v.tobytes() for k, v in results[0].items()
@@ -136,7 +136,7 @@ def test_a_run_killed_at_any_change_and_run_again_ends_with_equal_bytes(archive,
             assert record is None or AreaBlockWriter(area).is_complete(record.store)
     assert kills > 20
     area = open_store(str(folder))
-    assert object_bytes(area, plan.store) == object_bytes(quiet, plan.store)
+    assert object_bytes(area, plan.path) == object_bytes(quiet, plan.path)
     assert ObjectLedger(area).record(plan.area_id).valid_px > 0
 
 
@@ -145,7 +145,7 @@ def test_a_run_that_goes_on_composes_only_the_blocks_that_are_missing(archive, a
     plan = plan_of(archive, area_settings())
     with pytest.raises(Killed):
         composer_of(archive, dying_store(area.root, die_at)).compose(plan)
-    stored = len(ObjectLedger(area).finished_blocks(plan.store))
+    stored = len(ObjectLedger(area).finished_blocks(plan.path))
     composed = []
     whole = Composer._composed
     monkeypatch.setattr(
@@ -154,7 +154,7 @@ def test_a_run_that_goes_on_composes_only_the_blocks_that_are_missing(archive, a
     )  # fmt: skip
     composer_of(archive, area).compose(plan)
     assert len(composed) == 9 - stored
-    np.testing.assert_array_equal(arrays_of(area, plan.store)["0/saliency"], wanted("latest")[0])
+    np.testing.assert_array_equal(arrays_of(area, plan.path)["0/saliency"], wanted("latest")[0])
 
 
 def test_what_was_committed_before_is_current_again_without_being_composed(archive, area, monkeypatch):
@@ -164,19 +164,19 @@ def test_what_was_committed_before_is_current_again_without_being_composed(archi
     ledger = ObjectLedger(area)
     ledger.finish(replace(ledger.record(plan.area_id), store="2026-01/x625y6624/other.zarr"))
     monkeypatch.setattr(Composer, "_composed", None)
-    assert composer.compose(plan).store == plan.store
-    assert ledger.record(plan.area_id).store == plan.store
+    assert composer.compose(plan).store == plan.path
+    assert ledger.record(plan.area_id).store == plan.path
 
 
 def test_a_committed_store_that_was_lost_is_made_anew(archive, area):
     composer = composer_of(archive, area)
     plan = plan_of(archive, composer.settings)
     composer.compose(plan)
-    before = object_bytes(area, plan.store)
-    area.delete(f"{plan.store}/zarr.json")
+    before = object_bytes(area, plan.path)
+    area.delete(f"{plan.path}/zarr.json")
     composer.compose(plan)
-    assert object_bytes(area, plan.store) == before
-    assert AreaBlockWriter(area).is_complete(plan.store)
+    assert object_bytes(area, plan.path) == before
+    assert AreaBlockWriter(area).is_complete(plan.path)
 
 
 def test_a_cell_that_no_scene_has_a_pixel_in_is_recorded_without_a_store(tmp_path, area):
@@ -193,25 +193,25 @@ def test_a_scene_removed_while_a_block_is_read_is_no_scene_without_data(tmp_path
     archive = fill(open_store(str(tmp_path / "archive")))
     composer = composer_of(archive, area)
     plan, whole = plan_of(archive, composer.settings), SceneSource.parts
-    store = plan.scenes[1].store
+    path = plan.scenes[1].path
 
     def removed(self, cell, block):
-        if self.scene.store == store:
-            ZarrBlockWriter(archive).discard(store)
+        if self.scene.path == path:
+            ZarrBlockWriter(archive).discard(path)
         yield from whole(self, cell, block)
 
     monkeypatch.setattr(SceneSource, "parts", removed)
     with pytest.raises(ChangedSceneError, match=r"b\.tif"):
         composer.compose(plan)
     assert ObjectLedger(area).record(plan.area_id) is None
-    assert not AreaBlockWriter(area).is_complete(plan.store)
+    assert not AreaBlockWriter(area).is_complete(plan.path)
 
 
 def test_a_damaged_scene_leaves_nothing_of_the_mosaic_but_a_reason(tmp_path, area):
     archive = fill(open_store(str(tmp_path / "archive")))
     composer = composer_of(archive, area)
     plan = plan_of(archive, composer.settings)
-    archive.write(f"{plan.scenes[2].store}/0/saliency/c/0/0", b"damaged")
+    archive.write(f"{plan.scenes[2].path}/0/saliency/c/0/0", b"damaged")
     with pytest.raises(SceneError, match=r"c\.tif.*damaged") as error:
         composer.compose(plan)
     assert not [key for key in area.keys("") if ".zarr" in key]
@@ -226,7 +226,7 @@ def test_in_quarantine_the_mosaic_of_earlier_scenes_stays_current(archive, area)
     plan = plan_of(archive, composer.settings)
     earlier = composer.compose(plan)
     later = composer.quarantine(replace(plan, version="f" * 16), earlier, "damaged")
-    assert (later.store, later.version, later.valid_px) == (plan.store, "f" * 16, earlier.valid_px)
+    assert (later.store, later.version, later.valid_px) == (plan.path, "f" * 16, earlier.valid_px)
     assert composer.quarantine(plan, earlier, "damaged").store is None, "it names what is gone"
 
 
@@ -237,14 +237,14 @@ def test_own_objects_that_are_damaged_are_begun_anew_and_no_scene_is_blamed(arch
     def commit(self, mosaic):
         if broken:
             broken.pop()
-            self.store.write(f"{mosaic.store}/0/saliency/c/0/0", b"damaged")
+            self.store.write(f"{mosaic.path}/0/saliency/c/0/0", b"damaged")
         return whole(self, mosaic)
 
     monkeypatch.setattr(AreaBlockWriter, "commit", commit)
     with pytest.raises(RetryableError, match="damaged"):
         composer.compose(plan)
     composer.compose(plan)
-    np.testing.assert_array_equal(arrays_of(area, plan.store)["0/saliency"], wanted("latest")[0])
+    np.testing.assert_array_equal(arrays_of(area, plan.path)["0/saliency"], wanted("latest")[0])
 
 
 def test_a_run_that_lost_its_lease_changes_nothing(archive, area):
@@ -267,11 +267,11 @@ def test_what_readers_may_see_is_not_composed_over_where_the_ledger_lost_its_rec
     composer = composer_of(archive, area)
     plan = plan_of(archive, composer.settings)
     earlier = composer.compose(plan)
-    before = {key: area.read(key) for key in area.keys(plan.store)}
-    ObjectLedger(area).forget_mosaic(plan.store)
+    before = {key: area.read(key) for key in area.keys(plan.path)}
+    ObjectLedger(area).forget_mosaic(plan.path)
     record = composer.quarantine(plan, earlier, "torn") if fails else composer.compose(plan)
-    assert record.store == (plan.store if fails else plan.store.replace(".zarr", ".r1.zarr"))
-    assert {key: area.read(key) for key in area.keys(plan.store)} == before
+    assert record.store == (plan.path if fails else plan.path.replace(".zarr", ".r1.zarr"))
+    assert {key: area.read(key) for key in area.keys(plan.path)} == before
     again = composer.compose(plan)
-    assert again.store == plan.store.replace(".zarr", ".r1.zarr")
-    assert object_bytes(area, again.store) == object_bytes(area, plan.store)
+    assert again.store == plan.path.replace(".zarr", ".r1.zarr")
+    assert object_bytes(area, again.store) == object_bytes(area, plan.path)

@@ -170,7 +170,7 @@ def test_a_bottom_up_scene_is_turned_the_right_way(output):
 
 def test_a_scene_that_is_gone_is_no_scene_without_data(output):
     source = opened(output, smooth(80, 80))
-    ZarrBlockWriter(output).discard(source.scene.store)
+    ZarrBlockWriter(output).discard(source.scene.path)
     with pytest.raises(ChangedSceneError, match="gone"):
         source.check()
     with pytest.raises(ChangedSceneError, match="gone"):
@@ -180,7 +180,7 @@ def test_a_scene_that_is_gone_is_no_scene_without_data(output):
 def test_a_scene_that_was_made_anew_is_noticed(output):
     source = opened(output, smooth(80, 80))
     source.check()
-    root = f"{source.scene.store}/zarr.json"
+    root = f"{source.scene.path}/zarr.json"
     output.write(root, output.read(root).replace(b'"now"', b'"new"'))
     with pytest.raises(ChangedSceneError, match="made anew"):
         source.check()
@@ -189,7 +189,7 @@ def test_a_scene_that_was_made_anew_is_noticed(output):
 @pytest.mark.parametrize("root", [b"", b"[]", b"{}", b"null", b'{"attributes": {"complete": false}}'])
 def test_a_damaged_root_names_the_mosaic_and_the_cure(output, root):
     source = opened(output, smooth(80, 80))
-    output.write(f"{source.scene.store}/zarr.json", root)
+    output.write(f"{source.scene.path}/zarr.json", root)
     with pytest.raises(SceneError, match=r"a\.tif/.*damaged.*--mark-for-redo"):
         open_source(output, source.scene, source.settings)
 
@@ -198,7 +198,7 @@ def test_a_damaged_root_names_the_mosaic_and_the_cure(output, root):
 @pytest.mark.parametrize("damage", ["truncated", "flipped", "empty", "lost"])
 def test_a_damaged_shard_names_the_mosaic_and_the_cure(output, damage, aligned):
     source = opened(output, smooth(80, 80, hole=False), row=0 if aligned else 0.3)
-    key = f"{source.scene.store}/0/saliency/c/0/0"
+    key = f"{source.scene.path}/0/saliency/c/0/0"
     data = bytearray(output.read(key))
     data[len(data) // 3] ^= 255
     output.write(key, {"truncated": data[: len(data) // 2], "flipped": data}.get(damage, b""))
@@ -222,7 +222,7 @@ def test_a_shard_that_never_held_data_is_not_missed(output):
 def test_a_lost_shard_of_a_coarse_level_is_missed_too(output):
     source = opened(output, smooth(140, 140, hole=False), pixel=2.5)
     assert source.level == 2
-    output.delete(f"{source.scene.store}/2/saliency/c/0/0")
+    output.delete(f"{source.scene.path}/2/saliency/c/0/0")
     with pytest.raises(SceneError, match="lost"):
         seen(source)
 
@@ -246,7 +246,7 @@ def test_no_pixel_depends_on_how_much_of_a_tile_the_scene_fills(output, resampli
 
 def test_what_the_ledger_knows_of_a_scene_may_be_damaged_for_that_scene_alone(output):
     source = opened(output, smooth(80, 80))
-    output.write(f"_ledger/digests/{source.scene.store}~.json", b"{")
+    output.write(f"_ledger/digests/{source.scene.path}~.json", b"{")
     with pytest.raises(SceneError, match=r"a\.tif/.*damaged.*--mark-for-redo"):
         open_source(output, source.scene, source.settings)
 

@@ -10,11 +10,12 @@ import pyarrow.parquet as pq
 import pytest
 
 from sgddiff_batch.core.grid import Grid
+from sgddiff_batch.core.times import TimeSpan
 from sgddiff_batch.errors import FatalError
 from sgddiff_batch.io.catalogue import generations as archive_catalogue
 from sgddiff_batch.io.catalogue.generations import LINK, POINTER, publish, read_catalogue, read_pointer
 from sgddiff_batch.io.catalogue.mosaics import list_mosaics
-from sgddiff_batch.io.catalogue.update import Night
+from sgddiff_batch.io.catalogue.update import PublishContext
 from sgddiff_batch.io.ledger.marks import ObjectLedger
 from sgddiff_batch.io.storage.store import open_store
 from tests.io.catalogue_examples import (
@@ -269,12 +270,12 @@ def test_of_two_that_publish_at_once_none_is_lost(store, monkeypatch):
     def late(own, pointer, version):
         monkeypatch.setattr(archive_catalogue, "_flip", flip)
         finish(store, "c.tif")
-        assert publish_all(store, Night("other")).number == 2
+        assert publish_all(store, PublishContext("other")).number == 2
         return flip(own, pointer, version)
 
     monkeypatch.setattr(archive_catalogue, "_flip", late)
     records = ObjectLedger(store).records()
-    publish(store, records | {"c.tif": record_of("c.tif")}, set(), Night("slow"))
+    publish(store, records | {"c.tif": record_of("c.tif")}, set(), PublishContext("slow"))
     assert ids(store) == ["a.tif", "b.tif", "c.tif"]
     files = {key.removeprefix("_catalogue/") for key in store.keys("_catalogue/generations")}
     kept = {one.file for one in read_pointer(store).kept}
@@ -338,8 +339,8 @@ def test_an_output_without_mosaics_has_an_empty_catalogue_with_all_columns(store
 def test_who_listed_a_scene_last_is_kept(store):
     finish(store, "a.tif")
     finish(store, "b.tif")
-    publish_all(store, Night("1", "s3://one", frozenset({"a.tif", "b.tif"})))
-    publish_all(store, Night("2", "s3://two", frozenset({"b.tif"})))
+    publish_all(store, PublishContext("1", "s3://one", frozenset({"a.tif", "b.tif"})))
+    publish_all(store, PublishContext("2", "s3://two", frozenset({"b.tif"})))
     assert read_catalogue(store)["archive"].to_pylist() == ["s3://one", "s3://two"]
     assert publish_all(store) is None
 
@@ -347,8 +348,8 @@ def test_who_listed_a_scene_last_is_kept(store):
 def test_the_time_of_a_scene_is_an_instant_a_span_or_the_widest_true_span(store):
     for name in ("instant.tif", "span.tif", "unknown.tif"):
         finish(store, name)
-    times = {"instant.tif": (1.5, 1.5), "span.tif": (0.0, 60.0)}
-    publish_all(store, Night("run", times=times))
+    times = {"instant.tif": TimeSpan(1.5, 1.5), "span.tif": TimeSpan(0.0, 60.0)}
+    publish_all(store, PublishContext("run", times=times))
     rows = {row["id"]: row for row in read_catalogue(store).to_pylist()}
     shown = {
         name: [row[key] and row[key].isoformat() for key in ("datetime", "start_datetime", "end_datetime")]
@@ -360,8 +361,8 @@ def test_the_time_of_a_scene_is_an_instant_a_span_or_the_widest_true_span(store)
         "span.tif": [None, "1970-01-01T00:00:00+00:00", "1970-01-01T00:01:00+00:00"],
         "unknown.tif": [None, "1858-01-01T00:00:00+00:00", created],
     }
-    assert publish_all(store, Night("run", times=times)) is None
-    assert publish_all(store, Night("run", times={"unknown.tif": (3.0, 3.0)})).number == 2
+    assert publish_all(store, PublishContext("run", times=times)) is None
+    assert publish_all(store, PublishContext("run", times={"unknown.tif": TimeSpan(3.0, 3.0)})).number == 2
 
 
 def test_mosaics_are_taken_out_of_all_kept_generations_in_one_flip(tmp_path):

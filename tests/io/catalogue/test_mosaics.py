@@ -112,7 +112,7 @@ def test_an_incomplete_mosaic_is_refused(tmp_path):
     mosaic = mosaic_of(GRID)
     ZarrBlockWriter(open_store(str(tmp_path))).create(mosaic, {"run_key": "key"})
     with pytest.raises(ValueError, match="not complete: run the job again"):
-        open_mosaic(f"{tmp_path}/{mosaic.store}")
+        open_mosaic(f"{tmp_path}/{mosaic.path}")
 
 
 def test_where_there_is_no_mosaic_the_error_says_what_to_give(tmp_path):
@@ -155,7 +155,7 @@ def test_the_list_has_the_current_mosaics_sorted_by_scene(tmp_path):
 def test_a_listed_mosaic_opens(tmp_path):
     mosaic = mosaic_of(GRID)
     build(tmp_path, mosaic, codes_of(GRID))
-    write_ledger(tmp_path, record(mosaic.scene.scene_id, mosaic.store))
+    write_ledger(tmp_path, record(mosaic.id, mosaic.path))
     entry = sgddiff_batch.list_mosaics(str(tmp_path))[0]
     assert sgddiff_batch.open_mosaic(entry.uri).shape == (101, 75)
 

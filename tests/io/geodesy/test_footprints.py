@@ -6,11 +6,11 @@ from rasterio.crs import CRS
 from rasterio.warp import transform
 
 from sgddiff_batch.core.grid import Transform
-from sgddiff_batch.io.geodesy.footprints import Outliner
+from sgddiff_batch.io.geodesy.footprints import FootprintMaker
 
 
 def outline(crs, transform, height_px, width_px):
-    found = Outliner().footprint(height_px, width_px, Transform(*transform), crs)
+    found = FootprintMaker().footprint(height_px, width_px, Transform(*transform), crs)
     shape = shapely.from_wkb(found.wkb)
     assert shape.is_valid
     return found, shape
@@ -78,7 +78,7 @@ def test_the_whole_globe_is_the_whole_globe(west):
     ],
 )
 def test_what_has_no_place_on_the_globe_has_no_outline(crs, transform):
-    assert Outliner().footprint(10, 10, Transform(*transform), crs) is None
+    assert FootprintMaker().footprint(10, 10, Transform(*transform), crs) is None
 
 
 def test_a_rotated_scene_has_four_slanted_sides():
@@ -186,7 +186,7 @@ def test_a_plane_of_points_ends_at_the_poles():
 
 
 def test_pixels_past_a_pole_have_no_place():
-    assert Outliner().footprint(722, 1440, Transform(0.25, 0, 0, 0, -0.25, 90.3), "EPSG:4326") is None
+    assert FootprintMaker().footprint(722, 1440, Transform(0.25, 0, 0, 0, -0.25, 90.3), "EPSG:4326") is None
 
 
 @pytest.mark.parametrize(
@@ -231,4 +231,4 @@ def test_a_rotated_pole_is_followed():
 )
 def test_what_is_no_place_on_the_globe_has_no_outline(crs, transform):
     """Nor does it take long, or end the catalogue of everything else."""
-    assert Outliner().footprint(10, 20, Transform(*transform), crs) is None
+    assert FootprintMaker().footprint(10, 20, Transform(*transform), crs) is None

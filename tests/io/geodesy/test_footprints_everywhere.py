@@ -2,7 +2,7 @@
 
 import pytest
 
-from sgddiff_batch.io.geodesy.footprints import Outliner
+from sgddiff_batch.io.geodesy.footprints import FootprintMaker
 from tests.io.crs_witness import fault_of, place_of, projected_codes
 
 LEFT_HANDED = {"2065", "5224", "5513", "5515", "8044", "8045", "8352"}
@@ -12,8 +12,8 @@ PICKED = {"32633", "3857", "3413", "3031", "5041", "27700", "2154", "3832", "219
 def test_the_footprint_is_as_gdal_says_where_axes_go_the_other_way_and_in_common_crss():
     infos = [info for info in projected_codes() if info.code in LEFT_HANDED | PICKED]
     assert len(infos) >= 15
-    outliner = Outliner()
-    assert [fault for info in infos if (fault := fault_of(info, outliner))] == []
+    footprints = FootprintMaker()
+    assert [fault for info in infos if (fault := fault_of(info, footprints))] == []
 
 
 @pytest.mark.slow
@@ -22,7 +22,7 @@ def test_the_footprint_is_as_gdal_says_in_every_projected_crs():
     assert len(infos) > 5000
     faults, unknown = [], 0
     for info in infos:
-        fault = fault_of(info, Outliner())
+        fault = fault_of(info, FootprintMaker())
         faults += [fault] if fault else []
         unknown += place_of(info) is None if fault is None and int(info.code) % 50 == 0 else 0
     assert faults == []

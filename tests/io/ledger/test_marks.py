@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 import pytest
 
 from sgddiff_batch.core.grid import Grid
-from sgddiff_batch.core.planning import Mosaic, Task, Tiling
+from sgddiff_batch.core.planning import SceneMosaic, Tiling
 from sgddiff_batch.core.scene import Scene, SceneProfile, escape_scene_id
 from sgddiff_batch.core.window import Window
 from sgddiff_batch.errors import FatalError
@@ -22,11 +22,11 @@ from sgddiff_batch.protocols import BlockRecord, SceneRecord
 
 SCENE = Scene("north/a.tif", "/archive/north/a.tif", "v1", 10)
 OTHER = Scene("b.tif", "/archive/b.tif", "v1", 10)
-MOSAIC = Mosaic(
+MOSAIC = SceneMosaic.at(
     "north/a.tif/v1-key.zarr", SCENE, SceneProfile(Grid(100, 90), (1, 2, 3), "uint8", 1), Tiling(64, 0, 64)
 )
 BLOCKS = [BlockRecord(block, "d1", 9, 3) for block in MOSAIC.blocks()]
-DONE = SceneRecord("north/a.tif", "v1", "key", MOSAIC.store, None, 9000, 12, 100, 90, "2026-01-01T00:00:00")
+DONE = SceneRecord("north/a.tif", "v1", "key", MOSAIC.path, None, 9000, 12, 100, 90, "2026-01-01T00:00:00")
 WRONG_TYPES = b'{"scene_id": 5, "version": "v", "run_key": "k", "store": 7, "finished_at": 3}'
 
 
@@ -36,22 +36,22 @@ def ledger(tmp_path):
 
 
 def mark_all(ledger):
-    ledger.mark_blocks(Task(MOSAIC, Window(0, 64, 0, 90)), BLOCKS[:2])
-    ledger.mark_blocks(Task(MOSAIC, Window(64, 100, 0, 90)), BLOCKS[2:])
+    ledger.mark_blocks(MOSAIC, Window(0, 64, 0, 90), BLOCKS[:2])
+    ledger.mark_blocks(MOSAIC, Window(64, 100, 0, 90), BLOCKS[2:])
 
 
 def test_an_empty_ledger_knows_nothing(ledger):
     assert ledger.records() == {}
-    assert ledger.finished_blocks(MOSAIC.store) == []
-    assert ledger.finished_mosaic(MOSAIC.store) is None
+    assert ledger.finished_blocks(MOSAIC.path) == []
+    assert ledger.finished_mosaic(MOSAIC.path) is None
     assert ledger.deaths() == set()
 
 
 def test_marked_blocks_are_there_once_however_often_their_task_ran(ledger):
     mark_all(ledger)
     mark_all(ledger)
-    ledger.mark_blocks(Task(MOSAIC, MOSAIC.grid.window), BLOCKS)
-    assert sorted(ledger.finished_blocks(MOSAIC.store), key=lambda record: record.window) == BLOCKS
+    ledger.mark_blocks(MOSAIC, MOSAIC.grid.window, BLOCKS)
+    assert sorted(ledger.finished_blocks(MOSAIC.path), key=lambda record: record.window) == BLOCKS
 
 
 def test_a_finished_scene_leaves_its_records_and_no_marks(ledger, tmp_path):
@@ -59,7 +59,7 @@ def test_a_finished_scene_leaves_its_records_and_no_marks(ledger, tmp_path):
     ledger.reading(SCENE, "profile")
     ledger.finish(DONE)
     assert ledger.records() == {"north/a.tif": DONE}
-    assert ledger.finished_mosaic(MOSAIC.store) == DONE
+    assert ledger.finished_mosaic(MOSAIC.path) == DONE
     assert ledger.store.keys() == [
         "_ledger/mosaics/north/a.tif/v1-key.zarr~.json",
         "_ledger/scenes/north/a.tif~.json",
@@ -69,10 +69,10 @@ def test_a_finished_scene_leaves_its_records_and_no_marks(ledger, tmp_path):
 
 def test_quarantine_keeps_the_mosaic_of_the_earlier_version(ledger):
     ledger.finish(DONE)
-    bad = SceneRecord("north/a.tif", "v2", "key", MOSAIC.store, "it is truncated", 9000, 12, 100, 90)
+    bad = SceneRecord("north/a.tif", "v2", "key", MOSAIC.path, "it is truncated", 9000, 12, 100, 90)
     ledger.finish(bad)
     assert ledger.records() == {"north/a.tif": bad}
-    assert ledger.finished_mosaic(MOSAIC.store) == DONE
+    assert ledger.finished_mosaic(MOSAIC.path) == DONE
 
 
 def leave_mark(ledger, scene, what, **process):
@@ -150,9 +150,9 @@ def test_a_record_of_a_newer_version_is_read_without_what_is_new(ledger):
 )
 def test_a_damaged_block_mark_is_told_and_its_blocks_are_not_there(ledger, data):
     mark_all(ledger)
-    ledger.store.write(f"_ledger/blocks/{MOSAIC.store}/r0c0h64w90~.json", data)
+    ledger.store.write(f"_ledger/blocks/{MOSAIC.path}/r0c0h64w90~.json", data)
     told = []
-    found = ObjectLedger(ledger.store, told.append).finished_blocks(MOSAIC.store)
+    found = ObjectLedger(ledger.store, told.append).finished_blocks(MOSAIC.path)
     assert {record.window for record in found} <= {block.window for block in BLOCKS}
     if data != b"{}":
         assert [(one.scene_id, one.remedy) for one in told] == [
@@ -175,19 +175,19 @@ def test_a_damaged_withdrawal_counts_since_it_was_written_and_is_told(ledger, da
 
 def test_a_damaged_record_of_a_commit_is_none_and_told(ledger):
     ledger.finish(DONE)
-    ledger.store.write(f"_ledger/mosaics/{MOSAIC.store}~.json", b"{")
+    ledger.store.write(f"_ledger/mosaics/{MOSAIC.path}~.json", b"{")
     told = []
-    assert ObjectLedger(ledger.store, told.append).finished_mosaic(MOSAIC.store) is None
+    assert ObjectLedger(ledger.store, told.append).finished_mosaic(MOSAIC.path) is None
     assert [one.scene_id for one in told] == ["north/a.tif"]
 
 
 def test_a_disowned_mosaic_is_never_found_finished_and_no_record_is_rebuilt_from_it(ledger):
     ledger.finish(DONE)
-    ledger.disown_mosaic(MOSAIC.store, "it was damaged")
-    assert ledger.finished_mosaic(MOSAIC.store) is None
+    ledger.disown_mosaic(MOSAIC.path, "it was damaged")
+    assert ledger.finished_mosaic(MOSAIC.path) is None
     ledger.store.write("_ledger/scenes/north/a.tif~.json", b"{")
     assert mended_records(ledger, write=False) == {}
-    assert ledger.names("mosaics") == [MOSAIC.store], "gc would not know it"
+    assert ledger.names("mosaics") == [MOSAIC.path], "gc would not know it"
 
 
 def test_a_quarantine_is_untold_until_it_is_told(ledger):

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from sgddiff_batch.core.replacing import replacement_of
+from sgddiff_batch.core.store_names import replacement_of
 from sgddiff_batch.io.ledger.redo import drop_redo, mark_redo, redo_marks
 from sgddiff_batch.io.storage.store import open_store
 from sgddiff_batch.protocols import SceneRecord

@@ -35,7 +35,7 @@ def write_area(folder: Path, strides: int = 2) -> tuple[str, np.ndarray, np.ndar
         writer.write_counts(mosaic, block, counts[block.slices])
     write_blocks(writer, mosaic, codes)
     writer.commit(mosaic)
-    return f"{folder}/{mosaic.store}", codes, counts
+    return f"{folder}/{mosaic.path}", codes, counts
 
 
 @pytest.mark.parametrize("strides", [1, 2, 3, 8])
@@ -122,6 +122,6 @@ def test_damaged_counts_are_found_when_the_pyramid_is_built(tmp_path):
     for block in mosaic.blocks():
         writer.write_counts(mosaic, block, counts_of(codes)[block.slices])
     write_blocks(writer, mosaic, codes)
-    writer.store.write(f"{mosaic.store}/0/n_obs/c/0/0", b"damaged")
+    writer.store.write(f"{mosaic.path}/0/n_obs/c/0/0", b"damaged")
     with pytest.raises(SceneError, match="n_obs/c/0/0 is damaged"):
         writer.commit(mosaic)

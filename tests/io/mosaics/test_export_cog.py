@@ -112,7 +112,7 @@ def test_the_command_writes_the_file_and_returns_0(tmp_path, capsys):
 def test_a_wrong_command_is_one_line_and_returns_2(tmp_path, capsys):
     mosaic = mosaic_of(GRID)
     ZarrBlockWriter(open_store(str(tmp_path))).create(mosaic, {})
-    incomplete = f"{tmp_path}/{mosaic.store}"
+    incomplete = f"{tmp_path}/{mosaic.path}"
     for uri, out in (
         (str(tmp_path / "typo"), "a.tif"),
         (incomplete, "a.tif"),

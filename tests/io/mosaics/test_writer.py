@@ -161,19 +161,19 @@ def test_a_shard_of_a_coarse_level_is_written_once_and_each_below_is_read_once(t
     shards = [key for key in store.keys_of("read") if not key.endswith("zarr.json")]
     assert len(shards) == len(set(shards))
     assert len(store.keys_of("write")) == len(set(store.keys_of("write")))
-    assert store.calls[-1] == ("write", f"{mosaic.store}/zarr.json")
-    assert store.keys_of("write").count(f"{mosaic.store}/zarr.json") == 1
+    assert store.calls[-1] == ("write", f"{mosaic.path}/zarr.json")
+    assert store.keys_of("write").count(f"{mosaic.path}/zarr.json") == 1
 
 
 def test_creation_reads_one_object_and_writes_its_root_last(tmp_path):
     mosaic, store = mosaic_of(GRID), counting_store(tmp_path)
     assert not ZarrBlockWriter(store).create(mosaic, PROVENANCE)
-    root = f"{mosaic.store}/zarr.json"
+    root = f"{mosaic.path}/zarr.json"
     assert store.keys_of("read") == [root]
     assert store.keys_of("delete") == []
     assert store.calls[-1] == ("write", root)
     assert len(store.keys_of("write")) == 1 + 7 * mosaic.levels
-    assert root_attributes(f"{tmp_path}/{mosaic.store}")["complete"] is False
+    assert root_attributes(f"{tmp_path}/{mosaic.path}")["complete"] is False
 
 
 def test_a_store_of_the_same_layout_is_kept_with_its_blocks(tmp_path):
@@ -187,7 +187,7 @@ def test_a_store_of_the_same_layout_is_kept_with_its_blocks(tmp_path):
     for block in blocks[2:]:
         writer.write_block(mosaic, block, codes[block.slices])
     writer.commit(mosaic)
-    np.testing.assert_array_equal(stored_codes(f"{tmp_path}/{mosaic.store}"), codes)
+    np.testing.assert_array_equal(stored_codes(f"{tmp_path}/{mosaic.path}"), codes)
 
 
 @pytest.mark.parametrize(
@@ -212,7 +212,7 @@ def test_a_store_of_another_layout_is_begun_anew(tmp_path, grid, cut, provenance
 def test_a_store_with_a_damaged_root_is_begun_anew(tmp_path, root):
     mosaic, writer = mosaic_of(GRID), ZarrBlockWriter(open_store(str(tmp_path)))
     writer.create(mosaic, PROVENANCE)
-    Path(tmp_path, mosaic.store, "zarr.json").write_bytes(root)
+    Path(tmp_path, mosaic.path, "zarr.json").write_bytes(root)
     assert not writer.create(mosaic, PROVENANCE)
     assert writer.create(mosaic, PROVENANCE)
 
@@ -222,13 +222,13 @@ def test_a_creation_killed_anywhere_is_repaired_by_the_next(tmp_path):
     plain = ZarrBlockWriter(open_store(str(tmp_path)))
     plain.create(mosaic, PROVENANCE)
     whole = files(tmp_path)
-    plain.discard(mosaic.store)
+    plain.discard(mosaic.path)
     for number in range(len(whole)):
         with pytest.raises(Killed):
             ZarrBlockWriter(counting_store(tmp_path, die_at=number)).create(mosaic, PROVENANCE)
         assert not plain.create(mosaic, PROVENANCE)
         assert files(tmp_path) == whole
-        plain.discard(mosaic.store)
+        plain.discard(mosaic.path)
 
 
 def test_a_run_killed_at_any_write_and_repeated_equals_an_unbroken_one(tmp_path):
@@ -259,7 +259,7 @@ def test_commit_sweeps_what_killed_writers_left(tmp_path):
     mosaic = mosaic_of(GRID)
     writer = ZarrBlockWriter(open_store(str(tmp_path)))
     writer.create(mosaic, PROVENANCE)
-    shards = Path(tmp_path, mosaic.store, "0", "saliency", "c", "0")
+    shards = Path(tmp_path, mosaic.path, "0", "saliency", "c", "0")
     shards.mkdir(parents=True)
     (shards / "0.0123456789abcdef.partial").write_bytes(b"half")
     writer.commit(mosaic)
@@ -278,11 +278,11 @@ def test_commit_over_a_damaged_shard_fails_and_the_mosaic_stays_incomplete(tmp_p
     writer = ZarrBlockWriter(open_store(str(tmp_path)))
     writer.create(mosaic, PROVENANCE)
     write_blocks(writer, mosaic, np.zeros((101, 75), np.uint8))
-    shard = Path(tmp_path, mosaic.store, f"{mosaic.block_levels - 1}/saliency/c/0/0")
+    shard = Path(tmp_path, mosaic.path, f"{mosaic.block_levels - 1}/saliency/c/0/0")
     shard.write_bytes(damage(shard.read_bytes()))
     with pytest.raises(SceneError, match="is damaged"):
         writer.commit(mosaic)
-    assert root_attributes(f"{tmp_path}/{mosaic.store}")["complete"] is False
+    assert root_attributes(f"{tmp_path}/{mosaic.path}")["complete"] is False
 
 
 def test_only_whole_blocks_with_codes_of_their_shape_are_written(tmp_path):
@@ -309,8 +309,8 @@ def test_discard_leaves_nothing_and_may_be_repeated(tmp_path):
     mosaic = mosaic_of(GRID)
     build(tmp_path / "out", mosaic, codes_of(GRID))
     writer = ZarrBlockWriter(open_store(str(tmp_path / "out")))
-    writer.discard(mosaic.store)
-    writer.discard(mosaic.store)
+    writer.discard(mosaic.path)
+    writer.discard(mosaic.path)
     assert list((tmp_path / "out").iterdir()) == []
 
 

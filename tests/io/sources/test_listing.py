@@ -15,8 +15,8 @@ import pytest
 import s3fs
 import shapely
 
-from sgddiff_batch.core.archive import ArchiveQuery, AssetRule, Source
 from sgddiff_batch.core.boxes import Box
+from sgddiff_batch.core.query import ArchiveQuery, AssetRule, Source
 from sgddiff_batch.core.selection import Duplicates, Filters
 from sgddiff_batch.core.times import parse_span
 from sgddiff_batch.errors import ConfigError

@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sgddiff_batch.core.archive import ArchiveQuery, Source
+from sgddiff_batch.core.query import ArchiveQuery, Source
 from sgddiff_batch.core.words import shown
-from sgddiff_batch.io.stac.allowed_links import LinkRefusedError, Reach, origin, reach_of
+from sgddiff_batch.io.stac.allowed_links import AllowedLinks, LinkRefusedError, allowed_links_of, origin
 
 API = "https://stac.example.com/v1/search"
 S3 = "s3://bucket/catalog/items/a.json"
-REACH = reach_of(
+ALLOWED = allowed_links_of(
     ArchiveQuery(
         (Source("https://stac.example.com/v1"), Source("s3://bucket/catalog/catalog.json")),
         hosts=("files.example.org", "tiles.s3.eu-central-1.amazonaws.com", "s3.us-west-2.amazonaws.com"),
@@ -47,7 +47,7 @@ REACH = reach_of(
     ],
 )
 def test_rasters_are_found_in_buckets(href: str, base: str, place: str) -> None:
-    assert REACH.scene(href, base) == place
+    assert ALLOWED.scene(href, base) == place
 
 
 @pytest.mark.parametrize(
@@ -99,78 +99,85 @@ def test_rasters_are_found_in_buckets(href: str, base: str, place: str) -> None:
 )
 def test_what_is_not_named_is_refused(href: object, base: str, words: str) -> None:
     with pytest.raises(LinkRefusedError, match=words) as refusal:
-        REACH.scene(href, base)
+        ALLOWED.scene(href, base)
     assert "secret" not in str(refusal.value)
     assert str(refusal.value).isprintable()
 
 
 def test_documents_of_named_hosts_are_followed() -> None:
-    assert REACH.follow("page2?token=a#top", API) == "https://stac.example.com/v1/page2?token=a"
-    assert REACH.follow("https://files.example.org/c.json", API) == "https://files.example.org/c.json"
-    assert REACH.follow("https://files.example.org:443/c.json", S3) == "https://files.example.org:443/c.json"
+    assert ALLOWED.follow("page2?token=a#top", API) == "https://stac.example.com/v1/page2?token=a"
+    assert ALLOWED.follow("https://files.example.org/c.json", API) == "https://files.example.org/c.json"
+    assert (
+        ALLOWED.follow("https://files.example.org:443/c.json", S3) == "https://files.example.org:443/c.json"
+    )
 
 
 class TestLocal:
-    def reach(self, tmp_path: Path, *more: str) -> Reach:
+    def allowed(self, tmp_path: Path, *more: str) -> AllowedLinks:
         (tmp_path / "archive" / "s").mkdir(parents=True)
         (tmp_path / "else").mkdir()
         (tmp_path / "archive" / "a.tif").touch()
         (tmp_path / "else" / "b.tif").touch()
-        return reach_of(ArchiveQuery((Source(str(tmp_path / "archive" / "catalog.json")),), folders=more))
+        return allowed_links_of(
+            ArchiveQuery((Source(str(tmp_path / "archive" / "catalog.json")),), folders=more)
+        )
 
     def test_files_below_the_catalogue_are_followed_in_every_spelling(self, tmp_path: Path) -> None:
-        reach, base = self.reach(tmp_path), str(tmp_path / "archive" / "s" / "item.json")
+        allowed, base = self.allowed(tmp_path), str(tmp_path / "archive" / "s" / "item.json")
         wanted = str(tmp_path / "archive" / "a.tif")
         for href in ("../a.tif", wanted, f"file://{wanted}", f"file://localhost{wanted}", ".././a.tif"):
-            assert reach.scene(href, base) == wanted
+            assert allowed.scene(href, base) == wanted
 
     @pytest.mark.parametrize(
         "name", ["a b.tif", "é+%20.tif", "100%.tif", "a#b?c.tif", "a\nb.tif", "x\\y.tif"]
     )
     def test_any_name_is_found_by_its_encoded_link(self, tmp_path: Path, name: str) -> None:
-        reach, base = self.reach(tmp_path), str(tmp_path / "archive" / "s" / "item.json")
+        allowed, base = self.allowed(tmp_path), str(tmp_path / "archive" / "s" / "item.json")
         for href in (quote(name), f"../s/{quote(name)}?x#y", f"file://{tmp_path}/archive/s/{quote(name)}"):
-            assert reach.scene(href, base) == str(tmp_path / "archive" / "s" / name)
+            assert allowed.scene(href, base) == str(tmp_path / "archive" / "s" / name)
 
     @pytest.mark.parametrize(
         "href", ["..%2F..%2Felse%2Fb.tif", "%2e%2e/../else/b.tif", "..%2f%2e%2e/else/b.tif"]
     )
     def test_no_encoding_leads_out(self, tmp_path: Path, href: str) -> None:
-        reach, base = self.reach(tmp_path), str(tmp_path / "archive" / "s" / "item.json")
+        allowed, base = self.allowed(tmp_path), str(tmp_path / "archive" / "s" / "item.json")
         with pytest.raises(LinkRefusedError, match="allow_folders"):
-            reach.scene(href, base)
+            allowed.scene(href, base)
         with pytest.raises(LinkRefusedError, match="no usable name"):
-            reach.scene("a%00.tif", base)
+            allowed.scene("a%00.tif", base)
 
     def test_a_link_that_leads_from_one_allowed_folder_into_another_is_followed(self, tmp_path: Path) -> None:
-        reach, base = self.reach(tmp_path, str(tmp_path / "else")), str(tmp_path / "archive" / "item.json")
+        allowed, base = (
+            self.allowed(tmp_path, str(tmp_path / "else")),
+            str(tmp_path / "archive" / "item.json"),
+        )
         (tmp_path / "archive" / "out.tif").symlink_to(tmp_path / "else" / "b.tif")
-        assert reach.scene("out.tif", base) == str(tmp_path / "archive" / "out.tif")
+        assert allowed.scene("out.tif", base) == str(tmp_path / "archive" / "out.tif")
 
     def test_others_only_where_their_folder_is_named(self, tmp_path: Path) -> None:
-        reach, base = self.reach(tmp_path), str(tmp_path / "archive" / "item.json")
+        allowed, base = self.allowed(tmp_path), str(tmp_path / "archive" / "item.json")
         with pytest.raises(LinkRefusedError, match="allow_folders"):
-            reach.scene("../else/b.tif", base)
-        named = Reach(folders=(*reach.folders, str(tmp_path / "else")))
+            allowed.scene("../else/b.tif", base)
+        named = AllowedLinks(folders=(*allowed.folders, str(tmp_path / "else")))
         assert named.scene("../else/b.tif", base) == str(tmp_path / "else" / "b.tif")
         assert named.scene(f"file://{tmp_path}/else/b.tif", S3) == str(tmp_path / "else" / "b.tif")
 
     def test_a_folder_of_a_like_name_and_a_symbolic_link_are_other_folders(self, tmp_path: Path) -> None:
-        reach, base = self.reach(tmp_path), str(tmp_path / "archive" / "item.json")
+        allowed, base = self.allowed(tmp_path), str(tmp_path / "archive" / "item.json")
         (tmp_path / "archive2").mkdir()
         (tmp_path / "archive" / "out.tif").symlink_to(tmp_path / "else" / "b.tif")
         (tmp_path / "archive" / "in.tif").symlink_to("a.tif")
         for href in ("../archive2/b.tif", "out.tif"):
             with pytest.raises(LinkRefusedError, match="allow_folders"):
-                reach.scene(href, base)
-        assert reach.scene("in.tif", base).endswith("/archive/in.tif")
+                allowed.scene(href, base)
+        assert allowed.scene("in.tif", base).endswith("/archive/in.tif")
 
 
 @given(st.text(max_size=60), st.sampled_from([API, S3, "/data/archive/item.json"]))
 def test_any_text_leads_within_reach_or_is_refused(href: str, base: str) -> None:
-    reach = Reach(frozenset({"https://stac.example.com:443"}), ("/data/archive",))
+    allowed = AllowedLinks(frozenset({"https://stac.example.com:443"}), ("/data/archive",))
     try:
-        place = reach.follow(href, base)
+        place = allowed.follow(href, base)
     except LinkRefusedError:
         return
     assert place.startswith(("https://stac.example.com", "s3://", "/data/archive/"))
@@ -187,8 +194,8 @@ def test_every_name_of_an_object_has_a_link(name: str) -> None:
         encoded = quote(name)
     except UnicodeEncodeError:
         return
-    assert REACH.scene(encoded, S3) == f"s3://bucket/catalog/items/{name}"
-    assert REACH.scene(f"s3://other/{encoded}", API) == f"s3://other/{name}"
+    assert ALLOWED.scene(encoded, S3) == f"s3://bucket/catalog/items/{name}"
+    assert ALLOWED.scene(f"s3://other/{encoded}", API) == f"s3://other/{name}"
 
 
 @pytest.mark.parametrize(
@@ -206,8 +213,8 @@ def test_every_name_of_an_object_has_a_link(name: str) -> None:
     ],
 )
 def test_a_plain_name_is_where_its_writer_may_have_meant(href: object, base: str, place: str | None) -> None:
-    reach = Reach(REACH.origins, ("/data/archive",))
-    assert reach.as_written(href, base) == place
+    allowed = AllowedLinks(ALLOWED.origins, ("/data/archive",))
+    assert allowed.as_written(href, base) == place
 
 
 def test_links_are_shown_without_secrets() -> None:

@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 import urllib3
 
-from sgddiff_batch.core.archive import ArchiveQuery, Source
 from sgddiff_batch.core.boxes import Box
+from sgddiff_batch.core.query import ArchiveQuery, Source
 from sgddiff_batch.core.selection import Filters
 from sgddiff_batch.core.times import parse_span
 from sgddiff_batch.errors import ConfigError, RetryableError
 from sgddiff_batch.io.sources.listing import Listing, list_archive
-from sgddiff_batch.io.stac.allowed_links import reach_of
+from sgddiff_batch.io.stac.allowed_links import allowed_links_of
 from sgddiff_batch.io.stac.api import _BARREN_PAGES, search
 from sgddiff_batch.io.stac.http import Web
 from sgddiff_batch.io.stac.items import ItemSorter
@@ -44,7 +44,7 @@ def ask(server: StacServer, folder: Path, **more: Any) -> tuple[Listing, list[fl
     query = ArchiveQuery((source,), folders=(str(folder),), **more)
     pool = urllib3.PoolManager()
     try:
-        return list_archive(query, web=Web(reach_of(query), pool=pool, sleep=waits.append)), waits
+        return list_archive(query, web=Web(allowed_links_of(query), pool=pool, sleep=waits.append)), waits
     finally:
         pool.clear()
 
@@ -181,10 +181,10 @@ def test_pages_without_end_and_with_news_end_too(server: StacServer) -> None:
 
     server.__class__ = Inventive
     query = ArchiveQuery((Source(server.url),))
-    reach = reach_of(query)
-    sorter, pool = ItemSorter(query.sources[0], reach, server.url), urllib3.PoolManager()
+    allowed = allowed_links_of(query)
+    sorter, pool = ItemSorter(query.sources[0], allowed, server.url), urllib3.PoolManager()
     with pytest.raises(RetryableError, match="pages do not end: 20 pages, 20 items"):
-        search(server.url, {}, sorter, Filters(), Web(reach, pool=pool), most_pages=20)
+        search(server.url, {}, sorter, Filters(), Web(allowed, pool=pool), most_pages=20)
     pool.clear()
 
 
@@ -256,5 +256,5 @@ def test_an_answer_without_end_is_cut_off(server: StacServer) -> None:
     query = ArchiveQuery((Source(server.url),))
     pool = urllib3.PoolManager()
     with pytest.raises(RetryableError, match="more than 1000 bytes"):
-        Web(reach_of(query), pool=pool, max_bytes=1000).json(server.url)
+        Web(allowed_links_of(query), pool=pool, max_bytes=1000).json(server.url)
     pool.clear()

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 import urllib3
 
-from sgddiff_batch.core.archive import ArchiveQuery, Source
+from sgddiff_batch.core.query import ArchiveQuery, Source
 from sgddiff_batch.errors import ConfigError
 from sgddiff_batch.io.sources.listing import Listing, list_archive
-from sgddiff_batch.io.stac.allowed_links import reach_of
+from sgddiff_batch.io.stac.allowed_links import allowed_links_of
 from sgddiff_batch.io.stac.headers import read_headers
 from sgddiff_batch.io.stac.http import Web
 from tests.kit.stac import make_item
@@ -49,7 +49,7 @@ def ask(query: ArchiveQuery) -> Listing:
     pool = urllib3.PoolManager()
     try:
         headers = read_headers(query, ENVIRONMENT)
-        return list_archive(query, web=Web(reach_of(query), headers, pool=pool, sleep=lambda _: None))
+        return list_archive(query, web=Web(allowed_links_of(query), headers, pool=pool, sleep=lambda _: None))
     finally:
         pool.clear()
 
@@ -126,7 +126,7 @@ def test_a_server_that_repeats_the_secret_does_not_bring_it_into_the_log(
 
 def test_what_holds_the_secret_does_not_show_it(server: StacServer, tmp_path: Path) -> None:
     query = query_of(server, tmp_path)
-    web = Web(reach_of(query), read_headers(query, ENVIRONMENT))
+    web = Web(allowed_links_of(query), read_headers(query, ENVIRONMENT))
     assert SECRET not in f"{web!r} {query!r} {web.headers}"
 
 

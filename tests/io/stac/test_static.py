@@ -9,14 +9,14 @@ from typing import Any
 import pystac
 import pytest
 
-from sgddiff_batch.core.archive import ArchiveQuery, AssetRule, Source
 from sgddiff_batch.core.boxes import Box
+from sgddiff_batch.core.query import ArchiveQuery, AssetRule, Source
 from sgddiff_batch.core.selection import Filters
 from sgddiff_batch.core.times import parse_time
 from sgddiff_batch.errors import ConfigError, UnsupportedSceneError
 from sgddiff_batch.io.sources.listing import Listing, list_archive
 from sgddiff_batch.io.stac import static as stac
-from sgddiff_batch.io.stac.allowed_links import reach_of
+from sgddiff_batch.io.stac.allowed_links import allowed_links_of
 from sgddiff_batch.io.stac.http import Web
 from sgddiff_batch.io.stac.items import ItemSorter, choose_asset, facts_of
 from tests.kit.stac import make_catalog, make_item, write_documents
@@ -206,10 +206,10 @@ def test_a_catalogue_of_too_many_documents_is_refused(tmp_path: Path) -> None:
     document = make_catalog("root", {f"{i}.json": "item" for i in range(50)})
     write_documents(tmp_path, {"catalog.json": document})
     query = ArchiveQuery((Source(str(tmp_path / "catalog.json")),))
-    reach = reach_of(query)
-    sorter = ItemSorter(query.sources[0], reach, str(tmp_path))
+    allowed = allowed_links_of(query)
+    sorter = ItemSorter(query.sources[0], allowed, str(tmp_path))
     with pytest.raises(ConfigError, match="more than 20 documents"):
-        stac.walk(str(tmp_path / "catalog.json"), document, sorter, Web(reach), most=20)
+        stac.walk(str(tmp_path / "catalog.json"), document, sorter, Web(allowed), most=20)
 
 
 def test_a_document_that_is_too_large_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -427,7 +427,7 @@ class TestAssets:
         asset = tif(href="https://elsewhere.example/a.tif", alternate=alternate)
         sorter = ItemSorter(
             Source("s3://bucket/c.json"),
-            reach_of(ArchiveQuery((Source("s3://bucket/c.json"),))),
+            allowed_links_of(ArchiveQuery((Source("s3://bucket/c.json"),))),
             "s3://bucket",
         )
         sorter.add(make_item("a", "", assets={"visual": asset}), "s3://bucket/c.json")

@@ -7,7 +7,7 @@ from botocore.exceptions import ClientError
 from s3fs.errors import translate_boto_error
 
 from sgddiff_batch.config.archive import ArchiveConfig
-from sgddiff_batch.core.archive import BucketAccess
+from sgddiff_batch.core.query import BucketAccess
 from sgddiff_batch.core.scene import Scene
 from sgddiff_batch.errors import ConfigError, RetryableError, SceneError
 from sgddiff_batch.io.archive import files as archive_files

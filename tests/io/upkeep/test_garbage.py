@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sgddiff_batch.core.planning import Mosaic, Task, Tiling
+from sgddiff_batch.core.planning import SceneMosaic, Tiling
 from sgddiff_batch.core.scene import Scene, SceneProfile
 from sgddiff_batch.errors import ConfigError, RetryableError
 from sgddiff_batch.io.archive.finding import find_scenes
@@ -77,9 +77,9 @@ def begin(store, scene_id, number):
     name = store_of(scene_id, number)
     put_mosaic(store, name, complete=False)
     scene = Scene(scene_id, scene_id, "v", 1)
-    mosaic = Mosaic(name, scene, SceneProfile(GRID, (1, 2, 3), "uint8", 1), Tiling(32, 8, 48))
+    mosaic = SceneMosaic.at(name, scene, SceneProfile(GRID, (1, 2, 3), "uint8", 1), Tiling(32, 8, 48))
     block = next(mosaic.blocks())
-    ObjectLedger(store).mark_blocks(Task(mosaic, block), [BlockRecord(block, "d", 1, 1)])
+    ObjectLedger(store).mark_blocks(mosaic, block, [BlockRecord(block, "d", 1, 1)])
     return name
 
 
@@ -351,6 +351,7 @@ def begin_of(store, path, scene_id="new.tif"):
         "source_uri": scene.uri,
         "source_version": scene.version,
         "source_size_bytes": scene.size_bytes,
+        **{"bands": [1, 2, 3], "stretch": None, "notes": [], "pixel_settings": {}},
     }
     attributes = conventions.root_attributes(GRID, 1, provenance)
     store.write(f"{name}/zarr.json", json.dumps({"attributes": attributes}).encode())

@@ -22,9 +22,9 @@ from tests.io.mosaic_examples import GRIDS, codes_of, counting_store, mosaic_of,
 def provenance_of(mosaic):
     cut = mosaic.tiling
     return {
-        "scene_id": mosaic.scene.scene_id,
+        "scene_id": mosaic.id,
         "source_uri": mosaic.scene.uri,
-        "source_version": mosaic.scene.version,
+        "source_version": mosaic.version,
         "source_size_bytes": 1,
         "bands": [1, 2, 3],
         "stretch": [0.0, 250.5],
@@ -51,10 +51,10 @@ def commit(folder, mosaic, codes, *, with_digests=True):
     root_digest = writer.commit(mosaic)
     blocks = tuple(block_record(window, codes) for window in mosaic.blocks())
     record = SceneRecord(
-        mosaic.scene.scene_id,
-        mosaic.scene.version,
+        mosaic.id,
+        mosaic.version,
         "key",
-        mosaic.store,
+        mosaic.path,
         valid_px=sum(block.valid_px for block in blocks),
         salient_px=sum(block.salient_px for block in blocks),
         height_px=mosaic.grid.height_px,
@@ -76,13 +76,13 @@ def output(tmp_path):
     return commit(tmp_path, MOSAIC, CODES)
 
 
-def problems(output, store=MOSAIC.store):
+def problems(output, store=MOSAIC.path):
     verdict = verify_mosaic(output, store)
     return {problem.key: problem.words for problem in verdict.problems}
 
 
 def path_of(output, key):
-    return Path(output.root, MOSAIC.store, key)
+    return Path(output.root, MOSAIC.path, key)
 
 
 CUTS = [tiling(1), tiling(2), tiling(3), Tiling(32, 8, 192)]
@@ -96,7 +96,7 @@ CUTS = [tiling(1), tiling(2), tiling(3), Tiling(32, 8, 192)]
 def test_what_was_just_written_is_sound(tmp_path, name, cut, with_digests):
     mosaic = mosaic_of(GRIDS[name], cut)
     output = commit(tmp_path, mosaic, codes_of(mosaic.grid), with_digests=with_digests)
-    verdict = verify_mosaic(output, mosaic.store)
+    verdict = verify_mosaic(output, mosaic.path)
     assert verdict.problems == []
     assert verdict.blocks == len(list(mosaic.blocks()))
     assert bool(verdict.notes) == (not with_digests)
@@ -228,7 +228,7 @@ def test_a_lost_root_and_a_lost_store_are_named(tmp_path, with_digests):
     output = commit(tmp_path, MOSAIC, CODES, with_digests=with_digests)
     path_of(output, "zarr.json").unlink()
     assert "missing" in problems(output)["zarr.json"]
-    output.delete_tree(MOSAIC.store)
+    output.delete_tree(MOSAIC.path)
     assert "missing" in problems(output)["zarr.json"]
 
 
@@ -244,7 +244,7 @@ def test_a_mosaic_that_was_removed_meanwhile_is_not_damaged(output):
 
 def test_verifying_changes_nothing_and_reads_every_object_of_a_sound_mosaic(output):
     counting = counting_store(Path(output.root))
-    assert verify_mosaic(counting, MOSAIC.store).problems == []
+    assert verify_mosaic(counting, MOSAIC.path).problems == []
     assert counting.keys_of("write") == counting.keys_of("delete") == counting.keys_of("delete_tree") == []
 
 
@@ -252,16 +252,16 @@ def test_verifying_changes_nothing_and_reads_every_object_of_a_sound_mosaic(outp
     "data", [b"", b"[]", b'{"root": "x", "blocks": [[1]]}', b'{"root": "x", "blocks": 3}']
 )
 def test_damaged_digests_are_told_by_their_key(output, data):
-    output.write(f"_ledger/digests/{MOSAIC.store}~.json", data)
+    output.write(f"_ledger/digests/{MOSAIC.path}~.json", data)
     with pytest.raises(FatalError, match=r"_ledger/digests/.*~\.json"):
-        verify_mosaic(output, MOSAIC.store)
+        verify_mosaic(output, MOSAIC.path)
 
 
 def test_digests_outlive_a_mosaic_that_becomes_current_again(output):
     ledger = ObjectLedger(output)
-    contents = ledger.contents(MOSAIC.store)
+    contents = ledger.contents(MOSAIC.path)
     assert [block.window for block in contents.blocks] == list(MOSAIC.blocks())
-    ledger.finish(replace(ledger.finished_mosaic(MOSAIC.store), finished_at="2027-01-01T00:00:00+00:00"))
-    assert ledger.contents(MOSAIC.store) == contents
-    ledger.forget_mosaic(MOSAIC.store)
-    assert ledger.contents(MOSAIC.store) is None
+    ledger.finish(replace(ledger.finished_mosaic(MOSAIC.path), finished_at="2027-01-01T00:00:00+00:00"))
+    assert ledger.contents(MOSAIC.path) == contents
+    ledger.forget_mosaic(MOSAIC.path)
+    assert ledger.contents(MOSAIC.path) is None

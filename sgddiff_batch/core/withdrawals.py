@@ -1,4 +1,4 @@
-"""The archive catalogue's rules: which generation is current, which are kept, what is withdrawn."""
+"""Withdrawals: which scenes of the catalogue of mosaics have left their archive, and which came back."""
 
 from __future__ import annotations
 
@@ -9,101 +9,6 @@ from sgddiff_batch.core.words import first_of
 
 _NAMED = 100
 """So many scenes are named in a report for each of its numbers."""
-"""So many are named in one line of text."""
-
-
-@dataclass(frozen=True, slots=True)
-class Generation:
-    """One version of the whole catalogue: a file that never changes.
-
-    ``file`` is its path below the catalogue, ``digest`` the hex SHA-256 of its bytes, ``rows`` the number of
-    mosaics in it, ``created`` ISO 8601 in UTC, ``previous`` the generation that was current before it.
-    """
-
-    number: int
-    file: str
-    digest: str
-    rows: int
-    run_id: str
-    created: str
-    previous: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Pointer:
-    """Which generation is current, and all that are kept, oldest first.
-
-    Raises:
-        ValueError: if the current one is not among them, or numbers do not rise.
-    """
-
-    current: int
-    kept: tuple[Generation, ...]
-
-    def __post_init__(self) -> None:
-        numbers = [generation.number for generation in self.kept]
-        if numbers != sorted(set(numbers)) or self.current not in numbers:
-            raise ValueError(f"generation {self.current} is not among those kept, {numbers}")
-
-    @property
-    def generation(self) -> Generation:
-        """The one that readers see."""
-        return self.find(self.current)
-
-    @property
-    def newest(self) -> Generation:
-        """The one that was published last; not the current one after a rollback."""
-        return self.kept[-1]
-
-    def find(self, number: int) -> Generation:
-        """Return a kept generation.
-
-        Raises:
-            ValueError: naming those that are kept.
-        """
-        for generation in self.kept:
-            if generation.number == number:
-                return generation
-        numbers = ", ".join(str(generation.number) for generation in self.kept)
-        raise ValueError(f"there is no generation {number}; kept are {numbers}")
-
-    def turned_to(self, number: int | None = None) -> Pointer:
-        """Return the pointer turned to a kept generation; None goes back to the one before the current.
-
-        Raises:
-            ValueError: if that one is not kept, or there is none before.
-        """
-        if number is not None:
-            return replace(self, current=self.find(number).number)
-        before = self.generation.previous
-        if before is None or all(generation.number != before for generation in self.kept):
-            raise ValueError(f"generation {self.current} is the oldest that is kept: there is none before it")
-        return replace(self, current=before)
-
-
-def published(pointer: Pointer | None, new: Generation, keep: int) -> Pointer:
-    """Return the pointer with a new current generation, and the ``keep`` newest ones kept.
-
-    ``new.number`` must be that of :func:`next_number`. The one that was current before stays too, also where
-    it is older than the others (after a rollback): it is the one to go back to.
-
-    Raises:
-        ValueError: if ``keep`` is below 1, or the number is not above all others.
-    """
-    if keep < 1:
-        raise ValueError(f"at least one generation must be kept, got {keep}")
-    earlier = () if pointer is None else pointer.kept
-    before = None if pointer is None else pointer.current
-    newest = {generation.number for generation in earlier[max(0, len(earlier) + 1 - keep) :]}
-    if keep > 1 and before is not None:
-        newest.add(before)
-    kept = tuple(generation for generation in earlier if generation.number in newest)
-    return Pointer(new.number, (*kept, replace(new, previous=before)))
-
-
-def next_number(pointer: Pointer | None) -> int:
-    """Return the number of the next generation; the first is 1."""
-    return 1 if pointer is None else pointer.newest.number + 1
 
 
 @dataclass(frozen=True, slots=True)

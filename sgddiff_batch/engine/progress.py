@@ -1,22 +1,22 @@
-"""Accounts: what the driver remembers of a mosaic while its tasks are at work."""
+"""Progress: what the driver remembers of a mosaic while its tasks are at work."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from sgddiff_batch.core.planning import Mosaic
+from sgddiff_batch.core.planning import SceneMosaic
 from sgddiff_batch.core.window import Window
 from sgddiff_batch.engine.worker import TaskOutcome
 from sgddiff_batch.protocols import BlockRecord
 
 
 @dataclass(slots=True)
-class Account:
+class MosaicProgress:
     """The tasks of one mosaic that have not ended, and what came of those that have."""
 
-    mosaic: Mosaic
-    waiting: int
-    blocks: dict[Window, BlockRecord]
+    mosaic: SceneMosaic
+    waiting: int = 0
+    blocks: dict[Window, BlockRecord] = field(default_factory=dict)
     outcomes: list[TaskOutcome] = field(default_factory=list)
     commit_s: float | None = None
 
