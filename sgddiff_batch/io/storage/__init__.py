@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from sgddiff_batch.io.storage.conditional_writes import Versioned
 from sgddiff_batch.io.storage.listings import Listed
-from sgddiff_batch.io.storage.s3 import code_of, gdal_access_options
+from sgddiff_batch.io.storage.s3_client import code_of, gdal_access_options
 from sgddiff_batch.io.storage.sizes import changed_s, infos, measure
 from sgddiff_batch.io.storage.store import Store, is_local, open_store, translated
 

@@ -30,7 +30,7 @@ from sgddiff_batch.io.storage.listings import (
     list_s3,
 )
 from sgddiff_batch.io.storage.removals import remove_local, remove_s3
-from sgddiff_batch.io.storage.s3 import s3_client
+from sgddiff_batch.io.storage.s3_client import s3_client
 
 if TYPE_CHECKING:
     from zarr.abc.store import Store as ZarrStore

@@ -16,7 +16,7 @@ from sgddiff_batch.io.scenes.checked_reader import CheckedReader
 from sgddiff_batch.io.scenes.gdal import gdal_options
 from sgddiff_batch.io.scenes.geotiff import GeoTiffReader
 from sgddiff_batch.io.sources.listing import list_archive
-from sgddiff_batch.io.storage.s3 import endpoint_of, gdal_access_options
+from sgddiff_batch.io.storage.s3_client import endpoint_of, gdal_access_options
 from sgddiff_batch.io.storage.store import open_store
 from tests.kit import jobs
 from tests.kit.guarded_buckets import guarded_buckets
