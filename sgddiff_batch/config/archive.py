@@ -13,6 +13,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from sgddiff_batch.config.reading import Section, Uri, check_no_login
 from sgddiff_batch.core.archive import Access, ArchiveQuery, AssetRule, BucketAccess, Source, SourceKind
 from sgddiff_batch.core.boxes import Box
+from sgddiff_batch.core.schemes import SCHEMES, bucket_of, examples
 from sgddiff_batch.core.selection import Duplicates, Filters, NewestBy
 from sgddiff_batch.core.times import parse_span
 
@@ -35,8 +36,8 @@ def _check_source(uri: str) -> str:
         return uri
     check_no_login(uri)
     scheme, separator, rest = uri.partition("://")
-    if separator and (scheme != "s3" or not rest.strip("/")):
-        raise ValueError(f"must be a local path, s3://bucket/... or a STAC API's https://, got {uri!r}")
+    if separator and (scheme not in SCHEMES or not rest.strip("/")):
+        raise ValueError(f"must be a local path, {examples()} or a STAC API's https://, got {uri!r}")
     return uri
 
 
@@ -124,7 +125,7 @@ class SourceConfig(Section):
 
     @model_validator(mode="after")
     def _has_bucket(self) -> SourceConfig:
-        if self.access != "own" and not self.uri.startswith("s3://"):
+        if self.access != "own" and not bucket_of(self.uri):
             raise ValueError(
                 f"access {self.access} is for s3://, got {self.uri!r}; archive.bucket_access is for the "
                 "buckets that links lead to"
@@ -215,7 +216,7 @@ class ArchiveConfig(SourceConfig):
 
     def _access(self) -> BucketAccess:
         """Return how each bucket is asked, each in one way: of two, one would be a leak or a bill."""
-        named = [(_bucket(one.uri), one.access) for one in (self, *self.also) if one.uri.startswith("s3://")]
+        named = [(bucket, one.access) for one in (self, *self.also) if (bucket := bucket_of(one.uri))]
         found: dict[str, Access] = {}
         for bucket, access in (*self.bucket_access.items(), *named):
             if found.setdefault(bucket, access) != access:
@@ -243,10 +244,6 @@ class ArchiveConfig(SourceConfig):
             "allow_folders": tuple(map(resolve, self.allow_folders)),
         }
         return self.model_copy(update=updates)
-
-
-def _bucket(uri: str) -> str:
-    return uri.removeprefix("s3://").partition("/")[0]
 
 
 def _pattern(glob: str) -> re.Pattern[str]:

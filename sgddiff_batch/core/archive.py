@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from sgddiff_batch.core.schemes import bucket_of
 from sgddiff_batch.core.selection import Duplicates, Filters
 
 Access = Literal["own", "anonymous", "requester-pays"]
@@ -21,10 +22,8 @@ class BucketAccess:
     by_bucket: Mapping[str, Access] = field(default_factory=dict)
 
     def of(self, uri: str) -> Access:
-        """Return how the bucket of an s3:// URI is asked; of any other URI it is never used."""
-        scheme, separator, rest = uri.partition("://")
-        bucket = rest.partition("/")[0] if separator and scheme == "s3" else ""
-        return self.by_bucket.get(bucket, "own")
+        """Return how the bucket of a URI of object storage is asked; of any other URI it is never used."""
+        return self.by_bucket.get(bucket_of(uri), "own")
 
 
 OWN = BucketAccess()

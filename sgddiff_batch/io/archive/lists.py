@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import posixpath
-from pathlib import Path
 
 from sgddiff_batch.core.archive import OWN, BucketAccess
 from sgddiff_batch.errors import ConfigError, RetryableError
@@ -20,7 +19,8 @@ def is_list(uri: str) -> bool:
     """Whether a URI names a list file, by its suffix; a local folder of such a name is none."""
     if not uri.lower().endswith(LIST_SUFFIXES):
         return False
-    return not (storage.is_local(uri) and Path(uri).is_dir())
+    path = storage.local_path(uri)
+    return path is None or not path.is_dir()
 
 
 def read_list(uri: str, access: BucketAccess = OWN) -> list[str]:

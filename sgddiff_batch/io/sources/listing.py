@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 
 from sgddiff_batch.core.archive import ArchiveQuery, Source
 from sgddiff_batch.core.scene import escape_scene_id
+from sgddiff_batch.core.schemes import bucket_of
 from sgddiff_batch.core.selection import (
     Candidate,
     Facts,
@@ -25,7 +26,6 @@ from sgddiff_batch.io.archive import (
     Finds,
     IgnoredFile,
     Places,
-    bucket_of,
     find_scenes,
     full_uri,
     is_list,

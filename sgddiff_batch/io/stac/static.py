@@ -50,8 +50,7 @@ def read_document(place: str, web: Web) -> tuple[str, object]:
         return web.json(place)
     folder, name = posixpath.split(place)
     store = storage.open_store(folder or "/", web.reach.access)
-    with storage.translated(place):
-        content: bytes = store.filesystem.cat_file(store.path(name), start=0, end=MAX_DOCUMENT_BYTES + 1)
+    content = store.read_part(name, 0, MAX_DOCUMENT_BYTES + 1)
     if len(content) > MAX_DOCUMENT_BYTES:
         raise BadDocumentError(f"{shown(place)}: it has more than {MAX_DOCUMENT_BYTES} bytes")
     return place, parse_document(content, shown(place))
