@@ -12,8 +12,6 @@ from sgddiff_batch.core.selection import Duplicates, Filters
 Access = Literal["own", "anonymous", "requester-pays"]
 """How a bucket is asked: with the environment's credentials; with none; with them, and the asker pays."""
 
-SourceKind = Literal["auto", "prefix", "list", "stac", "stac-api"]
-
 
 @dataclass(frozen=True, slots=True)
 class BucketAccess:
@@ -46,11 +44,12 @@ class AssetRule:
 class Source:
     """One place that names scenes. ``collections`` () are all.
 
+    ``kind``: one of :data:`sgddiff_batch.core.source_kinds.SOURCE_KINDS`, or auto: what it looks like.
     ``headers_from_env``: headers that its host is sent, each with the environment variable of its value.
     """
 
     uri: str
-    kind: SourceKind = "auto"
+    kind: str = "auto"
     collections: tuple[str, ...] = ()
     asset: AssetRule = field(default=AssetRule())
     headers_from_env: tuple[tuple[str, str], ...] = ()

@@ -15,6 +15,7 @@ from sgddiff_batch.core.fingerprint import digest
 from sgddiff_batch.core.scene import Scene, escape_scene_id
 from sgddiff_batch.core.schemes import bucket_of
 from sgddiff_batch.core.selection import Candidate, Facts
+from sgddiff_batch.core.source_kinds import file_suffixes
 from sgddiff_batch.core.words import printable
 from sgddiff_batch.errors import ConfigError
 from sgddiff_batch.io import storage
@@ -29,7 +30,6 @@ from sgddiff_batch.io.archive.files import (
     local_file,
 )
 from sgddiff_batch.io.archive.globs import WILDCARD, leads_to_match, matches, split_glob
-from sgddiff_batch.io.archive.lists import LIST_SUFFIXES
 from sgddiff_batch.io.archive.sidecars import (
     AFTER_NAME,
     AFTER_STEM,
@@ -42,7 +42,6 @@ from sgddiff_batch.io.storage import BucketError, NoBucketError
 
 _VERSION_DIGITS = 16
 _ASKED_AT_ONCE = 16
-_FILE_SUFFIXES = (*SCENE_SUFFIXES, *LIST_SUFFIXES, ".json", ".geojson")
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +91,7 @@ def root_of(uri: str) -> str:
     if path is not None and path.is_dir():
         return full
     root, pattern = split_glob(full)
-    is_file = not pattern and posixpath.splitext(root)[1].lower() in _FILE_SUFFIXES
+    is_file = not pattern and posixpath.splitext(root)[1].lower() in (*SCENE_SUFFIXES, *file_suffixes())
     return posixpath.split(root)[0] if is_file else root
 
 

@@ -26,7 +26,7 @@ class Places:
     ``facts`` are those that a catalogue gives, by the same. ``ignored`` and ``missing`` as in
     :class:`sgddiff_batch.io.archive.finding.Finds`. ``written``: where else some of them may be, see
     :meth:`sgddiff_batch.io.stac.allowed_links.Reach.as_written`. ``unusable``: how many items of a catalogue,
-    and documents, no scene can be had of, by reason.
+    and documents, no scene can be had of, by reason. ``is_whole``: False where a server was asked for a part.
     """
 
     names: Mapping[str, str]
@@ -35,6 +35,7 @@ class Places:
     missing: tuple[IgnoredFile, ...] = ()
     written: Mapping[str, str] = field(default_factory=dict)
     unusable: Mapping[str, int] = field(default_factory=dict)
+    is_whole: bool = True
 
 
 def places_of(entries: Iterable[str], folder: str) -> Places:

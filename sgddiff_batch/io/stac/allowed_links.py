@@ -15,6 +15,7 @@ from urllib.parse import SplitResult, parse_qs, unquote, urljoin, urlsplit
 
 from sgddiff_batch.core.archive import OWN, ArchiveQuery, BucketAccess
 from sgddiff_batch.core.schemes import SCHEMES, scheme_of
+from sgddiff_batch.core.source_kinds import is_web
 from sgddiff_batch.core.words import shown
 from sgddiff_batch.errors import SceneError
 from sgddiff_batch.io.archive import is_bucket, root_of
@@ -63,11 +64,11 @@ class Reach:
             followed, plain = self.follow(href, base), self._followed(_checked(href), base, str)
         except LinkRefusedError:
             return None
-        return None if plain in (followed, base) or _is_web(plain) else plain
+        return None if plain in (followed, base) or is_web(plain) else plain
 
     def _followed(self, link: str, base: str, path_of: Callable[[str], str]) -> str:
         scheme = _SCHEME.match(link)
-        if _is_web(base) and not scheme:
+        if is_web(base) and not scheme:
             return self._web(_joined(base, link))
         if scheme is None:
             return self._relative(path_of(link), link, base)
@@ -91,7 +92,7 @@ class Reach:
             LinkRefusedError: as :meth:`follow`, and for a file of a host that no bucket stands for.
         """
         place = self.follow(href, base)
-        if not _is_web(place):
+        if not is_web(place):
             return place
         parts = urlsplit(place)
         path = _path_of(f"{parts.path}?{parts.query}").lstrip("/")
@@ -157,7 +158,7 @@ class Reach:
 def reach_of(query: ArchiveQuery) -> Reach:
     """Return where the links of an archive's sources may lead: to themselves, and to what is named."""
     uris = [source.uri for source in query.sources]
-    web = [uri for uri in uris if uri.startswith(("http://", "https://"))]
+    web = [uri for uri in uris if is_web(uri)]
     local = [uri for uri in uris if "://" not in uri]
     named = [host if "://" in host else f"https://{host}" for host in (*query.hosts, *query.buckets)]
     origins = frozenset(filter(None, map(origin, (*web, *named))))
@@ -221,10 +222,6 @@ def _object(scheme: str, bucket: str, key: str, link: str) -> str:
 
 def _is_below(path: str, folder: str) -> bool:
     return path.startswith(f"{folder.rstrip('/')}/")
-
-
-def _is_web(link: str) -> bool:
-    return link.startswith(("http://", "https://"))
 
 
 def _joined(base: str, link: str) -> str:
