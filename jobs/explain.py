@@ -31,7 +31,7 @@ from sgddiff_batch.io.archive import current_scene
 from sgddiff_batch.io.ledger import ObjectLedger
 from sgddiff_batch.io.mosaics import StoredMosaic, open_stored
 from sgddiff_batch.io.scenes import GeoTiffReader
-from sgddiff_batch.io.storage import is_local, open_store
+from sgddiff_batch.io.storage import open_store, over_network
 
 EXIT_DONE, EXIT_FAILED, EXIT_COMMAND = 0, 1, 2
 
@@ -137,7 +137,7 @@ def _why_no_data(stored: StoredMosaic, row: int, col: int, access: BucketAccess)
         profile = reader.profile(scene)
         _, valid = reader.read(scene, profile, Window(row, row + 1, col, col + 1))
     except (SceneError, RetryableError, ConfigError, ValueError) as error:
-        advice = "" if access.by_bucket or is_local(stored.provenance.scene.uri) else _ADVICE
+        advice = "" if access.by_bucket or not over_network(stored.provenance.scene.uri) else _ADVICE
         return f"not known: the scene cannot be read: {' '.join(str(error).split())}{advice}"
     version = stored.provenance.pixels_version
     rule, made_by = profile.mask.rule, stored.provenance.mask_rule or "unknown"

@@ -81,7 +81,8 @@ def _former(config: ArchiveJobConfig) -> list[str]:
         return []
     known = _known(config)
     # Names of local folders may not tell cases apart: what looks like another may be the one in use.
-    return [name for name in found if (name.lower() if store.is_local else name) not in known]
+    is_folder = store.local_path() is not None
+    return [name for name in found if (name.lower() if is_folder else name) not in known]
 
 
 def _known(config: ArchiveJobConfig) -> set[str]:

@@ -325,6 +325,30 @@ def test_no_module_of_the_library_imports_itself_by_others() -> None:
     assert circles(graph(inner)) == []
 
 
+@pytest.mark.parametrize(
+    "module", [m for m in MODULES if layer_of(m.name) != f"{_IO}.storage"], ids=lambda module: module.name
+)
+def test_nobody_asks_which_kind_of_storage_it_has(module: Module) -> None:
+    assert storage_kinds_asked(module) == []
+
+
+def storage_kinds_asked(module: Module) -> list[str]:
+    """Return where a module looks past the verbs of storage at what serves them."""
+    return [
+        f"{module.name}:{node.lineno} {ast.unparse(node)}"
+        for node in ast.walk(module.tree)
+        if (isinstance(node, ast.Attribute) and node.attr in ("filesystem", "backend", "is_local"))
+        or (isinstance(node, ast.Name) and node.id == "is_local")
+    ]
+
+
+@pytest.mark.parametrize(
+    "source", ["store.filesystem.ls('a')", "if is_local(uri): pass", "x = store.is_local"]
+)
+def test_a_look_past_the_verbs_of_storage_is_found(source: str) -> None:
+    assert storage_kinds_asked(Module("sgddiff_batch.io.ledger.made_up", source))
+
+
 def test_no_folder_is_a_hall() -> None:
     assert crowded() == []
     assert all(len(why) > 20 for why in ROOMY.values())

@@ -57,8 +57,9 @@ class FileCache:
             ConfigError: if the store denies it, or the folder cannot be written to.
             RetryableError: if the store failed again and again, or the disk is full.
         """
-        if file.store.is_local:
-            return Path(file.store.path(file.key))
+        here = file.store.local_path(file.key)
+        if here is not None:
+            return here
         path = self.folder / self._key(file)
         if not path.is_file():
             data = retrying(lambda: file.store.read(file.key))
@@ -67,7 +68,7 @@ class FileCache:
 
     def forget(self, file: StoredFile) -> None:
         """Drop what is cached of a file: one that cannot be read may be damaged only here."""
-        if not file.store.is_local:
+        if file.store.local_path(file.key) is None:
             (self.folder / self._key(file)).unlink(missing_ok=True)
 
     def _key(self, file: StoredFile) -> str:

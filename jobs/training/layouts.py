@@ -10,9 +10,10 @@ from pathlib import Path
 
 from jobs.labelled_pictures import by_stem, unpartnered
 from jobs.training.cache import StoredFile, retrying
+from sgddiff_batch.core.schemes import SCHEMES
 from sgddiff_batch.core.words import printable
 from sgddiff_batch.errors import ConfigError
-from sgddiff_batch.io.storage import Store, is_local, open_store
+from sgddiff_batch.io.storage import Store, local_path, open_store
 
 LAYOUTS = (
     ("train-images", "train-labels"),
@@ -63,7 +64,9 @@ class _Folder:
         except ConfigError as error:
             reason = str(error).removeprefix(f"{self.store.path(self.inside)}: ")
             advice = (
-                "" if self.store.is_local else "; check the bucket's name, the credentials and their rights"
+                "; check the bucket's name, the credentials and their rights"
+                if self.store.over_network
+                else ""
             )
             raise ConfigError(f"{self.uri}: cannot be listed: {reason}{advice}") from None
 
@@ -99,10 +102,13 @@ def open_checked(uri: str) -> Store:
     bucket = rest.partition("/")[0]
     if not uri.strip() or "\0" in uri:
         raise ConfigError(f"{uri!r} names no folder")
-    if separator and scheme != "s3":
-        raise ConfigError(f"{scheme}://...: only local folders and s3:// are known")
+    if separator and scheme not in SCHEMES:
+        known = ", ".join(f"{one}://" for one in SCHEMES)
+        raise ConfigError(f"{scheme}://...: only local folders and {known} are known")
     if separator and ("@" in bucket or ("?" in rest) or (":" in bucket and not bucket.startswith("arn:"))):
-        raise ConfigError("s3://...: no user, password or query belongs into a URI; use the AWS variables")
+        raise ConfigError(
+            f"{scheme}://...: no user, password or query belongs into a URI; use the AWS variables"
+        )
     if separator and not bucket:
         raise ConfigError(f"{uri}: names no bucket")
     return open_store(uri)
@@ -177,4 +183,4 @@ def _name_of(uri: str) -> str:
 
 def _for_others(uri: str) -> str:
     """The URI for the checkpoint; of a local path its end, because the rest would tell who trained it."""
-    return printable(uri.rstrip("/")) if not is_local(uri) else printable("/".join(Path(uri).parts[-2:]))
+    return printable(uri.rstrip("/") if local_path(uri) is None else "/".join(Path(uri).parts[-2:]))

@@ -124,12 +124,9 @@ def _run_config(config: TrainJobConfig, callbacks: list[UserCallback]) -> RunCon
 
 def _place_for_ray(storage: str) -> tuple[str, Any]:
     """A path and its file system, which reads the usual AWS variables in every process, as our stores do."""
-    from pyarrow.fs import FSSpecHandler, LocalFileSystem, PyFileSystem
-
     store = open_store(storage)
     # Named even where it is local: Ray Train would read the path as a URI.
-    filesystem = LocalFileSystem() if store.is_local else PyFileSystem(FSSpecHandler(store.filesystem))
-    return store.path(RAY_FOLDER), filesystem
+    return store.path(RAY_FOLDER), store.arrow()
 
 
 def _ray_callback(name: str) -> UserCallback:

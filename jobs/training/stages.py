@@ -34,7 +34,7 @@ from models.teacher import check_compatible
 from sgddiff_batch.config import is_absolute
 from sgddiff_batch.errors import ConfigError
 from sgddiff_batch.io.ledger import Fence, fenced
-from sgddiff_batch.io.storage import Store, is_local, open_store
+from sgddiff_batch.io.storage import Store, local_path, open_store
 
 log = logging.getLogger(__name__)
 
@@ -135,7 +135,7 @@ def below(name: StageName, seed: int | None) -> str:
 
 def shown(name: str | None) -> str:
     """A checkpoint's name as other people may see it: a local path without the folders it lies in."""
-    if not name or not is_local(name) or not is_absolute(name):
+    if not name or local_path(name) is None or not is_absolute(name):
         return name or ""
     return "/".join(Path(name).parts[-3:])
 

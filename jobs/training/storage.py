@@ -11,7 +11,7 @@ from jobs.training.cache import retrying
 from models.checkpoint import Checkpoint, CheckpointError, load_checkpoint
 from sgddiff_batch.io.ledger import Lease
 from sgddiff_batch.io.reports import new_run_id
-from sgddiff_batch.io.storage import Store, is_local, open_store
+from sgddiff_batch.io.storage import Store, local_path, open_store
 
 LEASE_S = 60.0
 """After so long without a heartbeat a training of another machine counts as dead."""
@@ -54,7 +54,7 @@ def read_checkpoint(name: str) -> Checkpoint:
         CheckpointError: if it cannot be used.
         ConfigError: if a store denies it.
     """
-    if is_local(name):
+    if local_path(name) is not None:
         return load_checkpoint(name)
     store = open_store(name)
     with tempfile.TemporaryDirectory() as folder:

@@ -12,12 +12,13 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from sgddiff_batch.config.reading import Section, Uri, check_no_login
 from sgddiff_batch.core.boxes import Box
-from sgddiff_batch.core.query import Access, ArchiveQuery, AssetRule, BucketAccess, Source, SourceKind
+from sgddiff_batch.core.query import Access, ArchiveQuery, AssetRule, BucketAccess, Source
+from sgddiff_batch.core.schemes import SCHEMES, bucket_of, examples, spoken
 from sgddiff_batch.core.selection import Duplicates, Filters, NewestBy
+from sgddiff_batch.core.source_kinds import SOURCE_KINDS, is_web
 from sgddiff_batch.core.times import parse_span
 
 _HOST = re.compile(r"(?:https?://)?[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?(?::[0-9]{1,5})?")
-_WEB = ("http://", "https://")
 _HEADER = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,254}")
 _OURS = {
@@ -28,16 +29,23 @@ _OURS = {
 
 
 def _check_source(uri: str) -> str:
-    if uri.startswith(_WEB):
+    if is_web(uri):
         parts = urlsplit(uri)
         if not parts.hostname or "@" in parts.netloc:
             raise ValueError("must be https://host/..., without a user's name or password")
         return uri
     check_no_login(uri)
     scheme, separator, rest = uri.partition("://")
-    if separator and (scheme != "s3" or not rest.strip("/")):
-        raise ValueError(f"must be a local path, s3://bucket/... or a STAC API's https://, got {uri!r}")
+    if separator and (scheme not in SCHEMES or not rest.strip("/")):
+        raise ValueError(f"must be a local path, {examples()} or a STAC API's https://, got {uri!r}")
     return uri
+
+
+def _check_kind(kind: str) -> str:
+    known = ("auto", *SOURCE_KINDS)
+    if kind not in known:
+        raise ValueError(f"must be one of {', '.join(known)}, got {kind!r}")
+    return kind
 
 
 def _check_time(text: str) -> str:
@@ -91,6 +99,7 @@ def _is_text(value: object, pattern: re.Pattern[str]) -> bool:
 
 
 SourceUri = Annotated[str, Field(min_length=1), AfterValidator(_check_source)]
+Kind = Annotated[str, AfterValidator(_check_kind)]
 Host = Annotated[str, AfterValidator(_check_host)]
 Glob = Annotated[str, Field(min_length=1)]
 Bucket = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
@@ -116,7 +125,7 @@ class SourceConfig(Section):
     """
 
     uri: SourceUri
-    kind: SourceKind = "auto"
+    kind: Kind = "auto"
     collections: tuple[str, ...] = ()
     asset: Literal["auto"] | AssetConfig | str = "auto"
     access: Access = "own"
@@ -124,7 +133,7 @@ class SourceConfig(Section):
 
     @model_validator(mode="after")
     def _has_bucket(self) -> SourceConfig:
-        if self.access != "own" and not self.uri.startswith("s3://"):
+        if self.access != "own" and not bucket_of(self.uri):
             raise ValueError(
                 f"access {self.access} is for s3://, got {self.uri!r}; archive.bucket_access is for the "
                 "buckets that links lead to"
@@ -133,11 +142,11 @@ class SourceConfig(Section):
 
     @model_validator(mode="after")
     def _kind_fits(self) -> SourceConfig:
-        on_web = self.uri.startswith(_WEB)
-        if on_web and self.kind in ("prefix", "list"):
-            raise ValueError(f"kind {self.kind} is for local paths and s3://, got {self.uri!r}")
-        if self.kind == "stac-api" and not on_web:
-            raise ValueError(f"kind stac-api is for https://, got {self.uri!r}")
+        on_web, row = is_web(self.uri), SOURCE_KINDS.get(self.kind)
+        if row and on_web and not row.on_web:
+            raise ValueError(f"kind {self.kind} is for {spoken()}, got {self.uri!r}")
+        if row and not on_web and not row.in_storage:
+            raise ValueError(f"kind {self.kind} is for https://, got {self.uri!r}")
         if self.headers_from_env and not on_web:
             raise ValueError(f"headers_from_env is for https://, got {self.uri!r}")
         return self
@@ -215,7 +224,7 @@ class ArchiveConfig(SourceConfig):
 
     def _access(self) -> BucketAccess:
         """Return how each bucket is asked, each in one way: of two, one would be a leak or a bill."""
-        named = [(_bucket(one.uri), one.access) for one in (self, *self.also) if one.uri.startswith("s3://")]
+        named = [(bucket, one.access) for one in (self, *self.also) if (bucket := bucket_of(one.uri))]
         found: dict[str, Access] = {}
         for bucket, access in (*self.bucket_access.items(), *named):
             if found.setdefault(bucket, access) != access:
@@ -243,10 +252,6 @@ class ArchiveConfig(SourceConfig):
             "allow_folders": tuple(map(resolve, self.allow_folders)),
         }
         return self.model_copy(update=updates)
-
-
-def _bucket(uri: str) -> str:
-    return uri.removeprefix("s3://").partition("/")[0]
 
 
 def _pattern(glob: str) -> re.Pattern[str]:

@@ -11,6 +11,7 @@ from typing import Annotated, Any, TypeVar, get_args
 import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
+from sgddiff_batch.core.schemes import SCHEMES, examples
 from sgddiff_batch.errors import ConfigError
 
 
@@ -38,13 +39,13 @@ def check_no_login(uri: str) -> str:
 def _check_scheme(uri: str) -> str:
     check_no_login(uri)
     scheme, separator, rest = uri.partition("://")
-    if separator and (scheme != "s3" or not rest.strip("/")):
-        raise ValueError(f"must be a local path or s3://bucket/..., got {uri!r}")
+    if separator and (scheme not in SCHEMES or not rest.strip("/")):
+        raise ValueError(f"must be a local path or {examples()}, got {uri!r}")
     return uri
 
 
 Uri = Annotated[str, Field(min_length=1), AfterValidator(_check_scheme)]
-"""A local path or ``s3://bucket/...``."""
+"""A local path, or a bucket by one of :data:`sgddiff_batch.core.schemes.SCHEMES`."""
 
 Config = TypeVar("Config", bound=BaseModel)
 

@@ -6,6 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sgddiff_batch.core.blending import NO_DATA
+from sgddiff_batch.core.grid import Grid
+from sgddiff_batch.core.window import Window
 
 
 def halve(codes: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -24,6 +26,12 @@ def halve(codes: NDArray[np.uint8]) -> NDArray[np.uint8]:
         count += valid
     mean = (2 * total + count) // np.maximum(2 * count, 1)
     return np.where(count == 0, NO_DATA, mean).astype(np.uint8)
+
+
+def doubled(window: Window, below: Grid) -> Window:
+    """Return the pixels of the level below, whose grid is ``below``, that a window is the average of."""
+    row_stop, col_stop = min(2 * window.row_stop, below.height_px), min(2 * window.col_stop, below.width_px)
+    return Window(2 * window.row_start, row_stop, 2 * window.col_start, col_stop)
 
 
 def level_count(height_px: int, width_px: int, chunk_px: int) -> int:

@@ -6,12 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from sgddiff_batch.core.schemes import bucket_of
 from sgddiff_batch.core.selection import Duplicates, Filters
 
 Access = Literal["own", "anonymous", "requester-pays"]
 """How a bucket is asked: with the environment's credentials; with none; with them, and the asker pays."""
-
-SourceKind = Literal["auto", "prefix", "list", "stac", "stac-api"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,10 +20,8 @@ class BucketAccess:
     by_bucket: Mapping[str, Access] = field(default_factory=dict)
 
     def of(self, uri: str) -> Access:
-        """Return how the bucket of an s3:// URI is asked; of any other URI it is never used."""
-        scheme, separator, rest = uri.partition("://")
-        bucket = rest.partition("/")[0] if separator and scheme == "s3" else ""
-        return self.by_bucket.get(bucket, "own")
+        """Return how the bucket of a URI of object storage is asked; of any other URI it is never used."""
+        return self.by_bucket.get(bucket_of(uri), "own")
 
 
 OWN = BucketAccess()
@@ -47,11 +44,12 @@ class AssetRule:
 class Source:
     """One place that names scenes. ``collections`` () are all.
 
+    ``kind``: one of :data:`sgddiff_batch.core.source_kinds.SOURCE_KINDS`, or auto: what it looks like.
     ``headers_from_env``: headers that its host is sent, each with the environment variable of its value.
     """
 
     uri: str
-    kind: SourceKind = "auto"
+    kind: str = "auto"
     collections: tuple[str, ...] = ()
     asset: AssetRule = field(default=AssetRule())
     headers_from_env: tuple[tuple[str, str], ...] = ()

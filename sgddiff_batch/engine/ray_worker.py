@@ -7,12 +7,12 @@ import pickle
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Set
-from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from sgddiff_batch.core.planning import Task
+from sgddiff_batch.engine.watched import started
 from sgddiff_batch.engine.worker import SKIPPED, TaskOutcome, Worker
 from sgddiff_batch.errors import FatalError, SgddiffBatchError
 
@@ -199,8 +199,7 @@ class RayWorker:
 
     def _run_in_time(self, worker: Worker, task: Task) -> TaskOutcome | None:
         """Run a task; None is one that did not end in time: its thread is still there."""
-        future: Future[TaskOutcome] = Future()
-        threading.Thread(target=_fulfil, args=(future, worker, task), daemon=True).start()
+        future = started(lambda: worker.run(task))
         try:
             return future.result(self._job.task_timeout_s)
         except TimeoutError:
@@ -218,13 +217,6 @@ def judged(task: Task, look: Look, living: Set[str]) -> TaskOutcome:
     if own >= _OWN_DEATHS and not look.is_machine:
         return TaskOutcome(task, "quarantine", _KILLS.format(look.starts, own))
     return TaskOutcome(task, "failed", _DIED.format(look.starts))
-
-
-def _fulfil(future: Future[TaskOutcome], worker: Worker, task: Task) -> None:
-    try:
-        future.set_result(worker.run(task))
-    except BaseException as error:
-        future.set_exception(error)
 
 
 def _portable(error: Exception) -> Exception:

@@ -7,10 +7,10 @@ import random
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import Future
 from typing import TypeVar
 
 from sgddiff_batch.core.retrying import RetryBudget, Spent, retrying
+from sgddiff_batch.engine.watched import started
 from sgddiff_batch.errors import RetryableError, StuckError
 
 T = TypeVar("T")
@@ -63,10 +63,7 @@ class Retries:
         """
         if self._stuck >= _MOST_STUCK:
             raise StuckError(f"{doing} was not tried: {self._stuck} calls of this process hang already")
-        future: Future[T] = Future()
-        threading.Thread(
-            target=_fulfil, args=(future, lambda: self.call(scene, call)), name="watched", daemon=True
-        ).start()
+        future = started(lambda: self.call(scene, call))
         try:
             return future.result(self._stuck_after_s)
         except TimeoutError:
@@ -88,13 +85,6 @@ class Retries:
 def no_retries() -> Retries:
     """Return what makes every call once."""
     return Retries(RetryBudget(attempts=1))
-
-
-def _fulfil(future: Future[T], call: Callable[[], T]) -> None:
-    try:
-        future.set_result(call())
-    except BaseException as error:
-        future.set_exception(error)
 
 
 def _tell(pause_s: float, error: RetryableError) -> None:

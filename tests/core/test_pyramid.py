@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from sgddiff_batch.core import pyramid
 from sgddiff_batch.core.blending import NO_DATA
+from sgddiff_batch.core.grid import Grid
 from sgddiff_batch.core.planning import Tiling
 from sgddiff_batch.core.window import Window
 from tests.core.strategies import LARGE_TILINGS, SEEDS, tilings
@@ -102,3 +103,19 @@ def test_a_levels_shard_is_whole_chunks_and_one_block_fills_it(tiling: Tiling, l
     else:
         assert shard_px * 2**level == tiling.block_px
         assert shard_px % tiling.chunk_px == 0
+
+
+@given(st.integers(1, 50), st.integers(1, 50), st.integers(1, 9))
+def test_what_the_parts_of_a_level_are_made_of_is_all_of_the_level_below_once(
+    height_px: int, width_px: int, side_px: int
+) -> None:
+    below = Grid(height_px, width_px)
+    seen = np.zeros((height_px, width_px), dtype=int)
+    for part in Window(0, -(-height_px // 2), 0, -(-width_px // 2)).split(side_px):
+        made_of = pyramid.doubled(part, below)
+        seen[made_of.slices] += 1
+        assert pyramid.halve(np.zeros((made_of.height_px, made_of.width_px), np.uint8)).shape == (
+            part.height_px,
+            part.width_px,
+        )
+    assert np.all(seen == 1)

@@ -22,12 +22,12 @@ from sgddiff_batch.errors import (
     FatalError,
     SgddiffBatchError,
 )
-from sgddiff_batch.io.archive.files import NoBucketError
 from sgddiff_batch.io.ledger.damage import DamagedRecordError
 from sgddiff_batch.io.ledger.lease import LeaseHeldError
 from sgddiff_batch.io.scenes.isolated_reader import IsolatedReader
 from sgddiff_batch.io.stac.allowed_links import LinkRefusedError
 from sgddiff_batch.io.stac.http import BadDocumentError
+from sgddiff_batch.io.storage.errors import NoBucketError
 from sgddiff_batch.protocols import SceneReader
 
 pytestmark = [pytest.mark.timeout(120), pytest.mark.slow]

@@ -15,7 +15,7 @@ from sgddiff_batch.engine.worker import Worker
 from sgddiff_batch.errors import ConfigError, RetryableError
 from sgddiff_batch.io.ledger.marks import ObjectLedger
 from sgddiff_batch.io.mosaics.writer import ZarrBlockWriter
-from sgddiff_batch.io.storage import s3 as object_access
+from sgddiff_batch.io.storage import s3_client as object_access
 from sgddiff_batch.io.storage.store import open_store
 from tests.kit import jobs
 from tests.kit.broken_s3 import Rule, run_broken_s3

@@ -91,7 +91,7 @@ class DyingStore(Store):
 
 def dying_store(uri: str | Path, die_at: int | None = None) -> DyingStore:
     plain = open_store(str(uri))
-    return DyingStore(plain.root, plain.filesystem, plain.is_local, die_at)
+    return DyingStore(plain.root, plain.backend, die_at)
 
 
 def deaths(most: int = 200) -> Iterator[int]:

@@ -115,4 +115,4 @@ class CountingStore(Store):
 
 def counting_store(folder: Path, die_at: int | None = None) -> CountingStore:
     plain = open_store(str(folder))
-    return CountingStore(plain.root, plain.filesystem, plain.is_local, die_at=die_at)
+    return CountingStore(plain.root, plain.backend, die_at=die_at)

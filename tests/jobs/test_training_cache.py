@@ -14,6 +14,7 @@ from jobs.training.data import DataSet, load_training_data
 from models.data import DataError
 from sgddiff_batch.core.retrying import RetryBudget
 from sgddiff_batch.errors import ConfigError, RetryableError
+from sgddiff_batch.io.storage.s3 import S3Backend
 from sgddiff_batch.io.storage.store import Store, open_store
 from tests.kit.data_sets import write_set
 from tests.kit.s3 import new_bucket
@@ -236,7 +237,7 @@ def test_retrying_waits_longer_each_time_and_lets_other_errors_pass():
 def test_no_remote_name_leads_out_of_the_cache(tmp_path, monkeypatch, key):
     monkeypatch.setattr(Store, "read", lambda store, key: b"x")
     cache = tmp_path / "deep" / "cache"
-    file = StoredFile(Store("bucket/data", None, is_local=False), key, "v1")
+    file = StoredFile(Store("bucket/data", S3Backend(None)), key, "v1")
     path = FileCache(cache).local_path(file)
     assert path.read_bytes() == b"x"
     assert cache in path.resolve().parents

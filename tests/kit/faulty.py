@@ -87,4 +87,4 @@ class FaultyStore(Store):
 
 def faulty(store: Store, *faults: StoreFault) -> FaultyStore:
     """Return a store that fails by script, which is its ``script``."""
-    return FaultyStore(store.root, store.filesystem, store.is_local, FaultScript(*faults))
+    return FaultyStore(store.root, store.backend, FaultScript(*faults))

@@ -7,7 +7,7 @@ nothing is known of catalogues.
 from __future__ import annotations
 
 from sgddiff_batch.io.archive.file_names import is_bucket, is_scene
-from sgddiff_batch.io.archive.files import ArchiveFile, IgnoredFile, bucket_of, local_file, object_file
+from sgddiff_batch.io.archive.files import ArchiveFile, IgnoredFile, file_at
 from sgddiff_batch.io.archive.finding import (
     FoundScenes,
     find_scenes,
@@ -29,18 +29,16 @@ __all__ = [
     "FoundScenes",
     "IgnoredFile",
     "Places",
-    "bucket_of",
     "current_scene",
+    "file_at",
     "find_scenes",
     "full_uri",
     "is_bucket",
     "is_list",
     "is_scene",
-    "local_file",
     "look_up",
     "look_up_apart",
     "name_of",
-    "object_file",
     "places_of",
     "read_list",
     "root_of",

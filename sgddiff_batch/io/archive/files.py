@@ -1,24 +1,22 @@
-"""The files of an archive as one listing shows them, local or on S3, before anybody opens one."""
+"""The files of an archive as one listing shows them, wherever they are, before anybody opens one."""
 
 from __future__ import annotations
 
-import os
 import posixpath
 import stat
-from collections.abc import Callable, Iterable, Iterator, Sequence, Set
+from collections.abc import Iterator, Sequence, Set
+from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
 from itertools import takewhile
 from pathlib import Path
-from typing import Any
 
 from sgddiff_batch.core.fingerprint import Json
 from sgddiff_batch.core.query import OWN, BucketAccess
 from sgddiff_batch.core.words import printable
-from sgddiff_batch.errors import ConfigError, RetryableError
+from sgddiff_batch.errors import ConfigError
 from sgddiff_batch.io import storage
 from sgddiff_batch.io.archive.file_names import no_archive_above
-from sgddiff_batch.io.storage import code_of
+from sgddiff_batch.io.storage import ObjectFacts
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,30 +51,6 @@ Found = ArchiveFile | IgnoredFile
 ZARR_STORE = "it is a Zarr store"
 NO_ARCHIVE = "it is a folder of copies and leavings (version control, snapshots, trash, other systems)"
 """Why folders are not looked into."""
-
-_DENIED = ("AccessDenied", "AllAccessDisabled", "403")
-"""S3's codes of a bucket that says no. Those of wrong or expired credentials are others, of all buckets."""
-
-
-class BucketError(ConfigError):
-    """A bucket that is not there, or says no; ``reason`` says which, without what was asked of it."""
-
-    def __init__(self, root: str, reason: str) -> None:
-        super().__init__(f"archive.uri: s3://{root} cannot be listed: {reason}")
-        self.reason = reason
-
-
-class NoBucketError(BucketError):
-    """There is no such bucket, which is not the same as an empty one."""
-
-
-class ClosedBucketError(BucketError):
-    """The bucket denies it to the credentials that it was asked with, which are good ones."""
-
-
-def bucket_of(uri: str) -> str:
-    """Return the bucket of an s3:// URI, "" of what is local."""
-    return uri.removeprefix("s3://").partition("/")[0] if uri.startswith("s3://") else ""
 
 
 def local_file(path: Path, relative: str) -> Found | None:
@@ -115,19 +89,32 @@ def find_objects(root_uri: str, prefix: str, access: BucketAccess) -> Iterator[F
     prefix: how the paths begin.
 
     Raises:
-        ConfigError: if S3 denies it, or has no such bucket.
-        RetryableError: if S3 does not answer.
+        ConfigError: if the storage denies it, or has no such bucket.
+        RetryableError: if it does not answer.
     """
-    root = root_uri.removeprefix("s3://").strip("/")
+    store = storage.open_store(root_uri, access)
     seen: set[str] = set()
-    infos = _listed(root, lambda files: files.find(root, prefix=prefix, detail=True).values(), access)
-    for info in infos:
-        left_out = _left_out(info["name"][len(root) + 1 :])
+    with _of_the_archive():
+        found = store.find("", prefix)
+    for path, facts in found.items():
+        left_out = _left_out(path)
         if left_out is None:
-            yield from _objects([info], root)
+            if path:
+                yield _file(path, store.uri_of(path), facts)
         elif left_out.path not in seen:
             seen.add(left_out.path)
             yield left_out
+
+
+@contextmanager
+def _of_the_archive() -> Iterator[None]:
+    """Name the key of the config by which a bucket was asked for that is not there, or says no."""
+    try:
+        yield
+    except storage.BucketError as error:
+        raise type(error)(error.uri, error.reason, "archive.uri: ") from None
+    except ConfigError as error:
+        raise ConfigError(f"archive.uri: {error}") from None
 
 
 def _left_out(path: str) -> IgnoredFile | None:
@@ -153,77 +140,26 @@ def list_folder(
     Raises:
         ConfigError, RetryableError: as :func:`find_files`.
     """
-    if storage.is_local(folder_uri):
-        try:
-            present = [name for name in os.listdir(folder_uri) if name.lower() in wanted]  # noqa: PTH208
-        except (OSError, ValueError):
-            return []
-        found = (local_file(Path(folder_uri) / name, name) for name in present)
-        return [file for file in found if isinstance(file, ArchiveFile)]
-    root = folder_uri.removeprefix("s3://").strip("/")
     stems = sorted(posixpath.splitext(name)[0] for name in names)
     same = takewhile(lambda pair: pair[0] == pair[1], zip(stems[0], stems[-1], strict=False))
-    common = "".join(first for first, _ in same)
-    infos = _listed(root, lambda files: _right_in(files, root, common), access)
-    return [file for file in _objects(infos, root) if file.path.lower() in wanted]
+    store = storage.open_store(folder_uri, access)
+    with _of_the_archive():
+        found = store.files_in(wanted, "".join(first for first, _ in same))
+    return [_file(name, store.uri_of(name), facts) for name, facts in found.items()]
 
 
-def _right_in(files: Any, root: str, common: str) -> Iterable[dict[str, Any]]:  # noqa: ANN401
-    if common:
-        return list(files.find(root, maxdepth=1, prefix=common, detail=True).values())
-    # Without a prefix find goes on where there is no bucket.
-    return list(files.ls(root, detail=True, refresh=True))
-
-
-def object_file(uri: str, access: BucketAccess = OWN) -> ArchiveFile | None:
-    """Return one object of S3 as a listing shows it, None where there is none.
+def file_at(uri: str, access: BucketAccess = OWN) -> Found | None:
+    """Return one file as a listing shows it, None where there is none.
 
     Raises:
         ConfigError, RetryableError: as calls of a store.
     """
-    store = storage.open_store(uri, access)
-    with storage.translated(store.root):
-        try:
-            info = store.filesystem.info(store.root)
-        except FileNotFoundError:
-            return None
-    return next(_objects([info], posixpath.dirname(store.root)), None)
+    name, path = posixpath.basename(uri), storage.local_path(uri)
+    if path is not None:
+        return local_file(Path(uri), name)
+    facts = storage.open_store(uri, access).stat()
+    return None if facts is None else _file(name, uri, facts)
 
 
-def _objects(infos: Iterable[dict[str, Any]], root: str) -> Iterator[ArchiveFile]:
-    for info in infos:
-        path = info["name"][len(root) + 1 :]
-        if info.get("type") == "file" and path and not path.endswith("/"):
-            uri, modified = f"s3://{info['name']}", info.get("LastModified")
-            modified_s = modified.timestamp() if isinstance(modified, datetime) else None
-            yield ArchiveFile(path, uri, int(info["size"]), _identity(info), modified_s)
-
-
-def _listed(
-    root: str, ask: Callable[[Any], Iterable[dict[str, Any]]], access: BucketAccess
-) -> list[dict[str, Any]]:
-    from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, ParamValidationError
-
-    filesystem = storage.open_store(f"s3://{root}", access).filesystem
-    try:
-        return list(ask(filesystem))
-    except FileNotFoundError as error:
-        if "bucket does not exist" in str(error):
-            raise NoBucketError(root, "there is no such bucket") from None
-        return []
-    except ParamValidationError:
-        raise NoBucketError(root, "no bucket can be called so") from None
-    except (PermissionError, NoCredentialsError) as error:
-        reason = f"{error}; check the credentials and their rights"
-        if code_of(error) in _DENIED:
-            raise ClosedBucketError(root, reason) from None
-        raise ConfigError(f"archive.uri: s3://{root} cannot be listed: {reason}") from None
-    except (OSError, BotoCoreError, ClientError) as error:
-        if code_of(error) == "InvalidBucketName":
-            raise NoBucketError(root, "no bucket can be called so") from None
-        raise RetryableError(f"listing s3://{root} failed: {error}") from None
-
-
-def _identity(info: dict[str, Any]) -> Json:
-    etag = info.get("ETag")
-    return str(etag).strip('"') if etag else [int(info["size"]), str(info.get("LastModified", ""))]
+def _file(path: str, uri: str, facts: ObjectFacts) -> ArchiveFile:
+    return ArchiveFile(path, uri, facts.size_bytes, facts.identity, facts.modified_s)

@@ -13,25 +13,23 @@ from pathlib import Path
 from sgddiff_batch.core.fingerprint import digest
 from sgddiff_batch.core.query import OWN, BucketAccess
 from sgddiff_batch.core.scene import Scene, escape_scene_id
+from sgddiff_batch.core.schemes import bucket_of
 from sgddiff_batch.core.selection import Candidate, Facts
+from sgddiff_batch.core.source_kinds import file_suffixes
 from sgddiff_batch.core.words import printable
 from sgddiff_batch.errors import ConfigError
 from sgddiff_batch.io import storage
 from sgddiff_batch.io.archive.file_names import SCENE_SUFFIXES, is_scene
 from sgddiff_batch.io.archive.files import (
     ArchiveFile,
-    BucketError,
     Found,
     IgnoredFile,
-    NoBucketError,
-    bucket_of,
     find_objects,
     is_unicode,
     list_folder,
     local_file,
 )
 from sgddiff_batch.io.archive.globs import WILDCARD, leads_to_match, matches, split_glob
-from sgddiff_batch.io.archive.lists import LIST_SUFFIXES
 from sgddiff_batch.io.archive.sidecars import (
     AFTER_NAME,
     AFTER_STEM,
@@ -40,10 +38,10 @@ from sgddiff_batch.io.archive.sidecars import (
     sidecars_of,
 )
 from sgddiff_batch.io.archive.walk import has_folder, walk_folder
+from sgddiff_batch.io.storage import BucketError, NoBucketError
 
 _VERSION_DIGITS = 16
 _ASKED_AT_ONCE = 16
-_FILE_SUFFIXES = (*SCENE_SUFFIXES, *LIST_SUFFIXES, ".json", ".geojson")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,24 +73,25 @@ class FoundScenes:
 def find_scenes(uri: str, access: BucketAccess = OWN, allowed: Sequence[str] = ()) -> FoundScenes:
     """Find the scenes of a folder or prefix with all below it, of a glob, or one scene by itself.
 
-    uri: a local path or s3://. A glob is that of :mod:`sgddiff_batch.io.archive.globs`;
-    files that it does not match are not reported. S3 is asked for listings only, as ``access`` says.
+    uri: a local path or that of a bucket. A glob is that of :mod:`sgddiff_batch.io.archive.globs`;
+    files that it does not match are not reported. Buckets are asked for listings only, as ``access`` says.
     allowed: local folders that links may lead to, besides the archive's own.
 
     Raises:
-        ConfigError: if there is nothing at ``uri``, or S3 denies it.
-        RetryableError: if S3 does not answer.
+        ConfigError: if there is nothing at ``uri``, or the storage denies it.
+        RetryableError: if it does not answer.
     """
-    return _from_local(uri, allowed) if storage.is_local(uri) else _from_s3(uri, access)
+    path = storage.local_path(uri)
+    return _from_objects(uri, access) if path is None else _from_local(path, uri, allowed)
 
 
 def root_of(uri: str) -> str:
     """Return the folder that the names of a source's scenes count from, in full and without a last ``/``."""
-    full = full_uri(uri).rstrip("/")
-    if storage.is_local(uri) and Path(full).is_dir():
+    full, path = full_uri(uri).rstrip("/"), storage.local_path(uri)
+    if path is not None and path.is_dir():
         return full
     root, pattern = split_glob(full)
-    is_file = not pattern and posixpath.splitext(root)[1].lower() in _FILE_SUFFIXES
+    is_file = not pattern and posixpath.splitext(root)[1].lower() in (*SCENE_SUFFIXES, *file_suffixes())
     return posixpath.split(root)[0] if is_file else root
 
 
@@ -102,8 +101,7 @@ def name_of(place: str, root: str) -> str:
     return place.partition("://")[2] or place.lstrip("/") if below == place else below
 
 
-def _from_local(uri: str, allowed: Sequence[str]) -> FoundScenes:
-    path = Path(full_uri(uri))
+def _from_local(path: Path, uri: str, allowed: Sequence[str]) -> FoundScenes:
     if path.is_dir():
         return _from_files(walk_folder(str(path), allowed=allowed))
     if path.exists():
@@ -116,7 +114,7 @@ def _from_local(uri: str, allowed: Sequence[str]) -> FoundScenes:
     return _from_files(walk_folder(root, pattern=pattern, allowed=allowed), pattern)
 
 
-def _from_s3(uri: str, access: BucketAccess) -> FoundScenes:
+def _from_objects(uri: str, access: BucketAccess) -> FoundScenes:
     root, pattern = split_glob(uri.rstrip("/"))
     prefix = WILDCARD.split(pattern[0], maxsplit=1)[0] if pattern else ""
     if not pattern and is_scene(root):
@@ -217,7 +215,7 @@ def _look_into(access: BucketAccess, folder: str, places: Sequence[str]) -> Answ
     found: Answer = []
     for name, place in here.items():
         file: Found | None = files.get(name)
-        if file is None and storage.is_local(place):
+        if file is None and storage.local_path(place) is not None:
             file = local_file(Path(place), name)
         found.append((place, file, sidecars_of(name, by_lower)))
     return found
@@ -267,7 +265,8 @@ def why_ignored(path: str) -> str:
 
 def full_uri(uri: str) -> str:
     """Return a local path in full, any other URI as it is."""
-    return storage.open_store(uri).root if storage.is_local(uri) else uri
+    path = storage.local_path(uri)
+    return uri if path is None else str(path)
 
 
 def _sorted(

@@ -5,22 +5,22 @@ from __future__ import annotations
 import csv
 import io
 import posixpath
-from pathlib import Path
 
 from sgddiff_batch.core.query import OWN, BucketAccess
+from sgddiff_batch.core.source_kinds import SOURCE_KINDS
 from sgddiff_batch.errors import ConfigError, RetryableError
 from sgddiff_batch.io import storage
 from sgddiff_batch.io.archive.file_names import SCENE_SUFFIXES
 
-LIST_SUFFIXES = (".txt", ".csv", ".parquet")
 _COLUMNS = ("uri", "path")
 
 
 def is_list(uri: str) -> bool:
     """Whether a URI names a list file, by its suffix; a local folder of such a name is none."""
-    if not uri.lower().endswith(LIST_SUFFIXES):
+    if not uri.lower().endswith(SOURCE_KINDS["list"].suffixes):
         return False
-    return not (storage.is_local(uri) and Path(uri).is_dir())
+    path = storage.local_path(uri)
+    return path is None or not path.is_dir()
 
 
 def read_list(uri: str, access: BucketAccess = OWN) -> list[str]:

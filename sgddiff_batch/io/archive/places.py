@@ -7,10 +7,10 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from sgddiff_batch.core.schemes import scheme_of, split_uri, spoken
 from sgddiff_batch.core.selection import Facts
 from sgddiff_batch.core.words import printable, shown
 from sgddiff_batch.errors import ConfigError
-from sgddiff_batch.io import storage
 from sgddiff_batch.io.archive.file_names import is_bucket, is_scene
 from sgddiff_batch.io.archive.files import IgnoredFile
 from sgddiff_batch.io.archive.finding import why_ignored
@@ -26,7 +26,8 @@ class Places:
     ``facts`` are those that a catalogue gives, by the same. ``ignored`` and ``missing`` as in
     :class:`sgddiff_batch.io.archive.finding.FoundScenes`. ``written``: where else some of them may be, see
     :meth:`sgddiff_batch.io.stac.allowed_links.AllowedLinks.as_written`. ``unusable``: how many items of a
-    catalogue, and documents, no scene can be had of, by reason.
+    catalogue, and documents, no scene can be had of, by reason. ``is_whole``: False where a server was asked
+    for a part.
     """
 
     names: Mapping[str, str]
@@ -35,6 +36,7 @@ class Places:
     missing: tuple[IgnoredFile, ...] = ()
     written: Mapping[str, str] = field(default_factory=dict)
     unusable: Mapping[str, int] = field(default_factory=dict)
+    is_whole: bool = True
 
 
 def places_of(entries: Iterable[str], folder: str) -> Places:
@@ -69,8 +71,8 @@ def _place(entry: str, folder: str) -> tuple[str, str]:
     """
     if "\0" in entry:
         raise ConfigError("it holds a NUL, which no name has")
-    if not storage.is_local(entry):
-        bucket, _, key = entry.removeprefix("s3://").partition("/")
+    if scheme_of(entry):
+        _, bucket, key = split_uri(entry)
         if not is_bucket(bucket) or not key:
             told = printable(bucket.rpartition("@")[2])[:80]
             raise ConfigError(f"{told!r} is no name of a bucket, or it names no object in it")
@@ -78,7 +80,7 @@ def _place(entry: str, folder: str) -> tuple[str, str]:
             raise ConfigError("its key has an empty part, which cannot be asked for by its folder; rename it")
         return entry, f"{bucket}/{key}"
     if _NO_SCHEME.match(entry):
-        raise ConfigError("what is before its :// is no scheme; allowed are local paths and s3://")
+        raise ConfigError(f"what is before its :// is no scheme; allowed are {spoken()}")
     if entry.startswith("/"):
         path = posixpath.normpath(entry).replace("//", "/")
         return path, path.lstrip("/")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import posixpath
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 
+from sgddiff_batch.errors import SgddiffBatchError
 from sgddiff_batch.io import storage
 from sgddiff_batch.io.archive.files import ArchiveFile
 
@@ -52,12 +52,11 @@ def _counts(file: ArchiveFile, scene: str) -> bool:
         return True
     if file.path not in [posixpath.splitext(scene)[0] + suffix for suffix in ESRI_SUFFIXES]:
         return False
-    return not storage.is_local(file.uri) or _has_esri_root(Path(file.uri))
+    return storage.over_network(file.uri) or _has_esri_root(file.uri)
 
 
-def _has_esri_root(path: Path) -> bool:
+def _has_esri_root(uri: str) -> bool:
     try:
-        with path.open("rb") as file:
-            return _ESRI_ROOT in file.read(_BEGINNING_BYTES)
-    except OSError:
+        return _ESRI_ROOT in storage.open_store(uri).read_part("", 0, _BEGINNING_BYTES)
+    except (OSError, SgddiffBatchError):
         return False  # nor can GDAL read it

@@ -40,7 +40,7 @@ class RefusedError(Exception):
 
 
 class Placing:
-    """Finds the cells that scenes touch."""
+    """FoundScenes the cells that scenes touch."""
 
     def __init__(self, cells: CellGrid) -> None:
         self._cells, self._crs = cells, CRS.from_wkt(cells.crs_wkt)

@@ -36,7 +36,7 @@ from sgddiff_batch.io.areas.worlds import world_of
 from sgddiff_batch.io.ledger import DamagedRecordError, ObjectLedger
 from sgddiff_batch.io.mosaics import ROOT
 from sgddiff_batch.io.scenes import silence_not_georeferenced
-from sgddiff_batch.io.storage import Store, infos, translated
+from sgddiff_batch.io.storage import Store
 
 Codes = NDArray[np.uint8]
 
@@ -178,7 +178,7 @@ class SceneSource:
         store = self.output.zarr(self.scene.path, read_only=True)
         path = f"{self.level}/{mosaics.ARRAY_NAME}"
         try:
-            with translated(f"{self.output.uri}/{self.scene.path}/{path}"):
+            with self.output.translated(f"{self.scene.path}/{path}"):
                 array: zarr.Array[Any] = zarr.open_array(store, path=path, mode="r", zarr_format=3)
                 codes = np.asarray(array[window.slices], dtype=np.uint8)
         except FileNotFoundError as error:
@@ -207,7 +207,7 @@ class SceneSource:
         if not any(block.row_start in rows and block.col_start in cols for block in self.filled):
             return
         key = f"{self.scene.path}/{self.level}/{mosaics.ARRAY_NAME}/c/{row}/{col}"
-        if any(int(info["size"]) for info in infos(self.output, key).values()):
+        if any(facts.size_bytes for facts in self.output.find(key).values()):
             return
         self.check()
         raise SceneError(f"{key} is lost: it held data when the mosaic was finished; {_CURE}")

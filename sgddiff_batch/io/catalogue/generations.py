@@ -20,6 +20,7 @@ from datetime import UTC, datetime
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from sgddiff_batch.core.fingerprint import bytes_digest
 from sgddiff_batch.core.generations import Generation, Pointer, next_number, published
 from sgddiff_batch.errors import FatalError, RetryableError
 from sgddiff_batch.io.catalogue import rows
@@ -212,7 +213,7 @@ def _flip(store: Store, pointer: Pointer, version: str | None) -> bool:
 
 def _write_generation(store: Store, table: pa.Table, number: int, run_id: str) -> Generation:
     data = rows.encode(table)
-    digest = rows.file_digest(data)
+    digest = bytes_digest(data)
     # No two writes share a name: what a killed one left is garbage, and may be removed at any moment.
     file = f"generations/{number:08d}-{run_id}-{uuid.uuid4().hex[:8]}.parquet"
     store.write(f"{CATALOGUE}/{file}", data)

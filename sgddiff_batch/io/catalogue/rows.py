@@ -6,7 +6,6 @@ Columns follow stac-geoparquet 1.0 (https://stac-utils.github.io/stac-geoparquet
 
 from __future__ import annotations
 
-import hashlib
 import io
 import json
 from collections.abc import Iterable, Mapping
@@ -18,6 +17,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from sgddiff_batch.core.fingerprint import bytes_digest
 from sgddiff_batch.core.grid import Transform
 from sgddiff_batch.core.provenance import parse_provenance
 from sgddiff_batch.core.times import TimeSpan
@@ -208,7 +208,7 @@ def decode(data: bytes, name: str, digest: str, columns: list[str] | None = None
     Raises:
         FatalError: if the file is not the one of that digest, or lacks a column.
     """
-    if file_digest(data) != digest:
+    if bytes_digest(data) != digest:
         raise FatalError(
             f"{name} is damaged: it is not what was published; turn to another generation with "
             "jobs/catalogue.py rollback, or remove _catalogue/current.json and run the job again"
@@ -217,8 +217,3 @@ def decode(data: bytes, name: str, digest: str, columns: list[str] | None = None
         return pq.read_table(io.BytesIO(data), columns=columns or SCHEMA.names)
     except (pa.ArrowException, OSError) as error:
         raise FatalError(f"{name} is no catalogue of this version: {error}") from None
-
-
-def file_digest(data: bytes) -> str:
-    """Return the hex SHA-256 of a file's bytes."""
-    return hashlib.sha256(data).hexdigest()

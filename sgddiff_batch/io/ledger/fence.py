@@ -1,12 +1,12 @@
 """Fences: a process that lost its run's lease finds out before it writes.
 
 The driver's fence is the lease itself (:class:`sgddiff_batch.io.ledger.lease.Lease`); processes of workers
-look at the object through a :class:`LeaseWatch`. A :class:`FencedStore` asks its fence before each change.
+look at the object through a :class:`LeaseWatch`. A store that is :func:`fenced` asks before each change.
 
 What no fence can stop is a request that was on its way when its process was stopped. One that writes is
 harmless: blocks of one layout have the same bytes whoever writes them, and a record of the ledger that is too
 old makes the next run look again and find the finished mosaic. One that removes takes one object, or at most
-:data:`sgddiff_batch.io.storage.removals.PART` of a tree, from a store that was given up; should the next run
+:data:`sgddiff_batch.io.storage.backend.PART` of a tree, from a store that was given up; should the next run
 have made that store anew meanwhile, verification tells of what is missing.
 """
 
@@ -43,46 +43,9 @@ def boot_clock_s() -> float:
     return time.monotonic() if clock is None else time.clock_gettime(clock)
 
 
-@dataclass(frozen=True)
-class FencedStore(Store):
-    """A store that asks its fence before each change."""
-
-    fence: Fence
-
-    def write(self, key: str, data: bytes) -> None:
-        """As :meth:`Store.write`, if the fence lets it."""
-        self.fence.check()
-        super().write(key, data)
-
-    def create(self, key: str, data: bytes) -> str | None:
-        """As :meth:`Store.create`, if the fence lets it."""
-        self.fence.check()
-        return super().create(key, data)
-
-    def replace(self, key: str, data: bytes, version: str) -> str | None:
-        """As :meth:`Store.replace`, if the fence lets it."""
-        self.fence.check()
-        return super().replace(key, data, version)
-
-    def delete(self, key: str) -> None:
-        """As :meth:`Store.delete`, if the fence lets it."""
-        self.fence.check()
-        super().delete(key)
-
-    def delete_tree(self, prefix: str) -> None:
-        """As :meth:`Store.delete_tree`, as long as the fence lets it: it is asked before each small part."""
-        self.fence.check()
-        self._delete_tree(prefix, self.fence.check)
-
-    def sweep_temporary(self, prefix: str) -> None:
-        """As :meth:`Store.sweep_temporary`, if the fence lets it."""
-        self.fence.check()
-        super().sweep_temporary(prefix)
-
-
 def fenced(store: Store, fence: Fence | None) -> Store:
     """Return a store that asks a fence before each change; without one, the store itself."""
-    return store if fence is None else FencedStore(store.root, store.filesystem, store.is_local, fence)
+    return store if fence is None else store.guarded(fence.check)
 
 
 @dataclass

@@ -8,12 +8,12 @@ it: a killed write leaves the one of before.
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import time
 from collections.abc import Mapping
 from typing import Any
 
+from sgddiff_batch.core.fingerprint import bytes_digest
 from sgddiff_batch.errors import ConfigError, RetryableError
 from sgddiff_batch.io.storage import Listed, Store
 
@@ -109,7 +109,7 @@ def encode(rows: Rows) -> bytes:
     sink = pa.BufferOutputStream()
     pq.write_table(table, sink, compression="zstd", use_dictionary=False, write_statistics=False)
     body: bytes = sink.getvalue().to_pybytes()
-    return hashlib.sha256(body).hexdigest().encode() + body
+    return bytes_digest(body).encode() + body
 
 
 def _decode(data: bytes) -> Rows:
@@ -122,7 +122,7 @@ def _decode(data: bytes) -> Rows:
     import pyarrow.parquet as pq
 
     body = data[_DIGEST_BYTES:]
-    if hashlib.sha256(body).hexdigest().encode() != data[:_DIGEST_BYTES]:
+    if bytes_digest(body).encode() != data[:_DIGEST_BYTES]:
         raise ValueError("its digest is another one")
     try:
         table = pq.read_table(pa.BufferReader(body), columns=list(_NAMES))

@@ -175,7 +175,7 @@ class Lease:
 
     def _probe(self) -> None:
         """Warn of a store that ignores conditions, as some that speak S3 do; it costs others one call."""
-        if self._store.is_local:
+        if not self._store.over_network:
             return
         start, state = self._clock(), self._state.next_beat()
         version = self._store.replace(LEASE, state.encode(), _NOBODYS_ETAG)

@@ -17,13 +17,8 @@ from sgddiff_batch.io.mosaics.counts import COUNTS_NAME, AreaBlockWriter, Counts
 from sgddiff_batch.io.mosaics.export_cog import export_cog
 from sgddiff_batch.io.mosaics.metadata import ROOT, Level
 from sgddiff_batch.io.mosaics.opening import mosaic_levels, open_mosaic, read_root
-from sgddiff_batch.io.mosaics.stored import (
-    DamagedObjectError,
-    StoredMosaic,
-    doubled,
-    open_stored,
-    parse_stored,
-)
+from sgddiff_batch.io.mosaics.reading import DamagedObjectError
+from sgddiff_batch.io.mosaics.stored import StoredMosaic, open_stored, parse_stored
 from sgddiff_batch.io.mosaics.writer import ZarrBlockWriter, is_committed
 
 __all__ = [
@@ -39,7 +34,6 @@ __all__ = [
     "StoredMosaic",
     "ZarrBlockWriter",
     "counts_level",
-    "doubled",
     "export_cog",
     "is_committed",
     "is_complete",

@@ -18,12 +18,11 @@ from sgddiff_batch.core.composites import halve_counts
 from sgddiff_batch.core.fingerprint import canonical_json
 from sgddiff_batch.core.grid import Grid
 from sgddiff_batch.core.planning import Mosaic
+from sgddiff_batch.core.pyramid import doubled
 from sgddiff_batch.core.window import Window
-from sgddiff_batch.errors import SceneError
 from sgddiff_batch.io.mosaics import conventions, metadata
 from sgddiff_batch.io.mosaics.metadata import Level
 from sgddiff_batch.io.mosaics.shards import ShardSpec
-from sgddiff_batch.io.mosaics.stored import doubled
 from sgddiff_batch.io.mosaics.writer import ZarrBlockWriter
 
 COUNTS_NAME = "n_obs"
@@ -44,7 +43,7 @@ class AreaBlockWriter(ZarrBlockWriter):
                 n_obs = halve_counts(n_obs)
             row, col = block.row_start >> level.number, block.col_start >> level.number
             part = Window(row, row + n_obs.shape[0], col, col + n_obs.shape[1])
-            self._write_counts(mosaic.path, level, part, n_obs)
+            self._write_shard(mosaic.path, level, part, n_obs)
 
     def commit(self, mosaic: Mosaic) -> str:
         """As :meth:`ZarrBlockWriter.commit`, the coarse levels of the counts first."""
@@ -64,8 +63,9 @@ class AreaBlockWriter(ZarrBlockWriter):
         files, root = super()._metadata(mosaic, provenance)
         objects: dict[str, Buffer] = {}
         for level in self._count_levels(mosaic):
-            path = f"{level.number}/{COUNTS_NAME}"
-            level.shards.create_array(MemoryStore(objects), path, level.shape, _count_attributes(level.grid))
+            level.shards.create_array(
+                MemoryStore(objects), level.array_path, level.shape, _count_attributes(level.grid)
+            )
         added = {key: buffer.to_bytes() for key, buffer in objects.items() if COUNTS_NAME in key}
         document = json.loads(root)
         nodes = document["consolidated_metadata"]["metadata"]
@@ -77,31 +77,9 @@ class AreaBlockWriter(ZarrBlockWriter):
             n_obs = np.zeros((window.height_px, window.width_px), dtype=np.uint16)
             # One shard of the level below at a time, as one side of it has half as many pixels here.
             for part in window.split(max(1, source.shards.shard_px // 2)):
-                below = doubled(part, source.grid)
-                n_obs[part.relative_to(window).slices] = halve_counts(self._counts(path, source, below))
-            self._write_counts(path, target, window, n_obs)
-
-    def _counts(self, path: str, level: Level, window: Window) -> Counts:
-        n_obs = np.zeros((window.height_px, window.width_px), dtype=np.uint16)
-        for part in window.split(level.shards.shard_px):
-            key = f"{path}/{level.number}/{COUNTS_NAME}/{level.shards.key(part)}"
-            data = self._read(key)
-            if data is None:
-                continue
-            try:
-                n_obs[part.relative_to(window).slices] = level.shards.decode(
-                    data, (part.height_px, part.width_px)
-                )
-            except (ValueError, RuntimeError) as error:
-                raise SceneError(
-                    f"cannot build the pyramid of {path}: {key} is damaged ({error}); run again"
-                ) from error
-        return n_obs
-
-    def _write_counts(self, path: str, level: Level, window: Window, n_obs: Counts) -> None:
-        data = level.shards.encode(n_obs)
-        if data is not None:
-            self.store.write(f"{path}/{level.number}/{COUNTS_NAME}/{level.shards.key(window)}", data)
+                below = self._read_window(path, source, doubled(part, source.grid))
+                n_obs[part.relative_to(window).slices] = halve_counts(below)
+            self._write_shard(path, target, window, n_obs)
 
 
 def counts_level(level: Level) -> Level:
@@ -111,6 +89,7 @@ def counts_level(level: Level) -> Level:
         level.number,
         level.grid,
         ShardSpec(shards.shard_px, shards.chunk_px, shards.zstd_level, dtype="uint16", fill=0),
+        COUNTS_NAME,
     )
 
 

@@ -22,7 +22,7 @@ from sgddiff_batch.core.blending import MAX_CODE, NO_DATA
 from sgddiff_batch.core.window import Window
 from sgddiff_batch.errors import ConfigError, FatalError
 from sgddiff_batch.io.mosaics import conventions, opening
-from sgddiff_batch.io.storage import is_local, open_store
+from sgddiff_batch.io.storage import local_path, open_store
 
 _BLOCK_PX = 512
 _CACHE_BYTES = 64 * 2**20
@@ -76,7 +76,7 @@ def export_cog(mosaic_uri: str, path: str | Path) -> None:
 
 
 def _local_file(path: str | Path) -> Path:
-    if not is_local(str(path)):
+    if local_path(str(path)) is None:
         raise ConfigError(
             f"a COG is written to a local file, not to {str(path)!r}; write it here and upload it"
         )

@@ -15,6 +15,7 @@ from zarr.storage import MemoryStore
 from sgddiff_batch.core.fingerprint import canonical_json
 from sgddiff_batch.core.grid import Grid
 from sgddiff_batch.core.planning import Mosaic
+from sgddiff_batch.core.window import Window
 from sgddiff_batch.io.mosaics import conventions
 from sgddiff_batch.io.mosaics.shards import ShardSpec
 
@@ -29,21 +30,26 @@ COARSE_SHARD_PX = 2048
 
 @dataclass(frozen=True, slots=True)
 class Level:
-    """One level of a mosaic: its grid, and how its codes are cut up."""
+    """One level of a mosaic's array ``name``: its grid, and how it is cut up."""
 
     number: int
     grid: Grid
     shards: ShardSpec
+    name: str = conventions.ARRAY_NAME
 
     @property
     def shape(self) -> tuple[int, int]:
-        """(h, w) of the saliency array."""
+        """(h, w) of the array."""
         return self.grid.height_px, self.grid.width_px
 
     @property
     def array_path(self) -> str:
-        """Path of the saliency array below the root group."""
-        return f"{self.number}/{conventions.ARRAY_NAME}"
+        """Path of the array below the root group."""
+        return f"{self.number}/{self.name}"
+
+    def key(self, window: Window) -> str:
+        """Return the key, below the mosaic, of the shard that a window lies in."""
+        return f"{self.array_path}/{self.shards.key(window)}"
 
 
 def levels_of(mosaic: Mosaic, zstd_level: int = 1) -> list[Level]:

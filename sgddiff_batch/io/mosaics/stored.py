@@ -22,15 +22,12 @@ from sgddiff_batch.core.provenance import Provenance, parse_provenance
 from sgddiff_batch.core.window import Window
 from sgddiff_batch.io.mosaics import conventions
 from sgddiff_batch.io.mosaics.metadata import ROOT, Level, levels_of
+from sgddiff_batch.io.mosaics.reading import DamagedObjectError, read_shard, read_window
 from sgddiff_batch.io.storage import Store
 
 Nodes = Mapping[str, Mapping[str, Any]]
 
 _NOT_A_ROOT = (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError)
-
-
-class DamagedObjectError(ValueError):
-    """An object of a mosaic is not what it must be; the message says what is wrong, not where."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,36 +50,24 @@ class StoredMosaic:
 
     def shard_key(self, level: Level, window: Window) -> str:
         """Return the key, below the mosaic, of the shard that a window of a level lies in."""
-        return f"{level.array_path}/{level.shards.key(window)}"
+        return level.key(window)
 
-    def read_shard(self, level: Level, window: Window) -> NDArray[np.uint8] | None:
-        """Return the codes (h, w) of one whole shard, or None where it has no object.
+    def read_shard(self, level: Level, window: Window) -> NDArray[Any] | None:
+        """Return what one whole shard holds (h, w), or None where it has no object.
 
         Raises:
             DamagedObjectError: if the object cannot be decoded.
             ConfigError, RetryableError: as the store does.
         """
-        try:
-            data = self.store.read(self.shard_key(level, window))
-        except FileNotFoundError:
-            return None
-        try:
-            return level.shards.decode(data, (window.height_px, window.width_px))
-        except Exception as error:  # what decoders raise of arbitrary bytes is no closed list
-            raise DamagedObjectError(" ".join(str(error).split()) or type(error).__name__) from error
+        return read_shard(level, window, self.store.read)
 
-    def read(self, level: Level, window: Window) -> NDArray[np.uint8]:
-        """Return the codes of a window of whole shards, 255 where there is no object.
+    def read(self, level: Level, window: Window) -> NDArray[Any]:
+        """Return what a window of whole shards holds, of codes 255 where there is no object.
 
         Raises:
             DamagedObjectError: if an object cannot be decoded.
         """
-        codes = np.full((window.height_px, window.width_px), NO_DATA, dtype=np.uint8)
-        for part in window.split(level.shards.shard_px):
-            shard = self.read_shard(level, part)
-            if shard is not None:
-                codes[part.relative_to(window).slices] = shard
-        return codes
+        return read_window(level, window, self.store.read)
 
     def averages(self, source: Level, window: Window) -> NDArray[np.uint8]:
         """Return what a window (h, w) of the level above ``source`` must hold; few shards are read at a time.
@@ -93,7 +78,7 @@ class StoredMosaic:
         codes = np.full((window.height_px, window.width_px), NO_DATA, dtype=np.uint8)
         side = source.shards.shard_px
         for part in window.split(side if side % 2 else side // 2):
-            below = self.read(source, doubled(part, source.grid))
+            below = self.read(source, pyramid.doubled(part, source.grid))
             codes[part.relative_to(window).slices] = pyramid.halve(below)
         return codes
 
@@ -117,12 +102,6 @@ def open_stored(store: Store, name: str = "") -> StoredMosaic:
         DamagedObjectError: if that is not the root of a mosaic of this project.
     """
     return parse_stored(store, name, store.read(ROOT))
-
-
-def doubled(window: Window, below: Grid) -> Window:
-    """Return the pixels of the level below, whose grid is ``below``, that a window is the average of."""
-    row_stop, col_stop = min(2 * window.row_stop, below.height_px), min(2 * window.col_stop, below.width_px)
-    return Window(2 * window.row_start, row_stop, 2 * window.col_start, col_stop)
 
 
 def parse_stored(store: Store, name: str, root: bytes) -> StoredMosaic:

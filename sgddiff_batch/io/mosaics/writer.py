@@ -5,21 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sgddiff_batch.core import pyramid
-from sgddiff_batch.core.blending import NO_DATA
 from sgddiff_batch.core.fingerprint import bytes_digest
-from sgddiff_batch.core.grid import Grid
 from sgddiff_batch.core.planning import Mosaic
 from sgddiff_batch.core.store_names import is_store_path
 from sgddiff_batch.core.window import Window
 from sgddiff_batch.errors import SceneError
 from sgddiff_batch.io.mosaics import metadata
 from sgddiff_batch.io.mosaics.metadata import ROOT, Level
+from sgddiff_batch.io.mosaics.reading import DamagedObjectError, read_window
 from sgddiff_batch.io.storage import Store
 
 _Item = TypeVar("_Item")
@@ -136,35 +135,24 @@ class ZarrBlockWriter:
         for window in target.grid.window.split(target.shards.shard_px):
             codes = np.empty((window.height_px, window.width_px), dtype=np.uint8)
             for part in window.split(step):
-                below = self._read_codes(path, source, _doubled(part, source.grid))
+                below = self._read_window(path, source, pyramid.doubled(part, source.grid))
                 codes[part.relative_to(window).slices] = pyramid.halve(below)
             self._write_shard(path, target, window, codes)
 
-    def _read_codes(self, path: str, level: Level, window: Window) -> NDArray[np.uint8]:
-        """Return the codes of a window of whole shards; those without an object are 255."""
-        codes = np.full((window.height_px, window.width_px), NO_DATA, dtype=np.uint8)
+    def _read_window(self, path: str, level: Level, window: Window) -> NDArray[Any]:
+        """Return a window of whole shards, several read at a time."""
+        try:
+            return read_window(level, window, lambda key: self.store.read(f"{path}/{key}"), self._each)
+        except DamagedObjectError as error:
+            raise SceneError(
+                f"cannot build the pyramid of {path} in {self.store.uri}: {path}/{error.key} is damaged "
+                f"({error}); remove the store and run again"
+            ) from error
 
-        def fill(part: Window) -> None:
-            key = f"{path}/{level.array_path}/{level.shards.key(part)}"
-            data = self._read(key)
-            if data is None:
-                return
-            try:
-                decoded = level.shards.decode(data, (part.height_px, part.width_px))
-            except (ValueError, RuntimeError) as error:
-                raise SceneError(
-                    f"cannot build the pyramid of {path} in {self.store.uri}: {key} is damaged ({error}); "
-                    "remove the store and run again"
-                ) from error
-            codes[part.relative_to(window).slices] = decoded
-
-        self._each(fill, window.split(level.shards.shard_px))
-        return codes
-
-    def _write_shard(self, path: str, level: Level, window: Window, codes: NDArray[np.uint8]) -> None:
+    def _write_shard(self, path: str, level: Level, window: Window, codes: NDArray[Any]) -> None:
         data = level.shards.encode(codes)
         if data is not None:
-            self.store.write(f"{path}/{level.array_path}/{level.shards.key(window)}", data)
+            self.store.write(f"{path}/{level.key(window)}", data)
 
     def _read(self, key: str) -> bytes | None:
         try:
@@ -185,14 +173,6 @@ def is_committed(output: Store, path: str) -> bool:
         return metadata.is_complete(output.read(f"{path}/{ROOT}"))
     except (FileNotFoundError, ValueError, KeyError, TypeError, AttributeError):
         return False
-
-
-def _doubled(window: Window, below: Grid) -> Window:
-    """Return the pixels of the level below that a window is the average of."""
-    row_stop = min(2 * window.row_stop, below.height_px)
-    return Window(
-        2 * window.row_start, row_stop, 2 * window.col_start, min(2 * window.col_stop, below.width_px)
-    )
 
 
 def _check_block(mosaic: Mosaic, block: Window, codes: NDArray[np.uint8]) -> None:

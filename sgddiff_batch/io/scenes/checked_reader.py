@@ -8,10 +8,8 @@ damage to the scene.
 
 from __future__ import annotations
 
-import posixpath
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
@@ -29,15 +27,13 @@ from sgddiff_batch.errors import (
     UnreadableSceneError,
 )
 from sgddiff_batch.io import storage
-from sgddiff_batch.io.archive import ArchiveFile, local_file, look_up, object_file, version_of
-from sgddiff_batch.io.storage import code_of
+from sgddiff_batch.io.archive import ArchiveFile, file_at, look_up, version_of
+from sgddiff_batch.io.storage import DeniedError
 from sgddiff_batch.protocols import SceneReader
 
 T = TypeVar("T")
 
 _PROBE_BYTES = 64 * 1024
-_DENIED = ("AccessDenied", "AllAccessDisabled", "InvalidObjectState", "403")
-"""S3's codes of an object that may not be read; those of wrong or expired credentials are others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,15 +76,15 @@ def _blaming(scene: Scene, access: BucketAccess, call: Callable[[], T]) -> T:
     try:
         return call()
     except SceneError as error:
-        is_local = storage.is_local(scene.uri)
+        over_network = storage.over_network(scene.uri)
         try:
             _check_unchanged(scene, access)
         except ConfigError:
-            if is_local:
+            if not over_network:
                 raise error from None
         if isinstance(error, AbsentSceneError):
             raise RetryableError(f"{error} It is there again.") from None
-        if is_local or not isinstance(error, UnreadableSceneError):
+        if not over_network or not isinstance(error, UnreadableSceneError):
             raise
         _probe(scene, access)
     return call()
@@ -112,9 +108,7 @@ def current_version(scene: Scene, access: BucketAccess = OWN) -> str | None:
     if scene.has_sidecars:
         found = look_up({scene.uri: scene.scene_id}, access).scenes
         return found[0].scene.version if found else None
-    name = posixpath.basename(scene.uri)
-    is_local = storage.is_local(scene.uri)
-    file = local_file(Path(scene.uri), name) if is_local else object_file(scene.uri, access)
+    file = file_at(scene.uri, access)
     return version_of([file]) if isinstance(file, ArchiveFile) else None
 
 
@@ -126,11 +120,10 @@ def _probe(scene: Scene, access: BucketAccess) -> None:
     if start == stop:
         return
     try:
-        with storage.translated(store.root):
-            store.filesystem.cat_file(store.root, start=start, end=stop)
+        store.read_part("", start, stop)
     except FileNotFoundError:
         raise ChangedSceneError("it is gone since it was listed; the next run lists it anew") from None
+    except DeniedError:
+        raise UnreadableSceneError("access to it is denied (HTTP 403); check the credentials") from None
     except ConfigError as error:
-        if code_of(error) in _DENIED:
-            raise UnreadableSceneError("access to it is denied (HTTP 403); check the credentials") from None
         raise RetryableError(str(error)) from None

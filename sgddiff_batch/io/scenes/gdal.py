@@ -15,7 +15,7 @@ from rasterio.session import DummySession
 
 from sgddiff_batch.core.query import OWN, BucketAccess
 from sgddiff_batch.core.scene import Scene
-from sgddiff_batch.errors import RetryableError, SgddiffBatchError, UnreadableSceneError
+from sgddiff_batch.errors import ConfigError, RetryableError, SgddiffBatchError, UnreadableSceneError
 from sgddiff_batch.io import storage
 from sgddiff_batch.io.scenes.gdal_errors import (
     GDAL_FAILURES,
@@ -25,7 +25,6 @@ from sgddiff_batch.io.scenes.gdal_errors import (
     redacted,
     translated,
 )
-from sgddiff_batch.io.storage import gdal_access_options
 
 BLOCK_CACHE_BYTES = 256 * 2**20
 """GDAL's cache of decoded blocks, one for all threads of a process."""
@@ -47,40 +46,22 @@ _OPTIONS: dict[str, str | int] = {
     "GDAL_HTTP_LOW_SPEED_TIME": "20",
     "GDAL_HTTP_LOW_SPEED_LIMIT": "1000",
     "GDAL_HTTP_TIMEOUT": "120",
-    "CPL_VSIL_CURL_NON_CACHED": "/vsis3/",  # a failure must not outlive its handle, nor an old version
     "VSI_CACHE_SIZE": str(32 * 2**20),
 }
-
-
-def gdal_path(uri: str) -> str:
-    """Return the name by which GDAL opens a local path or an s3:// URI, and that it cannot take for another.
-
-    Raises:
-        UnreadableSceneError: if a key has a ``.`` or ``..`` segment, which HTTP clients resolve on their own.
-    """
-    if storage.is_local(uri):
-        path = os.path.abspath(uri)  # noqa: PTH100 - keeps links
-        return f"/.{path}" if path.startswith("/vsi") else path
-    key = uri.removeprefix("s3://")
-    if any(segment in (".", "..") for segment in key.split("/")):
-        raise UnreadableSceneError(
-            f"its key {key!r} has a '.' or '..' segment and cannot be asked for safely"
-        )
-    return f"/vsis3/{key}"
 
 
 def gdal_options(
     scene: Scene, environment: Mapping[str, str], access: BucketAccess = OWN
 ) -> dict[str, str | int]:
-    """Return GDAL's settings for one scene; the S3 endpoint is taken from the environment."""
-    local = storage.is_local(scene.uri)
+    """Return GDAL's settings for one scene; endpoints are taken from the environment."""
+    over_network = storage.over_network(scene.uri)
     return {
         **_OPTIONS,
-        **gdal_access_options(access.of(scene.uri), environment),
+        **storage.gdal_settings(scene.uri, access, environment),
         # EMPTY_DIR: no sidecar is looked for, which saves a dozen requests; TRUE: each is asked for by name.
         "GDAL_DISABLE_READDIR_ON_OPEN": "TRUE" if scene.has_sidecars else "EMPTY_DIR",
-        "CPL_VSIL_CURL_ALLOWED_EXTENSIONS": ".no-network" if local else _allowed_endings(scene.uri),
-        "VSI_CACHE": "FALSE" if local else "TRUE",
+        "CPL_VSIL_CURL_ALLOWED_EXTENSIONS": _allowed_endings(scene.uri) if over_network else ".no-network",
+        "VSI_CACHE": "TRUE" if over_network else "FALSE",
     }
 
 
@@ -103,7 +84,7 @@ def opened(scene: Scene, doing: str, access: BucketAccess = OWN) -> Iterator[Dat
         UnreadableSceneError: if it cannot be opened, refers to other files, or the body fails.
         RetryableError: if the storage failed.
     """
-    path = gdal_path(scene.uri)
+    path = storage.gdal_path(scene.uri)
     silence_not_georeferenced()
     options = gdal_options(scene, os.environ, access)
     with overhearing() as heard, rasterio.Env(session=DummySession(), **options):
@@ -116,7 +97,7 @@ def opened(scene: Scene, doing: str, access: BucketAccess = OWN) -> Iterator[Dat
             raise
         except GDAL_FAILURES as error:
             # The chain is cut: GDAL's messages can hold signed URLs, and tracebacks end up in logs.
-            raise translated(error, heard, doing, remote=not storage.is_local(scene.uri)) from None
+            raise translated(error, heard, doing, remote=storage.over_network(scene.uri)) from None
         raise_on_damage(heard, doing)
 
 
@@ -144,7 +125,7 @@ def _with_esri_crs(
         yield source
         return
     with rasterio.Env(GDAL_GEOREF_SOURCES="PAM,INTERNAL,WORLDFILE,XML"), _opened(path) as asked:
-        if not asked.crs and not storage.is_local(scene.uri):
+        if not asked.crs and storage.over_network(scene.uri):
             raise_on_silence(heard, "looking for a CRS beside it")
         yield asked if asked.crs else source
 
@@ -173,7 +154,7 @@ def mask_beside(scene: Scene, access: BucketAccess = OWN) -> str:
 
 def opened_beside(scene: Scene, suffix: str) -> DatasetReader:
     """Open the mask beside a scene that is open; for a ``with`` inside of that of :func:`opened`."""
-    return rasterio.open(gdal_path(scene.uri) + suffix, driver="GTiff", sharing=False)
+    return rasterio.open(storage.gdal_path(scene.uri) + suffix, driver="GTiff", sharing=False)
 
 
 def opened_without_overviews(scene: Scene) -> DatasetReader:
@@ -181,20 +162,21 @@ def opened_without_overviews(scene: Scene) -> DatasetReader:
 
     For whatever may ask GDAL for overviews; for a ``with`` inside of that of :func:`opened`.
     """
-    return rasterio.open(gdal_path(scene.uri), driver="GTiff", sharing=False, OVERVIEW_LEVEL="NONE")
+    return rasterio.open(storage.gdal_path(scene.uri), driver="GTiff", sharing=False, OVERVIEW_LEVEL="NONE")
 
 
 def _beginning(uri: str, access: BucketAccess) -> bytes | None:
     store = storage.open_store(uri, access)
     try:
-        data: bytes = store.filesystem.cat_file(store.root, start=0, end=4)
-    except (FileNotFoundError, IsADirectoryError):
+        return store.read_part("", 0, 4)
+    except FileNotFoundError:
         return None
-    except OSError as error:
-        if storage.is_local(uri):
-            raise
+    except (ConfigError, RetryableError) as error:
+        if isinstance(error.__cause__, IsADirectoryError):
+            return None
+        if isinstance(error.__cause__, OSError) and not store.over_network:
+            raise error.__cause__ from None
         raise RetryableError(f"looking for a mask beside it failed: {redacted(str(error))}") from None
-    return data
 
 
 def silence_not_georeferenced() -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import posixpath
 from collections import Counter
 from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, field, replace
 
 from sgddiff_batch.core.query import ArchiveQuery, Source
 from sgddiff_batch.core.scene import escape_scene_id
+from sgddiff_batch.core.schemes import bucket_of
 from sgddiff_batch.core.selection import (
     Candidate,
     Facts,
@@ -18,40 +18,29 @@ from sgddiff_batch.core.selection import (
     only_in,
     reconcile,
 )
+from sgddiff_batch.core.source_kinds import is_web
 from sgddiff_batch.core.words import printable, shown
-from sgddiff_batch.errors import ConfigError
-from sgddiff_batch.io import stac
 from sgddiff_batch.io.archive import (
     FoundScenes,
     IgnoredFile,
     Places,
-    bucket_of,
-    find_scenes,
     full_uri,
-    is_list,
     is_scene,
     look_up_apart,
     name_of,
-    places_of,
-    read_list,
     root_of,
     split_glob,
 )
+from sgddiff_batch.io.sources.kinds import Question, source_for
 from sgddiff_batch.io.sources.result import Listing
 from sgddiff_batch.io.stac import (
     AllowedLinks,
-    BadDocumentError,
-    ItemSorter,
     Web,
     allowed_links_of,
-    is_parquet,
-    is_stac_geoparquet,
     read_headers,
 )
 
 __all__ = ["Listing", "list_archive"]
-
-_DOCUMENT_SUFFIXES = (".json", ".geojson")
 
 
 def list_archive(query: ArchiveQuery, output_uri: str | None = None, web: Web | None = None) -> Listing:
@@ -93,25 +82,19 @@ class _Survey:
     def root(self) -> str:
         """What names of scenes count from: the folder of the first source; none below a web address."""
         uri = self.query.sources[0].uri
-        return uri if _is_web(uri) else root_of(uri)
+        return uri if is_web(uri) else root_of(uri)
 
     def ask(self, number: int, source: Source) -> None:
-        kind = source.kind if source.kind != "auto" else _kind_of(source.uri)
-        if kind == "prefix":
-            self._add_finds(number, source)
+        answer = source_for(source).places(source, Question(self.query, self.allowed, self.web, self.root))
+        if isinstance(answer, FoundScenes):
+            self._add_finds(number, source, answer)
             return
-        if kind == "list" and not is_stac_geoparquet(source.uri, self.query.access):
-            places = places_of(
-                read_list(source.uri, self.query.access), posixpath.split(full_uri(source.uri))[0]
-            )
-        else:
-            places = self._items(source, kind)
-        self.named[number] = places
-        self.ignored += places.ignored
-        self.missing += places.missing
+        self.named[number] = answer
+        self.ignored += answer.ignored
+        self.missing += answer.missing
+        self.is_whole &= answer.is_whole
 
-    def _add_finds(self, number: int, source: Source) -> None:
-        answer = find_scenes(source.uri, self.query.access, self.query.folders)
+    def _add_finds(self, number: int, source: Source, answer: FoundScenes) -> None:
         root = root_of(source.uri)
         if self.output is not None:
             answer = answer.outside(root, self.output)
@@ -121,21 +104,6 @@ class _Survey:
         self.missing += answer.missing
         if not split_glob(full_uri(source.uri))[1] and not any(file.lost for file in answer.missing):
             self.roots.append(root)
-
-    def _items(self, source: Source, kind: str) -> Places:
-        sorter, filters = ItemSorter(source, self.allowed, self.root), self.query.filters
-        if is_parquet(source.uri):
-            stac.read_items(source.uri, sorter, full_uri(source.uri))
-            return sorter.places()
-        place, document = _root_document(source.uri, self.web)
-        if kind == "stac-api" or (source.kind == "auto" and stac.is_api(document)):
-            if not isinstance(document, Mapping):
-                raise ConfigError(f"archive: {shown(place)} is no landing page of a STAC API")
-            sent_all = stac.search(place, document, sorter, filters, self.web)
-            self.is_whole &= sent_all and (filters.time, filters.box) == (None, None)
-        else:
-            stac.walk(place, document, sorter, self.web)
-        return sorter.places()
 
     def look_up(self) -> None:
         """Find the files that lists and catalogues name, those that no prefix has shown already."""
@@ -218,32 +186,6 @@ class _Survey:
         same = [file for file in missing if escape_scene_id(file.path) in there]
         self.ignored += (replace(file, reason=f"another scene has its id; {file.reason}") for file in same)
         return [file for file in missing if file not in same]
-
-
-def _root_document(uri: str, web: Web) -> tuple[str, object]:
-    if not _is_web(uri):
-        uri = full_uri(uri)
-    try:
-        return stac.read_document(uri, web)
-    except FileNotFoundError:
-        raise ConfigError(f"archive: there is no STAC document at {shown(uri)}") from None
-    except BadDocumentError as error:
-        raise ConfigError(f"archive: {error}") from None
-
-
-def _kind_of(uri: str) -> str:
-    if _is_web(uri) and (is_scene(uri) or is_list(posixpath.basename(uri))):
-        raise ConfigError(
-            f"archive.uri: {shown(uri)} is on the web, which is for STAC alone; for scenes and lists "
-            "allowed are local paths and s3://"
-        )
-    if _is_web(uri) or uri.lower().endswith(_DOCUMENT_SUFFIXES):
-        return "stac"
-    return "list" if is_list(uri) else "prefix"
-
-
-def _is_web(uri: str) -> bool:
-    return uri.startswith(("http://", "https://"))
 
 
 def _renamed(candidate: Candidate, number: int, root: str) -> Candidate:

@@ -14,9 +14,10 @@ from dataclasses import dataclass, field
 from urllib.parse import SplitResult, parse_qs, unquote, urljoin, urlsplit
 
 from sgddiff_batch.core.query import OWN, ArchiveQuery, BucketAccess
+from sgddiff_batch.core.schemes import SCHEMES, scheme_of
+from sgddiff_batch.core.source_kinds import is_web
 from sgddiff_batch.core.words import shown
 from sgddiff_batch.errors import SceneError
-from sgddiff_batch.io import storage
 from sgddiff_batch.io.archive import is_bucket, root_of
 
 _LONGEST_LINK = 4096
@@ -35,7 +36,7 @@ class LinkRefusedError(SceneError):
 class AllowedLinks:
     """Where links may lead: ``origins`` (``https://host:port``), and local ``folders`` with all below them.
 
-    ``s3://`` is always within reach: what may be read there, the credentials decide. ``buckets`` say by which
+    Buckets are always within reach: what may be read there, the credentials decide. ``buckets`` say by which
     ``s3://bucket/prefix`` the files of an origin are read; those of AWS's own hosts need no such entry.
     """
 
@@ -63,20 +64,21 @@ class AllowedLinks:
             followed, plain = self.follow(href, base), self._followed(_checked(href), base, str)
         except LinkRefusedError:
             return None
-        return None if plain in (followed, base) or _is_web(plain) else plain
+        return None if plain in (followed, base) or is_web(plain) else plain
 
     def _followed(self, link: str, base: str, path_of: Callable[[str], str]) -> str:
         scheme = _SCHEME.match(link)
-        if _is_web(base) and not scheme:
+        if is_web(base) and not scheme:
             return self._web(_joined(base, link))
         if scheme is None:
             return self._relative(path_of(link), link, base)
         name = scheme[1].lower()
         if name in ("http", "https"):
             return self._web(link)
-        if name == "s3":
-            bucket, _, key = link[len("s3://") :].partition("/")
-            return _s3(bucket if link[:5].lower() == "s3://" else "", path_of(key), link)
+        if name in SCHEMES:
+            bucket, _, key = link[len(f"{name}://") :].partition("/")
+            is_whole = link[: len(f"{name}://")].lower() == f"{name}://"
+            return _object(name, bucket if is_whole else "", path_of(key), link)
         if name == "file":
             return self._file(link)
         raise LinkRefusedError(f"its link {shown(link)!r} starts with {name}:, which is not spoken")
@@ -90,7 +92,7 @@ class AllowedLinks:
             LinkRefusedError: as :meth:`follow`, and for a file of a host that no bucket stands for.
         """
         place = self.follow(href, base)
-        if not _is_web(place):
+        if not is_web(place):
             return place
         parts = urlsplit(place)
         path = _path_of(f"{parts.path}?{parts.query}").lstrip("/")
@@ -99,12 +101,12 @@ class AllowedLinks:
         if prefix is None and (named := _BUCKET_HOST.fullmatch(host)):
             prefix = f"s3://{named[1]}"
         if prefix is not None or _PATH_HOST.fullmatch(host):
-            bucket, _, key = f"{(prefix or '').removeprefix('s3://').rstrip('/')}/{path}".lstrip(
-                "/"
-            ).partition("/")
-            return _s3(bucket, key, place)
+            scheme, _, below = (prefix or "s3://").rpartition("://")
+            bucket, _, key = f"{below.rstrip('/')}/{path}".lstrip("/").partition("/")
+            return _object(scheme or "s3", bucket, key, place)
+        known = ", ".join(f"{scheme}://" for scheme in SCHEMES)
         raise LinkRefusedError(
-            f"its link {shown(place)!r} is https, and scenes are read from s3:// and local folders only; "
+            f"its link {shown(place)!r} is https, and scenes are read from {known} and local folders only; "
             f"archive.host_buckets can say which bucket {host} stands for"
         )
 
@@ -126,13 +128,13 @@ class AllowedLinks:
 
     def _relative(self, path: str, link: str, base: str) -> str:
         folder = posixpath.dirname(base)
-        if storage.is_local(base) or path.startswith("/"):
+        if not scheme_of(base) or path.startswith("/"):
             return self._local(posixpath.join(folder, path), link)
-        here = folder.removeprefix("s3://")
+        scheme, _, here = folder.partition("://")
         bucket, _, key = posixpath.normpath(posixpath.join(here, path)).partition("/")
         if key and bucket != here.partition("/")[0]:
             raise LinkRefusedError(f"its link {shown(link)!r} leads out of the bucket of its catalogue")
-        return _s3(bucket, key, link)
+        return _object(scheme, bucket, key, link)
 
     def _local(self, path: str, link: str) -> str:
         full = os.path.normpath(path)
@@ -156,7 +158,7 @@ class AllowedLinks:
 def allowed_links_of(query: ArchiveQuery) -> AllowedLinks:
     """Return where the links of an archive's sources may lead: to themselves, and to what is named."""
     uris = [source.uri for source in query.sources]
-    web = [uri for uri in uris if uri.startswith(("http://", "https://"))]
+    web = [uri for uri in uris if is_web(uri)]
     local = [uri for uri in uris if "://" not in uri]
     named = [host if "://" in host else f"https://{host}" for host in (*query.hosts, *query.buckets)]
     origins = frozenset(filter(None, map(origin, (*web, *named))))
@@ -209,21 +211,17 @@ def _path_of(link: str) -> str:
         return path
 
 
-def _s3(bucket: str, key: str, link: str) -> str:
-    """Return the s3:// URI of a decoded key, if it means one object of one bucket to everybody."""
+def _object(scheme: str, bucket: str, key: str, link: str) -> str:
+    """Return the URI of a decoded key, if it means one object of one bucket to everybody."""
     if not is_bucket(bucket) or not key or "\0" in key:
         raise LinkRefusedError(f"its link {shown(link)!r} names no object of a bucket")
     if any(part in ("", ".", "..") for part in key.split("/")):
         raise LinkRefusedError(f"its link {shown(link)!r} has an empty, '.' or '..' part")
-    return f"s3://{bucket}/{key}"
+    return f"{scheme}://{bucket}/{key}"
 
 
 def _is_below(path: str, folder: str) -> bool:
     return path.startswith(f"{folder.rstrip('/')}/")
-
-
-def _is_web(link: str) -> bool:
-    return link.startswith(("http://", "https://"))
 
 
 def _joined(base: str, link: str) -> str:

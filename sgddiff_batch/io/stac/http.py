@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 import urllib3
 
 from sgddiff_batch.core.retrying import backoff_s
+from sgddiff_batch.core.source_kinds import is_web
 from sgddiff_batch.core.words import shown
 from sgddiff_batch.errors import ConfigError, RetryableError
 from sgddiff_batch.io.stac.allowed_links import AllowedLinks, LinkRefusedError
@@ -141,7 +142,7 @@ def followed(allowed: AllowedLinks, link: object, base: str) -> str:
         place = allowed.follow(link, base)
     except LinkRefusedError as error:
         raise ConfigError(f"{shown(base)}: {error}") from None
-    if not place.startswith(("http://", "https://")):
+    if not is_web(place):
         raise ConfigError(f"{shown(base)}: leads to {shown(place)!r}, which is no web address")
     return place
 

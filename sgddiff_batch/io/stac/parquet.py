@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from typing import Any
+from contextlib import AbstractContextManager, contextmanager
+from typing import IO, Any
 
 from sgddiff_batch.core.query import OWN, BucketAccess
 from sgddiff_batch.errors import ConfigError
@@ -35,7 +35,7 @@ def is_stac_geoparquet(uri: str, access: BucketAccess = OWN) -> bool:
     import pyarrow.parquet as pq
 
     try:
-        with storage.translated(uri), _damage_told(), _opened(uri, access) as source:
+        with _opened(uri, access) as source, _damage_told():
             names = pq.read_schema(source).names
     except (pa.ArrowException, FileNotFoundError):
         return False
@@ -54,7 +54,6 @@ def read_items(uri: str, sorter: ItemSorter, base: str) -> None:
 
     try:
         with (
-            storage.translated(uri),
             _opened(uri, sorter.allowed.access) as source,
             pq.ParquetFile(source) as file,
         ):
@@ -80,10 +79,9 @@ def _damage_told() -> Iterator[None]:
         raise pa.ArrowInvalid(" ".join(str(error).split())) from None
 
 
-def _opened(uri: str, access: BucketAccess) -> Any:  # noqa: ANN401 - fsspec's files have no type
+def _opened(uri: str, access: BucketAccess) -> AbstractContextManager[IO[bytes]]:
     folder, name = posixpath.split(uri if "://" in uri else storage.open_store(uri).root)
-    store = storage.open_store(folder, access)
-    return store.filesystem.open(store.path(name), "rb")
+    return storage.open_store(folder, access).open(name)
 
 
 def _rows(batch: Any) -> list[dict[str, Any]]:  # noqa: ANN401 - pyarrow has no types

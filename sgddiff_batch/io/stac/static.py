@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
+from sgddiff_batch.core.source_kinds import is_web
 from sgddiff_batch.core.words import shown
 from sgddiff_batch.errors import ConfigError, SceneError
 from sgddiff_batch.io import storage
@@ -46,12 +47,11 @@ def read_document(place: str, web: Web) -> tuple[str, object]:
         ConfigError: if it may not be read.
         RetryableError: if the storage failed.
     """
-    if place.startswith(("http://", "https://")):
+    if is_web(place):
         return web.json(place)
     folder, name = posixpath.split(place)
     store = storage.open_store(folder or "/", web.allowed.access)
-    with storage.translated(place):
-        content: bytes = store.filesystem.cat_file(store.path(name), start=0, end=MAX_DOCUMENT_BYTES + 1)
+    content = store.read_part(name, 0, MAX_DOCUMENT_BYTES + 1)
     if len(content) > MAX_DOCUMENT_BYTES:
         raise BadDocumentError(f"{shown(place)}: it has more than {MAX_DOCUMENT_BYTES} bytes")
     return place, parse_document(content, shown(place))

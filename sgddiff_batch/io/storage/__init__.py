@@ -1,28 +1,31 @@
 """Storage: a folder or an object-storage prefix, read and written as whole objects.
 
-Inside are the two kinds of storage, local files and S3, what each can do at once (conditional writes,
-listings, removals), and how an S3 client is made. Nothing here knows what the objects mean, and nothing
-outside asks fsspec, s3fs or botocore for anything.
+Inside is a backend for each kind of storage, local files and S3, what each can do at once (conditional
+writes, listings, removals), and how a client is made. A further kind is one module and one row of
+:data:`sgddiff_batch.core.schemes.SCHEMES`. Nothing here knows what the objects mean, and nothing outside
+asks fsspec, s3fs or botocore for anything, or which kind of storage it has.
 """
 
 from __future__ import annotations
 
-from sgddiff_batch.io.storage.conditional_writes import Versioned
-from sgddiff_batch.io.storage.listings import Listed
-from sgddiff_batch.io.storage.s3 import code_of, gdal_access_options
-from sgddiff_batch.io.storage.sizes import changed_s, infos, measure
-from sgddiff_batch.io.storage.store import Store, is_local, open_store, translated
+from sgddiff_batch.io.storage.backend import Listed, ObjectFacts, Versioned
+from sgddiff_batch.io.storage.errors import BucketError, DeniedError, NoBucketError
+from sgddiff_batch.io.storage.sizes import measure
+from sgddiff_batch.io.storage.store import Store, open_store
+from sgddiff_batch.io.storage.uris import gdal_path, gdal_settings, local_path, over_network
 
 __all__ = [
+    "BucketError",
+    "DeniedError",
     "Listed",
+    "NoBucketError",
+    "ObjectFacts",
     "Store",
     "Versioned",
-    "changed_s",
-    "code_of",
-    "gdal_access_options",
-    "infos",
-    "is_local",
+    "gdal_path",
+    "gdal_settings",
+    "local_path",
     "measure",
     "open_store",
-    "translated",
+    "over_network",
 ]

@@ -1,99 +1,220 @@
-"""How S3 is asked: endpoint and profile from the environment, and with which credentials, if with any.
-
-Two clients ask it, fsspec's for objects and listings and GDAL for scenes. Both are told the same, for one
-bucket at a time: what a public bucket needs must not reach the bucket of the output.
-"""
+"""S3Backend: objects of S3, and of what speaks like it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-from urllib.parse import urlsplit
+import posixpath
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import IO, TYPE_CHECKING, Any, ClassVar
 
-import fsspec
+import aiohttp
+import botocore.exceptions as boto
+from botocore.parsers import ResponseParserError
 
+from sgddiff_batch.core.fingerprint import Json
 from sgddiff_batch.core.query import Access
+from sgddiff_batch.errors import ConfigError, RetryableError, UnreadableSceneError
+from sgddiff_batch.io.storage import s3_requests
+from sgddiff_batch.io.storage.backend import Backend, Listed, ObjectFacts, Versioned
+from sgddiff_batch.io.storage.errors import (
+    ClosedBucketError,
+    DeniedError,
+    NoBucketError,
+    translating,
+    words_of,
+)
+from sgddiff_batch.io.storage.s3_client import code_of, gdal_access_options, s3_client
 
-_RETRIES = {"mode": "standard", "total_max_attempts": 3}
-"""With jitter, and a quota a client. By default botocore and s3fs make up to 25 requests of one call."""
-_BODY_ATTEMPTS = 2
+if TYPE_CHECKING:
+    from zarr.abc.store import Store as ZarrStore
+
+_NO_CREDENTIALS = (boto.NoCredentialsError, boto.PartialCredentialsError, boto.ProfileNotFound)
+_FAILED = (boto.BotoCoreError, boto.ClientError, aiohttp.ClientError, ResponseParserError)
+_NO_BUCKET = "bucket does not exist"
+_BUCKET_DENIED = ("AccessDenied", "AllAccessDisabled", "403")
+"""Codes of a bucket that says no. Those of wrong or expired credentials are others, of all buckets."""
+_DENIED = (*_BUCKET_DENIED, "InvalidObjectState")
+"""Codes of an object that may not be read."""
 
 
-def endpoint_of(environment: Mapping[str, str]) -> str | None:
-    """Return the URL of the store that is meant by s3://, None for AWS."""
-    url = environment.get("AWS_ENDPOINT_URL_S3") or environment.get("AWS_ENDPOINT_URL")
-    return url or _endpoint_of_profile(environment)
+@dataclass(frozen=True, slots=True)
+class S3Backend(Backend):
+    """Objects of the buckets that a client of s3fs reaches."""
+
+    scheme: ClassVar[str] = "s3"
+    over_network: ClassVar[bool] = True
+    gdal_prefix: ClassVar[str] = "/vsis3/"
+
+    filesystem: Any
+
+    @classmethod
+    def opened(cls, access: Access, environment: Mapping[str, str]) -> S3Backend:
+        """As :meth:`Backend.opened`."""
+        return cls(s3_client(access, environment))
+
+    @classmethod
+    def gdal_settings(cls, access: Access, environment: Mapping[str, str]) -> dict[str, str]:
+        """As :meth:`Backend.gdal_settings`."""
+        return gdal_access_options(access, environment)
+
+    @contextmanager
+    def translated(self, path: str) -> Iterator[None]:
+        """As :meth:`Backend.translated`; that there is no bucket is a mistake, and no answer."""
+        try:
+            with translating(path, _NO_CREDENTIALS, _FAILED):
+                yield
+        except FileNotFoundError as error:
+            if _NO_BUCKET in str(error):
+                raise ConfigError(f"{path}: {words_of(error)}") from error
+            raise
+        except ConfigError as error:
+            if isinstance(error.__cause__, PermissionError) and code_of(error) in _DENIED:
+                raise DeniedError(str(error)) from error.__cause__
+            raise
+
+    def read(self, path: str) -> bytes:
+        """As :meth:`Backend.read`."""
+        # One request: with more at once, s3fs asks for the size first.
+        data: bytes = self.filesystem.cat_file(path, max_concurrency=1)
+        return data
+
+    def read_part(self, path: str, start: int, stop: int) -> bytes:
+        """As :meth:`Backend.read_part`."""
+        data: bytes = self.filesystem.cat_file(path, start=start, end=stop)
+        return data
+
+    def read_many(self, paths: Sequence[str]) -> Iterator[tuple[str, bytes]]:
+        """As :meth:`Backend.read_many`, many at a time."""
+        return s3_requests.read_many(self.filesystem, paths)
+
+    def read_versioned(self, path: str) -> Versioned:
+        """As :meth:`Backend.read_versioned`."""
+        return s3_requests.read_versioned(self.filesystem, path)
+
+    def open(self, path: str) -> IO[bytes]:
+        """As :meth:`Backend.open`."""
+        file: IO[bytes] = self.filesystem.open(path, "rb")
+        return file
+
+    def stat(self, path: str) -> ObjectFacts | None:
+        """As :meth:`Backend.stat`."""
+        try:
+            info = self.filesystem.info(path)
+        except FileNotFoundError:
+            return None
+        return next(_objects([info]), None)
+
+    def listed(self, path: str) -> Iterable[tuple[str, Listed]]:
+        """As :meth:`Backend.listed`."""
+        return s3_requests.listed(self.filesystem, path)
+
+    def find(self, path: str, begin: str = "") -> Iterable[ObjectFacts]:
+        """As :meth:`Backend.find`."""
+        infos = _asked(path, lambda: self.filesystem.find(path, prefix=begin, detail=True).values())
+        return list(_objects(infos))
+
+    def files_in(self, folder: str, wanted: Set[str], begin: str) -> list[ObjectFacts]:
+        """As :meth:`Backend.files_in`, by one listing."""
+        if begin:
+            infos = _asked(
+                folder,
+                lambda: self.filesystem.find(folder, maxdepth=1, prefix=begin, detail=True).values(),
+            )
+        else:
+            # Without a prefix find goes on where there is no bucket.
+            infos = _asked(folder, lambda: self.filesystem.ls(folder, detail=True, refresh=True))
+        return [facts for facts in _objects(infos) if posixpath.basename(facts.path).lower() in wanted]
+
+    def entries(self, path: str) -> dict[str, str | None]:
+        """As :meth:`Backend.entries`."""
+        below = f"{path}/"
+        infos = self.filesystem.ls(path, detail=True)
+        named = {info["name"].removeprefix(below): info for info in infos if info["name"].startswith(below)}
+        return {name: _version(info) for name, info in named.items() if name}
+
+    def write(self, path: str, data: bytes) -> None:
+        """As :meth:`Backend.write`."""
+        self.filesystem.pipe_file(path, data)
+
+    def put(self, path: str, data: bytes, version: str | None) -> str:
+        """As :meth:`Backend.put`."""
+        return s3_requests.put(self.filesystem, path, data, version)
+
+    def delete(self, path: str, root: str) -> None:
+        """As :meth:`Backend.delete`."""
+        self.filesystem.rm_file(path)
+
+    def delete_tree(self, path: str, root: str, check: Callable[[], None]) -> None:
+        """As :meth:`Backend.delete_tree`."""
+        s3_requests.delete_tree(self.filesystem, path, check)
+
+    def zarr(self, path: str, *, read_only: bool) -> ZarrStore:
+        """As :meth:`Backend.zarr`."""
+        from zarr.storage import FsspecStore
+
+        # Opened as this client was: else fsspec hands out whatever client it made first, for any endpoint.
+        options = dict(self.filesystem.storage_options)
+        return FsspecStore.from_url(f"s3://{path}", options, read_only=read_only)
+
+    def gdal_path(self, path: str) -> str:
+        """As :meth:`Backend.gdal_path`.
+
+        Raises:
+            UnreadableSceneError: if a key has a ``.`` or ``..`` segment, which HTTP clients resolve.
+        """
+        if any(segment in (".", "..") for segment in path.split("/")):
+            raise UnreadableSceneError(
+                f"its key {path!r} has a '.' or '..' segment and cannot be asked for safely"
+            )
+        return f"{self.gdal_prefix}{path}"
+
+    def arrow(self) -> Any:  # noqa: ANN401 - pyarrow has no types
+        """As :meth:`Backend.arrow`; it reads the usual AWS variables in every process."""
+        from pyarrow.fs import FSSpecHandler, PyFileSystem
+
+        return PyFileSystem(FSSpecHandler(self.filesystem))
 
 
-def _endpoint_of_profile(environment: Mapping[str, str]) -> str | None:
-    """Return the endpoint_url of the profile that is asked for by name, which GDAL would not read."""
-    name = environment.get("AWS_PROFILE")
-    if not name:
-        return None
-    from botocore.configloader import load_config
-    from botocore.exceptions import BotoCoreError
-
+def _asked(path: str, ask: Callable[[], Iterable[dict[str, Any]]]) -> list[dict[str, Any]]:
+    """Return what a listing answers; nothing where there is a bucket and nothing of that name."""
+    uri = f"s3://{path}"
     try:
-        found = load_config(environment.get("AWS_CONFIG_FILE") or "~/.aws/config")
-    except BotoCoreError:
-        return None  # whoever signs with it tells
-    profile = found["profiles"].get(name, {})
-    services = found.get("services", {}).get(profile.get("services"), {})
-    url = services.get("s3", {}).get("endpoint_url") or profile.get("endpoint_url")
-    return str(url) if url else None
+        return list(ask())
+    except FileNotFoundError as error:
+        if _NO_BUCKET in str(error):
+            raise NoBucketError(uri, "there is no such bucket") from None
+        return []
+    except boto.ParamValidationError:
+        raise NoBucketError(uri, "no bucket can be called so") from None
+    except (PermissionError, boto.NoCredentialsError) as error:
+        reason = f"{error}; check the credentials and their rights"
+        if code_of(error) in _BUCKET_DENIED:
+            raise ClosedBucketError(uri, reason) from None
+        raise ConfigError(f"{uri} cannot be listed: {reason}") from None
+    except (OSError, boto.BotoCoreError, boto.ClientError) as error:
+        if code_of(error) == "InvalidBucketName":
+            raise NoBucketError(uri, "no bucket can be called so") from None
+        raise RetryableError(f"listing {uri} failed: {error}") from None
 
 
-def s3_client(access: Access, environment: Mapping[str, str]) -> Any:  # noqa: ANN401 - fsspec has no types
-    """Return the client for buckets of an access."""
-    # fsspec keeps one client for all that is asked for alike: what the environment says has to be among that.
-    options: dict[str, Any] = {
-        "endpoint_url": endpoint_of(environment),
-        "config_kwargs": {"retries": _RETRIES},
-    }
-    if access == "anonymous":
-        options["anon"] = True
-    elif environment.get("AWS_PROFILE"):
-        options["profile"] = environment["AWS_PROFILE"]
-    if access == "requester-pays":
-        options["requester_pays"] = True
-    filesystem = fsspec.filesystem("s3", use_listings_cache=False, **options)
-    filesystem.retries = _BODY_ATTEMPTS
-    return filesystem
+def _objects(infos: Iterable[dict[str, Any]]) -> Iterator[ObjectFacts]:
+    for info in infos:
+        # Some stores list a prefix that was emptied as an object of its own name.
+        if info.get("type") == "file" and not info["name"].endswith("/"):
+            modified = info.get("LastModified")
+            modified_s = modified.timestamp() if isinstance(modified, datetime) else None
+            yield ObjectFacts(info["name"], int(info["size"]), _identity(info), modified_s)
 
 
-def gdal_access_options(access: Access, environment: Mapping[str, str]) -> dict[str, str]:
-    """Return what GDAL is told for a scene in a bucket of an access.
-
-    All of it, also where nothing is asked for: GDAL shows threads that set nothing what another one set.
-    """
-    told = {
-        "AWS_NO_SIGN_REQUEST": environment.get("AWS_NO_SIGN_REQUEST", "NO"),
-        "AWS_REQUEST_PAYER": environment.get("AWS_REQUEST_PAYER", ""),
-    }
-    if access == "anonymous":
-        told["AWS_NO_SIGN_REQUEST"] = "YES"
-    elif access == "requester-pays":
-        told = {"AWS_NO_SIGN_REQUEST": "NO", "AWS_REQUEST_PAYER": "requester"}
-    url = endpoint_of(environment)
-    return told if url is None else told | _endpoint_options(url, environment)
+def _identity(info: dict[str, Any]) -> Json:
+    etag = info.get("ETag")
+    return str(etag).strip('"') if etag else [int(info["size"]), str(info.get("LastModified", ""))]
 
 
-def _endpoint_options(url: str, environment: Mapping[str, str]) -> dict[str, str]:
-    parts = urlsplit(url if "://" in url else f"https://{url}")
-    return {
-        "AWS_S3_ENDPOINT": parts.netloc.rpartition("@")[2] + parts.path.rstrip("/"),
-        "AWS_HTTPS": "NO" if parts.scheme == "http" else "YES",
-        "AWS_VIRTUAL_HOSTING": environment.get("AWS_VIRTUAL_HOSTING", "FALSE"),
-    }
-
-
-def code_of(error: BaseException) -> str:
-    """Return the S3 code that an error tells of, "" where there is none."""
-    from botocore.exceptions import ClientError
-
-    seen: BaseException | None = error
-    while seen is not None:
-        if isinstance(seen, ClientError):
-            return str(seen.response["Error"].get("Code", ""))
-        seen = seen.__cause__
-    return ""
+def _version(info: dict[str, Any]) -> str | None:
+    if info["type"] == "directory":
+        return None
+    etag = str(info.get("ETag") or "").strip('"')
+    return etag or f"{info.get('size')} {info.get('LastModified')}"

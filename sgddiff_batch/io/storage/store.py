@@ -3,64 +3,64 @@
 from __future__ import annotations
 
 import os
-import re
-import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence, Set
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from dataclasses import replace as changed
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import aiohttp
-import botocore.exceptions as boto
-import fsspec
-from botocore.parsers import ResponseParserError
+from typing import IO, TYPE_CHECKING, Any
 
 from sgddiff_batch.core.query import OWN, BucketAccess
-from sgddiff_batch.errors import ConfigError, RetryableError
-from sgddiff_batch.io.storage import conditional_writes
-from sgddiff_batch.io.storage.conditional_writes import Versioned
-from sgddiff_batch.io.storage.listings import (
-    Listed,
-    entries_local,
-    entries_s3,
-    fetch_local,
-    fetch_s3,
-    list_local,
-    list_s3,
-)
-from sgddiff_batch.io.storage.removals import remove_local, remove_s3
-from sgddiff_batch.io.storage.s3 import s3_client
+from sgddiff_batch.core.schemes import scheme_of
+from sgddiff_batch.io.storage.backend import Backend, Listed, ObjectFacts, Versioned, load_backend
+from sgddiff_batch.io.storage.conditional_writes import settled
+from sgddiff_batch.io.storage.local import TEMPORARY, LocalBackend
 
 if TYPE_CHECKING:
     from zarr.abc.store import Store as ZarrStore
 
-_TEMPORARY = ".partial"
-_SCHEMES = ("s3",)
-_WRITE_ATTEMPTS = 20
-_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
-_LOGIN = re.compile(r"://[^/\s@]*@")
+
+def _nothing() -> None:
+    """Let every change pass."""
 
 
 @dataclass(frozen=True, slots=True)
 class Store:
     """Objects below one root. Keys are relative and joined by ``/``; writing an object replaces it at once.
 
-    Local writes go to a temporary file first, so that a kill leaves the old object or the new one.
+    ``check`` is called before each change, and may raise: see :meth:`guarded`.
     """
 
     root: str
-    filesystem: Any
-    is_local: bool
+    backend: Backend
+    check: Callable[[], None] = field(default=_nothing, kw_only=True)
 
     @property
     def uri(self) -> str:
         """The root as users write it."""
-        return self.root if self.is_local else f"s3://{self.root}"
+        return self.uri_of("")
+
+    def uri_of(self, key: str) -> str:
+        """Return a key as users write it."""
+        scheme = self.backend.scheme
+        return f"{scheme}://{self.path(key)}" if scheme else self.path(key)
+
+    @property
+    def over_network(self) -> bool:
+        """Whether a question is a request, whose answer may be cut off, or not come."""
+        return self.backend.over_network
 
     def path(self, key: str) -> str:
         """Return the file system's own path of a key."""
         return f"{self.root}/{key}" if key else self.root
+
+    def local_path(self, key: str = "") -> Path | None:
+        """Return the file of this machine that an object is; None of an object of anything else."""
+        return self.backend.local_path(self.path(key))
+
+    def guarded(self, check: Callable[[], None]) -> Store:
+        """Return this store, with ``check`` called before each change; what it raises passes."""
+        return changed(self, check=check)
 
     def write(self, key: str, data: bytes) -> None:
         """Store an object, whole or not at all.
@@ -69,21 +69,9 @@ class Store:
             ConfigError: if the store denies it, or cannot be there: no bucket, a file in the way.
             RetryableError: if the store failed.
         """
-        with translated(self.path(key)):
-            if self.is_local:
-                self._write_local(key, data)
-            else:
-                self.filesystem.pipe_file(self.path(key), data)
-
-    def _write_local(self, key: str, data: bytes) -> None:
-        for attempt in range(_WRITE_ATTEMPTS):
-            try:
-                _write_file(Path(self.path(key)), data)
-                return
-            except (FileNotFoundError, FileExistsError):
-                # Another thread removed the folder, empty then, between its making and the write.
-                if attempt == _WRITE_ATTEMPTS - 1:
-                    raise
+        self.check()
+        with self.translated(key) as path:
+            self.backend.write(path, data)
 
     def read(self, key: str) -> bytes:
         """Return an object.
@@ -91,12 +79,23 @@ class Store:
         Raises:
             FileNotFoundError: if there is none.
         """
-        with translated(self.path(key)):
-            if self.is_local:
-                return _read_file(Path(self.path(key)))
-            # One request: with more at once, s3fs asks for the size first.
-            data: bytes = self.filesystem.cat_file(self.path(key), max_concurrency=1)
-        return data
+        with self.translated(key) as path:
+            return self.backend.read(path)
+
+    def read_part(self, key: str, start: int, stop: int) -> bytes:
+        """Return the bytes [start, stop) of an object, fewer where it ends before.
+
+        Raises:
+            FileNotFoundError: if there is none.
+        """
+        with self.translated(key) as path:
+            return self.backend.read_part(path, start, stop)
+
+    @contextmanager
+    def open(self, key: str) -> Iterator[IO[bytes]]:
+        """Yield an object to be read here and there; what fails inside the ``with`` is translated."""
+        with self.translated(key) as path, self.backend.open(path) as file:
+            yield file
 
     def read_versioned(self, key: str) -> Versioned:
         """Return an object with the version that :meth:`replace` asks for.
@@ -104,11 +103,8 @@ class Store:
         Raises:
             FileNotFoundError: if there is none.
         """
-        path = self.path(key)
-        with translated(path):
-            if self.is_local:
-                return conditional_writes.read_local(Path(path))
-            return conditional_writes.read_s3(self.filesystem, path)
+        with self.translated(key) as path:
+            return self.backend.read_versioned(path)
 
     def create(self, key: str, data: bytes) -> str | None:
         """Store an object if there is none; return its version, or None if there was one.
@@ -126,15 +122,13 @@ class Store:
         return self._put_if(key, data, version)
 
     def _put_if(self, key: str, data: bytes, version: str | None) -> str | None:
-        path = self.path(key)
+        self.check()
 
         def put() -> str:
-            with translated(path):
-                if self.is_local:
-                    return conditional_writes.put_local(Path(path), data, version)
-                return conditional_writes.put_s3(self.filesystem, path, data, version)
+            with self.translated(key) as path:
+                return self.backend.put(path, data, version)
 
-        return conditional_writes.settled(put, lambda: self.read_versioned(key), data, version)
+        return settled(put, lambda: self.read_versioned(key), data, version)
 
     def read_all(self, prefix: str) -> dict[str, bytes]:
         """Return all objects below a prefix by key; remote ones are fetched at the same time."""
@@ -146,10 +140,13 @@ class Store:
         One that is not there is left out: another process may take it away, its mark of reading, between a
         listing and here.
         """
-        with translated(self.root):
-            paths = [self.path(key) for key in keys]
-            fetched = fetch_local(paths) if self.is_local else fetch_s3(self.filesystem, paths)
-            return {path[len(self.root) + 1 :]: data for path, data in fetched}
+        with self.translated(""):
+            fetched = self.backend.read_many([self.path(key) for key in keys])
+            return {self._key(path): data for path, data in fetched}
+
+    def _key(self, path: str) -> str:
+        """Return the key of a path below the root."""
+        return path[len(self.root) + 1 :]
 
     def keys(self, prefix: str = "") -> list[str]:
         """Return the keys of all objects below a prefix, sorted; temporary files are left out."""
@@ -157,15 +154,34 @@ class Store:
 
     def listed(self, prefix: str = "") -> dict[str, Listed]:
         """Return what a listing tells of all objects below a prefix, by key; temporary files are left out."""
-        path = self.path(prefix)
-        with translated(path):
-            found = list_local(path) if self.is_local else list_s3(self.filesystem, path)
+        with self.translated(prefix) as path:
             # Some stores list a prefix that was emptied as an object of its own name.
             return {
-                name[len(self.root) + 1 :]: facts
-                for name, facts in found
-                if not name.endswith((_TEMPORARY, "/"))
+                self._key(name): facts
+                for name, facts in self.backend.listed(path)
+                if not name.endswith((TEMPORARY, "/"))
             }
+
+    def find(self, prefix: str = "", begin: str = "") -> dict[str, ObjectFacts]:
+        """Return what is known of all objects at a prefix or below it, by key, temporary files included.
+
+        begin: how their names begin, from the prefix on.
+        """
+        with self.translated(prefix) as path:
+            return {self._key(facts.path): facts for facts in self.backend.find(path, begin)}
+
+    def files_in(self, wanted: Set[str], begin: str) -> dict[str, ObjectFacts]:
+        """Return the objects right in the root whose lower-case names are ``wanted``, by name.
+
+        begin: how all their names begin, in the case of one listing.
+        """
+        with self.translated("") as path:
+            return {self._key(facts.path): facts for facts in self.backend.files_in(path, wanted, begin)}
+
+    def stat(self, key: str = "") -> ObjectFacts | None:
+        """Return what is known of an object, None where there is none."""
+        with self.translated(key) as path:
+            return self.backend.stat(path)
 
     def entries(self, prefix: str = "") -> dict[str, str | None]:
         """Return what lies right in a folder, by name: an object's version, None for a folder.
@@ -176,110 +192,60 @@ class Store:
         Raises:
             FileNotFoundError: if there is no such folder.
         """
-        path = self.path(prefix)
-        with translated(path):
-            return entries_local(path) if self.is_local else entries_s3(self.filesystem, path)
+        with self.translated(prefix) as path:
+            return self.backend.entries(path)
+
+    def is_link(self, key: str) -> bool:
+        """Whether a folder or object leads somewhere else."""
+        return self.backend.is_link(self.path(key))
+
+    def is_in_sight(self) -> bool:
+        """Whether the folder of the root shows what is there; one of a disk that is not mounted does not.
+
+        Raises:
+            OSError: if the folder cannot be listed.
+        """
+        return self.backend.is_in_sight(self.root)
 
     def delete(self, key: str) -> None:
         """Remove an object if it is there, and the local folders that it leaves empty."""
+        self.check()
         try:
-            with translated(self.path(key)):
-                self.filesystem.rm_file(self.path(key))
+            with self.translated(key) as path:
+                self.backend.delete(path, self.root)
         except FileNotFoundError:
             return
-        if self.is_local:
-            self._prune(Path(self.path(key)).parent)
 
     def delete_tree(self, prefix: str) -> None:
-        """Remove everything below a prefix, temporary files included."""
-        self._delete_tree(prefix, lambda: None)
+        """Remove everything below a prefix, temporary files included, ``check``ed in small parts."""
+        self.check()
+        with self.translated(prefix) as path:
+            self.backend.delete_tree(path, self.root, self.check)
 
-    def _delete_tree(self, prefix: str, check: Callable[[], None]) -> None:
-        with translated(self.path(prefix)):
-            if self.is_local:
-                remove_local(Path(self.path(prefix)), check)
-                self._prune(Path(self.path(prefix)).parent)
-            else:
-                remove_s3(self.filesystem, self.path(prefix), check)
+    def temporary(self) -> Iterator[tuple[str, ObjectFacts]]:
+        """Yield, by key, what writers left that were killed, and locks of those that live."""
+        for facts in self.backend.temporary(self.root):
+            yield self._key(facts.path), facts
 
     def sweep_temporary(self, prefix: str) -> None:
-        """Remove the temporary files that killed writers left below a local prefix."""
-        if self.is_local:
-            for path in Path(self.path(prefix)).rglob(f"*{_TEMPORARY}"):
-                path.unlink(missing_ok=True)
+        """Remove the temporary files that killed writers left below a prefix."""
+        self.check()
+        self.backend.sweep(self.path(prefix))
 
     def zarr(self, key: str, *, read_only: bool = False) -> ZarrStore:
         """Return the zarr store at a key."""
-        if self.is_local:
-            from zarr.storage import LocalStore
+        return self.backend.zarr(self.path(key), read_only=read_only)
 
-            return LocalStore(self.path(key), read_only=read_only)
-        from zarr.storage import FsspecStore
+    def arrow(self) -> Any:  # noqa: ANN401 - pyarrow has no types
+        """Return the file system by which pyarrow reads and writes :meth:`path`."""
+        return self.backend.arrow()
 
-        # Opened as this store was: else fsspec hands out whatever client it made first, for any endpoint.
-        options = dict(self.filesystem.storage_options)
-        return FsspecStore.from_url(f"s3://{self.path(key)}", options, read_only=read_only)
-
-    def _prune(self, folder: Path) -> None:
-        root = Path(self.root)
-        while folder != root and root in folder.parents:
-            try:
-                folder.rmdir()
-            except OSError:
-                return
-            folder = folder.parent
-
-
-_NO_CREDENTIALS = (boto.NoCredentialsError, boto.PartialCredentialsError, boto.ProfileNotFound)
-_FAILED = (OSError, boto.BotoCoreError, boto.ClientError, aiohttp.ClientError, ResponseParserError)
-_NOT_THERE_EVER = (PermissionError, NotADirectoryError, IsADirectoryError, FileExistsError)
-"""Denied, or a file in the way of a folder: trying again does not help."""
-
-
-@contextmanager
-def translated(path: str) -> Iterator[None]:
-    """Turn what a file system raises into our errors; FileNotFoundError is an answer, and passes."""
-    try:
-        yield
-    except FileNotFoundError as error:
-        if "bucket does not exist" in str(error):
-            raise ConfigError(f"{path}: {_words(error)}") from error
-        raise
-    except (*_NOT_THERE_EVER, *_NO_CREDENTIALS) as error:
-        raise ConfigError(f"{path}: {_words(error)}") from error
-    except _FAILED as error:
-        raise RetryableError(f"{path}: {_words(error)}") from error
-
-
-def _words(error: Exception) -> str:
-    text = getattr(error, "strerror", None) or str(error) or type(error).__name__
-    return _LOGIN.sub("://***@", " ".join(str(text).split()))
-
-
-def _read_file(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except NotADirectoryError as error:
-        raise FileNotFoundError(f"there is no {path}") from error
-
-
-def _write_file(path: Path, data: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.parent / f"{path.name[:100]}.{uuid.uuid4().hex}{_TEMPORARY}"
-    temporary.write_bytes(data)
-    temporary.replace(path)
-
-
-def is_local(uri: str) -> bool:
-    """Whether a URI is a path of this machine.
-
-    Raises:
-        ConfigError: if it has a scheme that this project does not speak, or another spelling of one.
-    """
-    scheme = _SCHEME.match(uri)
-    if scheme and scheme[1] not in _SCHEMES:
-        raise ConfigError(f"{uri!r} starts with {scheme[1]}://; allowed are local paths and s3://")
-    return not scheme
+    @contextmanager
+    def translated(self, key: str) -> Iterator[str]:
+        """Yield a key's path; what clients raise inside the ``with`` becomes our errors, as in every call."""
+        path = self.path(key)
+        with self.backend.translated(path):
+            yield path
 
 
 def open_store(uri: str, access: BucketAccess = OWN) -> Store:
@@ -288,6 +254,8 @@ def open_store(uri: str, access: BucketAccess = OWN) -> Store:
     Raises:
         ConfigError: if the URI's scheme is not known.
     """
-    if is_local(uri):
-        return Store(os.path.abspath(uri), fsspec.filesystem("file"), True)  # noqa: PTH100 - keeps links
-    return Store(uri.removeprefix("s3://").rstrip("/"), s3_client(access.of(uri), os.environ), False)
+    scheme = scheme_of(uri)
+    if not scheme:
+        return Store(os.path.abspath(uri), LocalBackend())  # noqa: PTH100 - keeps links
+    backend = load_backend(scheme).opened(access.of(uri), os.environ)
+    return Store(uri.partition("://")[2].strip("/"), backend)

@@ -10,7 +10,6 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Set
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Literal
 
 from sgddiff_batch.core.query import OWN, BucketAccess
@@ -19,7 +18,7 @@ from sgddiff_batch.io import catalogue, mosaics
 from sgddiff_batch.io.catalogue import CATALOGUE, GENERATIONS, instant
 from sgddiff_batch.io.ledger import LEDGER, ObjectLedger
 from sgddiff_batch.io.mosaics import is_committed
-from sgddiff_batch.io.storage import Store, changed_s, infos, measure
+from sgddiff_batch.io.storage import Store, measure
 from sgddiff_batch.io.upkeep.unfinished import lost_scene
 from sgddiff_batch.io.upkeep.walks import walk_stores
 from sgddiff_batch.protocols import SceneRecord
@@ -226,22 +225,19 @@ class _Search:
             yield Garbage("marks", prefix, why, size.objects, size.size_bytes), size.newest_s
 
     def generations(self) -> Iterator[tuple[Garbage, float]]:
-        for path, info in infos(self.store, GENERATIONS).items():
+        for path, facts in self.store.find(GENERATIONS).items():
             if path.removeprefix(f"{CATALOGUE}/") not in self.kept_files:
                 why = "the catalogue does not keep this generation"
-                yield Garbage("generation", path, why, 1, int(info["size"])), changed_s(info)
+                yield Garbage("generation", path, why, 1, facts.size_bytes), facts.modified_s or 0.0
 
     def temporary_files(self) -> Iterator[tuple[Garbage, float]]:
         """Yield what killed writers left on a local disk; locks are no leftovers."""
-        if not self.store.is_local:
-            return
-        root = Path(self.store.root)
-        for path in sorted(root.rglob("*.partial")):
-            if path.name.endswith(".lock.partial") or not path.is_file():
-                continue
-            status = path.stat()
-            key = path.relative_to(root).as_posix()
-            yield Garbage("temporary", key, "a writer was killed", 1, status.st_size), status.st_mtime
+        for key, facts in self.store.temporary():
+            if not key.endswith(".lock.partial"):
+                yield (
+                    Garbage("temporary", key, "a writer was killed", 1, facts.size_bytes),
+                    facts.modified_s or 0.0,
+                )
 
 
 def _read(store: Store) -> tuple[Any, ...]:

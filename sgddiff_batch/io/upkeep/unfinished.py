@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-from contextlib import suppress
-from pathlib import Path
 
 from sgddiff_batch.core.provenance import parse_provenance
 from sgddiff_batch.core.query import OWN, BucketAccess
@@ -12,7 +10,7 @@ from sgddiff_batch.core.scene import Scene
 from sgddiff_batch.errors import ConfigError, RetryableError
 from sgddiff_batch.io import mosaics
 from sgddiff_batch.io.archive import current_scene
-from sgddiff_batch.io.storage import Store, is_local
+from sgddiff_batch.io.storage import Store, open_store
 
 
 def lost_scene(store: Store, name: str, access: BucketAccess = OWN) -> str | None:
@@ -26,25 +24,12 @@ def lost_scene(store: Store, name: str, access: BucketAccess = OWN) -> str | Non
     if scene is None:
         return None
     try:
-        if is_local(scene.uri) and not _is_in_sight(Path(scene.uri)):
+        if not open_store(scene.uri, access).is_in_sight():
             return None
         found = current_scene(scene, access, strict=True)
     except (ConfigError, RetryableError, OSError):
         return None
     return found if isinstance(found, str) else None
-
-
-def _is_in_sight(path: Path) -> bool:
-    """Whether its folder shows what is there. An empty one may be a mount point without its file system.
-
-    Raises:
-        OSError: if the folder cannot be listed, or the file not be looked at.
-    """
-    if not any(path.parent.iterdir()):
-        return False
-    with suppress(FileNotFoundError):
-        path.stat()
-    return True
 
 
 def _scene_of(store: Store, name: str) -> Scene | None:

@@ -21,7 +21,7 @@ from sgddiff_batch.core.store_names import id_of
 from sgddiff_batch.core.window import Window
 from sgddiff_batch.io import mosaics
 from sgddiff_batch.io.ledger import ObjectLedger
-from sgddiff_batch.io.mosaics import ROOT, DamagedObjectError, Level, StoredMosaic, doubled, parse_stored
+from sgddiff_batch.io.mosaics import ROOT, DamagedObjectError, Level, StoredMosaic, parse_stored
 from sgddiff_batch.io.storage import Store, open_store
 from sgddiff_batch.io.upkeep.verdict import Verdict
 from sgddiff_batch.io.upkeep.verify_counts import check_counts
@@ -229,7 +229,7 @@ class _Check:
         """
         damaged = {problem.key for problem in self.verdict.problems}
         for window in target.grid.window.split(target.shards.shard_px):
-            below = doubled(window, source.grid)
+            below = pyramid.doubled(window, source.grid)
             keys = {stored.shard_key(source, part) for part in below.split(source.shards.shard_px)}
             wanted = None if keys & damaged else stored.averages(source, window)
             self._compare(stored, target, window, wanted)

@@ -8,6 +8,7 @@ import numpy as np
 
 from sgddiff_batch.core.blending import NO_DATA
 from sgddiff_batch.core.composites import halve_counts
+from sgddiff_batch.core.pyramid import doubled
 from sgddiff_batch.core.window import Window
 from sgddiff_batch.io.mosaics import (
     COUNTS_NAME,
@@ -16,7 +17,6 @@ from sgddiff_batch.io.mosaics import (
     Level,
     StoredMosaic,
     counts_level,
-    doubled,
 )
 
 OnProblem = Callable[[str, str], None]
@@ -37,7 +37,7 @@ def check_counts(stored: StoredMosaic, on_problem: OnProblem) -> set[str]:
     keys: set[str] = set()
     for level in levels:
         for window in level.grid.window.split(level.shards.shard_px):
-            key = _key(level, window)
+            key = stored.shard_key(level, window)
             keys.add(key)
             try:
                 wrong = _what_is_wrong(stored, levels, level, window)
@@ -70,19 +70,7 @@ def _what_is_wrong(stored: StoredMosaic, levels: list[Level], level: Level, wind
 
 def _read(stored: StoredMosaic, level: Level, window: Window) -> Counts | None:
     """Return the counts of a window of whole shards, 0 without an object; None if one cannot be decoded."""
-    n_obs = np.zeros((window.height_px, window.width_px), dtype=np.uint16)
-    for part in window.split(level.shards.shard_px):
-        try:
-            data = stored.store.read(_key(level, part))
-        except FileNotFoundError:
-            continue
-        try:
-            decoded = level.shards.decode(data, (part.height_px, part.width_px))
-        except Exception:  # what decoders raise of arbitrary bytes is no closed list
-            return None
-        n_obs[part.relative_to(window).slices] = decoded
-    return n_obs
-
-
-def _key(level: Level, window: Window) -> str:
-    return f"{level.number}/{COUNTS_NAME}/{level.shards.key(window)}"
+    try:
+        return stored.read(level, window)
+    except DamagedObjectError:
+        return None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 from sgddiff_batch.core.store_names import SUFFIX
 from sgddiff_batch.io.catalogue import CATALOGUE
@@ -43,8 +42,6 @@ def _folders(store: Store, folder: str) -> list[str]:
         entries = store.entries(folder)
     except FileNotFoundError:
         return []
-    names = [name for name, version in entries.items() if version is None]
-    if store.is_local:
-        # A link leads to what is not the output's.
-        names = [name for name in names if not Path(store.path(folder), name).is_symlink()]
-    return names
+    below = {name: f"{folder}/{name}" if folder else name for name in entries}
+    # A link leads to what is not the output's.
+    return [name for name, version in entries.items() if version is None and not store.is_link(below[name])]

@@ -10,7 +10,7 @@ from sgddiff_batch.io.ledger import index as object_index
 from sgddiff_batch.io.ledger.index import WORTH, read_indexed
 from sgddiff_batch.io.ledger.marks import ObjectLedger
 from sgddiff_batch.io.ledger.mending import mended_records
-from sgddiff_batch.io.storage.listings import Listed
+from sgddiff_batch.io.storage.backend import Listed
 from sgddiff_batch.io.storage.store import Store, open_store
 from sgddiff_batch.protocols import SceneRecord
 from tests.kit.counting import counted_s3_requests, counted_store_calls

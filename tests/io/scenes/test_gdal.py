@@ -12,9 +12,9 @@ from sgddiff_batch.core.scene import Scene, SceneProfile
 from sgddiff_batch.core.window import Window
 from sgddiff_batch.errors import RetryableError, UnreadableSceneError
 from sgddiff_batch.io.scenes import gdal as gdal_access
-from sgddiff_batch.io.scenes.gdal import gdal_path
 from sgddiff_batch.io.scenes.gdal_errors import redacted
 from sgddiff_batch.io.scenes.geotiff import GeoTiffReader
+from sgddiff_batch.io.storage.uris import gdal_path
 from tests.kit.scenes import noise, scene_of, scripted_bucket, write_scene
 
 pytestmark = pytest.mark.timeout(120)

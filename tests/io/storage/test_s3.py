@@ -10,14 +10,14 @@ from sgddiff_batch.config.archive import ArchiveConfig
 from sgddiff_batch.core.query import BucketAccess
 from sgddiff_batch.core.scene import Scene
 from sgddiff_batch.errors import ConfigError, RetryableError, SceneError
-from sgddiff_batch.io.archive import files as archive_files
-from sgddiff_batch.io.archive.files import ClosedBucketError, NoBucketError
 from sgddiff_batch.io.scenes.checked_reader import CheckedReader
 from sgddiff_batch.io.scenes.gdal import gdal_options
 from sgddiff_batch.io.scenes.geotiff import GeoTiffReader
 from sgddiff_batch.io.sources.listing import list_archive
-from sgddiff_batch.io.storage.s3 import endpoint_of, gdal_access_options
-from sgddiff_batch.io.storage.store import open_store
+from sgddiff_batch.io.storage.errors import ClosedBucketError, NoBucketError
+from sgddiff_batch.io.storage.s3 import S3Backend
+from sgddiff_batch.io.storage.s3_client import endpoint_of, gdal_access_options
+from sgddiff_batch.io.storage.store import Store, open_store
 from tests.kit import jobs
 from tests.kit.guarded_buckets import guarded_buckets
 from tests.kit.stac import make_item, write_documents
@@ -183,9 +183,9 @@ def test_the_endpoint_of_the_profile_is_told_to_both_clients(tmp_path, text, url
 def test_a_profile_is_a_client_of_its_own(tmp_path, monkeypatch):
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
     monkeypatch.delenv("AWS_PROFILE", raising=False)
-    bare = open_store("s3://b").filesystem
+    bare = open_store("s3://b").backend.filesystem
     monkeypatch.setenv("AWS_PROFILE", "p")
-    assert open_store("s3://b").filesystem is not bare
+    assert open_store("s3://b").backend.filesystem is not bare
 
 
 def list_of(folder, *entries):
@@ -218,6 +218,13 @@ def test_it_is_a_mistake_of_the_config_where_nothing_else_is_asked_for_or_the_ar
             list_archive(query(uri, "own", also=[{"uri": str(buckets / "here.txt")}]))
 
 
+class Refusing:
+    """A client whose listings fail."""
+
+    def __init__(self, ask):
+        self.find = ask
+
+
 @pytest.mark.parametrize(
     ("code", "kind"),
     [
@@ -232,11 +239,11 @@ def test_it_is_a_mistake_of_the_config_where_nothing_else_is_asked_for_or_the_ar
     ],
 )
 def test_only_a_sound_no_is_a_matter_of_one_bucket(code, kind):
-    def ask(_):
+    def ask(*_, **__):
         response = {"Error": {"Code": code, "Message": "The specified bucket does not exist"}}
         error = ClientError(response, "ListObjectsV2")
         raise translate_boto_error(error, set_cause=True)
 
     with pytest.raises(kind) as refusal:
-        archive_files._listed("bucket/x", ask, BucketAccess())
+        Store("bucket/x", S3Backend(Refusing(ask))).find()
     assert type(refusal.value) is kind

@@ -2,11 +2,13 @@
 
 import os
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
 from sgddiff_batch.errors import ConfigError
-from sgddiff_batch.io.storage.store import is_local, open_store
+from sgddiff_batch.io.storage.store import open_store
+from sgddiff_batch.io.storage.uris import local_path
 
 
 @pytest.fixture
@@ -55,10 +57,10 @@ def test_temporary_files_are_no_objects_and_can_be_swept(store, tmp_path):
 
 
 def test_only_local_paths_and_s3_are_spoken():
-    assert is_local("/data/a")
-    assert not is_local("s3://bucket/a")
+    assert local_path("/data/a") == Path("/data/a")
+    assert local_path("s3://bucket/a") is None
     with pytest.raises(ConfigError, match="ftp"):
-        is_local("ftp://host/a")
+        local_path("ftp://host/a")
 
 
 def test_writers_and_deleters_of_one_folder_do_not_trip_over_each_other(store):
