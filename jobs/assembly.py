@@ -1,26 +1,30 @@
-"""Assembly: the readers, writers and predictors that a config asks for, made from plain values.
+"""Bench: an output and the archive behind it, opened once from a config for all that a command does there.
 
-What a Ray actor needs is made here from a :class:`WorkerRecipe`, which is small and can be pickled.
+What a worker in another process needs is made there from a :class:`WorkerRecipe`, which can be pickled.
 """
 
 from __future__ import annotations
 
-import logging
 import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 
-from jobs.logs import start_log
-from sgddiff_batch.config import ArchiveJobConfig
+from sgddiff_batch.config import ArchiveJobConfig, EngineConfig, InputConfig, TilingConfig
+from sgddiff_batch.core.archive import ArchiveQuery, BucketAccess
+from sgddiff_batch.core.fingerprint import run_key
 from sgddiff_batch.core.scene import Scene, escape_scene_id
 from sgddiff_batch.engine.survey import Crew
 from sgddiff_batch.engine.worker import Worker, tasks_in_flight
 from sgddiff_batch.errors import ConfigError, SgddiffBatchError
 from sgddiff_batch.io.archive import IgnoredFile
-from sgddiff_batch.io.ledger import Fence, Lease, ObjectLedger, Tell, fenced, log_damage
+from sgddiff_batch.io.ledger import DamageBook, Fence, Lease, ObjectLedger, fenced
 from sgddiff_batch.io.mosaics import ZarrBlockWriter
+from sgddiff_batch.io.reports import new_run_id
 from sgddiff_batch.io.scenes import CheckedReader, GeoTiffReader, GuardedReader, IsolatedReader
 from sgddiff_batch.io.storage import Store, open_store
-from sgddiff_batch.protocols import Predictor, SceneReader
+from sgddiff_batch.protocols import NetworkFacts, NetworkSource, SceneReader
 
 PIXELS_VERSION = 2
 """Raised whenever the code changes the value of a pixel for the same scene, model and settings.
@@ -36,27 +40,146 @@ class WorkerRecipe:
     ``fence`` is asked before the worker changes anything in the output.
     """
 
-    config: ArchiveJobConfig
+    network: NetworkSource
     device: str
+    output_uri: str
+    input: InputConfig
+    access: BucketAccess
     predictors: int = 1
     fence: Fence | None = None
 
     def __call__(self) -> Worker:
         """Load the network and open the stores."""
-        start_log(logging.WARNING)  # in a Ray actor; where there is a log, it stays
-        ledger = make_ledger(self.config, self.fence)
-        return Worker(
-            make_reader(self.config, ledger),
-            make_predictor(self.config, self.device),
-            ZarrBlockWriter(open_output(self.config, self.fence)),
-            ledger,
-            predictors=self.predictors,
+        predictor = self.network.load(self.device)
+        output = open_output(self.output_uri, self.fence)
+        ledger = ObjectLedger(output)
+        reader = make_reader(self.input, self.access, ledger)
+        return Worker(reader, predictor, ZarrBlockWriter(output), ledger, predictors=self.predictors)
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What a command works on. Of the network nothing is asked before it is needed.
+
+    ``output`` and ``ledger`` are fenced by the lease, if there is one; ``damage`` notes the records that the
+    ledger goes round. ``settings`` is the whole config as plain values, for the report.
+    """
+
+    run_id: str
+    output: Store
+    ledger: ObjectLedger
+    damage: DamageBook
+    lease: Lease | None
+    query: ArchiveQuery
+    input: InputConfig
+    tiling: TilingConfig
+    engine: EngineConfig
+    network: NetworkSource
+    keep_generations: int
+    settings: Mapping[str, object]
+
+    @cached_property
+    def device(self) -> str:
+        """Where the network works: cpu or cuda."""
+        return self.network.device()
+
+    @cached_property
+    def facts(self) -> NetworkFacts:
+        """What there is to know of the network before it is loaded."""
+        return self.network.describe(self.device)
+
+    @property
+    def is_local(self) -> bool:
+        """Whether this process does the work, and no cluster."""
+        return self.engine.kind == "local"
+
+    @property
+    def workers(self) -> int:
+        """How many predictors work at once, all processes together."""
+        return self.engine.workers if isinstance(self.engine.workers, int) else self.facts.at_once
+
+    @property
+    def predictors(self) -> int:
+        """How many predictors a process has."""
+        return self.workers if self.is_local else 1
+
+    @cached_property
+    def crew(self) -> Crew:
+        """Who works on a plan."""
+        tiles = self.predictors * self.facts.batch_tiles if self.device == "cpu" else 0
+        return Crew(
+            1 if self.is_local else self.workers,
+            tasks_in_flight(self.predictors),
+            self.tiling.task_memory_bytes,
+            tiles * self.tiling.tile_px**2,
+        )
+
+    @cached_property
+    def pixel_settings(self) -> Mapping[str, object]:
+        """Everything, besides the scene, that decides the value of a pixel."""
+        return {
+            "pixels_version": PIXELS_VERSION,
+            "model": self.facts.model,
+            "input": self.input.model_dump(mode="json"),
+            "tile_px": self.tiling.tile_px,
+            "overlap_px": self.tiling.overlap_px,
+        }
+
+    @cached_property
+    def run_key(self) -> str:
+        """The digest of the pixel settings; mosaics of another one have other pixels."""
+        return run_key(self.pixel_settings)
+
+    def reader(self, ledger: ObjectLedger | None = None) -> SceneReader:
+        """Return the reader of the archive's scenes; with a ledger, one that leaves marks there."""
+        return make_reader(self.input, self.query.access, ledger)
+
+    def recipe(self) -> WorkerRecipe:
+        """Return what makes the workers."""
+        # Workers in other processes look at the lease; those in this one share it.
+        fence = self.lease.watch() if self.lease and not self.is_local else self.lease
+        access = self.query.access
+        return WorkerRecipe(
+            self.network, self.device, self.output.uri, self.input, access, self.predictors, fence
         )
 
 
-def open_output(config: ArchiveJobConfig, fence: Fence | None = None) -> Store:
-    """Return the output; with a fence, nothing is changed there without asking it."""
-    return fenced(open_store(config.output.uri), fence)
+def open_bench(config: ArchiveJobConfig, network: NetworkSource, lease: Lease | None = None) -> Bench:
+    """Open the output and the archive of a config; without a lease for those who change nothing there."""
+    output, damage = open_output(config.output.uri, lease), DamageBook()
+    return Bench(
+        lease.run_id if lease else new_run_id(),
+        output,
+        ObjectLedger(output, damage),
+        damage,
+        lease,
+        config.archive.query(),
+        config.input,
+        config.tiling,
+        config.engine,
+        network,
+        config.output.keep_generations,
+        config.model_dump(mode="json"),
+    )
+
+
+@contextmanager
+def leased_bench(config: ArchiveJobConfig, network: NetworkSource) -> Iterator[Bench]:
+    """Open them with the lease on the output, which is given back at the end.
+
+    Raises:
+        ConfigError: if the output cannot be written to.
+        LeaseHeldError: if another run is at work there.
+    """
+    check_output(config.output.uri)
+    store, alone = open_store(config.output.uri), config.engine.kind == "local"
+    with Lease(store, new_run_id(), config.lease.seconds, alone=alone) as lease:
+        yield open_bench(config, network, lease)
+
+
+def open_output(uri: str, fence: Fence | None = None) -> Store:
+    """Return an output; with a fence, nothing is changed there without asking it."""
+    return fenced(open_store(uri), fence)
 
 
 def check_output(uri: str) -> None:
@@ -73,26 +196,12 @@ def check_output(uri: str) -> None:
         raise ConfigError(f"output.uri: cannot be written to: {error}") from error
 
 
-def make_lease(config: ArchiveJobConfig, run_id: str) -> Lease:
-    """Return the lease on the output, not taken yet."""
-    alone = config.engine.kind == "local"
-    return Lease(open_store(config.output.uri), run_id, config.lease.seconds, alone=alone)
-
-
-def make_ledger(
-    config: ArchiveJobConfig, fence: Fence | None = None, told: Tell = log_damage
-) -> ObjectLedger:
-    """Return the ledger beside the output; ``told`` takes note of its damaged records."""
-    return ObjectLedger(open_output(config, fence), told)
-
-
-def make_reader(config: ArchiveJobConfig, ledger: ObjectLedger | None) -> SceneReader:
+def make_reader(wanted: InputConfig, access: BucketAccess, ledger: ObjectLedger | None) -> SceneReader:
     """Return the reader of scenes; those that a process died of are read in a process of their own.
 
     Without a ledger it is the bare reader, which leaves no marks.
     """
-    access = config.archive.query().access
-    bare = GeoTiffReader(bands=config.input.bands, stretch=config.input.stretch, access=access)
+    bare = GeoTiffReader(bands=wanted.bands, stretch=wanted.stretch, access=access)
     reader = CheckedReader(bare, access)
     if ledger is None:
         return reader
@@ -104,68 +213,6 @@ def missing_scene(file: IgnoredFile) -> Scene:
     return Scene(escape_scene_id(file.path), file.path, "missing", 0)
 
 
-def make_predictor(config: ArchiveJobConfig, device: str) -> Predictor:
-    """Load the network onto a device, with the number of threads that belongs to its results."""
-    from models.predictor import limit_threads, load_predictor
-
-    limit_threads()
-    return load_predictor(config.model.checkpoint, device, config.model.batch_tiles)
-
-
-def resolve_device(config: ArchiveJobConfig) -> str:
-    """Return cpu or cuda; auto is cuda where this process sees a GPU.
-
-    Raises:
-        ConfigError: if the local engine is to use a GPU and there is none.
-    """
-    import torch
-
-    wanted, found = config.model.device, torch.cuda.is_available()
-    if wanted == "auto":
-        return "cuda" if found else "cpu"
-    if wanted == "cuda" and not found and config.engine.kind == "local":
-        raise ConfigError("model.device: is cuda, but PyTorch finds no GPU here; allowed are auto and cpu")
-    return wanted
-
-
-def resolve_workers(wanted: int | str, device: str) -> int:
-    """Return how many predictors run at once on this machine: one a core, or one a GPU."""
-    if isinstance(wanted, int):
-        return wanted
-    if device == "cpu":
-        return max(1, len(os.sched_getaffinity(0)))
-    import torch
-
-    return max(1, torch.cuda.device_count())
-
-
-def make_crew(config: ArchiveJobConfig, device: str, predictors: int, workers: int) -> Crew:
-    """Return who works on a plan: ``workers`` processes with ``predictors`` each."""
-    from models.predictor import BATCH_TILES
-
-    batch_tiles = config.model.batch_tiles or BATCH_TILES[device]
-    tiles = predictors * batch_tiles if device == "cpu" else 0
-    memory = config.tiling.task_memory_bytes
-    return Crew(workers, tasks_in_flight(predictors), memory, tiles * config.tiling.tile_px**2)
-
-
-def pixel_settings(config: ArchiveJobConfig, device: str) -> dict[str, object]:
-    """Return everything, besides the scene, that decides the value of a pixel.
-
-    Raises:
-        ConfigError: if the checkpoint cannot be used.
-    """
-    from models.checkpoint import CheckpointError
-    from models.predictor import describe_predictor
-
-    try:
-        model = describe_predictor(config.model.checkpoint, device, config.model.batch_tiles)
-    except CheckpointError as error:
-        raise ConfigError(f"model.checkpoint: {error}") from None
-    return {
-        "pixels_version": PIXELS_VERSION,
-        "model": model,
-        "input": config.input.model_dump(mode="json"),
-        "tile_px": config.tiling.tile_px,
-        "overlap_px": config.tiling.overlap_px,
-    }
+def cores() -> int:
+    """Return how many CPU cores this process may use."""
+    return max(1, len(os.sched_getaffinity(0)))

@@ -19,10 +19,13 @@ import sys
 from collections.abc import Sequence
 from functools import partial
 
-from jobs import assembly, composing, composing_runs, former_areas
+from jobs.area_plan_table import print_area_plan
+from jobs.assembly import check_output
 from jobs.commands import under_ray_job
+from jobs.composing import area_uri, compose_area, plan_area, settings_of
 from jobs.composing_runs import AreaRun
-from jobs.concluding import EXIT_DONE, EXIT_FAILED, EXIT_HELD, EXIT_QUARANTINED, guarded
+from jobs.exits import Exit, logged
+from jobs.former_areas import tell_former_areas, withdraw_area
 from jobs.logs import start_log
 from sgddiff_batch.config import ArchiveJobConfig, AreaConfig, load_config
 from sgddiff_batch.errors import ConfigError, LeaseHeldError, SgddiffBatchError
@@ -30,9 +33,9 @@ from sgddiff_batch.io.ledger import Lease
 from sgddiff_batch.io.reports import new_run_id
 from sgddiff_batch.io.storage import open_store
 
-log = logging.getLogger("compose")
+log = logging.getLogger(__name__)
 
-_GRAVITY = (EXIT_FAILED, EXIT_HELD, EXIT_QUARANTINED, EXIT_DONE)
+_GRAVITY = (Exit.FAILED, Exit.HELD, Exit.QUARANTINED, Exit.DONE)
 """Of several areas the gravest code is that of the run."""
 
 
@@ -40,24 +43,24 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Compose the areas that the command line names, all by default, and return the exit code."""
     start_log()
     options = _parse(argv)
-    return guarded(partial(_compose, options))
+    return logged(partial(_compose, options))
 
 
-def _compose(options: argparse.Namespace) -> int:
+def _compose(options: argparse.Namespace) -> Exit:
     config = load_config(options.config, options.set, under_ray_job=under_ray_job())
     if options.withdraw_area:
         for name in dict.fromkeys(options.withdraw_area):
-            former_areas.withdraw(config, name, dry_run=options.dry_run)
-        return EXIT_DONE
-    former_areas.tell_former(config)
+            withdraw_area(config, name, dry_run=options.dry_run)
+        return Exit.DONE
+    tell_former_areas(config)
     areas = _chosen(config, options.area)
     for area in areas:
-        composing.settings_of(area)  # before any work
+        settings_of(area)  # before any work
     codes = {_run(config, area, options) for area in areas}
     return next(code for code in _GRAVITY if code in codes)
 
 
-def _run(config: ArchiveJobConfig, area: AreaConfig, options: argparse.Namespace) -> int:
+def _run(config: ArchiveJobConfig, area: AreaConfig, options: argparse.Namespace) -> Exit:
     """Compose one area; what hinders it does not hinder the others.
 
     Raises:
@@ -66,30 +69,28 @@ def _run(config: ArchiveJobConfig, area: AreaConfig, options: argparse.Namespace
     try:
         if options.dry_run:
             run = _planned(config, area, options, None)
-            composing_runs.print_plan(run)
-            return EXIT_DONE
-        assembly.check_output(composing.area_uri(config, area))
-        store = open_store(composing.area_uri(config, area))
+            print_area_plan(run)
+            return Exit.DONE
+        check_output(area_uri(config, area))
+        store = open_store(area_uri(config, area))
         with Lease(store, new_run_id(), config.lease.seconds, alone=True) as lease:
             run = _planned(config, area, options, lease)
-            composing_runs.print_plan(run)
-            results, published = composing.execute(run)
-            code = composing_runs.exit_code(run, results, published=published)
+            print_area_plan(run)
+            return Exit[compose_area(run).name]
     except LeaseHeldError as error:
         log.error("%s: %s", area.name, error)
-        return EXIT_HELD
+        return Exit.HELD
     except ConfigError:
         raise
     except SgddiffBatchError as error:
         log.error("%s: the run stopped: %s", area.name, error)
-        return EXIT_FAILED
-    return code
+        return Exit.FAILED
 
 
 def _planned(
     config: ArchiveJobConfig, area: AreaConfig, options: argparse.Namespace, lease: Lease | None
 ) -> AreaRun:
-    return composing.plan_area(
+    return plan_area(
         config,
         area,
         lease,

@@ -9,8 +9,10 @@ from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from jobs import assembly, scope
-from jobs.composing_runs import AreaResult, AreaRun, log_result, publish_safely, write_area_report
+from jobs.assembly import cores
+from jobs.composing_runs import AreaResult, AreaRun, area_ending, log_result, publish_area, write_area_report
+from jobs.concluding import Ending
+from jobs.scope import read_marks, settle_mark, undamaged
 from sgddiff_batch.config import ArchiveJobConfig, AreaConfig
 from sgddiff_batch.core.cells import CellGrid
 from sgddiff_batch.core.composite_planning import (
@@ -87,7 +89,7 @@ def plan_area(
         raise ConfigError(f"areas: {area.name}: {error}") from None
     ledger = ObjectLedger(store)
     records = mended_records(ledger, write=lease is not None)
-    marks = scope.read_marks(ledger, records, drop_outdated=lease is not None)
+    marks = read_marks(ledger, records, drop_outdated=lease is not None)
     withdrawn = ledger.withdrawn().keys()
     changes = find_changes(plans, records, withdrawn, retry_quarantined=retry_quarantined, redo=marks.keys())
     refused = {scene.scene_id for scene in members.refused}
@@ -100,7 +102,7 @@ def plan_area(
             first_of(sorted(kept)),
         )
     touched = _placed(changes.touched, ledger, marks)
-    workers = assembly.resolve_workers(area.workers, "cpu")
+    workers = area.workers if isinstance(area.workers, int) else cores()
     run_id = lease.run_id if lease else new_run_id()
     return AreaRun(
         run_id, config, area, settings, workers, archive, store, members, untold(store, members.refused),
@@ -112,17 +114,15 @@ def _placed(
     plans: Sequence[AreaPlan], ledger: ObjectLedger, marks: Mapping[str, RedoMark]
 ) -> tuple[AreaPlan, ...]:
     """Return plans each with a store that is not damaged: readers may see the one that is."""
-    stores = scope.undamaged([plan.store for plan in plans], ledger, marks)
+    stores = undamaged([plan.store for plan in plans], ledger, marks)
     return tuple(
         plan if store == plan.store else replace(plan, replacement=store)
         for plan, store in zip(plans, stores, strict=True)
     )
 
 
-def execute(run: AreaRun) -> tuple[list[AreaResult], bool]:
-    """Do the work of a planned run, publish it and write its report.
-
-    Returns what became of what was touched, and whether the area's catalogue is current.
+def compose_area(run: AreaRun) -> Ending:
+    """Do the work of a planned run, publish it, write its report, and say how it ended.
 
     Raises:
         FatalError: if the lease was lost.
@@ -149,7 +149,7 @@ def execute(run: AreaRun) -> tuple[list[AreaResult], bool]:
         for result in _composed(run):
             log_result(result)
             done = SceneResult(result.scene_id, "", result.state, store=result.store)
-            scope.settle_mark(ledger, run.marks, done)
+            settle_mark(ledger, run.marks, done)
             if result.scene_id in waiting and result.state != "failed":
                 # Not before: what its record said till now is of scenes that had left.
                 ledger.restore(result.scene_id)
@@ -158,9 +158,9 @@ def execute(run: AreaRun) -> tuple[list[AreaResult], bool]:
         known = {result.scene_id for result in results}
         touched = (plan.area_id for plan in run.changes.touched)
         results += [AreaResult(area_id, "pending") for area_id in touched if area_id not in known]
-        published = publish_safely(run)
+        published = publish_area(run)
         write_area_report(run, results, started, time.monotonic() - start)
-    return results, published
+    return area_ending(run, results, published=published)
 
 
 def _composed(run: AreaRun) -> Iterator[AreaResult]:

@@ -1,4 +1,4 @@
-"""A run over an area, as it was planned, and what it tells: plan, results, catalogue and report."""
+"""A run over an area, as it was planned, and what it leaves: its results, its catalogue, its report."""
 
 from __future__ import annotations
 
@@ -6,11 +6,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
-
-from jobs import concluding
+from jobs.concluding import Ending, ending_of
 from sgddiff_batch.config import ArchiveJobConfig, AreaConfig
 from sgddiff_batch.core.composite_planning import AreaPlan, AreaSettings, Changes
 from sgddiff_batch.core.words import first_of
@@ -26,8 +22,6 @@ from sgddiff_batch.protocols import SceneRecord
 log = logging.getLogger(__name__)
 
 _PROCESS_BYTES = 600 * 2**20
-_GIB = 2.0**30
-_TOLD = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,35 +76,6 @@ class AreaRun:
         return _PROCESS_BYTES + at_once * cell_bytes(self.area.block_px)
 
 
-def print_plan(run: AreaRun) -> None:
-    """Print what a run would do, and name the first scenes that are refused."""
-    table = Table(title=f"area {escape(run.area.name)}", show_header=False)
-    scenes = {scene.scene_id for plan in run.changes.touched for scene in plan.scenes}
-    table.add_row("mosaics to compose", f"{len(run.changes.touched)}, of {len(scenes)} scenes")
-    table.add_row("unchanged", str(len(run.changes.unchanged)))
-    table.add_row("in quarantine", str(len(run.changes.quarantined)))
-    table.add_row("without scenes now", str(len(run.changes.gone)))
-    table.add_row("scenes refused", str(len(run.members.refused)))
-    table.add_row("predicted peak memory", f"{run.peak_memory_bytes / _GIB:.2f} GiB")
-    if run.changes.refusal:
-        log.warning("%s: %s", run.area.name, run.changes.refusal)
-    models = sorted({scene.model_digest or "unknown" for plan in run.plans.values() for scene in plan.scenes})
-    if len(models) > 1:
-        log.warning(
-            "%s: scenes of %d models are composed, whose saliency may not be comparable: %s; "
-            "the provenance of each area mosaic names the model of each of its scenes",
-            run.area.name,
-            len(models),
-            first_of([model[:12] for model in models]),
-        )
-    console = Console(highlight=False)
-    (console if console.is_terminal else Console(highlight=False, width=160)).print(table)
-    for refused in run.members.refused[:_TOLD]:
-        log.warning("%s: not in any area mosaic: %s", refused.scene_id, refused.reason)
-    if len(run.members.refused) > _TOLD:
-        log.warning("and %d more scenes; the report names all", len(run.members.refused) - _TOLD)
-
-
 def log_result(result: AreaResult) -> None:
     """Log what became of an area mosaic."""
     if result.state in ("quarantined", "failed"):
@@ -119,7 +84,7 @@ def log_result(result: AreaResult) -> None:
         log.info("%s: %s, of %d scenes", result.scene_id, result.state, result.scenes)
 
 
-def publish_safely(run: AreaRun) -> bool:
+def publish_area(run: AreaRun) -> bool:
     """Publish all current mosaics of the area in one flip; log what hinders it."""
     try:
         ledger = ObjectLedger(run.area_store)
@@ -177,17 +142,17 @@ def write_area_report(run: AreaRun, results: list[AreaResult], started: str, sec
         log.error("the report could not be written: %s", error)
 
 
-def exit_code(run: AreaRun, results: Sequence[AreaResult], *, published: bool) -> int:
-    """Return the exit code of a run that has ended, as :func:`jobs.concluding.exit_code` does.
+def area_ending(run: AreaRun, results: Sequence[AreaResult], *, published: bool) -> Ending:
+    """Return how a run ended, as :func:`sgddiff_batch.runs.ending_of` does.
 
     One that refused to let mosaics go has failed: somebody must look. Scenes that are left out are told of
     once, as those in quarantine are: by the first run after which nothing else is wrong.
     """
     if run.changes.refusal:
-        return concluding.EXIT_FAILED
-    code = concluding.exit_code(run.ledger, results, published=published)
-    if code not in (concluding.EXIT_DONE, concluding.EXIT_QUARANTINED):
-        return code
+        return Ending.FAILED
+    ending = ending_of(run.ledger, results, published=published)
+    if ending is Ending.FAILED:
+        return ending
     if run.left_out:
         log.warning(
             "%s: %d scenes are in no area mosaic, and no run has told so before: %s; the report says why",
@@ -196,4 +161,4 @@ def exit_code(run: AreaRun, results: Sequence[AreaResult], *, published: bool) -
             first_of(sorted(scene.scene_id for scene in run.left_out)),
         )
     note_told(run.area_store, run.members.refused)
-    return concluding.EXIT_QUARANTINED if run.left_out else code
+    return Ending.QUARANTINED if run.left_out else ending

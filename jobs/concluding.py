@@ -1,19 +1,22 @@
-"""The end of a run: its report, its table, its speed, and the exit code that says what the archive is."""
+"""Conclude: the end of a run: its report, its speed, and how it ended."""
 
 from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from enum import Enum
 from itertools import chain
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
-from jobs import assembly, plan_table, publishing, summary
+from jobs.assembly import Bench
+from jobs.planned import Run
+from jobs.publishing import report_withdrawals
 from sgddiff_batch.core.words import first_of
 from sgddiff_batch.engine.driver import SceneResult
-from sgddiff_batch.errors import ConfigError, LeaseHeldError, SgddiffBatchError
-from sgddiff_batch.io.ledger import ObjectLedger, write_rate
+from sgddiff_batch.errors import SgddiffBatchError
+from sgddiff_batch.io.ledger import ObjectLedger, Rate, kind_of_work, read_rate, write_rate
 from sgddiff_batch.io.reports import (
     DAMAGED,
     UNKNOWN_RULE,
@@ -24,32 +27,46 @@ from sgddiff_batch.io.reports import (
     write_report,
 )
 
-if TYPE_CHECKING:
-    from jobs.infer_archive import Run
-
 log = logging.getLogger(__name__)
 
-EXIT_DONE, EXIT_FAILED, EXIT_CONFIG, EXIT_QUARANTINED, EXIT_HELD = 0, 1, 2, 3, 4
+
+class Ending(Enum):
+    """How a run ended."""
+
+    DONE = "done"
+    FAILED = "failed"
+    """Something is left to do; the same command goes on with it."""
+    QUARANTINED = "quarantined"
+    """Done, and something is newly in quarantine or left out."""
 
 
-def conclude(run: Run, results: Sequence[SceneResult], started: str, seconds: float) -> None:
-    """Write the report and print the table, also of a run that is being broken off.
+@dataclass(frozen=True, slots=True)
+class RunEnd:
+    """What a run did: a row a scene that is not as it was, how many are, and where the report is."""
+
+    rows: tuple[SceneResult, ...]
+    unchanged: int
+    seconds: float
+    report_uri: str
+
+
+def conclude(run: Run, results: Sequence[SceneResult], started: str, seconds: float) -> RunEnd:
+    """Write the report, also of a run that is being broken off.
 
     results: what became of each scene of the plan but those that are unchanged.
     """
-    rows = [*results, *damaged_rows(run)]
+    rows = (*results, *damaged_rows(run))
     try:
-        output = assembly.open_output(run.config, run.lease)
-        uri = write_report(output, _report(run, rows, results, started, seconds))
+        uri = write_report(run.bench.output, _report(run, rows, results, started, seconds))
     except (SgddiffBatchError, OSError) as error:
         log.error("the report could not be written: %s", error)
         uri = "none"
-    summary.print_results(rows, len(run.plan.unchanged), seconds, uri)
+    return RunEnd(rows, len(run.plan.unchanged), seconds, uri)
 
 
 def damaged_rows(run: Run) -> list[SceneResult]:
     """Return a row for each damaged record that the run went round, besides the rows of their scenes."""
-    damaged = sorted(run.damage.records.values(), key=lambda one: one.key)
+    damaged = sorted(run.bench.damage.records.values(), key=lambda one: one.key)
     ids = {one.scene_id for one in damaged}
     uris = {scene.scene_id: scene.uri for scene in run.listing.scenes if scene.scene_id in ids}
     return [
@@ -65,34 +82,29 @@ def unchanged_ids(run: Run) -> Iterator[str]:
 
 def keep_rate(run: Run, results: Iterable[SceneResult], seconds: float) -> None:
     """Keep how fast the run was, for the next one's plan; that it cannot be kept is no fault of the run."""
-    rate = plan_table.measured_rate(run, sum(result.tiles for result in results), seconds)
+    rate = measured_rate(run.bench, sum(result.tiles for result in results), seconds)
     try:
         if rate is not None:
-            write_rate(run.ledger.store, rate)
+            write_rate(run.bench.ledger.store, rate)
     except (SgddiffBatchError, OSError) as error:
         log.warning("how fast the run was could not be kept: %s", error)
 
 
-def guarded(work: Callable[[], int]) -> int:
-    """Call what returns the exit code of a run; an error that stops it is a line in the log, and its code."""
-    try:
-        return work()
-    except LeaseHeldError as error:
-        log.error("%s", error)
-        return EXIT_HELD
-    except ConfigError as error:
-        log.error("%s", error)
-        return EXIT_CONFIG
-    except SgddiffBatchError as error:
-        log.error("the run stopped: %s", error)
-        return EXIT_FAILED
-    except KeyboardInterrupt:
-        log.error("interrupted; run the same command again to go on")
-        return EXIT_FAILED
-    except Exception as error:
-        log.error("the run stopped: %s: %s", type(error).__name__, " ".join(str(error).split()))
-        log.debug("where it stopped:", exc_info=True)
-        return EXIT_FAILED
+def expected_seconds(bench: Bench, tiles: int) -> float | None:
+    """Return how long so many tiles take, as fast as the last run; None where none is known."""
+    rate = read_rate(bench.ledger.store, work_of(bench))
+    return None if rate is None else rate.seconds_for(tiles, bench.workers)
+
+
+def measured_rate(bench: Bench, tiles: int, seconds: float) -> Rate | None:
+    """Return the rate of a run that has ended, None where it computed nothing."""
+    return Rate(tiles, seconds, bench.workers, work_of(bench)) if tiles and seconds > 0 else None
+
+
+def work_of(bench: Bench) -> str:
+    """Return what tells the work of a run from other work, as far as its speed goes."""
+    facts = {name: bench.pixel_settings.get(name) for name in ("model", "tile_px")}
+    return kind_of_work({**facts, "engine": bench.engine.kind})  # type: ignore[dict-item]
 
 
 class Outcome(Protocol):
@@ -107,10 +119,10 @@ class Outcome(Protocol):
         """Its state in the report."""
 
 
-def exit_code(
+def ending_of(
     ledger: ObjectLedger, results: Sequence[Outcome], *, published: bool, unchanged: Iterable[str] = ()
-) -> int:
-    """Return the exit code of a run that has ended, and note in its ledger what it tells.
+) -> Ending:
+    """Return how a run ended, and note in its ledger what it tells by that.
 
     unchanged: ids of scenes that it looked at and left as they were, besides those of ``results``.
 
@@ -119,7 +131,7 @@ def exit_code(
     """
     states = {result.state for result in results}
     if not published or states & {"failed", "pending"}:
-        return EXIT_FAILED
+        return Ending.FAILED
     untold = set(ledger.names("untold"))
     quarantined = {r.scene_id for r in results if r.state in ("quarantined", "still quarantined")}
     earlier = quarantined & untold - {r.scene_id for r in results if r.state == "quarantined"}
@@ -131,19 +143,20 @@ def exit_code(
         )
     # Not of scenes that this run did not look at: whoever does is the one to tell.
     ledger.told_of(untold.intersection(chain((result.scene_id for result in results), unchanged)))
-    return EXIT_QUARANTINED if earlier or "quarantined" in states else EXIT_DONE
+    return Ending.QUARANTINED if earlier or "quarantined" in states else Ending.DONE
 
 
 def _report(
     run: Run, rows: Sequence[SceneResult], results: Sequence[SceneResult], started: str, seconds: float
 ) -> dict[str, object]:
+    bench = run.bench
     return build_report(
-        run.run_id,
+        bench.run_id,
         started_at=started,
         seconds=seconds,
-        config=run.config.model_dump(mode="json"),
-        run={"run_key": run.run_key, "device": run.device, **asdict(run.crew), **asdict(run.forecast)}
-        | publishing.report(run, results),
+        config=bench.settings,
+        run={"run_key": bench.run_key, "device": bench.device, **asdict(bench.crew), **asdict(run.forecast)}
+        | report_withdrawals(run, results),
         scenes=Rows(rows),
         ignored=first_of_each_reason(map(asdict, run.listing.ignored)),
         unchanged=_unchanged(run),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from datetime import UTC, datetime
 
-from jobs import assembly
+from jobs.assembly import check_output
 from jobs.composing import AREAS
 from sgddiff_batch.config import ArchiveJobConfig
 from sgddiff_batch.core.words import first_of, printable
@@ -19,7 +19,7 @@ from sgddiff_batch.io.storage import open_store
 log = logging.getLogger(__name__)
 
 
-def tell_former(config: ArchiveJobConfig) -> None:
+def tell_former_areas(config: ArchiveJobConfig) -> None:
     """Name in one line the areas that are on show and not in the config; that none can be looked for, too."""
     try:
         shown = [name for name in _former(config) if _is_shown(config, name)]
@@ -35,7 +35,7 @@ def tell_former(config: ArchiveJobConfig) -> None:
         )
 
 
-def withdraw(config: ArchiveJobConfig, name: str, *, dry_run: bool = False) -> None:
+def withdraw_area(config: ArchiveJobConfig, name: str, *, dry_run: bool = False) -> None:
     """Take all mosaics of a former area out of its catalogue; the stores stay until gc takes them.
 
     Back in the config, with the same cells and periods, the area is current again where its scenes are.
@@ -55,7 +55,7 @@ def withdraw(config: ArchiveJobConfig, name: str, *, dry_run: bool = False) -> N
         count = len(_current(ObjectLedger(open_store(uri))))
         log.info("%s: %d area mosaics would leave the catalogue", name, count)
         return
-    assembly.check_output(uri)
+    check_output(uri)
     with Lease(open_store(uri), new_run_id(), config.lease.seconds, alone=True) as lease:
         _withdraw(config, name, lease)
 
@@ -69,7 +69,7 @@ def _withdraw(config: ArchiveJobConfig, name: str, lease: Lease) -> None:
         ledger.withdraw(area_id, now)
     night = Night(lease.run_id)
     catalogue.publish(ledger.store, records, records.keys(), night, config.output.keep_generations)
-    log.info("%s: %d area mosaics left the catalogue; jobs/gc.py takes their stores", name, len(gone))
+    log.info("%s: %d area mosaics left the catalogue; `sgddiff gc` takes their stores", name, len(gone))
 
 
 def _former(config: ArchiveJobConfig) -> list[str]:

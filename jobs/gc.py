@@ -16,21 +16,19 @@ import sys
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from rich.console import Console
 from rich.table import Table
 
+from jobs.collecting import collect_garbage, open_used
 from jobs.commands import add_config, config_of, fail
+from jobs.console import console
 from jobs.logs import start_log
 from sgddiff_batch.core.archive import OWN, BucketAccess
 from sgddiff_batch.errors import ConfigError, LeaseHeldError, SgddiffBatchError
-from sgddiff_batch.io.ledger import Lease, fenced
-from sgddiff_batch.io.reports import new_run_id
-from sgddiff_batch.io.storage import Store, open_store
-from sgddiff_batch.io.upkeep import Garbage, Inventory, find_garbage, remove_garbage
+from sgddiff_batch.io.storage import Store
+from sgddiff_batch.io.upkeep import Garbage, Inventory, find_garbage
 
 EXIT_DONE, EXIT_FAILED, EXIT_COMMAND, EXIT_HELD = 0, 1, 2, 4
 
-_LEASE_S = 120.0
 _MIB = 2.0**20
 
 
@@ -40,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     start_log(logging.WARNING, "%(levelname)s %(message)s")
     try:
         output, access = _asked(asked)
-        store = _output(output)
+        store = open_used(output)
         older_than_s = asked.older_than * 3600.0
         if not asked.delete:
             _show(find_garbage(store, older_than_s, access=access), output, "dry run, --delete removes it")
@@ -67,26 +65,15 @@ def _asked(asked: argparse.Namespace) -> tuple[str, BucketAccess]:
 
 
 def _delete(store: Store, older_than_s: float, output: str, access: BucketAccess) -> int:
-    with Lease(store, f"gc-{new_run_id()}", _LEASE_S, alone=True) as lease:
-        inventory = find_garbage(store, older_than_s, access=access)
+    def show(inventory: Inventory) -> None:
         _show(inventory, output, "to be removed")
-        count = sum(1 for _ in remove_garbage(fenced(store, lease), inventory.garbage))
-    print(f"removed {count} items, {_mib(inventory.garbage)}")
+
+    removed = collect_garbage(store, older_than_s, show, access)
+    print(f"removed {len(removed)} items, {_mib(removed)}")
     return EXIT_DONE
 
 
-def _output(uri: str) -> Store:
-    """Open an output; a typing mistake must not be told as an output without garbage."""
-    store = open_store(uri)
-    if not store.keys("_ledger") and not store.keys("_catalogue"):
-        raise FileNotFoundError(f"{uri!r} has neither _ledger nor _catalogue: give the output.uri of a run")
-    return store
-
-
 def _show(inventory: Inventory, output: str, what: str) -> None:
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console = Console(highlight=False, width=160)
     table = Table(title=f"garbage: {len(inventory.garbage)} items, {_mib(inventory.garbage)}")
     for heading in ("kind", "what", "objects", "MiB", "why"):
         table.add_column(
@@ -95,11 +82,13 @@ def _show(inventory: Inventory, output: str, what: str) -> None:
     for item in inventory.garbage:
         size = f"{item.size_bytes / _MIB:.2f}"
         table.add_row(item.kind, item.path, str(item.objects), size, item.why)
-    console.print(table, markup=False)
+    console().print(table, markup=False)
     for kind, count in sorted(Counter(item.kind for item in inventory.young).items()):
         print(f"left alone for now, too young: {count} of kind {kind}")
     for name in inventory.broken:
-        print(f"named, but not there: {name}; verify.py --mark-for-redo lets the next run make it anew")
+        print(
+            f"named, but not there: {name}; `sgddiff verify --mark-for-redo` lets the next run make it anew"
+        )
     for name in inventory.unknown:
         print(f"left alone, complete, but the ledger does not know it: {name}")
     if inventory.garbage:

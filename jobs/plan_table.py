@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING
 
 from rich.markup import escape
 from rich.table import Table
 
-from jobs.summary import console
+from jobs.concluding import expected_seconds
+from jobs.console import console
+from jobs.planned import Run
 from sgddiff_batch.core.planning import Mosaic
-from sgddiff_batch.io.ledger import Rate, kind_of_work, read_rate
-
-if TYPE_CHECKING:
-    from jobs.infer_archive import Run
 
 _GIB, _MIB = 2.0**30, 2.0**20
 _TOLD = 20
@@ -60,7 +57,7 @@ def _why(run: Run, mosaic: Mosaic) -> str:
         return NEW
     if record.version != scene.version:
         return CHANGED
-    return AGAIN if record.run_key == run.run_key else OTHER
+    return AGAIN if record.run_key == run.bench.run_key else OTHER
 
 
 def _work(run: Run) -> list[tuple[str, str]]:
@@ -80,12 +77,10 @@ def _work(run: Run) -> list[tuple[str, str]]:
 def _estimate(run: Run) -> str:
     if not run.forecast.tiles:
         return "nothing to compute"
-    rate = read_rate(run.ledger.store, work_of(run))
-    if rate is None:
+    seconds = expected_seconds(run.bench, run.forecast.tiles)
+    if seconds is None:
         return "unknown: no run here has computed tiles like these yet"
-    return (
-        f"about {duration(rate.seconds_for(run.forecast.tiles, predictors_of(run)))}, as fast as the last run"
-    )
+    return f"about {duration(seconds)}, as fast as the last run"
 
 
 def duration(seconds: float) -> str:
@@ -94,19 +89,3 @@ def duration(seconds: float) -> str:
         if seconds < most:
             return f"{seconds / unit_s:.0f} {unit}"
     return f"{seconds / 3600:.1f} h" if seconds < 48 * 3600 else f"{seconds / 86400:.1f} days"
-
-
-def measured_rate(run: Run, tiles: int, seconds: float) -> Rate | None:
-    """Return the rate of a run that has ended, None where it computed nothing."""
-    return Rate(tiles, seconds, predictors_of(run), work_of(run)) if tiles and seconds > 0 else None
-
-
-def predictors_of(run: Run) -> int:
-    """Return how many predictors work at once."""
-    return run.predictors * run.crew.workers
-
-
-def work_of(run: Run) -> str:
-    """Return what tells the work of this run from other work, as far as its speed goes."""
-    facts = {name: run.pixel_settings.get(name) for name in ("model", "tile_px")}
-    return kind_of_work({**facts, "engine": run.config.engine.kind})  # type: ignore[dict-item]

@@ -11,29 +11,27 @@ else. With --now those of infer_archive.py.
 from __future__ import annotations
 
 import argparse
-import difflib
 import json
 import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
-from datetime import UTC, datetime
+from collections.abc import Sequence
 
-from rich.console import Console
 from rich.table import Table
 
-from jobs import assembly
+from jobs.assembly import leased_bench, open_bench
 from jobs.commands import fail
+from jobs.console import console
+from jobs.executing import run_all
+from jobs.exits import Exit
 from jobs.logs import start_log
+from jobs.network import network_of
+from jobs.quarantined import Quarantine, read_quarantine, reason_of
+from jobs.run_view import PrintedRun
+from jobs.scope import Scope
 from sgddiff_batch.config import ArchiveJobConfig, load_config
-from sgddiff_batch.core.scene import escape_scene_id
-from sgddiff_batch.core.words import printable, redact_uri
+from sgddiff_batch.core.words import printable
 from sgddiff_batch.errors import ConfigError, LeaseHeldError, SgddiffBatchError
-from sgddiff_batch.io.ledger import ObjectLedger, RedoMark, mark_redo, redo_marks
-from sgddiff_batch.protocols import SceneRecord
 
 EXIT_DONE, EXIT_FAILED, EXIT_CONFIG, EXIT_HELD = 0, 1, 2, 4
-
-Records = Mapping[str, SceneRecord]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -42,15 +40,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     start_log()
     try:
         config = load_config(options.config, options.set)
-        ledger = assembly.make_ledger(config)
-        records = ledger.records()
-        quarantined = {name: record for name, record in records.items() if record.reason is not None}
-        marks, _ = redo_marks(ledger.store, records)
+        quarantine = read_quarantine(open_bench(config, network_of(config)).ledger)
         if options.verb == "list":
-            return _list(quarantined, marks, as_json=options.json)
+            return _list(quarantine, as_json=options.json)
         if options.verb == "show":
-            return _show(ledger, _find(options.scene, quarantined, records), marks)
-        return _replay(options, config, ledger, quarantined, records)
+            print(json.dumps(quarantine.all_facts(quarantine.find(options.scene)), indent=1))
+            return EXIT_DONE
+        return _replay(options, config, quarantine)
     except LeaseHeldError as error:
         return fail("quarantine", error, EXIT_HELD)
     except ConfigError as error:
@@ -59,98 +55,37 @@ def main(argv: Sequence[str] | None = None) -> int:
         return fail("quarantine", error, EXIT_FAILED)
 
 
-def _list(quarantined: Records, marks: Mapping[str, RedoMark], *, as_json: bool) -> int:
-    rows = [quarantined[scene_id] for scene_id in sorted(quarantined)]
+def _list(quarantine: Quarantine, *, as_json: bool) -> int:
+    rows = quarantine.scenes()
     if as_json:
-        print(json.dumps([_facts(record, marks.get(record.scene_id)) for record in rows], indent=1))
+        print(json.dumps(list(map(quarantine.facts, rows)), indent=1))
         return EXIT_DONE
     table = Table(title=f"{len(rows)} scenes in quarantine")
     for heading in ("scene", "reason", "version", "since", "earlier mosaic", "next run"):
         table.add_column(heading, overflow="fold")
     for record in rows:
         earlier = "is current" if record.store else "none"
-        again = "tries it again" if record.scene_id in marks else "leaves it"
-        cells = (record.scene_id, _reason(record), record.version, record.finished_at, earlier, again)
+        again = "tries it again" if quarantine.is_marked(record) else "leaves it"
+        cells = (record.scene_id, reason_of(record), record.version, record.finished_at, earlier, again)
         table.add_row(*map(printable, cells))
-    console = Console(highlight=False)
-    wide = console if console.is_terminal else Console(highlight=False, width=200)
-    wide.print(table, markup=False)
+    console(200).print(table, markup=False)
     return EXIT_DONE
 
 
-def _show(ledger: ObjectLedger, record: SceneRecord, marks: Mapping[str, RedoMark]) -> int:
-    facts = _facts(record, marks.get(record.scene_id))
-    if record.store is not None:
-        earlier = ledger.finished_mosaic(record.store)
-        facts["earlier_mosaic"] = {
-            "uri": f"{ledger.store.uri}/{record.store}",
-            **(asdict(earlier) if earlier else {}),
-        }
-    print(json.dumps(facts, indent=1))
-    return EXIT_DONE
-
-
-def _facts(record: SceneRecord, mark: RedoMark | None) -> dict[str, object]:
-    """Return what is known of a scene in quarantine; JSON escapes what is not ASCII."""
-    return {
-        "scene_id": record.scene_id,
-        "reason": _reason(record),
-        "version": record.version,
-        "run_key": record.run_key,
-        "since": record.finished_at,
-        "earlier_mosaic": record.store,
-        "marked_to_be_tried_again": None if mark is None else mark.at,
-    }
-
-
-def _reason(record: SceneRecord) -> str:
-    return redact_uri(record.reason or "")
-
-
-def _replay(
-    options: argparse.Namespace,
-    config: ArchiveJobConfig,
-    ledger: ObjectLedger,
-    quarantined: Records,
-    records: Records,
-) -> int:
+def _replay(options: argparse.Namespace, config: ArchiveJobConfig, quarantine: Quarantine) -> int:
     if options.all == bool(options.scenes):
         raise ConfigError("replay: give the ids of scenes in quarantine, or --all")
-    if options.all:
-        chosen = [quarantined[scene_id] for scene_id in sorted(quarantined)]
-    else:
-        chosen = list(
-            {r.scene_id: r for r in (_find(s, quarantined, records) for s in options.scenes)}.values()
-        )
-    now = datetime.now(UTC).isoformat(timespec="seconds")
-    for record in chosen:
-        mark_redo(ledger.store, record, "replay", now)
+    found = quarantine.scenes() if options.all else map(quarantine.find, options.scenes)
+    chosen = {record.scene_id: record for record in found}
+    quarantine.mark(chosen.values())
     if not options.now:
         print(f"{len(chosen)} scenes will be tried again by the next run")
         return EXIT_DONE
     if not chosen:
         print("no scene is in quarantine; nothing was run")
         return EXIT_DONE
-    from jobs import infer_archive
-    from jobs.scope import Scope
-
-    return infer_archive.run_leased(config, Scope(only=frozenset(record.scene_id for record in chosen)))
-
-
-def _find(wanted: str, quarantined: Records, records: Records) -> SceneRecord:
-    """Return the record of a scene in quarantine by its id, or by its path in the archive.
-
-    Raises:
-        ConfigError: if there is none; it names those that are spelled alike.
-    """
-    for scene_id in (wanted, escape_scene_id(wanted)):
-        if scene_id in quarantined:
-            return quarantined[scene_id]
-        if scene_id in records:
-            raise ConfigError(f"{printable(scene_id)} is not in quarantine: it is done")
-    near = difflib.get_close_matches(wanted, quarantined, n=3, cutoff=0.5)
-    hint = f"did you mean {', '.join(map(printable, near))}?" if near else "`list` names those that are"
-    raise ConfigError(f"no scene {printable(wanted)!r} is in quarantine; {hint}")
+    with leased_bench(config, network_of(config)) as bench:
+        return Exit[run_all(bench, PrintedRun(), Scope(only=frozenset(chosen))).name]
 
 
 def _parse(argv: Sequence[str] | None) -> argparse.Namespace:

@@ -10,9 +10,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from jobs import assembly
-from sgddiff_batch.config import ArchiveJobConfig
-from sgddiff_batch.core.fingerprint import run_key
+from jobs.assembly import PIXELS_VERSION, Bench
 from sgddiff_batch.core.planning import Mosaic, Task
 from sgddiff_batch.core.window import Window
 from sgddiff_batch.errors import RetryableError, SceneError
@@ -68,27 +66,17 @@ class Sample:
 
 @dataclass
 class Recomputer:
-    """Recomputes blocks with the network and settings of a config; both are loaded when they are needed."""
+    """Recomputes blocks with the network and settings of a bench, loaded when they are needed."""
 
-    config: ArchiveJobConfig
-
-    @cached_property
-    def device(self) -> str:
-        """The device that the config means on this machine."""
-        return assembly.resolve_device(self.config)
-
-    @cached_property
-    def run_key(self) -> str:
-        """The run key of the config; mosaics of another one cannot be recomputed with it."""
-        return run_key(assembly.pixel_settings(self.config, self.device))
+    bench: Bench
 
     @cached_property
     def _predictor(self) -> Predictor:
-        return assembly.make_predictor(self.config, self.device)
+        return self.bench.network.load(self.bench.device)
 
     @cached_property
     def _reader(self) -> SceneReader:
-        return assembly.make_reader(self.config, None)
+        return self.bench.reader()
 
     def recompute(self, blocks: Iterable[Sampled]) -> Iterator[Recomputed]:
         """Yield what became of each block, as it is done. Takes the memory of a task of one block."""
@@ -99,10 +87,10 @@ class Recomputer:
                 yield Recomputed(block, "not possible", " ".join(str(error).split()))
 
     def _recompute(self, block: Sampled) -> Recomputed:
-        stored = open_stored(open_store(f"{self.config.output.uri.rstrip('/')}/{block.store}"), block.store)
+        stored = open_stored(open_store(f"{self.bench.output.uri}/{block.store}"), block.store)
         if key_words := self._other_key(stored):
             return Recomputed(block, "not possible", key_words)
-        scene = current_scene(stored.mosaic.scene, self.config.archive.query().access)
+        scene = current_scene(stored.mosaic.scene, self.bench.query.access)
         if isinstance(scene, str):
             return Recomputed(block, "not possible", scene)
         profile = self._reader.profile(scene)
@@ -119,15 +107,17 @@ class Recomputer:
     def _other_key(self, stored: StoredMosaic) -> str | None:
         """Return why the config makes other pixels than were stored, None where it does not."""
         made_by = stored.pixels_version
-        if made_by != assembly.PIXELS_VERSION:
+        if made_by != PIXELS_VERSION:
             return (
-                f"made by pixels_version {made_by}, this software makes {assembly.PIXELS_VERSION}: it is not "
+                f"made by pixels_version {made_by}, this software makes {PIXELS_VERSION}: it is not "
                 "damaged for that, and the next run makes it anew"
             )
         key = stored.provenance["run_key"]
-        if key == self.run_key:
+        if key == self.bench.run_key:
             return None
-        return f"made with other settings or another model: run key {key}, the config's is {self.run_key}"
+        return (
+            f"made with other settings or another model: run key {key}, the config's is {self.bench.run_key}"
+        )
 
 
 def _compared(block: Sampled, stored: StoredMosaic, made: NDArray[np.uint8]) -> Recomputed:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import logging
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -11,7 +10,6 @@ from dataclasses import dataclass, replace
 from jobs.assembly import missing_scene
 from sgddiff_batch.core.replacing import replacement_of
 from sgddiff_batch.core.selection import Facts
-from sgddiff_batch.core.times import parse_time
 from sgddiff_batch.engine.driver import SceneResult
 from sgddiff_batch.engine.survey import Extent, RunPlan
 from sgddiff_batch.io.ledger import ObjectLedger, RedoMark, drop_redo, redo_marks
@@ -119,39 +117,3 @@ def tell_postponed(plan: RunPlan) -> None:
     """Say how many scenes are left for another run, and why."""
     for reason, count in sorted(Counter(plan.postponed.values()).items()):
         log.info("%d scenes that are new or changed are left for another run: %s", count, reason)
-
-
-def add_flags(parser: argparse.ArgumentParser) -> None:
-    """Add the flags that limit or widen a run."""
-    parser.add_argument(
-        "--limit",
-        type=_count,
-        metavar="N",
-        help="work on at most N scenes: marked ones first, then those whose files are oldest, then by id",
-    )
-    parser.add_argument(
-        "--since",
-        type=_instant,
-        metavar="DATE",
-        help="work only on scenes whose file was written since: 2026-01-31 or 2026-01-31T10:00:00Z (UTC); "
-        "scenes of which that is not known are worked on too",
-    )
-    parser.add_argument("--retry-quarantined", action="store_true", help="try the scenes in quarantine again")
-
-
-def scope_of(options: argparse.Namespace) -> Scope:
-    """Return the scope that a command line asks for."""
-    return Scope(options.limit, options.since, options.retry_quarantined)
-
-
-def _count(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"must be a whole number of at least 1, got {text!r}")
-    return int(text)
-
-
-def _instant(text: str) -> float:
-    try:
-        return parse_time(text).start_s
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None

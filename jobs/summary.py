@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
-from rich.console import Console
 from rich.table import Table
 
+from jobs.concluding import RunEnd
+from jobs.console import console
 from sgddiff_batch.engine.driver import SceneResult
 from sgddiff_batch.io.reports import DAMAGED
 
@@ -22,14 +21,11 @@ _STYLES = {
 _SHOWN = 200
 
 
-def print_results(results: Iterable[SceneResult], unchanged: int, seconds: float, report_uri: str) -> None:
-    """Print one row a scene that is not as it was, a few hundred at most, and where the report is.
-
-    unchanged: how many scenes the run left as they were.
-    """
-    rows = list(results)
-    scenes = len({row.scene_id for row in rows if row.state != DAMAGED}) + unchanged
-    title = f"{scenes} scenes in {seconds:.1f} s, {unchanged} of them unchanged"
+def print_results(end: RunEnd) -> None:
+    """Print one row a scene that is not as it was, a few hundred at most, and where the report is."""
+    rows = end.rows
+    scenes = len({row.scene_id for row in rows if row.state != DAMAGED}) + end.unchanged
+    title = f"{scenes} scenes in {end.seconds:.1f} s, {end.unchanged} of them unchanged"
     table = Table(title=title)
     for heading in ("scene", "size", "salient area", "seconds", "state"):
         table.add_column(
@@ -42,7 +38,7 @@ def print_results(results: Iterable[SceneResult], unchanged: int, seconds: float
     out.print(table if rows else title, markup=False)
     if len(rows) > _SHOWN:
         out.print(f"and {len(rows) - _SHOWN} more; the report has all")
-    out.print(f"report: {report_uri}", markup=False, soft_wrap=True)
+    out.print(f"report: {end.report_uri}", markup=False, soft_wrap=True)
 
 
 def _urgency(row: SceneResult) -> tuple[int, str]:
@@ -56,9 +52,3 @@ def _cells(row: SceneResult) -> tuple[str, str, str, str, str]:
     seconds = f"{sum(row.seconds.values()):.1f}" if row.seconds else "-"
     state = f"{row.state}: {row.reason}" if row.reason else row.state
     return row.scene_id, size, salient, seconds, state
-
-
-def console() -> Console:
-    """Return what prints to people; where that is no terminal, as wide as a table needs."""
-    found = Console(highlight=False)
-    return found if found.is_terminal else Console(highlight=False, width=160)

@@ -1,22 +1,24 @@
-"""What a verification found: collected, told, and marked for the next run."""
+"""Verify: mosaics against the ledger and a sample against the scenes; what is found is marked if wanted."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import difflib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
+from itertools import islice
 
-from rich.console import Console
-from rich.table import Table
-
-from jobs import assembly
-from jobs.recomputing import Recomputed
+from jobs.assembly import PIXELS_VERSION, Bench
+from jobs.recomputing import Recomputed, Recomputer, Sample, Sampled
 from sgddiff_batch.core.words import printable
+from sgddiff_batch.errors import ConfigError
 from sgddiff_batch.io import catalogue
 from sgddiff_batch.io.ledger import ObjectLedger, mark_redo
-from sgddiff_batch.io.upkeep import Verdict
+from sgddiff_batch.io.mosaics import DamagedObjectError, open_stored
+from sgddiff_batch.io.storage import open_store
+from sgddiff_batch.io.upkeep import Verdict, verify_disowned, verify_mosaic
 
-_SHOWN = 5
-"""Problems of one mosaic that the table shows; the JSON has all."""
+_AT_ONCE = 4
 
 
 @dataclass(slots=True)
@@ -44,7 +46,7 @@ class Findings:
         """Count a mosaic, and keep its verdict if there is something to say."""
         self.mosaics += 1
         self.blocks += verdict.blocks
-        self.older += verdict.pixels_version not in (None, assembly.PIXELS_VERSION)
+        self.older += verdict.pixels_version not in (None, PIXELS_VERSION)
         if verdict.problems or verdict.notes:
             self.told[verdict.store] = verdict
 
@@ -91,7 +93,7 @@ def mark_for_redo(ledger: ObjectLedger, findings: Findings, at: str) -> None:
             findings.redo[verdict.store] = "the next run makes it anew"
 
 
-def report(findings: Findings) -> dict[str, object]:
+def findings_report(findings: Findings) -> dict[str, object]:
     """Return all that was found as plain values."""
     return {
         "mosaics": findings.mosaics,
@@ -125,47 +127,99 @@ def _row(verdict: Verdict, redo: Mapping[str, str]) -> dict[str, object]:
     }
 
 
-def print_findings(findings: Findings) -> None:
-    """Print the mosaics with problems as a table, and the rest in lines."""
-    console = Console(highlight=False)
-    wide = console if console.is_terminal else Console(highlight=False, width=160)
-    if findings.damaged:
-        table = Table(title=f"{len(findings.damaged)} of {findings.mosaics} mosaics are damaged")
-        for heading in ("mosaic", "object", "what is wrong"):
-            table.add_column(heading, overflow="fold")
-        for verdict in findings.damaged:
-            _add_rows(table, verdict, findings.redo)
-        wide.print(table, markup=False)
-    else:
-        print(f"{findings.mosaics} mosaics, {findings.blocks} blocks: all sound")
-    if findings.older:
-        print(
-            f"{findings.older} mosaics have pixels of another pixels_version than {assembly.PIXELS_VERSION}, "
-            "that of this software: they are not damaged for that, and the next run makes them anew"
-        )
-    noted = sum(1 for verdict in findings.told.values() if verdict.notes)
-    if noted:
-        print(
-            f"{noted} mosaics were committed before digests were kept: only decoded, counted, compared inside"
-        )
-    _print_sample(findings)
+def verify_output(
+    ledger: ObjectLedger, mosaics: Sequence[str] = (), sample: Sample | None = None
+) -> Findings:
+    """Verify the mosaics of an output: those that are named, or all that readers see or will see.
+
+    sample: is offered their blocks.
+
+    Raises:
+        ConfigError: if one that is named was never committed to this output.
+        FatalError: if the ledger or the catalogue is damaged.
+    """
+    findings = Findings(seed=sample.seed if sample else None)
+    for verdict in _verdicts(ledger, _chosen(ledger, mosaics)):
+        findings.add(verdict)
+        if sample:
+            sample.offer(_blocks(ledger, verdict))
+    return findings
 
 
-def _add_rows(table: Table, verdict: Verdict, redo: Mapping[str, str]) -> None:
-    for at, problem in enumerate(verdict.problems[:_SHOWN]):
-        name = verdict.store if at == 0 else ""
-        table.add_row(*map(printable, (name, problem.key or "-", problem.words)))
-    if len(verdict.problems) > _SHOWN:
-        table.add_row("", "", f"and {len(verdict.problems) - _SHOWN} more")
-    if verdict.store in redo:
-        table.add_row("", "", printable(redo[verdict.store]))
+def recompute_sample(bench: Bench, sample: Sample, findings: Findings) -> None:
+    """Recompute the blocks that were drawn from their scenes, and add what came of it."""
+    for recomputed in Recomputer(bench).recompute(sample.drawn):
+        findings.add_recomputed(recomputed, _scene_of(bench.ledger, recomputed))
 
 
-def _print_sample(findings: Findings) -> None:
-    if findings.seed is None:
+def _verdicts(ledger: ObjectLedger, stores: Iterable[str]) -> Iterator[Verdict]:
+    """Verify a few mosaics at a time and yield their verdicts in order."""
+    waiting = iter(stores)
+    with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="verify") as pool:
+        while batch := list(islice(waiting, 16 * _AT_ONCE)):
+            for store, verdict in zip(
+                batch, pool.map(lambda store: verify_mosaic(ledger.store, store), batch), strict=True
+            ):
+                found = verdict or _disowned(ledger, store)
+                if found is not None:
+                    yield found
+
+
+def _disowned(ledger: ObjectLedger, store: str) -> Verdict | None:
+    """Verify a mosaic that the ledger does not stand for; None if readers do not see it (any more)."""
+    if not _is_current(ledger, store):
+        return None
+    verdict = verify_disowned(ledger.store, store)
+    # A run may have replaced it meanwhile.
+    return verdict if _is_current(ledger, store) else None
+
+
+def _is_current(ledger: ObjectLedger, store: str) -> bool:
+    record = ledger.record(store.rpartition("/")[0])
+    return (record is not None and record.store == store) or store in shown_stores(ledger)
+
+
+def _chosen(ledger: ObjectLedger, uris: Sequence[str]) -> list[str]:
+    """Return the stores to verify: those named, or all that readers see or will when a run publishes.
+
+    Raises:
+        ConfigError: if one that is named was never committed to this output.
+        FatalError: if the ledger or the catalogue is damaged.
+    """
+    if not uris:
+        withdrawn = ledger.withdrawn().keys()
+        records = ledger.records().items()
+        current = {r.store for scene_id, r in records if r.store is not None and scene_id not in withdrawn}
+        return sorted(current | shown_stores(ledger))
+    stores = [_store_name(ledger, uri) for uri in uris]
+    for uri, store in zip(uris, stores, strict=True):
+        if ledger.finished_mosaic(store) is None and not _is_current(ledger, store):
+            known = [record.store for record in ledger.records().values() if record.store]
+            near = difflib.get_close_matches(store, known, n=1, cutoff=0.3)
+            hint = f"; did you mean {printable(near[0])}?" if near else ""
+            raise ConfigError(f"--mosaic {printable(uri)!r}: the ledger knows no such mosaic{hint}")
+    return list(dict.fromkeys(stores))
+
+
+def _store_name(ledger: ObjectLedger, uri: str) -> str:
+    full = open_store(uri).uri.rstrip("/")
+    below = f"{ledger.store.uri}/"
+    name = full.removeprefix(below) if full.startswith(below) else uri.strip("/")
+    if any(part in ("", ".", "..") for part in name.split("/")):
+        raise ConfigError(f"--mosaic {printable(uri)!r}: must be a mosaic below {ledger.store.uri}")
+    return name
+
+
+def _blocks(ledger: ObjectLedger, verdict: Verdict) -> Iterator[Sampled]:
+    """Yield the blocks of a mosaic, those of an undamaged root."""
+    try:
+        stored = open_stored(open_store(f"{ledger.store.uri}/{verdict.store}"), verdict.store)
+    except (FileNotFoundError, DamagedObjectError):
         return
-    equal = sum(1 for item in findings.recomputed if item.state == "equal")
-    print(f"recomputed from their scenes (seed {findings.seed}): {equal} of {len(findings.recomputed)} equal")
-    for item in findings.recomputed:
-        if item.state != "equal":
-            print(printable(f"{item.block.store} {item.block.window.name}: {item.state}: {item.words}"))
+    if verdict.blocks:
+        yield from (Sampled(verdict.store, window) for window in stored.mosaic.blocks())
+
+
+def _scene_of(ledger: ObjectLedger, recomputed: Recomputed) -> str:
+    record = ledger.finished_mosaic(recomputed.block.store)
+    return record.scene_id if record else recomputed.block.store.rpartition("/")[0]

@@ -98,7 +98,7 @@ def test_a_catalogue_that_cannot_be_published_ends_with_1_and_stays(nights, monk
         raise OSError("no space left")
 
     with monkeypatch.context() as patched:
-        patched.setattr("sgddiff_batch.io.catalogue.generations.publish", full)
+        patched.setattr("sgddiff_batch.io.catalogue.publish", full)
         code, listed = night()
     assert (code, listed) == (infer_archive.EXIT_FAILED, seen[3][1])
     assert "the catalogue is still that of before" in caplog.text

@@ -10,7 +10,8 @@ import pytest
 import yaml
 
 import sgddiff_batch
-from jobs import compose, composing, concluding, explain, gc, verify
+from jobs import compose, composing, explain, gc, verify
+from jobs.exits import Exit
 from sgddiff_batch.config.job import load_config
 from sgddiff_batch.io.areas.compose import Composer
 from sgddiff_batch.io.catalogue import generations as archive_catalogue
@@ -176,7 +177,7 @@ def test_scenes_that_are_refused_are_named_in_the_log_and_the_report(world, capl
     put_scene(world.output, "pixel.tif", smooth(8, 8), crs=None)
     world.times["pixel.tif"] = "2026-01-01"
     world.publish()
-    assert world.night() == concluding.EXIT_QUARANTINED
+    assert world.night() == Exit.QUARANTINED
     refused = {row["path"]: row["reason"] for row in world.report()["ignored"]}
     assert sorted(refused) == ["pixel.tif", "timeless.tif"]
     assert "time is not known" in refused["timeless.tif"]
@@ -191,20 +192,20 @@ def test_scenes_that_are_refused_are_named_in_the_log_and_the_report(world, capl
 def test_a_scene_is_left_out_anew_at_a_new_version_and_after_it_was_taken(world):
     put_scene(world.output, "timeless.tif", smooth(8, 8))
     world.publish()
-    assert [world.night(), world.night()] == [concluding.EXIT_QUARANTINED, 0]
+    assert [world.night(), world.night()] == [Exit.QUARANTINED, 0]
     put_scene(world.output, "timeless.tif", smooth(8, 8), number=2)
     world.publish()
-    assert [world.night(), world.night()] == [concluding.EXIT_QUARANTINED, 0]
+    assert [world.night(), world.night()] == [Exit.QUARANTINED, 0]
     put_scene(world.output, "far.tif", smooth(8, 8), col=300_000)
     world.times["far.tif"] = "2026-01-01"
     world.publish()
-    assert [world.night(), world.night()] == [concluding.EXIT_QUARANTINED, 0]
+    assert [world.night(), world.night()] == [Exit.QUARANTINED, 0]
     ObjectLedger(world.output).withdraw("timeless.tif", "2026-03-01T00:00:00+00:00")
     world.publish()
     assert world.night() == 0
     ObjectLedger(world.output).restore("timeless.tif")
     world.publish()
-    assert world.night() == concluding.EXIT_QUARANTINED
+    assert world.night() == Exit.QUARANTINED
 
 
 @pytest.mark.parametrize("broken", [KeyboardInterrupt, OSError])
@@ -217,17 +218,17 @@ def test_a_scene_that_a_broken_run_left_out_is_told_of_by_the_next(world, monkey
 
     with monkeypatch.context() as patched:
         patched.setattr(Composer, "compose", failing)
-        assert world.night() == concluding.EXIT_FAILED
-    assert [world.night(), world.night()] == [concluding.EXIT_QUARANTINED, 0]
+        assert world.night() == Exit.FAILED
+    assert [world.night(), world.night()] == [Exit.QUARANTINED, 0]
 
 
 def test_a_damaged_note_of_what_was_left_out_tells_again(world, caplog):
     put_scene(world.output, "timeless.tif", smooth(8, 8))
     world.publish()
     assert world.night("--dry-run") == 0
-    assert world.night() == concluding.EXIT_QUARANTINED
+    assert world.night() == Exit.QUARANTINED
     world.area.write("_ledger/left-out~.json", b"[")
-    assert [world.night(), world.night()] == [concluding.EXIT_QUARANTINED, 0]
+    assert [world.night(), world.night()] == [Exit.QUARANTINED, 0]
     assert "left-out~.json of the area is damaged" in caplog.text
 
 
@@ -236,7 +237,7 @@ def test_a_damaged_scene_puts_its_cells_in_quarantine_and_stops_no_other(world, 
     shard = entry.uri.removeprefix(f"{world.output.uri}/") + "/0/saliency/c/0/0"
     sound = world.output.read(shard)
     world.output.write(shard, sound[: len(sound) // 2])
-    assert world.night() == concluding.EXIT_QUARANTINED
+    assert world.night() == Exit.QUARANTINED
     assert set(world.mosaics()) == {"2026-02/x627y6624"}
     states = {row["scene_id"]: row["state"] for row in world.report()["scenes"]}
     assert sorted(states.values()) == ["done"] + 4 * ["quarantined"]
@@ -253,7 +254,7 @@ def test_a_scene_whose_mosaic_is_gone_fails_its_cells_until_it_is_back(world, ca
     root = entry.uri.removeprefix(f"{world.output.uri}/") + "/zarr.json"
     kept = world.output.read(root)
     world.output.delete(root)
-    assert world.night() == concluding.EXIT_FAILED
+    assert world.night() == Exit.FAILED
     assert set(world.mosaics()) == ALL - {"2026-02/x627y6624"}
     assert "2026-02/x627y6624: failed: the mosaic c.tif/" in caplog.text
     world.output.write(root, kept)
@@ -263,7 +264,7 @@ def test_a_scene_whose_mosaic_is_gone_fails_its_cells_until_it_is_back(world, ca
 
 def test_beside_another_run_it_leaves_with_4_and_nothing_is_done(world, composed):
     with Lease(world.area, "another", 5.0):
-        assert world.night() == concluding.EXIT_HELD
+        assert world.night() == Exit.HELD
     assert composed == []
     assert not [key for key in world.area.keys("") if not key.startswith("_ledger/lease")]
 
@@ -283,7 +284,7 @@ def test_a_killed_night_is_gone_on_with_and_ends_with_equal_bytes(tmp_path, monk
 
     with monkeypatch.context() as patched:
         patched.setattr(Composer, "_composed", interrupted)
-        assert killed.night() == concluding.EXIT_FAILED
+        assert killed.night() == Exit.FAILED
     assert killed.night() == 0
     assert killed.mosaics().keys() == quiet.mosaics().keys()
     for area_id, uri in quiet.mosaics().items():
@@ -328,7 +329,7 @@ def test_several_areas_are_made_and_one_can_be_chosen(tmp_path):
 
 
 def test_without_a_catalogue_it_says_what_to_run_first(tmp_path, caplog):
-    assert World(tmp_path).night() == concluding.EXIT_CONFIG
+    assert World(tmp_path).night() == Exit.WRONG
     assert "run jobs/infer_archive.py first" in caplog.text
 
 
@@ -349,14 +350,14 @@ def test_without_a_catalogue_it_says_what_to_run_first(tmp_path, caplog):
 )
 def test_a_mistake_in_the_config_ends_with_2_before_any_work(tmp_path, caplog, areas, flags, words):
     world = filled(World(tmp_path, *areas))
-    assert world.night(*flags) == concluding.EXIT_CONFIG
+    assert world.night(*flags) == Exit.WRONG
     assert words in caplog.text
     assert not Path(world.output.root, "_areas").exists()
 
 
 def test_a_config_without_areas_says_so(tmp_path, caplog):
     world = World(tmp_path)
-    assert world.night("--set", "areas=[]") == concluding.EXIT_CONFIG
+    assert world.night("--set", "areas=[]") == Exit.WRONG
     assert "areas: the config has none" in caplog.text
 
 

@@ -9,7 +9,8 @@ import yaml
 from rasterio.crs import CRS
 
 import sgddiff_batch
-from jobs import concluding, verify
+from jobs import verify
+from jobs.exits import Exit
 from sgddiff_batch.io.areas.compose import Composer
 from sgddiff_batch.io.ledger.area_cells import LATTICE
 from sgddiff_batch.io.ledger.marks import ObjectLedger
@@ -51,9 +52,7 @@ def timeless(tmp_path) -> World:
     return world
 
 
-@pytest.mark.parametrize(
-    ("flags", "code"), [([], concluding.EXIT_FAILED), (["--allow-withdrawals"], concluding.EXIT_QUARANTINED)]
-)
+@pytest.mark.parametrize(("flags", "code"), [([], Exit.FAILED), (["--allow-withdrawals"], Exit.QUARANTINED)])
 def test_a_mistake_that_refuses_all_scenes_takes_no_mosaic_from_the_catalogue(tmp_path, caplog, flags, code):
     world = timeless(tmp_path)
     assert world.night() == 0
@@ -71,7 +70,7 @@ def test_more_than_half_of_an_area_leaves_its_catalogue_only_when_that_is_allowe
     before = world.mosaics()
     for name in ("a.tif", "b.tif"):
         withdraw(world, name)
-    assert world.night() == concluding.EXIT_FAILED
+    assert world.night() == Exit.FAILED
     assert world.mosaics() == before
     assert "4 of the 5 area mosaics" in caplog.text
     assert "--allow-withdrawals" in world.report()["run"]["withdrawals_refused"]
@@ -79,9 +78,7 @@ def test_more_than_half_of_an_area_leaves_its_catalogue_only_when_that_is_allowe
     assert set(world.mosaics()) == {HERE}
 
 
-@pytest.mark.parametrize(
-    ("kind", "code"), [("damaged", concluding.EXIT_QUARANTINED), ("gone", concluding.EXIT_FAILED)]
-)
+@pytest.mark.parametrize(("kind", "code"), [("damaged", Exit.QUARANTINED), ("gone", Exit.FAILED)])
 def test_the_mosaic_of_scenes_that_left_does_not_come_back_when_the_new_one_cannot_be_made(world, kind, code):
     assert world.night() == 0
     withdraw(world, "c.tif")
@@ -124,7 +121,7 @@ def test_an_area_is_not_gone_on_with_on_another_lattice(world, caplog, changes):
     before = world.area.keys("")
     change(world, **changes)
     for flags in (["--dry-run"], []):
-        assert world.night(*flags) == concluding.EXIT_CONFIG
+        assert world.night(*flags) == Exit.WRONG
     assert f"{next(iter(changes))} was" in caplog.text
     assert "take another name for the area" in caplog.text
     after = [key for key in world.area.keys("") if "lease" not in key]
@@ -147,7 +144,7 @@ def test_the_same_crs_in_other_words_is_no_other_lattice(world):
 def test_a_damaged_note_of_the_lattice_stops_the_run_with_its_key(world, caplog, data):
     assert world.night() == 0
     world.area.write(LATTICE, data)
-    assert world.night() == concluding.EXIT_FAILED
+    assert world.night() == Exit.FAILED
     assert LATTICE in caplog.text
 
 
@@ -155,7 +152,7 @@ def test_a_damaged_note_of_the_ledger_about_one_scene_stops_no_other(world):
     entry = next(e for e in sgddiff_batch.list_mosaics(world.output.uri) if e.scene_id == "c.tif")
     store = entry.uri.removeprefix(f"{world.output.uri}/")
     world.output.write(f"_ledger/digests/{store}~.json", b"{")
-    assert world.night() == concluding.EXIT_QUARANTINED
+    assert world.night() == Exit.QUARANTINED
     assert set(world.mosaics()) == ALL - {HERE}
 
 
@@ -172,8 +169,8 @@ def test_a_quarantine_of_a_run_that_was_broken_off_is_told_by_the_next(world, mo
 
     with monkeypatch.context() as patched:
         patched.setattr(Composer, "compose", failing)
-        assert world.night() == concluding.EXIT_FAILED
-    assert world.night() == concluding.EXIT_QUARANTINED, "nobody was told yet"
+        assert world.night() == Exit.FAILED
+    assert world.night() == Exit.QUARANTINED, "nobody was told yet"
     assert world.night() == 0
 
 
@@ -210,7 +207,7 @@ def test_a_redo_after_a_quarantine_never_composes_over_the_mosaic_that_was_damag
     shard = entry.uri.removeprefix(f"{world.output.uri}/") + "/0/saliency/c/0/0"
     scene = world.output.read(shard)
     world.output.write(shard, b"torn")
-    assert world.night() == concluding.EXIT_QUARANTINED
+    assert world.night() == Exit.QUARANTINED
     assert ObjectLedger(world.area).disowned([store]) == {store}
     assert ObjectLedger(world.area).record(HERE).store == store, "readers still have it"
     world.output.write(shard, scene)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 import yaml
 
-from jobs import compose, concluding, gc
-from sgddiff_batch.io.catalogue import generations as archive_catalogue
+from jobs import compose, gc
+from jobs.exits import Exit
+from sgddiff_batch.io import catalogue
+from sgddiff_batch.io.catalogue import generations
 from sgddiff_batch.io.ledger.lease import Lease
 from sgddiff_batch.io.ledger.marks import ObjectLedger
 from sgddiff_batch.io.storage.store import open_store
@@ -46,7 +48,7 @@ def test_a_run_names_the_areas_that_left_the_config_and_leaves_them_on_show(worl
 
 def test_a_config_whose_last_area_was_removed_names_it_too(world, caplog):
     rename(world)
-    assert world.night() == concluding.EXIT_CONFIG
+    assert world.night() == Exit.WRONG
     assert TOLD in caplog.text
 
 
@@ -76,7 +78,7 @@ def test_a_withdrawn_area_that_is_back_in_the_config_is_current_again(world):
 def test_a_rollback_brings_a_withdrawn_area_back_to_its_readers(world):
     before = world.mosaics()
     assert world.night("--withdraw-area", "monthly") == 0
-    archive_catalogue.rollback(world.area)
+    catalogue.rollback(world.area)
     assert world.mosaics() == before
 
 
@@ -93,7 +95,7 @@ def test_a_rollback_brings_a_withdrawn_area_back_to_its_readers(world):
 )
 def test_only_an_area_that_is_there_and_not_in_the_config_is_withdrawn(world, caplog, name, words):
     before = world.output.keys("")
-    assert world.night("--withdraw-area", name) == concluding.EXIT_CONFIG
+    assert world.night("--withdraw-area", name) == Exit.WRONG
     assert words in caplog.text
     assert world.output.keys("") == before
 
@@ -107,15 +109,15 @@ def test_a_dry_run_says_what_would_leave_and_changes_nothing(world, caplog):
 
 def test_beside_a_run_on_the_area_nothing_is_withdrawn(world):
     with Lease(world.area, "another", 5.0):
-        assert world.night("--withdraw-area", "monthly") == concluding.EXIT_HELD
+        assert world.night("--withdraw-area", "monthly") == Exit.HELD
     assert set(world.mosaics()) == ALL
 
 
 def test_a_damaged_catalogue_of_a_former_area_stops_no_run_and_is_told_to_who_withdraws(world, caplog):
-    world.area.write(archive_catalogue.POINTER, b"{")
+    world.area.write(generations.POINTER, b"{")
     assert world.night() == 0
     assert TOLD in caplog.text
-    assert world.night("--withdraw-area", "monthly") == concluding.EXIT_FAILED
+    assert world.night("--withdraw-area", "monthly") == Exit.FAILED
     assert "current.json" in caplog.text
 
 
@@ -126,8 +128,8 @@ def test_a_withdrawal_that_was_killed_before_it_published_is_completed_by_the_sa
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(archive_catalogue, "publish", killed)
-        assert world.night("--withdraw-area", "monthly") == concluding.EXIT_FAILED
+        patch.setattr(catalogue, "publish", killed)
+        assert world.night("--withdraw-area", "monthly") == Exit.FAILED
     assert set(world.mosaics()) == ALL
     assert world.night("--withdraw-area", "monthly") == 0
     assert world.mosaics() == {}

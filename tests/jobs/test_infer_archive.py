@@ -8,14 +8,15 @@ import pytest
 import rasterio
 
 import sgddiff_batch
-from jobs import infer_archive
+from jobs import infer_archive, planned
 from tests.kit import jobs
+from tests.kit.logs import enable_our_loggers
 
 
 @pytest.fixture(autouse=True)
 def _loud(caplog):
     """Libraries, Ray for one, switch off the loggers that they find; what a test reads must be on."""
-    infer_archive.log.disabled = False
+    enable_our_loggers()
     caplog.set_level("INFO")
 
 
@@ -188,7 +189,7 @@ def test_a_fault_that_nobody_thought_of_ends_with_1_and_one_line(run, caplog, mo
     def broken(*args):
         raise ZeroDivisionError("of all things")
 
-    monkeypatch.setattr(infer_archive, "survey", broken)
+    monkeypatch.setattr(planned, "survey", broken)
     assert run() == infer_archive.EXIT_FAILED
     assert "the run stopped: ZeroDivisionError: of all things" in caplog.text
 

@@ -77,7 +77,7 @@ class TestLines:
         for folder in ("jobs", "models", "sgddiff_batch"):
             for path in (jobs.ROOT / folder).rglob("*.py"):
                 named |= set(re.findall(r'^log = logging\.getLogger\("(\w+)"\)', path.read_text(), re.M))
-        assert {"infer_archive", "train_distill"} <= named
+        assert "train_distill" in named
         assert named <= OURS
 
 
@@ -185,7 +185,7 @@ def run_talkative(tmp_path: Path, checkpoint: Path, kind: str) -> list[str]:
         cwd=jobs.ROOT,
         env=environment,
     )
-    assert ended.returncode == 30, ended.stderr
+    assert ended.returncode == 33, ended.stderr
     return ended.stderr.splitlines()
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from jobs import infer_archive
 from tests.kit import jobs
+from tests.kit.logs import enable_our_loggers
 from tests.kit.stac import make_item, write_documents
 
 MANY = {key: {"href": f"{key}.tif", "type": "image/tiff", "roles": ["data"]} for key in ("B02", "B03")}
@@ -14,7 +15,7 @@ MANY = {key: {"href": f"{key}.tif", "type": "image/tiff", "roles": ["data"]} for
 
 @pytest.fixture(autouse=True)
 def _loud(caplog):
-    infer_archive.log.disabled = False
+    enable_our_loggers()
     caplog.set_level("INFO")
 
 

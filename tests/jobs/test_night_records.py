@@ -7,6 +7,7 @@ import pytest
 
 import sgddiff_batch
 from jobs import infer_archive, plan_table
+from jobs.concluding import RunEnd
 from jobs.infer_archive import EXIT_DONE, EXIT_FAILED, EXIT_QUARANTINED
 from sgddiff_batch.engine.driver import Driver
 from sgddiff_batch.errors import ConfigError
@@ -148,9 +149,8 @@ class TestExitCode:
         with monkeypatch.context() as patch:
             patch.setattr(ObjectLedger, "finish", finish)
             # What a SIGKILL would not run either.
-            for name in ("publish_safely",):
-                patch.setattr(f"jobs.publishing.{name}", lambda *_: True)
-            patch.setattr("jobs.concluding.conclude", lambda *_: None)
+            patch.setattr("jobs.executing.publish_safely", lambda *_: True)
+            patch.setattr("jobs.executing.conclude", lambda *_: RunEnd((), 0, 0.0, "none"))
             with pytest.raises(Killed):
                 night()
         assert night() == EXIT_QUARANTINED
@@ -162,7 +162,7 @@ class TestExitCode:
     ):
         jobs.write_broken(tmp_path / "scenes" / "a.tif")
         with monkeypatch.context() as patch:
-            patch.setattr("jobs.publishing.publish_safely", lambda *_: False)
+            patch.setattr("jobs.executing.publish_safely", lambda *_: False)
             assert night() == EXIT_FAILED
         assert night() == EXIT_QUARANTINED
         assert night() == EXIT_DONE
@@ -179,7 +179,7 @@ class TestExitCode:
     def test_a_scene_that_left_quarantine_meanwhile_is_not_told_of(self, night, tmp_path, monkeypatch):
         jobs.write_broken(tmp_path / "scenes" / "a.tif")
         with monkeypatch.context() as patch:
-            patch.setattr("jobs.publishing.publish_safely", lambda *_: False)
+            patch.setattr("jobs.executing.publish_safely", lambda *_: False)
             assert night() == EXIT_FAILED
         jobs.write_scene(tmp_path / "scenes" / "a.tif", 150, 200, 7)
         assert night() == EXIT_DONE

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 import sgddiff_batch
-from jobs import infer_archive, publishing
+from jobs import executing, infer_archive, withdrawals
 from sgddiff_batch.core.archive import AssetRule, Source
 from sgddiff_batch.core.words import redact_uri
 from sgddiff_batch.io.ledger.marks import ObjectLedger
@@ -85,7 +85,7 @@ def test_a_run_that_is_broken_off_leaves_older_versions_where_they_are(night, ou
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(infer_archive, "run_local", broken)
+        patched.setattr(executing, "run_local", broken)
         assert night(archive, **VERSIONS) == infer_archive.EXIT_FAILED
     assert shown(out) == ["s0_N1.tif", "s1_N1.tif"]
 
@@ -127,7 +127,7 @@ def test_a_scene_that_is_back_is_restored_before_anything_is_done(night, out, tm
         seen.append(set(ledger.withdrawn()))
         raise RuntimeError
 
-    monkeypatch.setattr(infer_archive, "run_local", broken)
+    monkeypatch.setattr(executing, "run_local", broken)
     night(archive)
     assert seen == [set()]
 
@@ -168,7 +168,7 @@ def test_two_archives_that_share_an_output_and_ids_are_told(night, out, tmp_path
 
 class TestNames:
     def test_one_source_of_which_nothing_else_is_said_is_its_uri(self):
-        assert publishing.archive_name([Source("s3://b/x/")]) == "s3://b/x"
+        assert withdrawals.archive_name([Source("s3://b/x/")]) == "s3://b/x"
 
     def test_whatever_decides_what_is_listed_makes_another_name(self):
         uri = "https://h/stac"
@@ -183,15 +183,15 @@ class TestNames:
             [Source(f"{uri}?map=1")],
             [Source(f"{uri}?map=2")],
         ]
-        assert len(set(map(publishing.archive_name, sources))) == len(sources)
+        assert len(set(map(withdrawals.archive_name, sources))) == len(sources)
 
     def test_the_order_of_the_others_and_of_collections_does_not_matter(self):
         one, two, three = Source("a"), Source("b", collections=("x", "y")), Source("c")
         turned = Source("b", collections=("y", "x"))
-        assert publishing.archive_name([one, two, three]) == publishing.archive_name([one, three, turned])
+        assert withdrawals.archive_name([one, two, three]) == withdrawals.archive_name([one, three, turned])
 
     def test_no_secret_is_in_it(self):
-        assert "SECRET" not in publishing.archive_name([Source("https://h/stac?token=SECRET"), Source("x")])
+        assert "SECRET" not in withdrawals.archive_name([Source("https://h/stac?token=SECRET"), Source("x")])
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import json
 import pytest
 
 from jobs import concluding, infer_archive, summary
+from jobs.concluding import RunEnd
 from sgddiff_batch.engine.driver import SceneResult
 from sgddiff_batch.io.ledger.marks import ObjectLedger
 from sgddiff_batch.io.storage.store import open_store
@@ -50,7 +51,7 @@ def test_a_night_without_work_is_told_in_the_same_space_however_many_scenes_ther
 def test_a_long_table_shows_what_somebody_has_to_look_at(capsys):
     done = [SceneResult(f"{number:05d}.tif", "u", "done") for number in range(1000)]
     bad = [SceneResult("zz.tif", "u", "failed", "why"), SceneResult("zy.tif", "u", "quarantined", "so")]
-    summary.print_results([*done, *bad], 7, 1.0, "report.json")
+    summary.print_results(RunEnd((*done, *bad), 7, 1.0, "report.json"))
     said = capsys.readouterr().out
     assert "1009 scenes in 1.0 s, 7 of them unchanged" in said
     assert "failed: why" in said
@@ -66,6 +67,6 @@ def test_a_mark_of_an_untold_quarantine_goes_once_its_scene_is_done_and_was_look
         ledger.finish(SceneRecord(name, "v", "k", None, "bad"))
     results = [SceneResult("a.tif", "u", "done")] if given == "result" else []
     unchanged = ["a.tif"] if given == "unchanged" else []
-    code = concluding.exit_code(ledger, results, published=True, unchanged=iter(unchanged))
-    assert code == concluding.EXIT_DONE
+    ending = concluding.ending_of(ledger, results, published=True, unchanged=iter(unchanged))
+    assert ending is concluding.Ending.DONE
     assert ledger.names("untold") == ["b.tif"]

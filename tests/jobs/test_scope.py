@@ -6,6 +6,9 @@ import pytest
 
 import sgddiff_batch
 from jobs import infer_archive
+from jobs.assembly import open_bench
+from jobs.network import network_of
+from jobs.planned import plan_run
 from jobs.scope import Scope
 from sgddiff_batch.config.job import load_config
 from tests.kit import jobs
@@ -43,7 +46,8 @@ def test_since_takes_the_scenes_that_were_written_since(config):
     [(Scope(), 4), (Scope(limit=4), 4), (Scope(limit=2), 2), (Scope(only=frozenset({"c.tif"})), 1)],
 )
 def test_a_part_of_a_night_leaves_the_rest_for_another_and_lists_all(config, scope, count):
-    run = infer_archive.plan_run(load_config(str(config)), None, scope)
+    read = load_config(str(config))
+    run = plan_run(open_bench(read, network_of(read)), scope)
     assert len(run.plan.mosaics) == count
     assert run.listing.is_whole
     assert len(run.listing.scenes) == 4
