@@ -19,19 +19,25 @@ import sys
 from collections.abc import Sequence
 from functools import partial
 
-from jobs.area_plan_table import print_area_plan
-from jobs.assembly import check_output
 from jobs.commands import under_ray_job
-from jobs.composing import area_uri, compose_area, plan_area, settings_of
-from jobs.composing_runs import AreaRun
 from jobs.exits import Exit, logged
-from jobs.former_areas import tell_former_areas, withdraw_area
 from jobs.logs import start_log
+from jobs.printing import print_area_plan
 from sgddiff_batch.config import ArchiveJobConfig, AreaConfig, load_config
 from sgddiff_batch.errors import ConfigError, LeaseHeldError, SgddiffBatchError
 from sgddiff_batch.io.ledger import Lease
 from sgddiff_batch.io.reports import new_run_id
 from sgddiff_batch.io.storage import open_store
+from sgddiff_batch.runs import check_output
+from sgddiff_batch.runs.areas import (
+    AreaRun,
+    area_uri,
+    compose_area,
+    plan_area,
+    settings_of,
+    tell_former_areas,
+    withdraw_area,
+)
 
 log = logging.getLogger(__name__)
 

@@ -19,13 +19,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from jobs.commands import add_config, config_of, fail
-from jobs.explaining import explain, open_explained
 from jobs.logs import start_log
 from sgddiff_batch.core.archive import OWN
 from sgddiff_batch.core.explaining import pixel_at
 from sgddiff_batch.core.words import printable
 from sgddiff_batch.errors import ConfigError
 from sgddiff_batch.io.mosaics import StoredMosaic
+from sgddiff_batch.runs import explain_pixel, open_explained
 
 EXIT_DONE, EXIT_FAILED, EXIT_COMMAND = 0, 1, 2
 
@@ -38,7 +38,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         stored = open_explained(options.mosaic)
         row, col = _pixel(stored, options)
         config = config_of(options)
-        facts = explain(stored, row, col, OWN if config is None else config.archive.query().access)
+        facts = explain_pixel(stored, row, col, OWN if config is None else config.archive.query().access)
     except (ConfigError, FileNotFoundError, ValueError) as error:
         return fail("explain", error, EXIT_COMMAND)
     except Exception as error:

@@ -18,14 +18,14 @@ from collections.abc import Iterable, Sequence
 
 from rich.table import Table
 
-from jobs.collecting import collect_garbage, open_used
 from jobs.commands import add_config, config_of, fail
-from jobs.console import console
 from jobs.logs import start_log
+from jobs.printing import console
 from sgddiff_batch.core.archive import OWN, BucketAccess
 from sgddiff_batch.errors import ConfigError, LeaseHeldError, SgddiffBatchError
 from sgddiff_batch.io.storage import Store
 from sgddiff_batch.io.upkeep import Garbage, Inventory, find_garbage
+from sgddiff_batch.runs import collect_garbage, open_used
 
 EXIT_DONE, EXIT_FAILED, EXIT_COMMAND, EXIT_HELD = 0, 1, 2, 4
 

@@ -13,17 +13,14 @@ import sys
 from collections.abc import Sequence
 from functools import partial
 
-from jobs.assembly import leased_bench, open_bench
 from jobs.commands import under_ray_job
-from jobs.executing import run_all
 from jobs.exits import Exit, logged
 from jobs.logs import start_log
 from jobs.network import network_of
-from jobs.planned import plan_run
-from jobs.run_view import PrintedRun
-from jobs.scope import Scope
+from jobs.printing import PrintedRun
 from sgddiff_batch.config import load_config
 from sgddiff_batch.core.times import parse_time
+from sgddiff_batch.runs import Scope, leased_bench, open_bench, plan_run, run_all
 
 EXIT_DONE, EXIT_FAILED, EXIT_CONFIG, EXIT_QUARANTINED, EXIT_HELD = 0, 1, 2, 3, 4
 

@@ -17,19 +17,23 @@ from collections.abc import Sequence
 
 from rich.table import Table
 
-from jobs.assembly import leased_bench, open_bench
 from jobs.commands import fail
-from jobs.console import console
-from jobs.executing import run_all
 from jobs.exits import Exit
 from jobs.logs import start_log
 from jobs.network import network_of
-from jobs.quarantined import Quarantine, read_quarantine, reason_of
-from jobs.run_view import PrintedRun
-from jobs.scope import Scope
+from jobs.printing import PrintedRun, console
 from sgddiff_batch.config import ArchiveJobConfig, load_config
 from sgddiff_batch.core.words import printable
 from sgddiff_batch.errors import ConfigError, LeaseHeldError, SgddiffBatchError
+from sgddiff_batch.runs import (
+    Quarantine,
+    Scope,
+    leased_bench,
+    open_bench,
+    read_quarantine,
+    reason_of,
+    run_all,
+)
 
 EXIT_DONE, EXIT_FAILED, EXIT_CONFIG, EXIT_HELD = 0, 1, 2, 4
 

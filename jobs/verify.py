@@ -16,16 +16,21 @@ import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from jobs.assembly import open_bench
 from jobs.commands import fail
-from jobs.finding_tables import print_findings
 from jobs.flags import write_json
 from jobs.logs import start_log
 from jobs.network import network_of
-from jobs.recomputing import Sample
-from jobs.verifying import findings_report, mark_for_redo, recompute_sample, verify_output
+from jobs.printing import print_findings
 from sgddiff_batch.config import load_config
 from sgddiff_batch.errors import ConfigError, FatalError, SgddiffBatchError
+from sgddiff_batch.runs import (
+    Sample,
+    findings_report,
+    mark_for_redo,
+    open_bench,
+    recompute_sample,
+    verify_output,
+)
 
 EXIT_SOUND, EXIT_FAILED, EXIT_CONFIG, EXIT_DAMAGED = 0, 1, 2, 5
 """3 and 4 are those of infer_archive.py: something in quarantine, and a lease that is held."""

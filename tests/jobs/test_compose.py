@@ -10,7 +10,8 @@ import pytest
 import yaml
 
 import sgddiff_batch
-from jobs import compose, composing, explain, gc, verify
+from jobs import compose as command
+from jobs import explain, gc, verify
 from jobs.exits import Exit
 from sgddiff_batch.config.job import load_config
 from sgddiff_batch.io.areas.compose import Composer
@@ -18,6 +19,7 @@ from sgddiff_batch.io.catalogue import generations as archive_catalogue
 from sgddiff_batch.io.ledger.lease import Lease
 from sgddiff_batch.io.ledger.marks import ObjectLedger
 from sgddiff_batch.io.storage.store import open_store
+from sgddiff_batch.runs.areas import compose
 from tests.io.area_examples import arrays_of, object_bytes, publish_scenes, put_scene, smooth
 from tests.kit.s3 import new_bucket
 
@@ -54,7 +56,7 @@ class World:
         publish_scenes(self.output, self.times)
 
     def night(self, *flags: str) -> int:
-        return compose.main(["--config", str(self.config), *flags])
+        return command.main(["--config", str(self.config), *flags])
 
     def mosaics(self) -> dict[str, str]:
         return {e.scene_id: e.uri for e in sgddiff_batch.list_mosaics(self.area.uri)}
@@ -363,7 +365,7 @@ def test_a_config_without_areas_says_so(tmp_path, caplog):
 
 def test_the_plan_states_its_memory_before_it_starts(world):
     config = load_config(str(world.config))
-    run = composing.plan_area(config, config.areas[0])
+    run = compose.plan_area(config, config.areas[0])
     assert run.peak_memory_bytes == 600 * 2**20 + 2 * (32 * 512**2 + 3 * 2**24)
 
 

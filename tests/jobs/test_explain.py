@@ -10,7 +10,8 @@ import rasterio
 import zarr
 
 import sgddiff_batch
-from jobs import assembly, explain, infer_archive
+from jobs import explain, infer_archive
+from sgddiff_batch.runs import bench
 from tests.kit import jobs
 from tests.kit.scenes import write_scene
 
@@ -108,7 +109,7 @@ def test_the_rule_of_the_mask_is_told_and_why_it_leaves_a_pixel_out(unbroken, ca
     facts = facts_of(capsys, uri_of(unbroken, "north/b.tif"), 10, 10)
     assert facts["scene"]["mask_rule"] == "nodata"
     assert facts["no_data"].endswith("every shown band has its no-data value, or a sample is not finite")
-    assert facts["pixels"] == f"pixels_version {assembly.PIXELS_VERSION}, that of this software"
+    assert facts["pixels"] == f"pixels_version {bench.PIXELS_VERSION}, that of this software"
     assert facts_of(capsys, uri_of(unbroken, "a.tif"), 1, 1)["scene"]["mask_rule"] == "none"
 
 
@@ -119,14 +120,14 @@ def test_of_an_older_mosaic_its_own_rule_is_told(tmp_path, checkpoint, monkeypat
     write_scene(tmp_path / "scenes" / "a.tif", samples, photometric="RGB", nodata=0)
     config = jobs.write_config(tmp_path / "run.yaml", tmp_path / "scenes", tmp_path / "out", checkpoint)
     with monkeypatch.context() as then:
-        then.setattr(assembly, "PIXELS_VERSION", 1)
+        then.setattr(bench, "PIXELS_VERSION", 1)
         assert infer_archive.main(["--config", str(config)]) == 0
     uri = uri_of(tmp_path / "out", "a.tif")
     shard = Path(uri, "0/saliency/c/0/0")
     shard.unlink()  # as if it had been no data
     capsys.readouterr()
     facts = facts_of(capsys, uri, 5, 5)
-    assert facts["pixels"].startswith(f"pixels_version 1; this software makes {assembly.PIXELS_VERSION}")
+    assert facts["pixels"].startswith(f"pixels_version 1; this software makes {bench.PIXELS_VERSION}")
     assert facts["no_data"].startswith(
         "the mask by which the mosaic was made (mask rule nodata, pixels_version 1)"
     )

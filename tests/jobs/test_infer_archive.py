@@ -8,7 +8,8 @@ import pytest
 import rasterio
 
 import sgddiff_batch
-from jobs import infer_archive, planned
+from jobs import infer_archive
+from sgddiff_batch.runs import plan
 from tests.kit import jobs
 from tests.kit.logs import enable_our_loggers
 
@@ -189,7 +190,7 @@ def test_a_fault_that_nobody_thought_of_ends_with_1_and_one_line(run, caplog, mo
     def broken(*args):
         raise ZeroDivisionError("of all things")
 
-    monkeypatch.setattr(planned, "survey", broken)
+    monkeypatch.setattr(plan, "survey", broken)
     assert run() == infer_archive.EXIT_FAILED
     assert "the run stopped: ZeroDivisionError: of all things" in caplog.text
 

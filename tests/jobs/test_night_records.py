@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 import sgddiff_batch
-from jobs import infer_archive, plan_table
-from jobs.concluding import RunEnd
+from jobs import infer_archive
 from jobs.infer_archive import EXIT_DONE, EXIT_FAILED, EXIT_QUARANTINED
+from jobs.printing import plan
 from sgddiff_batch.engine.driver import Driver
 from sgddiff_batch.errors import ConfigError
 from sgddiff_batch.io.ledger.marks import ObjectLedger
@@ -16,6 +16,7 @@ from sgddiff_batch.io.ledger.redo import mark_redo
 from sgddiff_batch.io.ledger.speed import RATE, Rate, read_rate, write_rate
 from sgddiff_batch.io.storage.store import Store, open_store
 from sgddiff_batch.protocols import SceneRecord
+from sgddiff_batch.runs.conclude import RunEnd
 from tests.kit import jobs
 from tests.kit.counting import counted_work
 
@@ -131,7 +132,7 @@ class TestPlan:
         ("seconds", "words"), [(3, "3 s"), (600, "10 min"), (7200, "2.0 h"), (864000, "10.0 days")]
     )
     def test_times_are_told_in_a_unit_for_people(self, seconds, words):
-        assert plan_table.duration(seconds) == words
+        assert plan.duration(seconds) == words
 
 
 class TestExitCode:
@@ -149,8 +150,8 @@ class TestExitCode:
         with monkeypatch.context() as patch:
             patch.setattr(ObjectLedger, "finish", finish)
             # What a SIGKILL would not run either.
-            patch.setattr("jobs.executing.publish_safely", lambda *_: True)
-            patch.setattr("jobs.executing.conclude", lambda *_: RunEnd((), 0, 0.0, "none"))
+            patch.setattr("sgddiff_batch.runs.execute.publish_safely", lambda *_: True)
+            patch.setattr("sgddiff_batch.runs.execute.conclude", lambda *_: RunEnd((), 0, 0.0, "none"))
             with pytest.raises(Killed):
                 night()
         assert night() == EXIT_QUARANTINED
@@ -162,7 +163,7 @@ class TestExitCode:
     ):
         jobs.write_broken(tmp_path / "scenes" / "a.tif")
         with monkeypatch.context() as patch:
-            patch.setattr("jobs.executing.publish_safely", lambda *_: False)
+            patch.setattr("sgddiff_batch.runs.execute.publish_safely", lambda *_: False)
             assert night() == EXIT_FAILED
         assert night() == EXIT_QUARANTINED
         assert night() == EXIT_DONE
@@ -179,7 +180,7 @@ class TestExitCode:
     def test_a_scene_that_left_quarantine_meanwhile_is_not_told_of(self, night, tmp_path, monkeypatch):
         jobs.write_broken(tmp_path / "scenes" / "a.tif")
         with monkeypatch.context() as patch:
-            patch.setattr("jobs.executing.publish_safely", lambda *_: False)
+            patch.setattr("sgddiff_batch.runs.execute.publish_safely", lambda *_: False)
             assert night() == EXIT_FAILED
         jobs.write_scene(tmp_path / "scenes" / "a.tif", 150, 200, 7)
         assert night() == EXIT_DONE

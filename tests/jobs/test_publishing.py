@@ -8,12 +8,13 @@ import pytest
 import yaml
 
 import sgddiff_batch
-from jobs import executing, infer_archive, withdrawals
+from jobs import infer_archive
 from sgddiff_batch.core.archive import AssetRule, Source
 from sgddiff_batch.core.words import redact_uri
 from sgddiff_batch.io.ledger.marks import ObjectLedger
 from sgddiff_batch.io.reports import build_report, write_report
 from sgddiff_batch.io.storage.store import open_store
+from sgddiff_batch.runs import execute, withdrawals
 from tests.kit import jobs
 from tests.kit.stac import make_catalog, make_item, write_documents
 
@@ -85,7 +86,7 @@ def test_a_run_that_is_broken_off_leaves_older_versions_where_they_are(night, ou
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(executing, "run_local", broken)
+        patched.setattr(execute, "run_local", broken)
         assert night(archive, **VERSIONS) == infer_archive.EXIT_FAILED
     assert shown(out) == ["s0_N1.tif", "s1_N1.tif"]
 
@@ -127,7 +128,7 @@ def test_a_scene_that_is_back_is_restored_before_anything_is_done(night, out, tm
         seen.append(set(ledger.withdrawn()))
         raise RuntimeError
 
-    monkeypatch.setattr(executing, "run_local", broken)
+    monkeypatch.setattr(execute, "run_local", broken)
     night(archive)
     assert seen == [set()]
 

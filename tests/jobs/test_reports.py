@@ -6,12 +6,14 @@ import json
 
 import pytest
 
-from jobs import concluding, infer_archive, summary
-from jobs.concluding import RunEnd
+from jobs import infer_archive
+from jobs.printing import results
 from sgddiff_batch.engine.driver import SceneResult
 from sgddiff_batch.io.ledger.marks import ObjectLedger
 from sgddiff_batch.io.storage.store import open_store
 from sgddiff_batch.protocols import SceneRecord
+from sgddiff_batch.runs import conclude
+from sgddiff_batch.runs.conclude import RunEnd
 from tests.kit import jobs
 
 
@@ -51,7 +53,7 @@ def test_a_night_without_work_is_told_in_the_same_space_however_many_scenes_ther
 def test_a_long_table_shows_what_somebody_has_to_look_at(capsys):
     done = [SceneResult(f"{number:05d}.tif", "u", "done") for number in range(1000)]
     bad = [SceneResult("zz.tif", "u", "failed", "why"), SceneResult("zy.tif", "u", "quarantined", "so")]
-    summary.print_results(RunEnd((*done, *bad), 7, 1.0, "report.json"))
+    results.print_results(RunEnd((*done, *bad), 7, 1.0, "report.json"))
     said = capsys.readouterr().out
     assert "1009 scenes in 1.0 s, 7 of them unchanged" in said
     assert "failed: why" in said
@@ -67,6 +69,6 @@ def test_a_mark_of_an_untold_quarantine_goes_once_its_scene_is_done_and_was_look
         ledger.finish(SceneRecord(name, "v", "k", None, "bad"))
     results = [SceneResult("a.tif", "u", "done")] if given == "result" else []
     unchanged = ["a.tif"] if given == "unchanged" else []
-    ending = concluding.ending_of(ledger, results, published=True, unchanged=iter(unchanged))
-    assert ending is concluding.Ending.DONE
+    ending = conclude.ending_of(ledger, results, published=True, unchanged=iter(unchanged))
+    assert ending is conclude.Ending.DONE
     assert ledger.names("untold") == ["b.tif"]

@@ -6,11 +6,11 @@ import pytest
 
 import sgddiff_batch
 from jobs import infer_archive
-from jobs.assembly import open_bench
 from jobs.network import network_of
-from jobs.planned import plan_run
-from jobs.scope import Scope
 from sgddiff_batch.config.job import load_config
+from sgddiff_batch.runs.bench import open_bench
+from sgddiff_batch.runs.plan import plan_run
+from sgddiff_batch.runs.scope import Scope
 from tests.kit import jobs
 
 

@@ -11,10 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from jobs import executing, infer_archive
+from jobs import infer_archive
 from sgddiff_batch.io.ledger.fence import LEASE
 from sgddiff_batch.io.ledger.lease import Lease
 from sgddiff_batch.io.storage.store import open_store
+from sgddiff_batch.runs import execute
 from tests.kit import jobs
 
 SHORT = ("--set", "lease.seconds=5")
@@ -199,7 +200,7 @@ def test_ctrl_c_frees_the_output(held, output):
 
 
 def test_a_run_that_stops_with_an_error_frees_the_output(config, output, monkeypatch):
-    monkeypatch.setattr(executing, "execute", lambda run, view: 1 / 0)
+    monkeypatch.setattr(execute, "execute", lambda run, view: 1 / 0)
     assert run_here(config) == 1
     assert json.loads((output / LEASE).read_text())["released"] is True
 

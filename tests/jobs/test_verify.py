@@ -10,13 +10,14 @@ import numpy as np
 import pytest
 
 import sgddiff_batch
-from jobs import assembly, infer_archive, verify
-from jobs.recomputing import Sample, Sampled
-from jobs.scope import read_marks
+from jobs import infer_archive, verify
 from sgddiff_batch.core.window import Window
 from sgddiff_batch.io.ledger.marks import ObjectLedger
 from sgddiff_batch.io.ledger.redo import mark_redo, redo_marks
 from sgddiff_batch.io.storage.store import open_store
+from sgddiff_batch.runs import bench
+from sgddiff_batch.runs.recompute import Sample, Sampled
+from sgddiff_batch.runs.scope import read_marks
 from tests.kit import jobs
 from tests.kit.counting import counted_work
 
@@ -261,16 +262,16 @@ def test_a_mosaic_that_was_replaced_is_never_current_again_and_goes_by_gc(config
 
 
 def test_a_block_that_its_scene_does_not_give_is_damage(config, output, archive, tmp_path, monkeypatch):
-    from jobs import recomputing
+    from sgddiff_batch.runs import recompute
 
-    real = recomputing.infer_task
+    real = recompute.infer_task
 
     def another(task, read, predictor):
         codes = real(task, read, predictor)
         codes[3, 4] ^= 1
         return codes
 
-    monkeypatch.setattr(recomputing, "infer_task", another)
+    monkeypatch.setattr(recompute, "infer_task", another)
     code, found = run(config, "--mosaic", uri_of(output, "c.tif"), "--sample", "1")
     assert code == verify.EXIT_DAMAGED
     assert "1 pixels differ, the first in row 3, column 4" in found["told"][0]["problems"][0]["words"]
@@ -278,11 +279,11 @@ def test_a_block_that_its_scene_does_not_give_is_damage(config, output, archive,
 
 @pytest.mark.parametrize("broken", [False, True])
 def test_a_mosaic_that_other_software_made_is_marked_only_for_damage(config, output, monkeypatch, broken):
-    from jobs import recomputing
+    from sgddiff_batch.runs import recompute
 
-    real, ours = recomputing.infer_task, recomputing.versions()
-    monkeypatch.setattr(recomputing, "infer_task", lambda *task: real(*task) ^ 1)
-    monkeypatch.setattr(recomputing, "versions", lambda: ours | {"numpy": "99.0"})
+    real, ours = recompute.infer_task, recompute.versions()
+    monkeypatch.setattr(recompute, "infer_task", lambda *task: real(*task) ^ 1)
+    monkeypatch.setattr(recompute, "versions", lambda: ours | {"numpy": "99.0"})
     if broken:
         Path(uri_of(output, "c.tif"), "0/x/c/0").unlink()
     code, found = run(config, "--mosaic", uri_of(output, "c.tif"), "--sample", "1", "--mark-for-redo")
@@ -434,7 +435,7 @@ def test_pixels_of_an_older_version_are_told_and_are_no_damage(
 ):
     config = jobs.write_config(tmp_path / "run.yaml", archive, tmp_path / "out", checkpoint)
     with monkeypatch.context() as then:
-        then.setattr(assembly, "PIXELS_VERSION", 1)
+        then.setattr(bench, "PIXELS_VERSION", 1)
         assert infer_archive.main(["--config", str(config)]) == 0
     code, found = run(config, "--sample", "3", "--seed", "1")
     assert (code, found["damaged"], found["older_pixels"]) == (verify.EXIT_SOUND, 0, 3)

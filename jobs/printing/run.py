@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from jobs.concluding import RunEnd
-from jobs.plan_table import print_plan
-from jobs.planned import Run
-from jobs.progress import RunProgress
-from jobs.summary import print_results
+from jobs.printing.plan import print_plan
+from jobs.printing.progress import RunProgress
+from jobs.printing.results import print_results
+from sgddiff_batch.runs import Run, RunEnd
 
 
 class PrintedRun:

@@ -10,9 +10,6 @@ from enum import Enum
 from itertools import chain
 from typing import Protocol
 
-from jobs.assembly import Bench
-from jobs.planned import Run
-from jobs.publishing import report_withdrawals
 from sgddiff_batch.core.words import first_of
 from sgddiff_batch.engine.driver import SceneResult
 from sgddiff_batch.errors import SgddiffBatchError
@@ -26,6 +23,9 @@ from sgddiff_batch.io.reports import (
     first_of_each_reason,
     write_report,
 )
+from sgddiff_batch.runs.bench import Bench
+from sgddiff_batch.runs.plan import Run
+from sgddiff_batch.runs.publish import report_withdrawals
 
 log = logging.getLogger(__name__)
 

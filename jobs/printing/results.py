@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from rich.table import Table
 
-from jobs.concluding import RunEnd
-from jobs.console import console
+from jobs.printing.console import console
 from sgddiff_batch.engine.driver import SceneResult
 from sgddiff_batch.io.reports import DAMAGED
+from sgddiff_batch.runs import RunEnd
 
 _STYLES = {
     "failed": "red",

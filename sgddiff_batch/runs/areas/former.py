@@ -5,8 +5,6 @@ from __future__ import annotations
 import logging
 from datetime import UTC, datetime
 
-from jobs.assembly import check_output
-from jobs.composing import AREAS
 from sgddiff_batch.config import ArchiveJobConfig
 from sgddiff_batch.core.words import first_of, printable
 from sgddiff_batch.errors import ConfigError, FatalError, SgddiffBatchError
@@ -15,6 +13,8 @@ from sgddiff_batch.io.catalogue import Night
 from sgddiff_batch.io.ledger import Lease, ObjectLedger, fenced, mended_records
 from sgddiff_batch.io.reports import new_run_id
 from sgddiff_batch.io.storage import open_store
+from sgddiff_batch.runs import check_output
+from sgddiff_batch.runs.areas.compose import AREAS
 
 log = logging.getLogger(__name__)
 

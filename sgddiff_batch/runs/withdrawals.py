@@ -6,7 +6,6 @@ import json
 import logging
 from collections.abc import Sequence
 
-from jobs.assembly import Bench, missing_scene
 from sgddiff_batch.core.archive import AssetRule, Source
 from sgddiff_batch.core.catalogue import Withdrawals, find_withdrawals
 from sgddiff_batch.core.fingerprint import digest
@@ -15,6 +14,7 @@ from sgddiff_batch.errors import FatalError
 from sgddiff_batch.io import catalogue
 from sgddiff_batch.io.ledger import ObjectLedger
 from sgddiff_batch.io.sources import Listing
+from sgddiff_batch.runs.bench import Bench, missing_scene
 
 log = logging.getLogger(__name__)
 

@@ -6,7 +6,6 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 
-from jobs.concluding import Ending, ending_of
 from sgddiff_batch.config import ArchiveJobConfig, AreaConfig
 from sgddiff_batch.core.composite_planning import AreaPlan, AreaSettings, Changes
 from sgddiff_batch.core.words import first_of
@@ -18,6 +17,7 @@ from sgddiff_batch.io.ledger import ObjectLedger, RedoMark, RefusedScene, note_t
 from sgddiff_batch.io.reports import build_report, write_report
 from sgddiff_batch.io.storage import Store
 from sgddiff_batch.protocols import SceneRecord
+from sgddiff_batch.runs import Ending, ending_of
 
 log = logging.getLogger(__name__)
 

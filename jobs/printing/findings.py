@@ -6,11 +6,10 @@ from collections.abc import Mapping
 
 from rich.table import Table
 
-from jobs.assembly import PIXELS_VERSION
-from jobs.console import console
-from jobs.verifying import Findings
+from jobs.printing.console import console
 from sgddiff_batch.core.words import printable
 from sgddiff_batch.io.upkeep import Verdict
+from sgddiff_batch.runs import PIXELS_VERSION, Findings
 
 _SHOWN = 5
 """Problems of one mosaic that the table shows; the JSON has all."""

@@ -8,8 +8,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from itertools import islice
 
-from jobs.assembly import PIXELS_VERSION, Bench
-from jobs.recomputing import Recomputed, Recomputer, Sample, Sampled
 from sgddiff_batch.core.words import printable
 from sgddiff_batch.errors import ConfigError
 from sgddiff_batch.io import catalogue
@@ -17,6 +15,8 @@ from sgddiff_batch.io.ledger import ObjectLedger, mark_redo
 from sgddiff_batch.io.mosaics import DamagedObjectError, open_stored
 from sgddiff_batch.io.storage import open_store
 from sgddiff_batch.io.upkeep import Verdict, verify_disowned, verify_mosaic
+from sgddiff_batch.runs.bench import PIXELS_VERSION, Bench
+from sgddiff_batch.runs.recompute import Recomputed, Recomputer, Sample, Sampled
 
 _AT_ONCE = 4
 

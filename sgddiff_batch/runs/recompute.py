@@ -10,7 +10,6 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from jobs.assembly import PIXELS_VERSION, Bench
 from sgddiff_batch.core.planning import Mosaic, Task
 from sgddiff_batch.core.window import Window
 from sgddiff_batch.errors import RetryableError, SceneError
@@ -20,6 +19,7 @@ from sgddiff_batch.io.reports import versions
 from sgddiff_batch.io.storage import open_store
 from sgddiff_batch.pipeline import infer_task, read_task
 from sgddiff_batch.protocols import Predictor, SceneReader
+from sgddiff_batch.runs.bench import PIXELS_VERSION, Bench
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,10 +7,9 @@ from collections import Counter
 from rich.markup import escape
 from rich.table import Table
 
-from jobs.concluding import expected_seconds
-from jobs.console import console
-from jobs.planned import Run
+from jobs.printing.console import console
 from sgddiff_batch.core.planning import Mosaic
+from sgddiff_batch.runs import Run, expected_seconds
 
 _GIB, _MIB = 2.0**30, 2.0**20
 _TOLD = 20

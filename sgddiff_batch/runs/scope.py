@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from jobs.assembly import missing_scene
 from sgddiff_batch.core.replacing import replacement_of
 from sgddiff_batch.core.selection import Facts
 from sgddiff_batch.engine.driver import SceneResult
@@ -15,6 +14,7 @@ from sgddiff_batch.engine.survey import Extent, RunPlan
 from sgddiff_batch.io.ledger import ObjectLedger, RedoMark, drop_redo, redo_marks
 from sgddiff_batch.io.sources import Listing
 from sgddiff_batch.protocols import SceneRecord
+from sgddiff_batch.runs.bench import missing_scene
 
 log = logging.getLogger(__name__)
 

@@ -8,8 +8,6 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
-from jobs.planned import Run
-from jobs.withdrawals import archive_name, listed_ids
 from sgddiff_batch.core.catalogue import Generation, Withdrawals
 from sgddiff_batch.core.words import first_of
 from sgddiff_batch.engine.driver import SceneResult
@@ -17,6 +15,8 @@ from sgddiff_batch.io import catalogue
 from sgddiff_batch.io.catalogue import Night, Span
 from sgddiff_batch.io.ledger import ObjectLedger
 from sgddiff_batch.io.sources import Listing
+from sgddiff_batch.runs.plan import Run
+from sgddiff_batch.runs.withdrawals import archive_name, listed_ids
 
 log = logging.getLogger(__name__)
 

@@ -9,10 +9,6 @@ from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from jobs.assembly import cores
-from jobs.composing_runs import AreaResult, AreaRun, area_ending, log_result, publish_area, write_area_report
-from jobs.concluding import Ending
-from jobs.scope import read_marks, settle_mark, undamaged
 from sgddiff_batch.config import ArchiveJobConfig, AreaConfig
 from sgddiff_batch.core.cells import CellGrid
 from sgddiff_batch.core.composite_planning import (
@@ -40,6 +36,15 @@ from sgddiff_batch.io.ledger import (
 from sgddiff_batch.io.reports import new_run_id
 from sgddiff_batch.io.storage import open_store
 from sgddiff_batch.protocols import SceneRecord
+from sgddiff_batch.runs import Ending, cores, read_marks, settle_mark, undamaged
+from sgddiff_batch.runs.areas.area_run import (
+    AreaResult,
+    AreaRun,
+    area_ending,
+    log_result,
+    publish_area,
+    write_area_report,
+)
 
 log = logging.getLogger(__name__)
 

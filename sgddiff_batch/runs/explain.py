@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from jobs.assembly import PIXELS_VERSION
 from sgddiff_batch.core.archive import OWN, BucketAccess
 from sgddiff_batch.core.explaining import block_at, probability, tiles_at, weight_total
 from sgddiff_batch.core.window import Window
@@ -15,6 +14,7 @@ from sgddiff_batch.io.ledger import ObjectLedger
 from sgddiff_batch.io.mosaics import StoredMosaic, open_stored
 from sgddiff_batch.io.scenes import GeoTiffReader
 from sgddiff_batch.io.storage import is_local, open_store
+from sgddiff_batch.runs.bench import PIXELS_VERSION
 
 _SCENES_SHOWN = 5
 _WHY = {
@@ -27,7 +27,7 @@ _WHY = {
 _ADVICE = "; if its bucket is public or the asker pays, give --config, which says so"
 
 
-def explain(stored: StoredMosaic, row: int, col: int, access: BucketAccess = OWN) -> dict[str, Any]:
+def explain_pixel(stored: StoredMosaic, row: int, col: int, access: BucketAccess = OWN) -> dict[str, Any]:
     """Return everything that made a pixel, as plain values; ``access`` is how its scene is asked for.
 
     Raises:

@@ -7,9 +7,9 @@ import logging
 from rich.markup import escape
 from rich.table import Table
 
-from jobs.composing_runs import AreaRun
-from jobs.console import console
+from jobs.printing.console import console
 from sgddiff_batch.core.words import first_of
+from sgddiff_batch.runs.areas import AreaRun
 
 log = logging.getLogger(__name__)
 

@@ -6,15 +6,15 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from jobs.assembly import Bench, missing_scene
-from jobs.scope import EVERYTHING, Scope, read_marks, tell_postponed, with_replacements
-from jobs.withdrawals import plan_withdrawals
 from sgddiff_batch.core.catalogue import Withdrawals
 from sgddiff_batch.engine.retries import Retries
 from sgddiff_batch.engine.survey import Forecast, RunPlan, forecast, survey
 from sgddiff_batch.io.ledger import RedoMark, mended_records
 from sgddiff_batch.io.sources import Listing, list_archive
 from sgddiff_batch.protocols import SceneRecord
+from sgddiff_batch.runs.bench import Bench, missing_scene
+from sgddiff_batch.runs.scope import EVERYTHING, Scope, read_marks, tell_postponed, with_replacements
+from sgddiff_batch.runs.withdrawals import plan_withdrawals
 
 log = logging.getLogger(__name__)
 

@@ -10,11 +10,6 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Protocol
 
-from jobs.assembly import Bench
-from jobs.concluding import Ending, RunEnd, conclude, ending_of, keep_rate, unchanged_ids
-from jobs.planned import Run, plan_run
-from jobs.publishing import publish_safely, restore_returned
-from jobs.scope import EVERYTHING, Scope, settle_mark
 from sgddiff_batch.core.planning import Mosaic, Task
 from sgddiff_batch.core.words import redact_uri
 from sgddiff_batch.engine.driver import Driver, SceneResult
@@ -23,6 +18,11 @@ from sgddiff_batch.engine.retries import Retries
 from sgddiff_batch.engine.worker import TaskOutcome
 from sgddiff_batch.io.mosaics import ZarrBlockWriter
 from sgddiff_batch.io.reports import versions
+from sgddiff_batch.runs.bench import Bench
+from sgddiff_batch.runs.conclude import Ending, RunEnd, conclude, ending_of, keep_rate, unchanged_ids
+from sgddiff_batch.runs.plan import Run, plan_run
+from sgddiff_batch.runs.publish import publish_safely, restore_returned
+from sgddiff_batch.runs.scope import EVERYTHING, Scope, settle_mark
 
 log = logging.getLogger(__name__)
 
