@@ -6,11 +6,19 @@ printed here; the network comes from a :class:`sgddiff_batch.protocols.NetworkSo
 
 from __future__ import annotations
 
-from sgddiff_batch.runs.bench import PIXELS_VERSION, check_output, cores, leased_bench, open_bench
+from sgddiff_batch.runs.bench import (
+    PIXELS_VERSION,
+    check_output,
+    cores,
+    leased_bench,
+    open_bench,
+    open_ledger,
+    open_used,
+)
 from sgddiff_batch.runs.conclude import Ending, RunEnd, ending_of, expected_seconds
 from sgddiff_batch.runs.execute import run_all
 from sgddiff_batch.runs.explain import explain_pixel, open_explained
-from sgddiff_batch.runs.gc import collect_garbage, open_used
+from sgddiff_batch.runs.gc import collect_garbage
 from sgddiff_batch.runs.plan import Run, plan_run
 from sgddiff_batch.runs.quarantine import Quarantine, read_quarantine, reason_of
 from sgddiff_batch.runs.recompute import Sample
@@ -43,6 +51,7 @@ __all__ = [
     "mark_for_redo",
     "open_bench",
     "open_explained",
+    "open_ledger",
     "open_used",
     "plan_run",
     "read_marks",

@@ -182,6 +182,27 @@ def open_output(uri: str, fence: Fence | None = None) -> Store:
     return fenced(open_store(uri), fence)
 
 
+def open_used(uri: str) -> Store:
+    """Open an output that runs have written to.
+
+    Raises:
+        FileNotFoundError: if none has: a typing mistake must not be told as an output without garbage.
+    """
+    store = open_store(uri)
+    if not store.keys("_ledger") and not store.keys("_catalogue"):
+        raise FileNotFoundError(f"{uri!r} has neither _ledger nor _catalogue: give the output.uri of a run")
+    return store
+
+
+def open_ledger(uri: str, *, is_used: bool = False) -> ObjectLedger:
+    """Return the ledger of an output; ``is_used``: refuse an output that no run has written to.
+
+    Raises:
+        FileNotFoundError: as :func:`open_used` does.
+    """
+    return ObjectLedger(open_used(uri) if is_used else open_store(uri))
+
+
 def check_output(uri: str) -> None:
     """Write an object to the output and remove it.
 

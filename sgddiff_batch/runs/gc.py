@@ -7,22 +7,10 @@ from collections.abc import Callable
 from sgddiff_batch.core.archive import OWN, BucketAccess
 from sgddiff_batch.io.ledger import Lease, fenced
 from sgddiff_batch.io.reports import new_run_id
-from sgddiff_batch.io.storage import Store, open_store
+from sgddiff_batch.io.storage import Store
 from sgddiff_batch.io.upkeep import Garbage, Inventory, find_garbage, remove_garbage
 
 _LEASE_S = 120.0
-
-
-def open_used(uri: str) -> Store:
-    """Open an output that runs have written to.
-
-    Raises:
-        FileNotFoundError: if none has: a typing mistake must not be told as an output without garbage.
-    """
-    store = open_store(uri)
-    if not store.keys("_ledger") and not store.keys("_catalogue"):
-        raise FileNotFoundError(f"{uri!r} has neither _ledger nor _catalogue: give the output.uri of a run")
-    return store
 
 
 def collect_garbage(

@@ -5,7 +5,8 @@ import json
 import pytest
 
 import sgddiff_batch
-from jobs import catalogue, infer_archive
+from jobs import cli, infer_archive
+from jobs.exits import Exit
 from sgddiff_batch.io.ledger.marks import ObjectLedger
 from sgddiff_batch.io.storage.store import open_store
 from tests.kit import jobs
@@ -43,7 +44,7 @@ def newest_report(out):
 def test_every_night_shows_what_it_left(nights):
     out, _, _, seen, withdrawn = nights
     codes = [code for code, _ in seen]
-    assert codes == [0, infer_archive.EXIT_QUARANTINED, 0, 0]
+    assert codes == [0, Exit.QUARANTINED, 0, 0]
     first, second, third, fourth = (listed for _, listed in seen)
     assert sorted(first) == ["a.tif", "c.tif", "extra1.tif", "extra2.tif", "north/b.tif"]
     assert second["a.tif"][0] != first["a.tif"][0]
@@ -56,20 +57,20 @@ def test_every_night_shows_what_it_left(nights):
 
 def test_the_command_line_shows_and_turns_back(nights, capsys):
     out = str(nights[0])
-    assert catalogue.main(["generations", out]) == 0
+    assert cli.main(["catalogue", "generations", out]) == 0
     assert "current" in capsys.readouterr().out
-    assert catalogue.main(["rollback", out]) == 0
+    assert cli.main(["catalogue", "rollback", out]) == 0
     assert "generation 3 is current, 4 mosaics; before: 4" in capsys.readouterr().out
-    assert catalogue.main(["show", out, "--json"]) == 0
+    assert cli.main(["catalogue", "show", out, "--json"]) == 0
     assert len(json.loads(capsys.readouterr().out)) == 4
-    assert catalogue.main(["show", out, "--generation", "1"]) == 0
+    assert cli.main(["catalogue", "show", out, "--generation", "1"]) == 0
     assert "5 mosaics" in capsys.readouterr().out
-    assert catalogue.main(["rollback", out, "--to", "4"]) == 0
+    assert cli.main(["catalogue", "rollback", out, "--to", "4"]) == 0
 
 
 @pytest.mark.parametrize("command", [["show"], ["generations"], ["rollback"]])
 def test_an_output_that_is_not_there_ends_with_2(command, tmp_path, capsys):
-    assert catalogue.main([*command, str(tmp_path / "typo")]) == catalogue.EXIT_COMMAND
+    assert cli.main(["catalogue", *command, str(tmp_path / "typo")]) == Exit.WRONG
     assert "catalogue: " in capsys.readouterr().err
 
 
@@ -100,7 +101,7 @@ def test_a_catalogue_that_cannot_be_published_ends_with_1_and_stays(nights, monk
     with monkeypatch.context() as patched:
         patched.setattr("sgddiff_batch.io.catalogue.publish", full)
         code, listed = night()
-    assert (code, listed) == (infer_archive.EXIT_FAILED, seen[3][1])
+    assert (code, listed) == (Exit.FAILED, seen[3][1])
     assert "the catalogue is still that of before" in caplog.text
     code, listed = night()
     assert code == 0

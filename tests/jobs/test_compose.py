@@ -10,8 +10,7 @@ import pytest
 import yaml
 
 import sgddiff_batch
-from jobs import compose as command
-from jobs import explain, gc, verify
+from jobs import cli
 from jobs.exits import Exit
 from sgddiff_batch.config.job import load_config
 from sgddiff_batch.io.areas.compose import Composer
@@ -56,7 +55,7 @@ class World:
         publish_scenes(self.output, self.times)
 
     def night(self, *flags: str) -> int:
-        return command.main(["--config", str(self.config), *flags])
+        return cli.main(["compose", "--config", str(self.config), *flags])
 
     def mosaics(self) -> dict[str, str]:
         return {e.scene_id: e.uri for e in sgddiff_batch.list_mosaics(self.area.uri)}
@@ -159,11 +158,11 @@ def test_garbage_of_an_area_is_what_nobody_names(world, capsys):
     world.put("c.tif", 9, number=2)
     world.publish()
     assert world.night("--set", "output.keep_generations=1") == 0
-    assert gc.main([world.area.uri, "--older-than", "0", "--delete"]) == 0
+    assert cli.main(["gc", world.area.uri, "--older-than", "0", "--delete"]) == 0
     assert "removed 2 items" in capsys.readouterr().out
     assert set(world.mosaics()) == ALL
     assert len([key for key in world.area.keys("2026-02") if key.count("/") == 3 and "zarr.json" in key]) == 1
-    assert gc.main([world.output.uri, "--older-than", "0"]) == 0
+    assert cli.main(["gc", world.output.uri, "--older-than", "0"]) == 0
     assert "_areas" not in capsys.readouterr().out
 
 
@@ -375,16 +374,16 @@ def test_a_damaged_area_mosaic_is_found_and_made_anew_in_another_store(world, co
     store = before["2026-02/x627y6624"].removeprefix(f"{world.area.uri}/")
     sound = object_bytes(world.area, store)
     arguments = ["--config", str(world.config), "--set", f"output.uri={world.area.uri}"]
-    assert verify.main(arguments) == verify.EXIT_SOUND
+    assert cli.main(["verify", *arguments]) == Exit.DONE
     world.area.write(f"{store}/0/n_obs/c/0/0", b"damaged")
-    assert verify.main([*arguments, "--mark-for-redo"]) == verify.EXIT_DAMAGED
+    assert cli.main(["verify", *arguments, "--mark-for-redo"]) == Exit.DAMAGED
     composed.clear()
     assert world.night() == 0
     assert composed == ["2026-02/x627y6624"]
     after = world.mosaics()["2026-02/x627y6624"].removeprefix(f"{world.area.uri}/")
     assert after != store
     assert object_bytes(world.area, after) == sound
-    assert verify.main(arguments) == verify.EXIT_SOUND
+    assert cli.main(["verify", *arguments]) == Exit.DONE
     composed.clear()
     assert world.night() == 0
     assert composed == []
@@ -400,13 +399,13 @@ def test_counts_that_do_not_fit_the_saliency_are_damage(world, capsys):
     third = world.mosaics()["2026-01/x626y6623"].removeprefix(f"{world.area.uri}/")
     world.area.write(f"{one}/{key}", world.area.read(f"{third}/{key}"))
     world.area.delete(f"{other}/{key}")
-    assert verify.main(["--config", str(world.config), "--set", f"output.uri={world.area.uri}"]) == 5
+    assert cli.main(["verify", "--config", str(world.config), "--set", f"output.uri={world.area.uri}"]) == 5
     assert capsys.readouterr().out.count("is not 0 just where the saliency has no data") == 2
 
 
 def test_a_pixel_of_an_area_mosaic_is_explained_by_the_mosaics_of_its_scenes(world, capsys):
     assert world.night() == 0
-    assert explain.main([world.mosaics()["2026-01/x625y6624"], "0", "0"]) == explain.EXIT_COMMAND
+    assert cli.main(["explain", world.mosaics()["2026-01/x625y6624"], "0", "0"]) == Exit.WRONG
     told = capsys.readouterr().err
     assert "is an area mosaic" in told
     assert "a.tif/" in told

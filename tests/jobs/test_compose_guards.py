@@ -9,7 +9,7 @@ import yaml
 from rasterio.crs import CRS
 
 import sgddiff_batch
-from jobs import verify
+from jobs import cli
 from jobs.exits import Exit
 from sgddiff_batch.io.areas.compose import Composer
 from sgddiff_batch.io.ledger.area_cells import LATTICE
@@ -202,7 +202,7 @@ def test_a_redo_after_a_quarantine_never_composes_over_the_mosaic_that_was_damag
     world.area.write(f"{store}/{key}", b"damaged")
     there = {name: world.area.read(name) for name in world.area.keys(store)}
     on_area = ["--config", str(world.config), "--set", f"output.uri={world.area.uri}"]
-    assert verify.main([*on_area, "--mark-for-redo"]) == verify.EXIT_DAMAGED
+    assert cli.main(["verify", *on_area, "--mark-for-redo"]) == Exit.DAMAGED
     entry = next(e for e in sgddiff_batch.list_mosaics(world.output.uri) if e.scene_id == "c.tif")
     shard = entry.uri.removeprefix(f"{world.output.uri}/") + "/0/saliency/c/0/0"
     scene = world.output.read(shard)
@@ -223,8 +223,8 @@ def test_a_replacement_that_is_damaged_too_is_replaced_in_its_turn(world):
     on_area = ["--config", str(world.config), "--set", f"output.uri={world.area.uri}"]
     for _ in range(2):
         world.area.write(f"{stores[-1]}/0/n_obs/c/0/0", b"damaged")
-        assert verify.main([*on_area, "--mark-for-redo"]) == verify.EXIT_DAMAGED
+        assert cli.main(["verify", *on_area, "--mark-for-redo"]) == Exit.DAMAGED
         assert world.night() == 0
         stores.append(store_of(world, HERE))
     assert [store.rpartition("-")[2].partition(".")[2] for store in stores] == ["zarr", "r1.zarr", "r2.zarr"]
-    assert verify.main(on_area) == verify.EXIT_SOUND
+    assert cli.main(["verify", *on_area]) == Exit.DONE

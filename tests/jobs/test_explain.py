@@ -10,7 +10,8 @@ import rasterio
 import zarr
 
 import sgddiff_batch
-from jobs import explain, infer_archive
+from jobs import cli, infer_archive
+from jobs.exits import Exit
 from sgddiff_batch.runs import bench
 from tests.kit import jobs
 from tests.kit.scenes import write_scene
@@ -21,7 +22,7 @@ def uri_of(output, scene_id):
 
 
 def facts_of(capsys, *arguments):
-    assert explain.main([*map(str, arguments), "--json"]) == 0
+    assert cli.main(["explain", *map(str, arguments), "--json"]) == 0
     return json.loads(capsys.readouterr().out)
 
 
@@ -76,7 +77,7 @@ def test_a_mosaic_away_from_its_ledger_is_explained_but_for_its_being_current(un
 
 
 def test_the_text_names_tiles_object_and_scene(unbroken, capsys):
-    assert explain.main([uri_of(unbroken, "a.tif"), "0", "0"]) == 0
+    assert cli.main(["explain", uri_of(unbroken, "a.tif"), "0", "0"]) == 0
     text = capsys.readouterr().out
     for words in ("tile 0,0", "weight 1089 of 1089 (100.0%)", "0/saliency/c/0/0", "a.tif", "model digest"):
         assert words in text
@@ -94,14 +95,14 @@ def test_the_text_names_tiles_object_and_scene(unbroken, capsys):
     ],
 )
 def test_a_pixel_that_is_none_ends_with_2(unbroken, capsys, arguments, words):
-    assert explain.main([uri_of(unbroken, "a.tif"), *arguments]) == explain.EXIT_COMMAND
+    assert cli.main(["explain", uri_of(unbroken, "a.tif"), *arguments]) == Exit.WRONG
     assert words in capsys.readouterr().err
 
 
 def test_what_is_no_mosaic_ends_with_2(tmp_path, capsys):
-    assert explain.main([str(tmp_path / "none.zarr"), "0", "0"]) == explain.EXIT_COMMAND
+    assert cli.main(["explain", str(tmp_path / "none.zarr"), "0", "0"]) == Exit.WRONG
     (tmp_path / "zarr.json").write_text('{"attributes": {}}')
-    assert explain.main([str(tmp_path), "0", "0"]) == explain.EXIT_COMMAND
+    assert cli.main(["explain", str(tmp_path), "0", "0"]) == Exit.WRONG
     assert "not the root of a mosaic" in capsys.readouterr().err
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import yaml
 
-from jobs import compose, gc
+from jobs import cli
 from jobs.exits import Exit
 from sgddiff_batch.io import catalogue
 from sgddiff_batch.io.catalogue import generations
@@ -62,7 +62,7 @@ def test_a_withdrawn_area_leaves_its_catalogue_and_gc_takes_its_stores(world, ca
     assert world.night() == 0
     assert "not in the config" not in caplog.text, "who is withdrawn is not told of again"
     assert world.night("--withdraw-area", "monthly") == 0, "twice is once"
-    assert gc.main([world.area.uri, "--older-than", "0", "--delete"]) == 0
+    assert cli.main(["gc", world.area.uri, "--older-than", "0", "--delete"]) == 0
     assert [key for key in world.area.keys("") if ".zarr/" in key] == []
 
 
@@ -146,6 +146,6 @@ def test_a_folder_whose_name_differs_in_case_alone_may_be_the_one_in_use(tmp_pat
     world = filled(World(tmp_path))
     assert world.night() == 0
     rename(world, {**MONTHLY, "name": "Monthly"})
-    assert compose.main(["--config", str(world.config), "--withdraw-area", "monthly"]) == 2
+    assert cli.main(["compose", "--config", str(world.config), "--withdraw-area", "monthly"]) == 2
     assert open_store(world.area.uri).keys("") == world.area.keys("")
     assert set(world.mosaics()) == ALL

@@ -173,8 +173,8 @@ def run_talkative(tmp_path: Path, checkpoint: Path, kind: str) -> list[str]:
     ]
     config.write_text(yaml.safe_dump(tree))
     code = (
-        "import sys; from jobs import compose, infer_archive\n"
-        "sys.exit(10 * infer_archive.main(sys.argv[1:]) + compose.main(sys.argv[1:]))"
+        "import sys; from jobs import cli\n"
+        "sys.exit(10 * cli.main(['run', *sys.argv[1:]]) + cli.main(['compose', *sys.argv[1:]]))"
     )
     environment = {key: value for key, value in os.environ.items() if key != "PYTHONWARNINGS"}
     ended = subprocess.run(

@@ -7,7 +7,7 @@ import pytest
 
 import sgddiff_batch
 from jobs import infer_archive
-from jobs.infer_archive import EXIT_DONE, EXIT_FAILED, EXIT_QUARANTINED
+from jobs.exits import Exit
 from jobs.printing import plan
 from sgddiff_batch.engine.driver import Driver
 from sgddiff_batch.errors import ConfigError
@@ -82,7 +82,7 @@ class TestPlan:
         monkeypatch.setattr(
             Driver, "run", lambda *args: (seen.append(capsys.readouterr().out), real(*args))[1]
         )
-        assert night() == EXIT_DONE
+        assert night() == Exit.DONE
         first = plan_of(seen[0])
         assert (first["new"], first["changed"], first["scenes withdrawn"]) == ("3", "0", "0")
         assert first["blocks"] == "12"
@@ -91,15 +91,15 @@ class TestPlan:
         jobs.write_scene(scenes / "a.tif", 150, 200, 9)
         jobs.write_scene(scenes / "d.tif", 150, 200, 10)
         (scenes / "b.tif").unlink()
-        assert night() == EXIT_DONE
+        assert night() == Exit.DONE
         second = plan_of(seen[1])
         assert (second["new"], second["changed"]) == ("1", "1")
         assert (second["scenes withdrawn"], second["scenes unchanged"]) == ("1", "1")
         assert second["estimated time"].startswith("about ")
         assert "before compression" in second["to read"]
-        assert night() == EXIT_DONE
+        assert night() == Exit.DONE
         assert plan_of(seen[2])["estimated time"] == "nothing to compute"
-        assert night("--set", "tiling.overlap_px=16", "--set", "tiling.block_px=160") == EXIT_DONE
+        assert night("--set", "tiling.overlap_px=16", "--set", "tiling.block_px=160") == Exit.DONE
         assert plan_of(seen[3])["other model or settings"] == "3"
 
     def test_the_time_is_that_of_as_many_tiles_at_the_last_run_s_rate(self, tmp_path):
@@ -154,9 +154,9 @@ class TestExitCode:
             patch.setattr("sgddiff_batch.runs.execute.conclude", lambda *_: RunEnd((), 0, 0.0, "none"))
             with pytest.raises(Killed):
                 night()
-        assert night() == EXIT_QUARANTINED
+        assert night() == Exit.QUARANTINED
         assert "1 scenes were put into quarantine by a run that did not end well" in caplog.text
-        assert night() == EXIT_DONE
+        assert night() == Exit.DONE
 
     def test_a_run_that_fails_leaves_its_quarantines_to_be_told_by_the_next(
         self, night, tmp_path, monkeypatch
@@ -164,26 +164,26 @@ class TestExitCode:
         jobs.write_broken(tmp_path / "scenes" / "a.tif")
         with monkeypatch.context() as patch:
             patch.setattr("sgddiff_batch.runs.execute.publish_safely", lambda *_: False)
-            assert night() == EXIT_FAILED
-        assert night() == EXIT_QUARANTINED
-        assert night() == EXIT_DONE
+            assert night() == Exit.FAILED
+        assert night() == Exit.QUARANTINED
+        assert night() == Exit.DONE
 
     def test_quarantines_of_scenes_that_a_run_did_not_look_at_are_left_to_be_told(self, night, tmp_path):
         ledger = ObjectLedger(open_store(str(tmp_path / "out")))
-        assert night() == EXIT_DONE
+        assert night() == Exit.DONE
         (tmp_path / "scenes" / "a.tif").unlink()
         ledger.finish(SceneRecord("a.tif", "v", "key", None, "it is torn"))
         assert ledger.names("untold") == ["a.tif"]
-        assert night() == EXIT_DONE
+        assert night() == Exit.DONE
         assert ledger.names("untold") == ["a.tif"]
 
     def test_a_scene_that_left_quarantine_meanwhile_is_not_told_of(self, night, tmp_path, monkeypatch):
         jobs.write_broken(tmp_path / "scenes" / "a.tif")
         with monkeypatch.context() as patch:
             patch.setattr("sgddiff_batch.runs.execute.publish_safely", lambda *_: False)
-            assert night() == EXIT_FAILED
+            assert night() == Exit.FAILED
         jobs.write_scene(tmp_path / "scenes" / "a.tif", 150, 200, 7)
-        assert night() == EXIT_DONE
+        assert night() == Exit.DONE
         assert ObjectLedger(open_store(str(tmp_path / "out"))).names("untold") == []
 
 
@@ -191,7 +191,7 @@ class TestTiles:
     def test_only_computed_tiles_are_counted_also_of_scenes_in_quarantine(self, night, tmp_path):
         jobs.write_broken(tmp_path / "scenes" / "a.tif")
         with counted_work() as work:
-            assert night(*SMALL) == EXIT_QUARANTINED
+            assert night(*SMALL) == Exit.QUARANTINED
         report = newest_report(tmp_path / "out")
         assert report["totals"]["tiles"] == work.tiles
         lattice_tiles = 5 * 5  # of 300 x 300 px
@@ -200,7 +200,7 @@ class TestTiles:
     def test_what_a_killed_run_computed_is_not_counted_twice(self, night, tmp_path, monkeypatch):
         run_until_killed(night, tmp_path, monkeypatch)
         with counted_work() as work:
-            assert night(*SMALL) == EXIT_DONE
+            assert night(*SMALL) == Exit.DONE
         assert newest_report(tmp_path / "out")["totals"]["tiles"] == work.tiles
 
 
@@ -208,12 +208,12 @@ class TestDamage:
     @pytest.fixture
     def ended(self, night, tmp_path):
         """A night that ended well, and its output."""
-        assert night() == EXIT_DONE
+        assert night() == Exit.DONE
         return tmp_path / "out"
 
     def assert_night(self, night, out, scene_id, words):
         before = jobs.decoded(out)
-        assert night() == EXIT_DONE
+        assert night() == Exit.DONE
         row = rows(out, "damaged record")[scene_id]
         assert words in row["reason"]
         assert newest_report(out)["totals"]["scenes"] == 3
@@ -228,7 +228,7 @@ class TestDamage:
         assert set(rows(ended, "done")) == {"a.tif"}
         now = {name.replace(".r1.zarr", ".zarr"): codes for name, codes in jobs.decoded(ended).items()}
         jobs.assert_equal_mosaics(now, before)
-        assert night() == EXIT_DONE
+        assert night() == Exit.DONE
         assert newest_report(ended)["totals"]["states"] == {"unchanged": 3}
 
     def test_a_damaged_withdrawal_of_a_scene_that_is_there_is_taken_back(self, night, ended):
@@ -240,9 +240,9 @@ class TestDamage:
 
     def test_a_damaged_withdrawal_of_a_scene_that_left_stays_one(self, night, ended, tmp_path):
         (tmp_path / "scenes/c.tif").unlink()
-        assert night() == EXIT_DONE
+        assert night() == Exit.DONE
         (ended / "_ledger/withdrawn/c.tif~.json").write_bytes(b"{")
-        assert night() == EXIT_DONE
+        assert night() == Exit.DONE
         assert set(rows(ended, "damaged record")) == {"c.tif"}
         assert newest_report(ended)["totals"]["states"]["unchanged"] == 2
         assert len(sgddiff_batch.list_mosaics(str(ended))) == 2
@@ -253,23 +253,23 @@ class TestDamage:
         marks = sorted(out.glob("_ledger/blocks/**/*~.json"))
         assert marks
         marks[0].write_bytes(b"{")
-        assert night(*SMALL) == EXIT_DONE
+        assert night(*SMALL) == Exit.DONE
         assert set(rows(out, "done")) == {"a.tif", "b.tif", "c.tif"}
         (row,) = rows(out, "damaged record").values()
         assert "its blocks are computed again" in row["reason"]
         broken = jobs.decoded(out)
         shutil.rmtree(out)
-        assert night(*SMALL) == EXIT_DONE
+        assert night(*SMALL) == Exit.DONE
         jobs.assert_equal_mosaics(broken, jobs.decoded(out))
 
     def test_a_damaged_record_of_a_commit_costs_its_mosaic_again_and_no_other(self, night, ended):
         before = jobs.decoded(ended)
         other = ("--set", "tiling.overlap_px=16", "--set", "tiling.block_px=160")
-        assert night(*other) == EXIT_DONE
+        assert night(*other) == Exit.DONE
         (path,) = [p for p in ended.glob("_ledger/mosaics/a.tif/*") if p.name[:-6] in " ".join(before)]
         path.write_bytes(b"{")
         with counted_work() as work:
-            assert night() == EXIT_DONE
+            assert night() == Exit.DONE
         assert {store.partition("/")[0] for store in work.blocks} == {"a.tif"}
         assert set(rows(ended, "damaged record")) == {"a.tif"}
         now = {name.replace(".r1.zarr", ".zarr"): codes for name, codes in jobs.decoded(ended).items()}
@@ -277,7 +277,7 @@ class TestDamage:
 
 
 def test_a_mosaic_that_is_made_anew_is_current_only_once_it_is_there(night, tmp_path, monkeypatch):
-    assert night() == EXIT_DONE
+    assert night() == Exit.DONE
     out = tmp_path / "out"
     store = open_store(str(out))
     record = ObjectLedger(store).records()["a.tif"]
@@ -290,7 +290,7 @@ def test_a_mosaic_that_is_made_anew_is_current_only_once_it_is_there(night, tmp_
         real(ledger, task, blocks)
 
     monkeypatch.setattr(ObjectLedger, "mark_blocks", mark)
-    assert night() == EXIT_DONE
+    assert night() == Exit.DONE
     assert seen
     assert all(Path(str(record.store)).name in names for names in seen)
     now = ObjectLedger(store).records()["a.tif"].store

@@ -9,6 +9,7 @@ import yaml
 
 import sgddiff_batch
 from jobs import infer_archive
+from jobs.exits import Exit
 from sgddiff_batch.core.archive import AssetRule, Source
 from sgddiff_batch.core.words import redact_uri
 from sgddiff_batch.io.ledger.marks import ObjectLedger
@@ -63,7 +64,7 @@ def test_an_older_version_stays_until_the_newer_one_is_done(night, out, tmp_path
     (archive / "s0_N2.tif").write_bytes(b"no picture" * 9)
     for number in range(3):
         os.utime(archive / f"s{number}_N2.tif", (1000 + number, 1000 + number))
-    assert night(archive, "--limit", "2", **VERSIONS) == infer_archive.EXIT_QUARANTINED
+    assert night(archive, "--limit", "2", **VERSIONS) == Exit.QUARANTINED
     now = shown(out)
     assert [name[:2] for name in now] == ["s0", "s1", "s2"], "a scene without any version"
     assert now[0] == "s0_N1.tif"
@@ -87,7 +88,7 @@ def test_a_run_that_is_broken_off_leaves_older_versions_where_they_are(night, ou
 
     with monkeypatch.context() as patched:
         patched.setattr(execute, "run_local", broken)
-        assert night(archive, **VERSIONS) == infer_archive.EXIT_FAILED
+        assert night(archive, **VERSIONS) == Exit.FAILED
     assert shown(out) == ["s0_N1.tif", "s1_N1.tif"]
 
 

@@ -5,7 +5,8 @@ import json
 import pytest
 
 import sgddiff_batch
-from jobs import infer_archive, quarantine
+from jobs import cli, infer_archive
+from jobs.exits import Exit
 from sgddiff_batch.io.ledger.marks import ObjectLedger
 from sgddiff_batch.io.storage.store import open_store
 from sgddiff_batch.protocols import SceneRecord
@@ -22,7 +23,7 @@ def config(tmp_path, checkpoint):
     assert infer_archive.main(["--config", str(path)]) == 0
     jobs.write_broken(scenes / "once.tif")
     jobs.write_broken(scenes / "north [red]" / "new.tif")
-    assert infer_archive.main(["--config", str(path)]) == infer_archive.EXIT_QUARANTINED
+    assert infer_archive.main(["--config", str(path)]) == Exit.QUARANTINED
     return path
 
 
@@ -30,7 +31,7 @@ NEW, ONCE = "north%20%5Bred%5D/new.tif", "once.tif"
 
 
 def run(config, verb, *arguments):
-    return quarantine.main([verb, "--config", str(config), *arguments])
+    return cli.main(["quarantine", verb, "--config", str(config), *arguments])
 
 
 def listed(config, capsys):
@@ -77,7 +78,7 @@ def test_the_earlier_mosaic_is_shown_with_its_own_version(config, capsys):
 )
 def test_a_wrong_id_ends_with_2_and_names_the_nearest(config, capsys, name, words):
     for verb in ("show", "replay"):
-        assert run(config, verb, name) == quarantine.EXIT_CONFIG
+        assert run(config, verb, name) == Exit.WRONG
         assert words in capsys.readouterr().err
 
 
@@ -86,7 +87,7 @@ def test_hostile_text_is_printed_escaped(config, capsys):
     ledger.finish(SceneRecord("evil.tif", "v", "k", None, "\x1b[2J[bold]x[/bold]\nhttps://u:secret@host/"))
     assert run(config, "list") == 0
     assert run(config, "list", "--json") == 0
-    assert run(config, "show", "evil\x1b[2J") == quarantine.EXIT_CONFIG
+    assert run(config, "show", "evil\x1b[2J") == Exit.WRONG
     printed = capsys.readouterr()
     assert "\x1b" not in printed.out + printed.err
     assert "[bold]x[/bold]" in printed.out
@@ -96,7 +97,7 @@ def test_hostile_text_is_printed_escaped(config, capsys):
 def test_a_replayed_scene_is_tried_again_once_and_the_others_are_left(config, capsys):
     assert run(config, "replay", NEW) == 0
     assert listed(config, capsys)[NEW]["marked_to_be_tried_again"]
-    assert infer_archive.main(["--config", str(config)]) == infer_archive.EXIT_QUARANTINED
+    assert infer_archive.main(["--config", str(config)]) == Exit.QUARANTINED
     assert states(config) == {"quarantined": 1, "still quarantined": 1, "unchanged": 1}
     assert infer_archive.main(["--config", str(config)]) == 0
     assert states(config) == {"still quarantined": 2, "unchanged": 1}
@@ -114,20 +115,18 @@ def test_replay_now_works_on_just_these_scenes(config, capsys, monkeypatch):
         raise UnreadableSceneError("still torn")
 
     monkeypatch.setattr(GeoTiffReader, "profile", profile)
-    assert run(config, "replay", ONCE, "--now") == infer_archive.EXIT_QUARANTINED
+    assert run(config, "replay", ONCE, "--now") == Exit.QUARANTINED
     assert opened == [ONCE]
     assert listed(config, capsys)[ONCE]["reason"].endswith("still torn")
 
 
 def test_all_or_some_must_be_named(config, capsys):
-    assert run(config, "replay") == quarantine.EXIT_CONFIG
-    assert run(config, "replay", ONCE, "--all") == quarantine.EXIT_CONFIG
+    assert run(config, "replay") == Exit.WRONG
+    assert run(config, "replay", ONCE, "--all") == Exit.WRONG
     assert run(config, "replay", "--all") == 0
     assert all(row["marked_to_be_tried_again"] for row in listed(config, capsys).values())
 
 
 def test_retry_quarantined_tries_all_and_nothing_else(config):
-    assert (
-        infer_archive.main(["--config", str(config), "--retry-quarantined"]) == infer_archive.EXIT_QUARANTINED
-    )
+    assert infer_archive.main(["--config", str(config), "--retry-quarantined"]) == Exit.QUARANTINED
     assert states(config) == {"quarantined": 2, "unchanged": 1}

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 import sgddiff_batch
-from jobs import infer_archive, verify
+from jobs import cli, infer_archive
+from jobs.exits import Exit
 from sgddiff_batch.core.window import Window
 from sgddiff_batch.io.ledger.marks import ObjectLedger
 from sgddiff_batch.io.ledger.redo import mark_redo, redo_marks
@@ -35,7 +36,7 @@ def config(tmp_path, archive, output, checkpoint):
 def run(config, *arguments):
     """Verify, and return the exit code and the JSON."""
     target = config.with_name("found.json")
-    code = verify.main(["--config", str(config), "--json", str(target), *arguments])
+    code = cli.main(["verify", "--config", str(config), "--json", str(target), *arguments])
     return code, json.loads(target.read_text())
 
 
@@ -56,7 +57,7 @@ def ledger_of(output):
 
 def test_what_the_job_wrote_is_sound_and_its_blocks_are_recomputed_to_the_byte(config, capsys):
     code, found = run(config, "--sample", "4", "--seed", "1")
-    assert code == verify.EXIT_SOUND
+    assert code == Exit.DONE
     assert (found["mosaics"], found["damaged"], found["told"]) == (3, 0, [])
     assert found["blocks"] == 12 + 9 + 1
     assert [block["state"] for block in found["sample"]["blocks"]] == ["equal"] * 4
@@ -74,7 +75,7 @@ def assert_replaced(output, before):
 def test_damage_ends_with_5_and_the_table_names_mosaic_and_object(config, output, capsys):
     break_shard(output, "a.tif")
     code, found = run(config)
-    assert code == verify.EXIT_DAMAGED == 5
+    assert code == Exit.DAMAGED == 5
     assert [row["scene_id"] for row in found["told"]] == ["a.tif"]
     assert [problem["key"] for problem in found["told"][0]["problems"]] == ["0/saliency/c/0/0"]
     text = capsys.readouterr().out
@@ -84,16 +85,16 @@ def test_damage_ends_with_5_and_the_table_names_mosaic_and_object(config, output
 
 def test_only_the_mosaics_that_are_named_are_verified(config, output):
     break_shard(output, "a.tif")
-    assert run(config, "--mosaic", uri_of(output, "c.tif"))[0] == verify.EXIT_SOUND
+    assert run(config, "--mosaic", uri_of(output, "c.tif"))[0] == Exit.DONE
     code, found = run(config, "--mosaic", uri_of(output, "a.tif"), "--mosaic", uri_of(output, "c.tif"))
-    assert (code, found["mosaics"]) == (verify.EXIT_DAMAGED, 2)
+    assert (code, found["mosaics"]) == (Exit.DAMAGED, 2)
 
 
 @pytest.mark.parametrize(
     "uri", ["c.tif/none.zarr", "../elsewhere", "s3://other/a.zarr", "/", "a.tif/\n\x1b[31m"]
 )
 def test_a_mosaic_that_the_ledger_does_not_know_ends_with_2(config, uri, capsys):
-    assert verify.main(["--config", str(config), "--mosaic", uri]) == verify.EXIT_CONFIG
+    assert cli.main(["verify", "--config", str(config), "--mosaic", uri]) == Exit.WRONG
     assert "\x1b" not in capsys.readouterr().err
 
 
@@ -103,9 +104,9 @@ def test_a_damaged_mosaic_that_is_marked_is_made_anew_by_the_next_run_and_no_oth
     Path(uri_of(output, "a.tif"), "stray").write_text("foreign")
     others = {path: path.stat().st_mtime_ns for path in output.rglob("c.tif/**/c/*/*")}
     code, found = run(config, "--mark-for-redo")
-    assert (code, found["told"][0]["redo"]) == (verify.EXIT_DAMAGED, "the next run makes it anew")
+    assert (code, found["told"][0]["redo"]) == (Exit.DAMAGED, "the next run makes it anew")
     assert infer_archive.main(["--config", str(config)]) == 0
-    assert run(config)[0] == verify.EXIT_SOUND
+    assert run(config)[0] == Exit.DONE
     assert_replaced(output, before)
     assert {path: path.stat().st_mtime_ns for path in others} == others
     report = jobs.reports(output)[-1]
@@ -239,13 +240,13 @@ def test_a_run_killed_while_it_replaces_a_damaged_mosaic_leaves_readers_one(
     for entry in sgddiff_batch.list_mosaics(str(output)):
         sgddiff_batch.open_mosaic(entry.uri)
     assert infer_archive.main(["--config", str(config)]) == 0
-    assert run(config)[0] == verify.EXIT_SOUND
+    assert run(config)[0] == Exit.DONE
     assert_replaced(output, before)
     assert ledger_of(output).names("redo") == []
 
 
 def test_a_mosaic_that_was_replaced_is_never_current_again_and_goes_by_gc(config, output, capsys):
-    from jobs import gc
+    from jobs import cli
 
     before = jobs.decoded(output)
     damaged = uri_of(output, "c.tif").removeprefix(f"{output}/")
@@ -254,10 +255,10 @@ def test_a_mosaic_that_was_replaced_is_never_current_again_and_goes_by_gc(config
     other = ["--config", str(config), "--set", "tiling.overlap_px=16", "--set", "tiling.block_px=160"]
     for command in (["--config", str(config)], other, ["--config", str(config)]):
         assert infer_archive.main(command) == 0
-    assert run(config)[0] == verify.EXIT_SOUND
+    assert run(config)[0] == Exit.DONE
     assert ledger_of(output).finished_mosaic(damaged) is not None or "r1" in uri_of(output, "c.tif")
     assert_replaced(output, before)
-    assert gc.main([str(output), "--older-than", "0"]) == 0
+    assert cli.main(["gc", str(output), "--older-than", "0"]) == 0
     assert "not there" not in capsys.readouterr().out
 
 
@@ -273,7 +274,7 @@ def test_a_block_that_its_scene_does_not_give_is_damage(config, output, archive,
 
     monkeypatch.setattr(recompute, "infer_task", another)
     code, found = run(config, "--mosaic", uri_of(output, "c.tif"), "--sample", "1")
-    assert code == verify.EXIT_DAMAGED
+    assert code == Exit.DAMAGED
     assert "1 pixels differ, the first in row 3, column 4" in found["told"][0]["problems"][0]["words"]
 
 
@@ -287,7 +288,7 @@ def test_a_mosaic_that_other_software_made_is_marked_only_for_damage(config, out
     if broken:
         Path(uri_of(output, "c.tif"), "0/x/c/0").unlink()
     code, found = run(config, "--mosaic", uri_of(output, "c.tif"), "--sample", "1", "--mark-for-redo")
-    assert code == verify.EXIT_DAMAGED
+    assert code == Exit.DAMAGED
     assert "numpy" in found["told"][0]["problems"][-1]["words"]
     assert found["told"][0]["redo"].startswith("the next run" if broken else "not marked: it differs")
     assert ledger_of(output).names("redo") == (["c.tif"] if broken else [])
@@ -326,7 +327,7 @@ def test_a_superseded_mosaic_is_not_marked(tmp_path, output, config, shown):
         shutil.rmtree(output / "_catalogue")
     code, found = run(config, "--mosaic", f"{output}/{store}", "--mark-for-redo")
     words = "the catalogue shows it until the next run publishes" if shown else "gc can remove it"
-    assert code == verify.EXIT_DAMAGED
+    assert code == Exit.DAMAGED
     assert found["told"][0]["redo"].startswith(f"not marked: it is superseded, {words}")
     assert ledger.names("redo") == []
 
@@ -335,12 +336,12 @@ def test_a_current_mosaic_without_its_record_is_told(config, output):
     store = uri_of(output, "c.tif").removeprefix(f"{output}/")
     ledger_of(output).forget_mosaic(store)
     code, found = run(config)
-    assert (code, [row["store"] for row in found["told"]]) == (verify.EXIT_DAMAGED, [store])
+    assert (code, [row["store"] for row in found["told"]]) == (Exit.DAMAGED, [store])
 
 
 def test_a_damaged_ledger_ends_with_5_and_names_the_object(config, output, capsys):
     (output / "_ledger" / "scenes" / "a.tif~.json").write_text("{")
-    assert verify.main(["--config", str(config)]) == verify.EXIT_DAMAGED
+    assert cli.main(["verify", "--config", str(config)]) == Exit.DAMAGED
     assert "_ledger/scenes/a.tif~.json" in capsys.readouterr().err
 
 
@@ -386,7 +387,7 @@ def test_a_disowned_mosaic_that_readers_still_see_is_looked_at_like_any_other(
     uri = uri_of(output, "a.tif")
     Path(uri, "stray").write_text("foreign")
     code, found = run(config, "--mark-for-redo", *(["--mosaic", uri] if named else []))
-    assert (code, found["mosaics"], found["damaged"]) == (verify.EXIT_DAMAGED, 1 if named else 3, 1)
+    assert (code, found["mosaics"], found["damaged"]) == (Exit.DAMAGED, 1 if named else 3, 1)
     (told,) = found["told"]
     problems = {problem["key"]: problem["words"] for problem in told["problems"]}
     assert "the ledger disowned it" in problems[""]
@@ -402,7 +403,7 @@ def test_a_disowned_mosaic_whose_objects_are_sound_is_told_all_the_same(config, 
     quarantined_redo(config, output, "c.tif", monkeypatch)
     Path(output, store, "0/saliency/c/0/0").write_bytes(sound)
     code, found = run(config, "--sample", "99")
-    assert code == verify.EXIT_DAMAGED
+    assert code == Exit.DAMAGED
     assert [(row["store"], len(row["problems"])) for row in found["told"]] == [(store, 1)]
     assert {block["state"] for block in found["sample"]["blocks"]} == {"equal"}
 
@@ -414,11 +415,11 @@ def test_a_disowned_mosaic_that_a_rollback_shows_again_is_verified_too(config, o
     break_shard(output, "c.tif")
     run(config, "--mark-for-redo")
     assert infer_archive.main(["--config", str(config)]) == 0
-    assert run(config)[0] == verify.EXIT_SOUND
+    assert run(config)[0] == Exit.DONE
     archive_catalogue.rollback(open_store(str(output)))
     assert uri_of(output, "c.tif") == damaged
     code, found = run(config, "--mark-for-redo")
-    assert (code, found["mosaics"]) == (verify.EXIT_DAMAGED, 4)
+    assert (code, found["mosaics"]) == (Exit.DAMAGED, 4)
     (told,) = found["told"]
     assert (f"{output}/{told['store']}", told["problems"][1]["key"]) == (damaged, "0/saliency/c/0/0")
     assert told["redo"].startswith("not marked: it is superseded, the catalogue shows it until")
@@ -426,7 +427,7 @@ def test_a_disowned_mosaic_that_a_rollback_shows_again_is_verified_too(config, o
 
 def test_a_damaged_catalogue_ends_with_5_and_names_the_object(config, output, capsys):
     (output / "_catalogue" / "current.json").write_text("{")
-    assert verify.main(["--config", str(config)]) == verify.EXIT_DAMAGED
+    assert cli.main(["verify", "--config", str(config)]) == Exit.DAMAGED
     assert "_catalogue/current.json" in capsys.readouterr().err
 
 
@@ -438,11 +439,11 @@ def test_pixels_of_an_older_version_are_told_and_are_no_damage(
         then.setattr(bench, "PIXELS_VERSION", 1)
         assert infer_archive.main(["--config", str(config)]) == 0
     code, found = run(config, "--sample", "3", "--seed", "1")
-    assert (code, found["damaged"], found["older_pixels"]) == (verify.EXIT_SOUND, 0, 3)
+    assert (code, found["damaged"], found["older_pixels"]) == (Exit.DONE, 0, 3)
     assert {block["state"] for block in found["sample"]["blocks"]} == {"not possible"}
     assert all("pixels_version 1" in block["words"] for block in found["sample"]["blocks"])
     assert "3 mosaics have pixels of another pixels_version" in capsys.readouterr().out
     assert infer_archive.main(["--config", str(config)]) == 0
     code, found = run(config, "--sample", "3", "--seed", "1")
-    assert (code, found["older_pixels"]) == (verify.EXIT_SOUND, 0)
+    assert (code, found["older_pixels"]) == (Exit.DONE, 0)
     assert {block["state"] for block in found["sample"]["blocks"]} == {"equal"}

@@ -5,7 +5,8 @@ import json
 import pytest
 
 import sgddiff_batch
-from jobs import explain, infer_archive, verify
+from jobs import cli, infer_archive
+from jobs.exits import Exit
 from tests.kit import jobs
 from tests.kit.s3 import new_bucket
 
@@ -28,12 +29,12 @@ def test_a_mosaic_on_s3_is_verified_recomputed_explained_and_made_anew(bucket, t
     found = tmp_path / "found.json"
     command = ["--config", str(config), "--sample", "2", "--json", str(found)]
     assert infer_archive.main(["--config", str(config)]) == 0
-    assert verify.main(command) == verify.EXIT_SOUND
+    assert cli.main(["verify", *command]) == Exit.DONE
     assert [block["state"] for block in json.loads(found.read_text())["sample"]["blocks"]] == ["equal"] * 2
 
     (entry,) = sgddiff_batch.list_mosaics("s3://verify-bucket/out")
     capsys.readouterr()
-    assert explain.main([entry.uri, "3", "3", "--json"]) == 0
+    assert cli.main(["explain", entry.uri, "3", "3", "--json"]) == 0
     facts = json.loads(capsys.readouterr().out)
     assert (facts["is_current"], facts["value"]["code"]) == (True, 255)
     assert "no valid sample" in facts["no_data"]
@@ -41,8 +42,8 @@ def test_a_mosaic_on_s3_is_verified_recomputed_explained_and_made_anew(bucket, t
     shard = f"{entry.uri.removeprefix('s3://')}/1/saliency/c/0/0"
     bucket.rm(shard)
     bucket.pipe_file(f"{entry.uri.removeprefix('s3://')}/stray", b"foreign")
-    assert verify.main([*command, "--mark-for-redo"]) == verify.EXIT_DAMAGED
+    assert cli.main(["verify", *command, "--mark-for-redo"]) == Exit.DAMAGED
     (row,) = json.loads(found.read_text())["told"]
     assert [problem["key"] for problem in row["problems"]] == ["1/saliency/c/0/0", "stray"]
     assert infer_archive.main(["--config", str(config)]) == 0
-    assert verify.main(command) == verify.EXIT_SOUND
+    assert cli.main(["verify", *command]) == Exit.DONE

@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -36,7 +37,7 @@ from sgddiff_batch.io.ledger import (
 from sgddiff_batch.io.reports import new_run_id
 from sgddiff_batch.io.storage import open_store
 from sgddiff_batch.protocols import SceneRecord
-from sgddiff_batch.runs import Ending, cores, read_marks, settle_mark, undamaged
+from sgddiff_batch.runs import Ending, check_output, cores, read_marks, settle_mark, undamaged
 from sgddiff_batch.runs.areas.area_run import (
     AreaResult,
     AreaRun,
@@ -55,6 +56,35 @@ AREAS = "_areas"
 def area_uri(config: ArchiveJobConfig, area: AreaConfig) -> str:
     """Return where the mosaics of an area lie: an output like any other, for all commands that take one."""
     return f"{config.output.uri.rstrip('/')}/{AREAS}/{area.name}"
+
+
+def chosen_areas(config: ArchiveJobConfig, names: Sequence[str]) -> list[AreaConfig]:
+    """Return the areas of these names, all where there are none.
+
+    Raises:
+        ConfigError: if the config has no areas, or none of that name.
+    """
+    known = {area.name: area for area in config.areas}
+    if not known:
+        raise ConfigError("areas: the config has none; give a list of name, crs and resolution")
+    for name in names:
+        if name not in known:
+            raise ConfigError(f"--area {name}: the config has no such area; it has {', '.join(known)}")
+    return [area for name, area in known.items() if not names or name in names]
+
+
+@contextmanager
+def leased_area(config: ArchiveJobConfig, area: AreaConfig) -> Iterator[Lease]:
+    """Take the lease on an area, and give it back at the end.
+
+    Raises:
+        ConfigError: if the area cannot be written to.
+        LeaseHeldError: if another run is at work on it.
+    """
+    uri = area_uri(config, area)
+    check_output(uri)
+    with Lease(open_store(uri), new_run_id(), config.lease.seconds, alone=True) as lease:
+        yield lease
 
 
 def settings_of(area: AreaConfig) -> AreaSettings:
