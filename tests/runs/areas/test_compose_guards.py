@@ -15,7 +15,7 @@ from sgddiff_batch.io.areas.compose import Composer
 from sgddiff_batch.io.ledger.area_cells import LATTICE
 from sgddiff_batch.io.ledger.marks import ObjectLedger
 from tests.io.area_examples import object_bytes, put_scene, smooth
-from tests.jobs.test_compose import ALL, MONTHLY, World, filled
+from tests.runs.areas.test_compose import ALL, MONTHLY, World, filled
 
 HERE = "2026-02/x627y6624"
 """The only mosaic of c.tif, which has no other scene."""

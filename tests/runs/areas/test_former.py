@@ -12,7 +12,7 @@ from sgddiff_batch.io.catalogue import generations
 from sgddiff_batch.io.ledger.lease import Lease
 from sgddiff_batch.io.ledger.marks import ObjectLedger
 from sgddiff_batch.io.storage.store import open_store
-from tests.jobs.test_compose import ALL, MONTHLY, World, filled
+from tests.runs.areas.test_compose import ALL, MONTHLY, World, filled
 
 OTHER = {**MONTHLY, "name": "other", "period": "year"}
 TOLD = "1 areas are not in the config, and readers still see them: monthly"
