@@ -16,9 +16,10 @@ from jobs.flags import TO_STDOUT, add_json, add_output, add_verbose, level_of, o
 from jobs.logs import start_log
 from jobs.network import network_of
 from jobs.printing import print_findings
-from sgddiff_batch.config import ArchiveJobConfig
 from sgddiff_batch.errors import ConfigError, FatalError
+from sgddiff_batch.io.ledger import ObjectLedger
 from sgddiff_batch.runs import (
+    Bench,
     Findings,
     Sample,
     findings_report,
@@ -58,8 +59,10 @@ def run(options: argparse.Namespace) -> Exit:
     output, config = output_of(options)
     if options.sample and config is None:
         raise ConfigError("--sample: blocks are recomputed by the config of the runs: give --config")
+    bench = None if config is None else open_bench(config, network_of(config))
+    ledger = open_ledger(output, is_used=True) if bench is None else bench.ledger
     try:
-        findings = _verify(options, output, config)
+        findings = _verify(options, ledger, bench)
         if options.json:
             write_json(findings_report(findings), options.json)
     except FatalError as error:
@@ -71,9 +74,7 @@ def run(options: argparse.Namespace) -> Exit:
     return Exit.DAMAGED if findings.damaged else Exit.DONE
 
 
-def _verify(options: argparse.Namespace, output: str, config: ArchiveJobConfig | None) -> Findings:
-    bench = None if config is None else open_bench(config, network_of(config))
-    ledger = open_ledger(output, is_used=True) if bench is None else bench.ledger
+def _verify(options: argparse.Namespace, ledger: ObjectLedger, bench: Bench | None) -> Findings:
     seed = secrets.randbelow(2**31) if options.seed is None else options.seed
     sample = Sample(options.sample, seed) if options.sample else None
     findings = verify_output(ledger, options.mosaic, sample)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from sgddiff_batch.runs.bench import (
     PIXELS_VERSION,
+    Bench,
     check_output,
     cores,
     leased_bench,
@@ -33,6 +34,7 @@ from sgddiff_batch.runs.verify import (
 
 __all__ = [
     "PIXELS_VERSION",
+    "Bench",
     "Ending",
     "Findings",
     "Quarantine",
