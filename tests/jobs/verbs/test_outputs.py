@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 
 import pytest
 
 from jobs.cli import main
 from jobs.exits import Exit
+from tests.kit import jobs
 
 LISTS = {
     "verify": ["verify"],
@@ -63,3 +66,14 @@ def test_scenes_are_replayed_by_the_outputs_uri_but_now_by_the_config_alone(unbr
     assert "0 scenes will be tried again" in capsys.readouterr().out
     assert main([*words, "--now"]) == Exit.WRONG
     assert "give --config" in capsys.readouterr().err
+
+
+def test_who_needs_no_network_loads_none(unbroken):
+    code = (
+        "import sys; from jobs.cli import main; main(sys.argv[1:])\n"
+        "sys.exit(9 if {'torch', 'models', 'ray'} & sys.modules.keys() else 0)"
+    )
+    for words in ("gc", "verify"):
+        command = [sys.executable, "-c", code, words, str(unbroken)]
+        ended = subprocess.run(command, check=False, capture_output=True, text=True, cwd=jobs.ROOT)
+        assert ended.returncode == 0, ended.stderr
