@@ -331,7 +331,7 @@ def test_several_areas_are_made_and_one_can_be_chosen(tmp_path):
 
 def test_without_a_catalogue_it_says_what_to_run_first(tmp_path, caplog):
     assert World(tmp_path).night() == Exit.WRONG
-    assert "run jobs/infer_archive.py first" in caplog.text
+    assert "run `sgddiff run` first" in caplog.text
 
 
 @pytest.mark.parametrize(
