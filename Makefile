@@ -42,7 +42,7 @@ test: $(STAMP)
 
 ## test-fast  the unit and property tests: all but those of whole jobs, faults and clusters, and slow ones
 test-fast: $(STAMP)
-	@$(PY) -m pytest $(SPLIT) -m 'not slow' --ignore tests/jobs --ignore tests/faults --ignore tests/cluster
+	@$(PY) -m pytest $(SPLIT) -m 'not slow' --ignore tests/jobs --ignore tests/runs --ignore tests/faults --ignore tests/cluster
 
 ## lint       formatting, ruff, mypy
 lint: $(STAMP)

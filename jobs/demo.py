@@ -16,11 +16,12 @@ import yaml
 
 from jobs import infer_archive
 from jobs.demo_archive import SCENES, draw_archive
+from jobs.exits import Exit
 from sgddiff_batch.errors import SgddiffBatchError
 from sgddiff_batch.io.catalogue import list_mosaics
 from sgddiff_batch.io.pictures import picture_of
 
-_EXPECTED = (infer_archive.EXIT_DONE, infer_archive.EXIT_QUARANTINED)
+_EXPECTED = (Exit.DONE, Exit.QUARANTINED)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -38,9 +39,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         pictures = draw_pictures(folder / "mosaics", folder / "pictures")
     except (SgddiffBatchError, OSError) as error:
         print(f"the demo stopped: {error}", file=sys.stderr)
-        return infer_archive.EXIT_FAILED
+        return Exit.FAILED
     print(_farewell(folder, pictures))
-    return infer_archive.EXIT_DONE
+    return Exit.DONE
 
 
 def prepare(folder: Path) -> Path:

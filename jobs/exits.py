@@ -52,6 +52,31 @@ def guarded(verb: str, work: Callable[[], Exit]) -> Exit:
         return tell(verb, error, Exit.FAILED)
 
 
+def logged(work: Callable[[], Exit]) -> Exit:
+    """Call what returns the exit code of a nightly verb; an error that stops it is in its log, with a time.
+
+    A run that something unforeseen stops, or Ctrl-C, has failed: the same command goes on with it.
+    """
+    try:
+        return work()
+    except LeaseHeldError as error:
+        return _log(str(error), Exit.HELD)
+    except ConfigError as error:
+        return _log(str(error), Exit.WRONG)
+    except SgddiffBatchError as error:
+        return _log(f"the run stopped: {error}", Exit.FAILED)
+    except KeyboardInterrupt:
+        return _log("interrupted; run the same command again to go on", Exit.FAILED)
+    except Exception as error:
+        log.debug("where it stopped:", exc_info=True)
+        return _log(f"the run stopped: {type(error).__name__}: {' '.join(str(error).split())}", Exit.FAILED)
+
+
+def _log(words: str, code: Exit) -> Exit:
+    log.error("%s", words)
+    return code
+
+
 def tell(verb: str, error: BaseException, code: Exit) -> Exit:
     """Print an error as one printable line of a verb to standard error; return the exit code."""
     words = printable(" ".join(str(error).split())) or type(error).__name__

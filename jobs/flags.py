@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import logging
 import os
 import sys
 from pathlib import Path
@@ -49,6 +50,11 @@ def add_verbose(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-v", "--verbose", action="store_true", help="log more, for those who develop this")
 
 
+def level_of(options: argparse.Namespace, usual: int = logging.INFO) -> int:
+    """Return from which level on is logged: the verb's usual one, or more by ``-v``."""
+    return logging.DEBUG if options.verbose else usual
+
+
 def config_of(options: argparse.Namespace) -> ArchiveJobConfig | None:
     """Return the config that a command line names, None where it names none.
 
@@ -62,6 +68,18 @@ def config_of(options: argparse.Namespace) -> ArchiveJobConfig | None:
     from sgddiff_batch.config import load_config
 
     return load_config(options.config, options.set, under_ray_job=under_ray_job())
+
+
+def needed_config(options: argparse.Namespace) -> ArchiveJobConfig:
+    """Return the config that a command line names.
+
+    Raises:
+        ConfigError: if it is wrong, or there is none.
+    """
+    config = config_of(options)
+    if config is None:
+        raise ConfigError("give --config")
+    return config
 
 
 def output_of(options: argparse.Namespace) -> tuple[str, ArchiveJobConfig | None]:

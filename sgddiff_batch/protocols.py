@@ -101,6 +101,40 @@ class Predictor(Protocol):
         """Return the codes (h, w) of the target of ``tiles``: 0..254 is saliency 0..1, 255 is no data."""
 
 
+@dataclass(frozen=True, slots=True)
+class NetworkFacts:
+    """What a run must know of its network before it is loaded.
+
+    ``model`` is what decides pixels, and goes into the run key; ``batch_tiles`` are computed at once;
+    ``at_once``: so many predictors this machine has room for.
+    """
+
+    model: Mapping[str, object]
+    batch_tiles: int
+    at_once: int
+
+
+class NetworkSource(Protocol):
+    """Gives the network that a config names. It can be pickled: workers in other processes load it, too."""
+
+    def device(self) -> str:
+        """Return where the network works: cpu or cuda.
+
+        Raises:
+            ConfigError: if it cannot work where the config wants it.
+        """
+
+    def describe(self, device: str) -> NetworkFacts:
+        """Return the facts of the network on a device.
+
+        Raises:
+            ConfigError: if there is no such network, or it cannot be used.
+        """
+
+    def load(self, device: str) -> Predictor:
+        """Load the network onto a device; what a worker's process needs besides is set up here, once."""
+
+
 class BlockWriter(Protocol):
     """Writes mosaics. A block and its pyramid are written whole, by one call."""
 

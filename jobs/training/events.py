@@ -128,11 +128,11 @@ class Fanout:
         self._members = list(members)
 
     def losses(self, stage: str, step: int, values: Mapping[str, float]) -> None:
-        """Tell all members; each gets a copy."""
+        """OnDamage all members; each gets a copy."""
         self._tell(lambda member: member.losses(stage, step, dict(values)))
 
     def scores(self, stage: str, step: int, values: Mapping[str, float]) -> None:
-        """Tell all members; each gets a copy."""
+        """OnDamage all members; each gets a copy."""
         self._tell(lambda member: member.scores(stage, step, dict(values)))
 
     def picture(self, stage: str, step: int, name: str, png: bytes) -> None:

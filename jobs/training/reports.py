@@ -61,7 +61,7 @@ class Reporter(Listener):
         return self.stage if len(self.lesson.config.seeds) == 1 else f"seed-{self.seed}-{self.stage}"
 
     def logged(self, row: Mapping[str, float]) -> None:
-        """Tell the events."""
+        """OnDamage the events."""
         values = {name: value for name, value in row.items() if name != "step"}
         self.lesson.teller.events.losses(self.name, int(row["step"]), values)
 

@@ -7,7 +7,25 @@ that file is opened here.
 from __future__ import annotations
 
 from sgddiff_batch.config.areas import AreaConfig
-from sgddiff_batch.config.job import ArchiveJobConfig, is_absolute, load_config
+from sgddiff_batch.config.job import (
+    ArchiveJobConfig,
+    EngineConfig,
+    InputConfig,
+    TilingConfig,
+    is_absolute,
+    load_config,
+)
 from sgddiff_batch.config.reading import Section, Uri, read_config
 
-__all__ = ["ArchiveJobConfig", "AreaConfig", "Section", "Uri", "is_absolute", "load_config", "read_config"]
+__all__ = [
+    "ArchiveJobConfig",
+    "AreaConfig",
+    "EngineConfig",
+    "InputConfig",
+    "Section",
+    "TilingConfig",
+    "Uri",
+    "is_absolute",
+    "load_config",
+    "read_config",
+]

@@ -120,7 +120,7 @@ class LeaseConfig(Section):
 
 
 class ArchiveJobConfig(Section):
-    """Everything that ``jobs/infer_archive.py`` reads. Only the two URIs are required."""
+    """Everything that ``sgddiff run`` reads. Only the two URIs are required."""
 
     archive: ArchiveConfig
     output: OutputConfig

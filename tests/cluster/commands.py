@@ -7,6 +7,7 @@ import shlex
 from pathlib import Path
 from typing import Any
 
+from jobs.cli import build_parser
 from jobs.training.config import load_train_config
 from sgddiff_batch.config.job import load_config
 from tests.cluster.manifests import CONFIGS, ROOT
@@ -31,6 +32,8 @@ def job_of(command: str) -> tuple[str, Any]:
     assert script.startswith("jobs/"), command
     assert (ROOT / script).is_file(), command
     name = Path(script).name
+    if name == "infer_archive.py":
+        return name, build_parser(["run"]).parse_args(["run", *words[at + 1 :]])
     job = importlib.import_module(f"jobs.{name.removesuffix('.py')}")
     return name, job._parse(words[at + 1 :])
 

@@ -26,6 +26,7 @@ from pathlib import Path
 from unittest.mock import patch
 
 from jobs import infer_archive
+from jobs.exits import Exit
 from tests.faults.storm_checks import find_wrong, newest_report
 from tests.faults.storm_nodes import Nodes, run_nodes, workers
 from tests.faults.storm_proxy import Storm, run_storm_proxy
@@ -40,7 +41,7 @@ NEED_WORKERS = ("worker", "node")
 """Acts that wait until a worker of the cluster is at work; before that they would hit nothing."""
 _MOST_RUNS = 15
 _OF_A_JOB_S = 900.0
-_DONE = (infer_archive.EXIT_DONE, infer_archive.EXIT_QUARANTINED)
+_DONE = (Exit.DONE, Exit.QUARANTINED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +151,7 @@ class Chaos:
         self.storm.go_on()
         code = self._end(second)
         if first.poll() is None:
-            self.told.expect(code == infer_archive.EXIT_HELD, f"a second run ended with {code}, not 4")
+            self.told.expect(code == Exit.HELD, f"a second run ended with {code}, not 4")
 
     def _pause(self, first: subprocess.Popen[bytes]) -> None:
         """Stop the driver for longer than its lease while another run takes over; then it must end."""

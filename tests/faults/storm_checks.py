@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 import sgddiff_batch
-from jobs import infer_archive, verify
+from jobs import cli, infer_archive
+from jobs.exits import Exit
 from sgddiff_batch.io.catalogue.generations import read_catalogue
 from sgddiff_batch.io.ledger.marks import ObjectLedger
 from sgddiff_batch.io.storage.store import open_store
@@ -38,7 +39,7 @@ def find_wrong(folder: Path, checkpoint: Path, archive: StormArchive, config: Pa
     wrong += _differences(jobs.decoded(OUTPUT), jobs.decoded(quiet))
     wrong += _wrong_rows(archive)
     wrong += _wrong_quarantine(archive, set(newest_report(str(quiet))["totals"]["states"]))
-    if verify.main(["--config", str(config), "--sample", "3", "--seed", "1"]) != verify.EXIT_SOUND:
+    if cli.main(["verify", "--config", str(config), "--sample", "3", "--seed", "1"]) != Exit.DONE:
         wrong.append("verify does not find all sound")
     wrong += _wrong_garbage()
     wrong += [f"{log}: a traceback" for log in folder.glob("*.log") if "Traceback" in log.read_text()]

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 import sgddiff_batch
-from jobs import gc, infer_archive, verify
+from jobs import cli, infer_archive
+from jobs.exits import Exit
 from sgddiff_batch.io.catalogue.generations import POINTER, read_catalogue
 from sgddiff_batch.io.storage.store import open_store
 from sgddiff_batch.io.upkeep.garbage import find_garbage
@@ -69,7 +70,7 @@ class Archive:
 
 
 @dataclass
-class Night:
+class PublishContext:
     """What one night did, and what the output held after it."""
 
     code: int
@@ -112,7 +113,7 @@ class Nights:
             requests, work = stack.enter_context(self.counted()), stack.enter_context(counted_work())
             code = infer_archive.main(["--config", str(self.config), "--set", "output.keep_generations=1"])
         (name,) = [k for k in set(store.keys()) - before if k.startswith("report-")]
-        return Night(
+        return PublishContext(
             code,
             json.loads(store.read(name)),
             work,
@@ -133,14 +134,14 @@ class Nights:
         """What gc would remove, by kind; it removes nothing."""
         store = open_store(str(self.output))
         before = store.keys()
-        assert gc.main([str(self.output), "--older-than", "0"]) == 0
+        assert cli.main(["gc", str(self.output), "--older-than", "0"]) == 0
         found = find_garbage(store, 0.0)
         assert store.keys() == before
         assert found.broken == ()
         return {(item.kind, item.path) for item in found.garbage if item.kind != "generation"}
 
     def is_sound(self):
-        return verify.main(["--config", str(self.config)]) == verify.EXIT_SOUND
+        return cli.main(["verify", "--config", str(self.config)]) == Exit.DONE
 
 
 @pytest.fixture
@@ -231,7 +232,7 @@ def test_four_nights_do_what_is_new_or_changed_and_nothing_else(nights, tmp_path
     second = second_night(nights, aside)
     there = sorted({*FIRST_NIGHT, "i.tif", "j.tif"} - {"b.tif"})
     new = {"a.tif": "done", "c.tif": "quarantined", "i.tif": "done", "j.tif": "done"}
-    assert second.code == infer_archive.EXIT_QUARANTINED
+    assert second.code == Exit.QUARANTINED
     assert (second.states, second.unchanged) == (new, len(set(there) - set(new)))
     assert_did_only(second, ["a.tif", "i.tif", "j.tif"])
     assert_published(second, nights.output, there, quarantined=["c.tif"])

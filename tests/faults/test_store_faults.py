@@ -27,7 +27,7 @@ ONE_BLOCK = 32 * 32 * 24
 NAMES = ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL_S3")
 
 
-class Night:
+class PublishContext:
     """One run over a faulty local store, with a fake clock; ``pauses`` is how long it would have waited."""
 
     def __init__(self, root, *faults, budget=None):
@@ -61,7 +61,7 @@ def level0(root):
 @pytest.fixture(scope="module")
 def quiet(tmp_path_factory):
     root = tmp_path_factory.mktemp("quiet")
-    night = Night(root)
+    night = PublishContext(root)
     assert night.run() == DONE
     assert night.pauses == []
     return level0(root), night.store.script.calls, night.predictor.tiles_computed
@@ -81,7 +81,7 @@ def quiet(tmp_path_factory):
     ],
 )
 def test_calls_that_fail_twice_are_made_again_and_nothing_differs(tmp_path, quiet, operation, key, lost):
-    night = Night(tmp_path, StoreFault(operation, key, (1, 2), lost=lost))
+    night = PublishContext(tmp_path, StoreFault(operation, key, (1, 2), lost=lost))
     assert night.run() == DONE
     assert level0(tmp_path) == quiet[0]
     assert night.predictor.tiles_computed == quiet[2], "a call to the store that failed costs no computing"
@@ -89,7 +89,7 @@ def test_calls_that_fail_twice_are_made_again_and_nothing_differs(tmp_path, quie
 
 
 def test_one_more_call_is_made_for_each_that_failed(tmp_path, quiet):
-    night = Night(tmp_path, StoreFault("write", "_ledger/scenes/a.tif~.json", (1, 2, 3)))
+    night = PublishContext(tmp_path, StoreFault("write", "_ledger/scenes/a.tif~.json", (1, 2, 3)))
     assert night.run() == DONE
     key = ("write", "_ledger/scenes/a.tif~.json")
     assert night.store.script.calls[key] == quiet[1][key] + 3 == 4
@@ -97,11 +97,11 @@ def test_one_more_call_is_made_for_each_that_failed(tmp_path, quiet):
 
 
 def test_a_scene_whose_store_goes_on_failing_is_left_for_the_next_run_and_costs_no_other(tmp_path, quiet):
-    night = Night(tmp_path, StoreFault("write", "a.tif/*/0/saliency/c/*", None))
+    night = PublishContext(tmp_path, StoreFault("write", "a.tif/*/0/saliency/c/*", None))
     assert night.run() == {"a.tif": "failed", "b.tif": "done"}
     # Three tasks were in flight when the first of them had been tried for the fifth and last time.
     assert 5 <= night.store.script.failed.total() <= 15
-    assert Night(tmp_path).run() == {"a.tif": "done", "b.tif": "unchanged"}
+    assert PublishContext(tmp_path).run() == {"a.tif": "done", "b.tif": "unchanged"}
     assert level0(tmp_path) == quiet[0]
 
 
@@ -109,12 +109,12 @@ def test_when_the_budget_of_the_run_is_spent_calls_fail_at_once_and_the_next_run
     tmp_path, quiet
 ):
     fault = StoreFault("write", "_ledger/blocks/*", None)
-    night = Night(tmp_path, fault, budget=RetryBudget(run_retries=6))
+    night = PublishContext(tmp_path, fault, budget=RetryBudget(run_retries=6))
     assert night.run() == dict.fromkeys(SCENES, "failed")
     assert night.retries.spent.retries == len(night.pauses) == 6
     failed = sum(outcome.state == "failed" for outcome in night.outcomes)
     assert night.store.script.failed.total() == 6 + failed, "each task once, and six calls again"
-    assert Night(tmp_path).run() == DONE
+    assert PublishContext(tmp_path).run() == DONE
     assert level0(tmp_path) == quiet[0]
 
 

@@ -9,7 +9,8 @@ import pytest
 import yaml
 
 import sgddiff_batch
-from jobs import explain, gc, infer_archive
+from jobs import cli, infer_archive
+from jobs.exits import Exit
 from sgddiff_batch.io.storage.store import open_store
 from sgddiff_batch.io.upkeep.garbage import find_garbage
 from tests.kit import jobs
@@ -47,11 +48,11 @@ def config(archive, tmp_path, checkpoint):
 def test_explain_reads_the_scene_as_the_run_did(config, tmp_path, capsys):
     (entry,) = sgddiff_batch.list_mosaics(str(tmp_path / "out"))
     capsys.readouterr()
-    assert explain.main([entry.uri, "0", "0", "--json"]) == 0
+    assert cli.main(["explain", entry.uri, "0", "0", "--json"]) == 0
     alone = json.loads(capsys.readouterr().out)["no_data"]
     assert "cannot be read" in alone
     assert "give --config" in alone
-    assert explain.main([entry.uri, "0", "0", "--json", "--config", config]) == 0
+    assert cli.main(["explain", entry.uri, "0", "0", "--json", "--config", config]) == 0
     assert "no valid sample" in json.loads(capsys.readouterr().out)["no_data"]
 
 
@@ -68,16 +69,16 @@ def test_gc_asks_for_the_scene_of_an_unfinished_mosaic_as_the_runs_do(config, ar
     jobs.write_scene(tmp_path / archive / "scenes" / "a.tif", 61, 70, 2)
     assert find_garbage(output, 0.0, soon).garbage == (), "denied: nobody knows"
     capsys.readouterr()
-    assert gc.main([output.uri, "--older-than", "0"]) == 0
+    assert cli.main(["gc", output.uri, "--older-than", "0"]) == 0
     assert "garbage: 0 items" in capsys.readouterr().out
-    assert gc.main(["--config", config, "--older-than", "0", "--delete"]) == 0
+    assert cli.main(["gc", "--config", config, "--older-than", "0", "--delete"]) == 0
     assert "removed 1 items" in capsys.readouterr().out
     assert not (tmp_path / "out" / "b.tif").exists()
 
 
 def test_gc_without_an_output_or_a_config_and_set_without_a_config_are_refused(tmp_path, capsys):
-    assert gc.main([]) == gc.EXIT_COMMAND
+    assert cli.main(["gc"]) == Exit.WRONG
     assert "give OUTPUT, or --config" in capsys.readouterr().err
-    assert gc.main([str(tmp_path), "--set", "archive.access=anonymous"]) == gc.EXIT_COMMAND
+    assert cli.main(["gc", str(tmp_path), "--set", "archive.access=anonymous"]) == Exit.WRONG
     assert "give --config" in capsys.readouterr().err
-    assert gc.main(["--config", str(tmp_path / "none.yaml")]) == gc.EXIT_COMMAND
+    assert cli.main(["gc", "--config", str(tmp_path / "none.yaml")]) == Exit.WRONG

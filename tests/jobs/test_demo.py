@@ -4,6 +4,7 @@ import pytest
 
 from jobs import demo, infer_archive
 from jobs.demo_archive import SCENES
+from jobs.exits import Exit
 from sgddiff_batch.config.job import load_config
 
 
@@ -41,7 +42,7 @@ def test_an_archive_that_lacks_a_scene_is_drawn_again(tmp_path, drawings):
     assert len(drawings) == 2
 
 
-@pytest.mark.parametrize("code", [infer_archive.EXIT_FAILED, infer_archive.EXIT_CONFIG])
+@pytest.mark.parametrize("code", [Exit.FAILED, Exit.WRONG])
 def test_a_failure_of_the_main_job_is_the_demos_own(tmp_path, drawings, monkeypatch, capsys, code):
     monkeypatch.setattr(infer_archive, "main", lambda argv: code)
     assert demo.main(["--folder", str(tmp_path)]) == code
@@ -50,5 +51,5 @@ def test_a_failure_of_the_main_job_is_the_demos_own(tmp_path, drawings, monkeypa
 
 def test_a_folder_that_cannot_be_made_ends_the_demo_with_its_reason(tmp_path, capsys):
     (tmp_path / "file").write_text("")
-    assert demo.main(["--folder", str(tmp_path / "file")]) == infer_archive.EXIT_FAILED
+    assert demo.main(["--folder", str(tmp_path / "file")]) == Exit.FAILED
     assert "the demo stopped" in capsys.readouterr().err

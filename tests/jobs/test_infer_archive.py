@@ -9,13 +9,16 @@ import rasterio
 
 import sgddiff_batch
 from jobs import infer_archive
+from jobs.exits import Exit
+from sgddiff_batch.runs import plan
 from tests.kit import jobs
+from tests.kit.logs import enable_our_loggers
 
 
 @pytest.fixture(autouse=True)
 def _loud(caplog):
     """Libraries, Ray for one, switch off the loggers that they find; what a test reads must be on."""
-    infer_archive.log.disabled = False
+    enable_our_loggers()
     caplog.set_level("INFO")
 
 
@@ -83,7 +86,7 @@ def test_a_broken_scene_is_quarantined_once_with_its_reason_and_stops_nobody(run
     (scenes / "text.tif").write_text("no raster at all")
     (scenes / "empty.tif").touch()
     (scenes / "readme.md").write_text("not a scene")
-    assert run(scenes=scenes) == infer_archive.EXIT_QUARANTINED
+    assert run(scenes=scenes) == Exit.QUARANTINED
     report = newest_report(tmp_path / "out")
     rows = {row["scene_id"]: row for row in report["scenes"]}
     assert report["totals"]["states"] == {"done": 3, "quarantined": 3}
@@ -92,16 +95,16 @@ def test_a_broken_scene_is_quarantined_once_with_its_reason_and_stops_nobody(run
         assert len(rows[name]["reason"]) > 15
         assert not list((tmp_path / "out" / name).glob("*")) if (tmp_path / "out" / name).exists() else True
     assert [file["path"] for file in report["ignored"]] == ["readme.md"]
-    assert run(scenes=scenes) == infer_archive.EXIT_DONE
+    assert run(scenes=scenes) == Exit.DONE
     assert newest_report(tmp_path / "out")["totals"]["states"] == {"still quarantined": 3, "unchanged": 3}
 
 
 def test_a_mended_scene_leaves_quarantine(run, tmp_path):
     scenes = tmp_path / "scenes"
     jobs.write_broken(scenes / "torn.tif")
-    assert run(scenes=scenes) == infer_archive.EXIT_QUARANTINED
+    assert run(scenes=scenes) == Exit.QUARANTINED
     jobs.write_scene(scenes / "torn.tif", 300, 300, 4)
-    assert run(scenes=scenes) == infer_archive.EXIT_DONE
+    assert run(scenes=scenes) == Exit.DONE
     assert [entry.scene_id for entry in sgddiff_batch.list_mosaics(str(tmp_path / "out"))] == ["torn.tif"]
 
 
@@ -157,7 +160,7 @@ def test_the_dry_run_prints_the_plan_and_writes_nothing(run, tmp_path, archive, 
 
 
 def test_a_plan_that_does_not_fit_is_refused_with_both_numbers(run, tmp_path, caplog):
-    assert run("tiling.task_memory_gib=0.0001") == infer_archive.EXIT_CONFIG
+    assert run("tiling.task_memory_gib=0.0001") == Exit.WRONG
     assert re.search(r"take 0\.00[1-9]\d* GiB, but it allows 0\.0001", caplog.text)
     assert not (tmp_path / "out").exists() or jobs.object_names(tmp_path / "out") == []
 
@@ -173,14 +176,14 @@ def test_a_plan_that_does_not_fit_is_refused_with_both_numbers(run, tmp_path, ca
     ],
 )
 def test_a_wrong_config_ends_with_2_and_names_its_key(run, caplog, assignment, words):
-    assert run(assignment) == infer_archive.EXIT_CONFIG
+    assert run(assignment) == Exit.WRONG
     assert words in caplog.text
 
 
 def test_an_output_that_cannot_be_written_ends_with_2_before_any_work(run, tmp_path, archive, caplog):
     (tmp_path / "file").write_text("in the way")
-    assert run(f"output.uri={tmp_path}/file/out") == infer_archive.EXIT_CONFIG
-    assert run(f"output.uri={archive}") == infer_archive.EXIT_CONFIG
+    assert run(f"output.uri={tmp_path}/file/out") == Exit.WRONG
+    assert run(f"output.uri={archive}") == Exit.WRONG
     assert caplog.text.count("output.uri:") == 2
 
 
@@ -188,15 +191,15 @@ def test_a_fault_that_nobody_thought_of_ends_with_1_and_one_line(run, caplog, mo
     def broken(*args):
         raise ZeroDivisionError("of all things")
 
-    monkeypatch.setattr(infer_archive, "survey", broken)
-    assert run() == infer_archive.EXIT_FAILED
+    monkeypatch.setattr(plan, "survey", broken)
+    assert run() == Exit.FAILED
     assert "the run stopped: ZeroDivisionError: of all things" in caplog.text
 
 
 def test_a_wrong_command_ends_with_2(capsys):
     with pytest.raises(SystemExit) as end:
         infer_archive.main(["--confg", "x"])
-    assert end.value.code == infer_archive.EXIT_CONFIG
+    assert end.value.code == Exit.WRONG
 
 
 @pytest.mark.slow
@@ -204,7 +207,7 @@ def test_a_failing_scene_is_one_line_and_no_traceback(tmp_path, checkpoint):
     scenes = tmp_path / "scenes"
     jobs.write_broken(scenes / "torn.tif")
     config = jobs.write_config(tmp_path / "run.yaml", scenes, tmp_path / "out", checkpoint)
-    assert jobs.run_job(config) == infer_archive.EXIT_QUARANTINED
+    assert jobs.run_job(config) == Exit.QUARANTINED
     text = config.with_suffix(".log").read_text()
     assert "Traceback" not in text
     assert len([line for line in text.splitlines() if "WARNING" in line and "torn.tif" in line]) == 1
@@ -213,7 +216,7 @@ def test_a_failing_scene_is_one_line_and_no_traceback(tmp_path, checkpoint):
 def test_a_list_a_glob_and_a_folder_give_the_same_pixels(run, tmp_path, archive, unbroken):
     listing = tmp_path / "list.txt"
     listing.write_text(f"{archive}/a.tif\n{archive}/gone.tif\n")
-    assert run(scenes=listing) == infer_archive.EXIT_QUARANTINED
+    assert run(scenes=listing) == Exit.QUARANTINED
     assert run(scenes=f"{archive}/*.tif") == 0
     wanted = {
         name.split(".zarr")[0].split("/")[-2]: codes

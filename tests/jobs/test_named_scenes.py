@@ -6,7 +6,9 @@ import re
 import pytest
 
 from jobs import infer_archive
+from jobs.exits import Exit
 from tests.kit import jobs
+from tests.kit.logs import enable_our_loggers
 from tests.kit.stac import make_item, write_documents
 
 MANY = {key: {"href": f"{key}.tif", "type": "image/tiff", "roles": ["data"]} for key in ("B02", "B03")}
@@ -14,7 +16,7 @@ MANY = {key: {"href": f"{key}.tif", "type": "image/tiff", "roles": ["data"]} for
 
 @pytest.fixture(autouse=True)
 def _loud(caplog):
-    infer_archive.log.disabled = False
+    enable_our_loggers()
     caplog.set_level("INFO")
 
 
@@ -40,18 +42,18 @@ def test_bad_entries_are_told_of_once_and_never_stop_the_others(run, tmp_path):
     bad = ["S3://bucket/a.tif", "s3://my bucket/a.tif", "s3://[x/a.tif", "http://h/a.tif", "gs://b/a.tif"]
     bad += ["://a.tif", "a\0.tif", "d.tif", "http://[::1/a.tif"]
     (tmp_path / "list.txt").write_text("\n".join([*bad, "good.tif"]))
-    assert run(tmp_path / "list.txt") == infer_archive.EXIT_QUARANTINED
+    assert run(tmp_path / "list.txt") == Exit.QUARANTINED
     found = states(tmp_path / "out")
     assert found["good.tif"] == "done"
     assert list(found.values()).count("quarantined") == len(bad)
-    assert run(tmp_path / "list.txt") == infer_archive.EXIT_DONE
+    assert run(tmp_path / "list.txt") == Exit.DONE
 
 
 def test_a_catalogue_of_nothing_usable_is_an_error_each_night(run, tmp_path, caplog):
     items = [make_item(name, "", assets=MANY) for name in "abc"]
     write_documents(tmp_path, {"items.json": {"type": "FeatureCollection", "features": items}})
     for _ in range(2):
-        assert run(tmp_path / "items.json") == infer_archive.EXIT_CONFIG
+        assert run(tmp_path / "items.json") == Exit.WRONG
     assert "more than one GeoTIFF that is plainly the scene (3 times)" in caplog.text
 
 
@@ -59,7 +61,7 @@ def test_a_part_that_cannot_be_used_is_in_the_plan_and_the_report(run, tmp_path,
     jobs.write_scene(tmp_path / "the scene", 40, 50, 1)
     items = [make_item("a", "./the%20scene"), *(make_item(name, "", assets=MANY) for name in "bc")]
     write_documents(tmp_path, {"items.json": {"type": "FeatureCollection", "features": items}})
-    assert run(tmp_path / "items.json") == infer_archive.EXIT_DONE
+    assert run(tmp_path / "items.json") == Exit.DONE
     report = jobs.reports(tmp_path / "out")[-1]
     reason = "the item has more than one GeoTIFF that is plainly the scene"
     assert report["totals"]["catalogue_items_left_out"] == {reason: 2}
@@ -69,7 +71,7 @@ def test_a_part_that_cannot_be_used_is_in_the_plan_and_the_report(run, tmp_path,
 
 def test_an_archive_without_catalogues_leaves_no_items_out(run, tmp_path):
     jobs.write_scene(tmp_path / "scenes" / "a.tif", 40, 50, 1)
-    assert run(tmp_path / "scenes") == infer_archive.EXIT_DONE
+    assert run(tmp_path / "scenes") == Exit.DONE
     assert jobs.reports(tmp_path / "out")[-1]["totals"]["catalogue_items_left_out"] == {}
 
 
@@ -78,5 +80,5 @@ def test_links_into_allowed_folders_become_mosaics_of_their_own_names(run, tmp_p
     (tmp_path / "archive").mkdir()
     (tmp_path / "archive" / "more").symlink_to("../else")
     (tmp_path / "archive" / "b.tif").symlink_to("../else/a.tif")
-    assert run(tmp_path / "archive", allow_folders=[str(tmp_path / "else")]) == infer_archive.EXIT_DONE
+    assert run(tmp_path / "archive", allow_folders=[str(tmp_path / "else")]) == Exit.DONE
     assert states(tmp_path / "out") == {"b.tif": "done", "more/a.tif": "done"}

@@ -4,6 +4,7 @@ import pytest
 
 import sgddiff_batch
 from jobs import infer_archive
+from jobs.exits import Exit
 from sgddiff_batch.io.storage.store import open_store
 from tests.kit import jobs
 from tests.kit.s3 import new_bucket
@@ -53,7 +54,7 @@ def test_a_prefix_that_was_emptied_holds_nothing(bucket):
 def test_a_wrong_secret_ends_with_2_before_any_work(bucket, tmp_path, archive, checkpoint, monkeypatch):
     config = jobs.write_config(tmp_path / "run.yaml", archive, "s3://archive-bucket/out", checkpoint)
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "not-the-secret")
-    assert jobs.run_job(config) == infer_archive.EXIT_CONFIG
+    assert jobs.run_job(config) == Exit.WRONG
     text = config.with_suffix(".log").read_text()
     assert "output.uri: cannot be written to" in text
     assert "Traceback" not in text

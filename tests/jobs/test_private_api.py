@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from jobs import infer_archive
+from jobs.exits import Exit
 from tests.kit import jobs
 from tests.kit.stac import make_item
 from tests.kit.stac_server import run_stac_server
@@ -56,7 +57,7 @@ def test_without_the_right_token_it_ends_with_2_before_any_work(
 ):
     if value is not None:
         monkeypatch.setenv("STAC_AUTHORIZATION", value)
-    assert infer_archive.main(command) == infer_archive.EXIT_CONFIG
+    assert infer_archive.main(command) == Exit.WRONG
     (line,) = [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]
     assert "is not set" in line if value is None else "denies it (401)" in line
     assert "s3cr3t" not in caplog.text

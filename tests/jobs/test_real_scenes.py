@@ -11,7 +11,7 @@ import xarray
 import yaml
 
 import sgddiff_batch
-from jobs import infer_archive
+from jobs.exits import Exit
 from tests.kit import jobs
 from tests.kit.reference_scores import Measures
 
@@ -60,7 +60,7 @@ def local(scenes, tmp_path_factory):
 def test_every_readable_scene_is_done_and_the_others_say_why(local):
     _, code, report = local
     rows = {row["scene_id"]: row for row in report["scenes"]}
-    assert code == infer_archive.EXIT_QUARANTINED
+    assert code == Exit.QUARANTINED
     assert sorted(name for name, row in rows.items() if row["state"] == "quarantined") == QUARANTINED
     assert {row["state"] for name, row in rows.items() if name not in QUARANTINED} == {"done"}
     for name in QUARANTINED:

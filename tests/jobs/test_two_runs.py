@@ -12,9 +12,11 @@ from pathlib import Path
 import pytest
 
 from jobs import infer_archive
+from jobs.exits import Exit
 from sgddiff_batch.io.ledger.fence import LEASE
 from sgddiff_batch.io.ledger.lease import Lease
 from sgddiff_batch.io.storage.store import open_store
+from sgddiff_batch.runs import execute
 from tests.kit import jobs
 
 SHORT = ("--set", "lease.seconds=5")
@@ -110,7 +112,7 @@ def test_a_second_run_leaves_with_4_says_who_is_at_work_and_touches_nothing(
     held, config, output, unbroken, caplog
 ):
     before = files(output, but=LEASE)
-    assert run_here(config) == infer_archive.EXIT_HELD == 4
+    assert run_here(config) == Exit.HELD == 4
     assert files(output, but=LEASE) == before
     assert infer_archive.main(["--config", str(config), "--dry-run"]) == 0
     (message,) = [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]
@@ -197,7 +199,7 @@ def test_ctrl_c_frees_the_output(held, output):
 
 
 def test_a_run_that_stops_with_an_error_frees_the_output(config, output, monkeypatch):
-    monkeypatch.setattr(infer_archive, "execute", lambda run: 1 / 0)
+    monkeypatch.setattr(execute, "execute", lambda run, view: 1 / 0)
     assert run_here(config) == 1
     assert json.loads((output / LEASE).read_text())["released"] is True
 
@@ -206,7 +208,7 @@ def test_a_damaged_lease_ends_a_run_with_one_line_and_changes_nothing(config, ou
     store = open_store(str(output))
     store.write(LEASE, b"\x00damaged")
     before = files(output)
-    assert run_here(config) == infer_archive.EXIT_FAILED
+    assert run_here(config) == Exit.FAILED
     assert files(output) == before
     (message,) = [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]
     assert "is damaged" in message

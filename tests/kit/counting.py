@@ -14,7 +14,7 @@ import numpy as np
 from aiobotocore.client import AioBaseClient  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 
-from jobs import assembly
+from jobs.network import Student
 from sgddiff_batch.core.planning import Mosaic
 from sgddiff_batch.core.tiling import TaskTiles
 from sgddiff_batch.core.window import Window
@@ -118,7 +118,7 @@ class Work:
 def counted_work() -> Iterator[Work]:
     """Count what this process computes and stores."""
     work = Work()
-    make, write = assembly.make_predictor, ZarrBlockWriter.write_block
+    load, write = Student.load, ZarrBlockWriter.write_block
 
     def counting_write(
         writer: ZarrBlockWriter, mosaic: Mosaic, block: Window, codes: NDArray[np.uint8]
@@ -128,7 +128,7 @@ def counted_work() -> Iterator[Work]:
             work.blocks[mosaic.path] += 1
 
     with (
-        patch.object(assembly, "make_predictor", lambda *given: _CountingPredictor(make(*given), work)),
+        patch.object(Student, "load", lambda *given: _CountingPredictor(load(*given), work)),
         patch.object(ZarrBlockWriter, "write_block", counting_write),
     ):
         yield work

@@ -7,6 +7,7 @@ import pytest
 
 import sgddiff_batch
 from jobs import infer_archive
+from jobs.exits import Exit
 from tests.kit import jobs
 from tests.kit.scenes import write_scene
 
@@ -44,7 +45,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, np.ndarray]:
         samples = rng.integers(1, 250, (3, *size)).astype(np.uint8)
         write_scene(folder / "scenes" / f"{number}.tif", samples)
     config = jobs.write_config(folder / "run.yaml", folder / "scenes", folder / "out", checkpoint)
-    assert infer_archive.main(["--config", str(config)]) == infer_archive.EXIT_DONE
+    assert infer_archive.main(["--config", str(config)]) == Exit.DONE
     entries = sgddiff_batch.list_mosaics(str(folder / "out"))
     return {
         str(entry.scene_uri).removeprefix(f"{folder}/scenes/"): sgddiff_batch.open_mosaic(entry.uri).values

@@ -85,9 +85,7 @@ def find_members(output: Store, cells: CellGrid, time_pattern: str | None = None
     """
     table = read_catalogue(output, columns=COLUMNS)
     if table is None:
-        raise ConfigError(
-            f"output.uri: {output.uri} has no archive catalogue yet: run jobs/infer_archive.py first"
-        )
+        raise ConfigError(f"output.uri: {output.uri} has no archive catalogue yet: run `sgddiff run` first")
     pattern = re.compile(time_pattern) if time_pattern else None
     scenes: list[Found] = []
     refused: list[RefusedScene] = []

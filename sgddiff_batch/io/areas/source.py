@@ -42,7 +42,7 @@ Codes = NDArray[np.uint8]
 
 MOST_READ_PX = 2**24
 """Pixels of a scene that are held at once."""
-_CURE = "jobs/verify.py --mark-for-redo lets the next night make it anew"
+_CURE = "`sgddiff verify --mark-for-redo` lets the next night make it anew"
 _METHODS = {"nearest": Method.nearest, "bilinear": Method.bilinear, "average": Method.average}
 
 
@@ -245,7 +245,7 @@ def _read_root(output: Store, scene: AreaScene) -> bytes:
     except FileNotFoundError:
         raise ChangedSceneError(
             f"the mosaic {scene.path} of {scene.scene_id}, which the catalogue names, is gone; run "
-            "jobs/infer_archive.py, or jobs/verify.py --mark-for-redo if it stays away"
+            "`sgddiff run`, or `sgddiff verify --mark-for-redo` if it stays away"
         ) from None
 
 

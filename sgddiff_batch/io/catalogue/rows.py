@@ -211,7 +211,7 @@ def decode(data: bytes, name: str, digest: str, columns: list[str] | None = None
     if bytes_digest(data) != digest:
         raise FatalError(
             f"{name} is damaged: it is not what was published; turn to another generation with "
-            "jobs/catalogue.py rollback, or remove _catalogue/current.json and run the job again"
+            "`sgddiff catalogue rollback`, or remove _catalogue/current.json and run the job again"
         )
     try:
         return pq.read_table(io.BytesIO(data), columns=columns or SCHEMA.names)

@@ -7,7 +7,7 @@ pixels, and nothing outside spells the names of its objects.
 from __future__ import annotations
 
 from sgddiff_batch.io.ledger.area_cells import check_lattice, keep_lattice
-from sgddiff_batch.io.ledger.damage import DamageBook, DamagedRecordError, OnDamage, log_damage
+from sgddiff_batch.io.ledger.damage import DamageBook, DamagedRecordError, OnDamage
 from sgddiff_batch.io.ledger.fence import Fence, LeaseWatch, fenced, parsed_lease, read_lease
 from sgddiff_batch.io.ledger.lease import Lease
 from sgddiff_batch.io.ledger.left_out import RefusedScene, note_told, untold
@@ -33,7 +33,6 @@ __all__ = [
     "fenced",
     "keep_lattice",
     "kind_of_work",
-    "log_damage",
     "mark_redo",
     "mended_records",
     "note_told",

@@ -178,7 +178,7 @@ def test_a_withdrawn_scene_is_no_member(output):
 
 
 def test_without_a_catalogue_the_operator_is_told_what_to_run(output):
-    with pytest.raises(ConfigError, match=r"run jobs/infer_archive\.py first"):
+    with pytest.raises(ConfigError, match=r"run `sgddiff run` first"):
         find_members(output, CELLS)
 
 

@@ -140,7 +140,7 @@ def test_what_cannot_be_meant_is_refused(section, words):
 
 
 def test_the_archive_is_the_same_one_whatever_its_access():
-    from jobs.publishing import archive_name
+    from sgddiff_batch.runs.withdrawals import archive_name
 
     names = {archive_name(query("s3://b/x", access).sources) for access in ("own", "anonymous")}
     assert names == {"s3://b/x"}

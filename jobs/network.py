@@ -1,0 +1,72 @@
+"""The one file that joins the archive job to its network: where it works, what it is, how it is loaded."""
+
+from __future__ import annotations
+
+import logging
+import os
+from dataclasses import dataclass
+
+from jobs.logs import start_log
+from sgddiff_batch.config import ArchiveJobConfig
+from sgddiff_batch.errors import ConfigError
+from sgddiff_batch.protocols import NetworkFacts, Predictor
+
+
+@dataclass(frozen=True, slots=True)
+class Student:
+    """The distilled network of a checkpoint, see :class:`sgddiff_batch.protocols.NetworkSource`.
+
+    ``wanted``: auto, cpu or cuda; ``is_here``: whether it works in this process, and not on a cluster.
+    """
+
+    checkpoint: str
+    wanted: str
+    batch_tiles: int | None
+    is_here: bool
+
+    def device(self) -> str:
+        """Return cpu or cuda; auto is cuda where this process sees a GPU."""
+        import torch
+
+        found = torch.cuda.is_available()
+        if self.wanted == "auto":
+            return "cuda" if found else "cpu"
+        if self.wanted == "cuda" and not found and self.is_here:
+            raise ConfigError(
+                "model.device: is cuda, but PyTorch finds no GPU here; allowed are auto and cpu"
+            )
+        return self.wanted
+
+    def describe(self, device: str) -> NetworkFacts:
+        """Return the facts of the network on a device; its checkpoint is looked at, and not loaded."""
+        from models.checkpoint import CheckpointError
+        from models.predictor import BATCH_TILES, describe_predictor
+
+        try:
+            model = describe_predictor(self.checkpoint, device, self.batch_tiles)
+        except CheckpointError as error:
+            raise ConfigError(f"model.checkpoint: {error}") from None
+        return NetworkFacts(model, self.batch_tiles or BATCH_TILES[device], _at_once(device))
+
+    def load(self, device: str) -> Predictor:
+        """Load the network onto a device, with the number of threads that belongs to its results."""
+        from models.predictor import limit_threads, load_predictor
+
+        start_log(logging.WARNING)  # in a Ray actor; where there is a log, it stays
+        limit_threads()
+        return load_predictor(self.checkpoint, device, self.batch_tiles)
+
+
+def _at_once(device: str) -> int:
+    """Return how many predictors this machine has room for: one a core, or one a GPU."""
+    if device == "cpu":
+        return max(1, len(os.sched_getaffinity(0)))
+    import torch
+
+    return max(1, torch.cuda.device_count())
+
+
+def network_of(config: ArchiveJobConfig) -> Student:
+    """Return the network of a config; nothing is loaded, and nothing looked at."""
+    model = config.model
+    return Student(model.checkpoint, model.device, model.batch_tiles, config.engine.kind == "local")

@@ -1,0 +1,90 @@
+"""What a run prints before any work: what is new, changed, withdrawn and unchanged, and what that takes."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from rich.markup import escape
+from rich.table import Table
+
+from jobs.printing.console import console
+from sgddiff_batch.core.planning import SceneMosaic
+from sgddiff_batch.runs import Run, expected_seconds
+
+_GIB, _MIB = 2.0**30, 2.0**20
+_TOLD = 20
+"""So many scenes that cannot be opened are named."""
+
+NEW, CHANGED, OTHER, AGAIN = "new", "changed", "other model or settings", "asked for again"
+
+
+def print_plan(run: Run) -> None:
+    """Print the plan of a run."""
+    table = Table(title="plan", show_header=False)
+    for row in (*_scenes(run), *run.listing.rows(), *run.withdrawals.rows(), *_work(run)):
+        table.add_row(*map(escape, row))
+    out = console()
+    out.print(table)
+    for refusal in run.plan.refused[:_TOLD]:
+        out.print(f"{refusal.scene.scene_id}: {refusal.reason}", style="yellow", markup=False)
+    if len(run.plan.refused) > _TOLD:
+        out.print(f"and {len(run.plan.refused) - _TOLD} more", style="yellow")
+
+
+def _scenes(run: Run) -> list[tuple[str, str]]:
+    plan, why = run.plan, Counter(_why(run, mosaic) for mosaic in run.plan.mosaics)
+    counts = {
+        "scenes to do": len(plan.mosaics),
+        **{
+            f"  {word}": why[word]
+            for word in (NEW, CHANGED, OTHER, AGAIN)
+            if why[word] or word in (NEW, CHANGED)
+        },
+        "scenes withdrawn": len(run.withdrawals.withdrawn),
+        "scenes unchanged": len(plan.unchanged),
+        "scenes in quarantine": len(plan.still_quarantined),
+        "scenes that cannot be opened": len(plan.refused),
+        "scenes left for another run": len(plan.postponed),
+        "files ignored": len(run.listing.ignored),
+    }
+    return [(words, str(count)) for words, count in counts.items()]
+
+
+def _why(run: Run, mosaic: SceneMosaic) -> str:
+    scene, record = mosaic.scene, run.records.get(mosaic.scene.scene_id)
+    if record is None:
+        return NEW
+    if record.version != scene.version:
+        return CHANGED
+    return AGAIN if record.run_key == run.bench.run_key else OTHER
+
+
+def _work(run: Run) -> list[tuple[str, str]]:
+    forecast = run.forecast
+    return [
+        ("blocks", str(forecast.blocks)),
+        ("tasks", str(forecast.tasks)),
+        ("tiles", str(forecast.tiles)),
+        ("halo overhead", f"{forecast.halo_overhead:.1%}"),
+        ("predicted peak memory", f"{forecast.peak_memory_bytes / _GIB:.2f} GiB"),
+        ("to read", f"{forecast.read_bytes / _MIB:.1f} MiB before compression"),
+        ("to write", f"{forecast.write_bytes / _MIB:.1f} MiB before compression"),
+        ("estimated time", _estimate(run)),
+    ]
+
+
+def _estimate(run: Run) -> str:
+    if not run.forecast.tiles:
+        return "nothing to compute"
+    seconds = expected_seconds(run.bench, run.forecast.tiles)
+    if seconds is None:
+        return "unknown: no run here has computed tiles like these yet"
+    return f"about {duration(seconds)}, as fast as the last run"
+
+
+def duration(seconds: float) -> str:
+    """Return a time for people: 40 s, 12 min, 3.5 h, 2.1 days."""
+    for most, unit_s, unit in ((90, 1, "s"), (90 * 60, 60, "min")):
+        if seconds < most:
+            return f"{seconds / unit_s:.0f} {unit}"
+    return f"{seconds / 3600:.1f} h" if seconds < 48 * 3600 else f"{seconds / 86400:.1f} days"

@@ -1,0 +1,84 @@
+"""Make the saliency mosaics of an archive: of the scenes that are new or changed since the last run.
+
+Exit codes: 0 all done; 3 done, but scenes were put into quarantine since a run last told so; 4 another run is
+at work on the same output, and nothing was done; 2 the config or the command is wrong; 1 anything else: the
+same command goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+import argparse
+
+from jobs.exits import Exit, logged
+from jobs.flags import add_config, add_verbose, level_of, needed_config
+from jobs.logs import start_log
+from jobs.network import network_of
+from jobs.printing import PrintedRun
+from sgddiff_batch.core.times import parse_time
+from sgddiff_batch.runs import Scope, leased_bench, open_bench, plan_run, run_all
+
+EXAMPLES = (
+    "sgddiff run --config archive.yaml --dry-run",
+    "sgddiff run --config archive.yaml --set engine.kind=ray --limit 1000",
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of the main job."""
+    add_config(parser)
+    parser.add_argument("--dry-run", action="store_true", help="print the plan and start nothing")
+    parser.add_argument(
+        "--allow-withdrawals",
+        action="store_true",
+        help="withdraw scenes that are no longer listed also if they are more than half of the archive",
+    )
+    parser.add_argument(
+        "--limit",
+        type=_count,
+        metavar="N",
+        help="work on at most N scenes: marked ones first, then those whose files are oldest, then by id",
+    )
+    parser.add_argument(
+        "--since",
+        type=_instant,
+        metavar="DATE",
+        help="work only on scenes whose file was written since: 2026-01-31 or 2026-01-31T10:00:00Z (UTC); "
+        "scenes of which that is not known are worked on too",
+    )
+    parser.add_argument("--retry-quarantined", action="store_true", help="try the scenes in quarantine again")
+    add_verbose(parser)
+
+
+def run(options: argparse.Namespace) -> Exit:
+    """Run the job; it tells all that it has to say in its log."""
+    start_log(level_of(options))
+    return logged(lambda: _run(options))
+
+
+def _run(options: argparse.Namespace) -> Exit:
+    config = needed_config(options)
+    network, scope, view = network_of(config), _scope_of(options), PrintedRun()
+    allow = options.allow_withdrawals
+    if options.dry_run:
+        view.planned(plan_run(open_bench(config, network), scope, allow_withdrawals=allow))
+        return Exit.DONE
+    with leased_bench(config, network) as bench:
+        return Exit[run_all(bench, view, scope, allow_withdrawals=allow).name]
+
+
+def _scope_of(options: argparse.Namespace) -> Scope:
+    """Return the scope that a command line asks for."""
+    return Scope(options.limit, options.since, options.retry_quarantined)
+
+
+def _count(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"must be a whole number of at least 1, got {text!r}")
+    return int(text)
+
+
+def _instant(text: str) -> float:
+    try:
+        return parse_time(text).start_s
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None

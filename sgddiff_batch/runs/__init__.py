@@ -1,0 +1,67 @@
+"""Runs: what a command does: a run is planned, executed and concluded; an output is looked after.
+
+Inside, rooms of ``io`` and engines are put together over one :class:`Bench`. No flag is read and nothing is
+printed here; the network comes from a :class:`sgddiff_batch.protocols.NetworkSource`.
+"""
+
+from __future__ import annotations
+
+from sgddiff_batch.runs.bench import (
+    PIXELS_VERSION,
+    Bench,
+    check_output,
+    cores,
+    leased_bench,
+    open_bench,
+    open_ledger,
+    open_used,
+)
+from sgddiff_batch.runs.conclude import Ending, RunEnd, ending_of, expected_seconds
+from sgddiff_batch.runs.execute import run_all
+from sgddiff_batch.runs.explain import explain_pixel, open_explained
+from sgddiff_batch.runs.gc import collect_garbage
+from sgddiff_batch.runs.plan import Run, plan_run
+from sgddiff_batch.runs.quarantine import Quarantine, read_quarantine, reason_of
+from sgddiff_batch.runs.recompute import Sample
+from sgddiff_batch.runs.scope import Scope, read_marks, settle_mark, undamaged
+from sgddiff_batch.runs.verify import (
+    Findings,
+    findings_report,
+    mark_for_redo,
+    recompute_sample,
+    verify_output,
+)
+
+__all__ = [
+    "PIXELS_VERSION",
+    "Bench",
+    "Ending",
+    "Findings",
+    "Quarantine",
+    "Run",
+    "RunEnd",
+    "Sample",
+    "Scope",
+    "check_output",
+    "collect_garbage",
+    "cores",
+    "ending_of",
+    "expected_seconds",
+    "explain_pixel",
+    "findings_report",
+    "leased_bench",
+    "mark_for_redo",
+    "open_bench",
+    "open_explained",
+    "open_ledger",
+    "open_used",
+    "plan_run",
+    "read_marks",
+    "read_quarantine",
+    "reason_of",
+    "recompute_sample",
+    "run_all",
+    "settle_mark",
+    "undamaged",
+    "verify_output",
+]

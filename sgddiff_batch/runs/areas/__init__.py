@@ -1,0 +1,22 @@
+"""Runs over areas: mosaics of scenes are composed into those of cells and periods.
+
+Inside, an area is planned from the catalogue of the scenes' mosaics, composed under a lease of its own, and
+published as a whole. Scenes and the network are not asked.
+"""
+
+from __future__ import annotations
+
+from sgddiff_batch.runs.areas.area_run import AreaRun
+from sgddiff_batch.runs.areas.compose import chosen_areas, compose_area, leased_area, plan_area, settings_of
+from sgddiff_batch.runs.areas.former import tell_former_areas, withdraw_area
+
+__all__ = [
+    "AreaRun",
+    "chosen_areas",
+    "compose_area",
+    "leased_area",
+    "plan_area",
+    "settings_of",
+    "tell_former_areas",
+    "withdraw_area",
+]

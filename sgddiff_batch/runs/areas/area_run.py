@@ -1,0 +1,161 @@
+"""A run over an area, as it was planned, and what it leaves: its results, its catalogue, its report."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+
+from sgddiff_batch.config import ArchiveJobConfig, AreaConfig
+from sgddiff_batch.core.composite_planning import AreaPlan, AreaSettings, Changes
+from sgddiff_batch.core.words import first_of
+from sgddiff_batch.errors import SgddiffBatchError
+from sgddiff_batch.io import catalogue
+from sgddiff_batch.io.areas import Membership, cell_bytes
+from sgddiff_batch.io.catalogue import PublishContext
+from sgddiff_batch.io.ledger import ObjectLedger, RedoMark, RefusedScene, note_told
+from sgddiff_batch.io.reports import build_report, write_report
+from sgddiff_batch.io.storage import Store
+from sgddiff_batch.protocols import SceneRecord
+from sgddiff_batch.runs import Ending, ending_of
+
+log = logging.getLogger(__name__)
+
+_PROCESS_BYTES = 600 * 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class AreaResult:
+    """What became of an area mosaic, under the names that reports have for scenes; ``scene_id`` is its id.
+
+    ``state``: done; empty (its scenes have no pixel there); quarantined (newly); still quarantined; gone (it
+    has no scene left); failed (the next run tries again); pending (this run ended before it did).
+    """
+
+    scene_id: str
+    state: str
+    reason: str | None = None
+    store: str | None = None
+    scenes: int = 0
+    valid_px: int = 0
+    salient_px: int = 0
+    tiles: int = 0
+    seconds: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class AreaRun:
+    """A run over an area that has been planned. ``area_store`` is fenced by the lease, if there is one.
+
+    ``left_out``: the refused scenes of which no run has told yet.
+    """
+
+    run_id: str
+    config: ArchiveJobConfig
+    area: AreaConfig
+    settings: AreaSettings
+    workers: int
+    archive: Store
+    area_store: Store
+    members: Membership
+    left_out: tuple[RefusedScene, ...]
+    plans: Mapping[str, AreaPlan]
+    records: Mapping[str, SceneRecord]
+    changes: Changes
+    marks: Mapping[str, RedoMark]
+
+    @property
+    def ledger(self) -> ObjectLedger:
+        """The ledger of the area."""
+        return ObjectLedger(self.area_store)
+
+    @property
+    def peak_memory_bytes(self) -> int:
+        """What the run takes at most, by its plan."""
+        at_once = min(self.workers, max(1, len(self.changes.touched)))
+        return _PROCESS_BYTES + at_once * cell_bytes(self.area.block_px)
+
+
+def log_result(result: AreaResult) -> None:
+    """Log what became of an area mosaic."""
+    if result.state in ("quarantined", "failed"):
+        log.warning("%s: %s: %s", result.scene_id, result.state, result.reason)
+    else:
+        log.info("%s: %s, of %d scenes", result.scene_id, result.state, result.scenes)
+
+
+def publish_area(run: AreaRun) -> bool:
+    """Publish all current mosaics of the area in one flip; log what hinders it."""
+    try:
+        ledger = ObjectLedger(run.area_store)
+        times = {area_id: plan.period.span for area_id, plan in run.plans.items()}
+        generation = catalogue.publish(
+            run.area_store,
+            ledger.records(),
+            ledger.withdrawn().keys(),
+            PublishContext(run.run_id, times=times),
+            run.config.output.keep_generations,
+        )
+    except Exception as error:
+        log.error(
+            "the catalogue of %s is still that of before, the next run publishes: %s",
+            run.area.name,
+            " ".join(str(error).split()),
+        )
+        return False
+    if generation is not None:
+        log.info(
+            "%s: the catalogue is at generation %d: %d mosaics",
+            run.area.name,
+            generation.number,
+            generation.rows,
+        )
+    return True
+
+
+def write_area_report(run: AreaRun, results: list[AreaResult], started: str, seconds: float) -> None:
+    """Write the report of a run; log what hinders it."""
+    report = build_report(
+        run.run_id,
+        started_at=started,
+        seconds=seconds,
+        config=run.config.model_dump(mode="json"),
+        run={
+            "area": run.area.name,
+            "run_key": run.settings.run_key,
+            "mosaics": len(run.plans),
+            "unchanged": len(run.changes.unchanged),
+            "scenes_left_out": len(run.members.refused),
+            "newly_left_out": len(run.left_out),
+            "withdrawals_refused": run.changes.refusal,
+            "peak_memory_bytes": run.peak_memory_bytes,
+        },
+        scenes=[asdict(result) for result in results],
+        ignored=[{"path": scene.scene_id, "reason": scene.reason} for scene in run.members.refused],
+    )
+    try:
+        log.info("report: %s", write_report(run.area_store, report))
+    except (SgddiffBatchError, OSError) as error:
+        log.error("the report could not be written: %s", error)
+
+
+def area_ending(run: AreaRun, results: Sequence[AreaResult], *, published: bool) -> Ending:
+    """Return how a run ended, as :func:`sgddiff_batch.runs.ending_of` does.
+
+    One that refused to let mosaics go has failed: somebody must look. Scenes that are left out are told of
+    once, as those in quarantine are: by the first run after which nothing else is wrong.
+    """
+    if run.changes.refusal:
+        return Ending.FAILED
+    ending = ending_of(run.ledger, results, published=published)
+    if ending is Ending.FAILED:
+        return ending
+    if run.left_out:
+        log.warning(
+            "%s: %d scenes are in no area mosaic, and no run has told so before: %s; the report says why",
+            run.area.name,
+            len(run.left_out),
+            first_of(sorted(scene.scene_id for scene in run.left_out)),
+        )
+    note_told(run.area_store, run.members.refused)
+    return Ending.QUARANTINED if run.left_out else ending

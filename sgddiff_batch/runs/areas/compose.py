@@ -1,0 +1,245 @@
+"""One run over one area: planned from the archive catalogue, executed cell by cell, published as a whole."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from sgddiff_batch.config import ArchiveJobConfig, AreaConfig
+from sgddiff_batch.core.cells import CellGrid
+from sgddiff_batch.core.composite_planning import (
+    AreaPlan,
+    AreaSettings,
+    find_changes,
+    keep_unless_sure,
+    plan_areas,
+)
+from sgddiff_batch.core.words import first_of
+from sgddiff_batch.engine.driver import SceneResult
+from sgddiff_batch.engine.retries import Retries
+from sgddiff_batch.errors import ChangedSceneError, ConfigError, FatalError, SceneError
+from sgddiff_batch.io.areas import Composer, find_members, made_of, parse_crs
+from sgddiff_batch.io.ledger import (
+    Lease,
+    ObjectLedger,
+    RedoMark,
+    check_lattice,
+    fenced,
+    keep_lattice,
+    mended_records,
+    untold,
+)
+from sgddiff_batch.io.reports import new_run_id
+from sgddiff_batch.io.storage import open_store
+from sgddiff_batch.protocols import SceneRecord
+from sgddiff_batch.runs import Ending, check_output, cores, read_marks, settle_mark, undamaged
+from sgddiff_batch.runs.areas.area_run import (
+    AreaResult,
+    AreaRun,
+    area_ending,
+    log_result,
+    publish_area,
+    write_area_report,
+)
+
+log = logging.getLogger(__name__)
+
+AREAS = "_areas"
+"""Folder of an output below which its areas lie, each an output of its own; no scene id begins with ``_``."""
+
+
+def area_uri(config: ArchiveJobConfig, area: AreaConfig) -> str:
+    """Return where the mosaics of an area lie: an output like any other, for all commands that take one."""
+    return f"{config.output.uri.rstrip('/')}/{AREAS}/{area.name}"
+
+
+def chosen_areas(config: ArchiveJobConfig, names: Sequence[str]) -> list[AreaConfig]:
+    """Return the areas of these names, all where there are none.
+
+    Raises:
+        ConfigError: if the config has no areas, or none of that name.
+    """
+    known = {area.name: area for area in config.areas}
+    if not known:
+        raise ConfigError("areas: the config has none; give a list of name, crs and resolution")
+    for name in names:
+        if name not in known:
+            raise ConfigError(f"--area {name}: the config has no such area; it has {', '.join(known)}")
+    return [area for name, area in known.items() if not names or name in names]
+
+
+@contextmanager
+def leased_area(config: ArchiveJobConfig, area: AreaConfig) -> Iterator[Lease]:
+    """Take the lease on an area, and give it back at the end.
+
+    Raises:
+        ConfigError: if the area cannot be written to.
+        LeaseHeldError: if another run is at work on it.
+    """
+    uri = area_uri(config, area)
+    check_output(uri)
+    with Lease(open_store(uri), new_run_id(), config.lease.seconds, alone=True) as lease:
+        yield lease
+
+
+def settings_of(area: AreaConfig) -> AreaSettings:
+    """Return an area's settings.
+
+    Raises:
+        ConfigError: if its CRS cannot be used.
+    """
+    try:
+        cells = CellGrid(parse_crs(area.crs).to_wkt(), area.resolution, area.cell_px, area.origin)
+    except ValueError as error:
+        raise ConfigError(f"areas: {area.name}: {error}") from None
+    return AreaSettings(cells, area.period, area.rule, area.resampling)
+
+
+def plan_area(
+    config: ArchiveJobConfig,
+    area: AreaConfig,
+    lease: Lease | None = None,
+    *,
+    retry_quarantined: bool = False,
+    allow_withdrawals: bool = False,
+) -> AreaRun:
+    """Compare the archive catalogue with what is composed already; without a lease nothing is changed.
+
+    Raises:
+        ConfigError: if there is no catalogue, or the area was begun with other cells.
+        FatalError: if it, or the area's ledger, is damaged.
+    """
+    settings = settings_of(area)
+    archive, store = open_store(config.output.uri), fenced(open_store(area_uri(config, area)), lease)
+    check_lattice(store, area.name, settings)
+    members = find_members(archive, settings.cells, area.time_pattern)
+    try:
+        plans = plan_areas(settings, members.scenes)
+    except ValueError as error:
+        raise ConfigError(f"areas: {area.name}: {error}") from None
+    ledger = ObjectLedger(store)
+    records = mended_records(ledger, write=lease is not None)
+    marks = read_marks(ledger, records, drop_outdated=lease is not None)
+    withdrawn = ledger.withdrawn().keys()
+    changes = find_changes(plans, records, withdrawn, retry_quarantined=retry_quarantined, redo=marks.keys())
+    refused = {scene.scene_id for scene in members.refused}
+    kept = made_of(store, [records[area_id] for area_id in changes.gone], refused)
+    changes = keep_unless_sure(changes, records, withdrawn, kept, allow=allow_withdrawals)
+    if kept:
+        log.warning(
+            "%d area mosaics have no scene left but such as are refused now, and stay: %s",
+            len(kept),
+            first_of(sorted(kept)),
+        )
+    touched = _placed(changes.touched, ledger, marks)
+    workers = area.workers if isinstance(area.workers, int) else cores()
+    run_id = lease.run_id if lease else new_run_id()
+    return AreaRun(
+        run_id, config, area, settings, workers, archive, store, members, untold(store, members.refused),
+        plans, records, replace(changes, touched=touched), marks,
+    )  # fmt: skip
+
+
+def _placed(
+    plans: Sequence[AreaPlan], ledger: ObjectLedger, marks: Mapping[str, RedoMark]
+) -> tuple[AreaPlan, ...]:
+    """Return plans each with a store that is not damaged: readers may see the one that is."""
+    stores = undamaged([plan.path for plan in plans], ledger, marks)
+    return tuple(
+        plan if store == plan.path else replace(plan, replacement=store)
+        for plan, store in zip(plans, stores, strict=True)
+    )
+
+
+def compose_area(run: AreaRun) -> Ending:
+    """Do the work of a planned run, publish it, write its report, and say how it ended.
+
+    Raises:
+        FatalError: if the lease was lost.
+        ConfigError, RetryableError: as the store does.
+    """
+    started, start = datetime.now(UTC).isoformat(timespec="seconds"), time.monotonic()
+    ledger = run.ledger
+    if run.changes.touched:
+        keep_lattice(run.area_store, run.area.name, run.settings, run.run_id)
+    waiting = set(run.changes.returned) & {plan.area_id for plan in run.changes.touched}
+    for area_id in run.changes.returned:
+        if area_id not in waiting:
+            ledger.restore(area_id)
+    for area_id in run.changes.gone:
+        ledger.withdraw(area_id, started)
+    results = [AreaResult(area_id, "gone") for area_id in run.changes.gone]
+    results += [
+        AreaResult(area_id, "still quarantined", run.records[area_id].reason, run.records[area_id].store)
+        for area_id in run.changes.quarantined
+    ]
+    if run.changes.gone:
+        log.info("%d area mosaics have no scene left: %s", len(run.changes.gone), first_of(run.changes.gone))
+    try:
+        for result in _composed(run):
+            log_result(result)
+            done = SceneResult(result.scene_id, "", result.state, store=result.store)
+            settle_mark(ledger, run.marks, done)
+            if result.scene_id in waiting and result.state != "failed":
+                # Not before: what its record said till now is of scenes that had left.
+                ledger.restore(result.scene_id)
+            results.append(result)
+    finally:
+        known = {result.scene_id for result in results}
+        touched = (plan.area_id for plan in run.changes.touched)
+        results += [AreaResult(area_id, "pending") for area_id in touched if area_id not in known]
+        published = publish_area(run)
+        write_area_report(run, results, started, time.monotonic() - start)
+    return area_ending(run, results, published=published)
+
+
+def _composed(run: AreaRun) -> Iterator[AreaResult]:
+    """Compose what was touched, a few at a time, and yield the results as they come."""
+    composer = Composer(
+        run.archive, run.area_store, run.area.name, run.settings, run.area.block_px, run.run_id
+    )
+    retries = Retries()
+    pool = ThreadPoolExecutor(run.workers, thread_name_prefix="compose")
+    try:
+        futures: list[Future[AreaResult]] = [
+            pool.submit(_compose, composer, plan, _earlier(run, plan), retries)
+            for plan in run.changes.touched
+        ]
+        for future in as_completed(futures):
+            yield future.result()
+    finally:
+        # Those that are at work end at their next write, when the lease is released.
+        pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _earlier(run: AreaRun, plan: AreaPlan) -> SceneRecord | None:
+    """Return the record whose mosaic stays current if the new one fails; None if it was withdrawn."""
+    return None if plan.area_id in run.changes.returned else run.records.get(plan.area_id)
+
+
+def _compose(composer: Composer, plan: AreaPlan, earlier: SceneRecord | None, retries: Retries) -> AreaResult:
+    start = time.perf_counter()
+    try:
+        record = retries.call(plan.area_id, lambda: _settled(composer, plan, earlier))
+    except FatalError:
+        raise
+    except Exception as error:  # whatever it is, it must not stop the others
+        log.debug("%s: where it stopped:", plan.area_id, exc_info=True)
+        kind = "" if isinstance(error, ChangedSceneError) else f"{type(error).__name__}: "
+        return AreaResult(plan.area_id, "failed", f"{kind}{' '.join(str(error).split())}")
+    state = "quarantined" if record.reason else "done" if record.store else "empty"
+    seconds = {"compose": time.perf_counter() - start}
+    facts = record.store, len(plan.scenes), record.valid_px, record.salient_px
+    return AreaResult(plan.area_id, state, record.reason, *facts, seconds=seconds)
+
+
+def _settled(composer: Composer, plan: AreaPlan, earlier: SceneRecord | None) -> SceneRecord:
+    try:
+        return composer.compose(plan)
+    except SceneError as error:
+        return composer.quarantine(plan, earlier, " ".join(str(error).split()))

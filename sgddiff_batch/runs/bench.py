@@ -1,0 +1,239 @@
+"""Bench: an output and the archive behind it, opened once from a config for all that a command does there.
+
+What a worker in another process needs is made there from a :class:`WorkerRecipe`, which can be pickled.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+
+from sgddiff_batch.config import ArchiveJobConfig, EngineConfig, InputConfig, TilingConfig
+from sgddiff_batch.core.fingerprint import run_key
+from sgddiff_batch.core.query import ArchiveQuery, BucketAccess
+from sgddiff_batch.core.scene import Scene, escape_scene_id
+from sgddiff_batch.engine.survey import Workers
+from sgddiff_batch.engine.worker import Worker, tasks_in_flight
+from sgddiff_batch.errors import ConfigError, SgddiffBatchError
+from sgddiff_batch.io.archive import IgnoredFile
+from sgddiff_batch.io.ledger import DamageBook, Fence, Lease, ObjectLedger, fenced
+from sgddiff_batch.io.mosaics import ZarrBlockWriter
+from sgddiff_batch.io.reports import new_run_id
+from sgddiff_batch.io.scenes import CheckedReader, GeoTiffReader, GuardedReader, IsolatedReader
+from sgddiff_batch.io.storage import Store, open_store
+from sgddiff_batch.protocols import NetworkFacts, NetworkSource, SceneReader
+
+PIXELS_VERSION = 2
+"""Raised whenever the code changes the value of a pixel for the same scene, model and settings.
+
+2: one rule for masks, stretches by samples in full resolution, fewer than 8 bits, WhiteIsZero.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerRecipe:
+    """Makes a worker in whatever process it is called: ``predictors`` of its tasks infer at once.
+
+    ``fence`` is asked before the worker changes anything in the output.
+    """
+
+    network: NetworkSource
+    device: str
+    output_uri: str
+    input: InputConfig
+    access: BucketAccess
+    predictors: int = 1
+    fence: Fence | None = None
+
+    def __call__(self) -> Worker:
+        """Load the network and open the stores."""
+        predictor = self.network.load(self.device)
+        output = open_output(self.output_uri, self.fence)
+        ledger = ObjectLedger(output)
+        reader = make_reader(self.input, self.access, ledger)
+        return Worker(reader, predictor, ZarrBlockWriter(output), ledger, predictors=self.predictors)
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What a command works on. Of the network nothing is asked before it is needed.
+
+    ``output`` and ``ledger`` are fenced by the lease, if there is one; ``damage`` notes the records that the
+    ledger goes round. ``settings`` is the whole config as plain values, for the report.
+    """
+
+    run_id: str
+    output: Store
+    ledger: ObjectLedger
+    damage: DamageBook
+    lease: Lease | None
+    query: ArchiveQuery
+    input: InputConfig
+    tiling: TilingConfig
+    engine: EngineConfig
+    network: NetworkSource
+    keep_generations: int
+    settings: Mapping[str, object]
+
+    @cached_property
+    def device(self) -> str:
+        """Where the network works: cpu or cuda."""
+        return self.network.device()
+
+    @cached_property
+    def facts(self) -> NetworkFacts:
+        """What there is to know of the network before it is loaded."""
+        return self.network.describe(self.device)
+
+    @property
+    def is_local(self) -> bool:
+        """Whether this process does the work, and no cluster."""
+        return self.engine.kind == "local"
+
+    @property
+    def workers(self) -> int:
+        """How many predictors work at once, all processes together."""
+        return self.engine.workers if isinstance(self.engine.workers, int) else self.facts.at_once
+
+    @property
+    def predictors(self) -> int:
+        """How many predictors a process has."""
+        return self.workers if self.is_local else 1
+
+    @cached_property
+    def crew(self) -> Workers:
+        """Who works on a plan."""
+        tiles = self.predictors * self.facts.batch_tiles if self.device == "cpu" else 0
+        return Workers(
+            1 if self.is_local else self.workers,
+            tasks_in_flight(self.predictors),
+            self.tiling.task_memory_bytes,
+            tiles * self.tiling.tile_px**2,
+        )
+
+    @cached_property
+    def pixel_settings(self) -> Mapping[str, object]:
+        """Everything, besides the scene, that decides the value of a pixel."""
+        return {
+            "pixels_version": PIXELS_VERSION,
+            "model": self.facts.model,
+            "input": self.input.model_dump(mode="json"),
+            "tile_px": self.tiling.tile_px,
+            "overlap_px": self.tiling.overlap_px,
+        }
+
+    @cached_property
+    def run_key(self) -> str:
+        """The digest of the pixel settings; mosaics of another one have other pixels."""
+        return run_key(self.pixel_settings)
+
+    def reader(self, ledger: ObjectLedger | None = None) -> SceneReader:
+        """Return the reader of the archive's scenes; with a ledger, one that leaves marks there."""
+        return make_reader(self.input, self.query.access, ledger)
+
+    def recipe(self) -> WorkerRecipe:
+        """Return what makes the workers."""
+        # Workers in other processes look at the lease; those in this one share it.
+        fence = self.lease.watch() if self.lease and not self.is_local else self.lease
+        access = self.query.access
+        return WorkerRecipe(
+            self.network, self.device, self.output.uri, self.input, access, self.predictors, fence
+        )
+
+
+def open_bench(config: ArchiveJobConfig, network: NetworkSource, lease: Lease | None = None) -> Bench:
+    """Open the output and the archive of a config; without a lease for those who change nothing there."""
+    output, damage = open_output(config.output.uri, lease), DamageBook()
+    return Bench(
+        lease.run_id if lease else new_run_id(),
+        output,
+        ObjectLedger(output, damage),
+        damage,
+        lease,
+        config.archive.query(),
+        config.input,
+        config.tiling,
+        config.engine,
+        network,
+        config.output.keep_generations,
+        config.model_dump(mode="json"),
+    )
+
+
+@contextmanager
+def leased_bench(config: ArchiveJobConfig, network: NetworkSource) -> Iterator[Bench]:
+    """Open them with the lease on the output, which is given back at the end.
+
+    Raises:
+        ConfigError: if the output cannot be written to.
+        LeaseHeldError: if another run is at work there.
+    """
+    check_output(config.output.uri)
+    store, alone = open_store(config.output.uri), config.engine.kind == "local"
+    with Lease(store, new_run_id(), config.lease.seconds, alone=alone) as lease:
+        yield open_bench(config, network, lease)
+
+
+def open_output(uri: str, fence: Fence | None = None) -> Store:
+    """Return an output; with a fence, nothing is changed there without asking it."""
+    return fenced(open_store(uri), fence)
+
+
+def open_used(uri: str) -> Store:
+    """Open an output that runs have written to.
+
+    Raises:
+        FileNotFoundError: if none has: a typing mistake must not be told as an output without garbage.
+    """
+    store = open_store(uri)
+    if not store.keys("_ledger") and not store.keys("_catalogue"):
+        raise FileNotFoundError(f"{uri!r} has neither _ledger nor _catalogue: give the output.uri of a run")
+    return store
+
+
+def open_ledger(uri: str, *, is_used: bool = False) -> ObjectLedger:
+    """Return the ledger of an output; ``is_used``: refuse an output that no run has written to.
+
+    Raises:
+        FileNotFoundError: as :func:`open_used` does.
+    """
+    return ObjectLedger(open_used(uri) if is_used else open_store(uri))
+
+
+def check_output(uri: str) -> None:
+    """Write an object to the output and remove it.
+
+    Raises:
+        ConfigError: if that is denied, or the output cannot be there.
+    """
+    store, probe = open_store(uri), "_ledger/probe~.json"
+    try:
+        store.write(probe, b"{}")
+        store.delete(probe)
+    except (SgddiffBatchError, OSError) as error:
+        raise ConfigError(f"output.uri: cannot be written to: {error}") from error
+
+
+def make_reader(wanted: InputConfig, access: BucketAccess, ledger: ObjectLedger | None) -> SceneReader:
+    """Return the reader of scenes; those that a process died of are read in a process of their own.
+
+    Without a ledger it is the bare reader, which leaves no marks.
+    """
+    bare = GeoTiffReader(bands=wanted.bands, stretch=wanted.stretch, access=access)
+    reader = CheckedReader(bare, access)
+    if ledger is None:
+        return reader
+    return GuardedReader(reader, IsolatedReader(reader), ledger, frozenset(ledger.deaths()))
+
+
+def missing_scene(file: IgnoredFile) -> Scene:
+    """Return a scene that a list names and that is not there, so that it can be put into quarantine."""
+    return Scene(escape_scene_id(file.path), file.path, "missing", 0)
+
+
+def cores() -> int:
+    """Return how many CPU cores this process may use."""
+    return max(1, len(os.sched_getaffinity(0)))

@@ -1,0 +1,174 @@
+"""Conclude: the end of a run: its report, its speed, and how it ended."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from enum import Enum
+from itertools import chain
+from typing import Protocol
+
+from sgddiff_batch.core.words import first_of
+from sgddiff_batch.engine.driver import SceneResult
+from sgddiff_batch.errors import SgddiffBatchError
+from sgddiff_batch.io.ledger import ObjectLedger, Rate, kind_of_work, read_rate, write_rate
+from sgddiff_batch.io.reports import (
+    DAMAGED,
+    UNKNOWN_RULE,
+    Rows,
+    Unchanged,
+    build_report,
+    first_of_each_reason,
+    write_report,
+)
+from sgddiff_batch.runs.bench import Bench
+from sgddiff_batch.runs.plan import Run
+from sgddiff_batch.runs.publish import report_withdrawals
+
+log = logging.getLogger(__name__)
+
+
+class Ending(Enum):
+    """How a run ended."""
+
+    DONE = "done"
+    FAILED = "failed"
+    """Something is left to do; the same command goes on with it."""
+    QUARANTINED = "quarantined"
+    """Done, and something is newly in quarantine or left out."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunEnd:
+    """What a run did: a row a scene that is not as it was, how many are, and where the report is."""
+
+    rows: tuple[SceneResult, ...]
+    unchanged: int
+    seconds: float
+    report_uri: str
+
+
+def conclude(run: Run, results: Sequence[SceneResult], started: str, seconds: float) -> RunEnd:
+    """Write the report, also of a run that is being broken off.
+
+    results: what became of each scene of the plan but those that are unchanged.
+    """
+    rows = (*results, *damaged_rows(run))
+    try:
+        uri = write_report(run.bench.output, _report(run, rows, results, started, seconds))
+    except (SgddiffBatchError, OSError) as error:
+        log.error("the report could not be written: %s", error)
+        uri = "none"
+    return RunEnd(rows, len(run.plan.unchanged), seconds, uri)
+
+
+def damaged_rows(run: Run) -> list[SceneResult]:
+    """Return a row for each damaged record that the run went round, besides the rows of their scenes."""
+    damaged = sorted(run.bench.damage.records.values(), key=lambda one: one.key)
+    ids = {one.scene_id for one in damaged}
+    uris = {scene.scene_id: scene.uri for scene in run.listing.scenes if scene.scene_id in ids}
+    return [
+        SceneResult(one.scene_id, uris.get(one.scene_id, ""), DAMAGED, f"{one.reason}; {one.remedy}")
+        for one in damaged
+    ]
+
+
+def unchanged_ids(run: Run) -> Iterator[str]:
+    """Yield the ids of the scenes that the run left as they were; of a million, no list is made."""
+    return (scene.scene_id for scene, _ in run.plan.unchanged)
+
+
+def keep_rate(run: Run, results: Iterable[SceneResult], seconds: float) -> None:
+    """Keep how fast the run was, for the next one's plan; that it cannot be kept is no fault of the run."""
+    rate = measured_rate(run.bench, sum(result.tiles for result in results), seconds)
+    try:
+        if rate is not None:
+            write_rate(run.bench.ledger.store, rate)
+    except (SgddiffBatchError, OSError) as error:
+        log.warning("how fast the run was could not be kept: %s", error)
+
+
+def expected_seconds(bench: Bench, tiles: int) -> float | None:
+    """Return how long so many tiles take, as fast as the last run; None where none is known."""
+    rate = read_rate(bench.ledger.store, work_of(bench))
+    return None if rate is None else rate.seconds_for(tiles, bench.workers)
+
+
+def measured_rate(bench: Bench, tiles: int, seconds: float) -> Rate | None:
+    """Return the rate of a run that has ended, None where it computed nothing."""
+    return Rate(tiles, seconds, bench.workers, work_of(bench)) if tiles and seconds > 0 else None
+
+
+def work_of(bench: Bench) -> str:
+    """Return what tells the work of a run from other work, as far as its speed goes."""
+    facts = {name: bench.pixel_settings.get(name) for name in ("model", "tile_px")}
+    return kind_of_work({**facts, "engine": bench.engine.kind})  # type: ignore[dict-item]
+
+
+class Outcome(Protocol):
+    """What became of a scene, or of an area mosaic."""
+
+    @property
+    def scene_id(self) -> str:
+        """Its id in the ledger."""
+
+    @property
+    def state(self) -> str:
+        """Its state in the report."""
+
+
+def ending_of(
+    ledger: ObjectLedger, results: Sequence[Outcome], *, published: bool, unchanged: Iterable[str] = ()
+) -> Ending:
+    """Return how a run ended, and note in its ledger what it tells by that.
+
+    unchanged: ids of scenes that it looked at and left as they were, besides those of ``results``.
+
+    Scenes in quarantine are told of once: by the first run after which nothing else is wrong. So one that is
+    killed, or fails, after it has put scenes into quarantine leaves it to the next one to tell.
+    """
+    states = {result.state for result in results}
+    if not published or states & {"failed", "pending"}:
+        return Ending.FAILED
+    untold = set(ledger.names("untold"))
+    quarantined = {r.scene_id for r in results if r.state in ("quarantined", "still quarantined")}
+    earlier = quarantined & untold - {r.scene_id for r in results if r.state == "quarantined"}
+    if earlier:
+        log.warning(
+            "%d scenes were put into quarantine by a run that did not end well, and are there still: %s",
+            len(earlier),
+            first_of(sorted(earlier)),
+        )
+    # Not of scenes that this run did not look at: whoever does is the one to tell.
+    ledger.told_of(untold.intersection(chain((result.scene_id for result in results), unchanged)))
+    return Ending.QUARANTINED if earlier or "quarantined" in states else Ending.DONE
+
+
+def _report(
+    run: Run, rows: Sequence[SceneResult], results: Sequence[SceneResult], started: str, seconds: float
+) -> dict[str, object]:
+    bench = run.bench
+    return build_report(
+        bench.run_id,
+        started_at=started,
+        seconds=seconds,
+        config=bench.settings,
+        run={"run_key": bench.run_key, "device": bench.device, **asdict(bench.crew), **asdict(run.forecast)}
+        | report_withdrawals(run, results),
+        scenes=Rows(rows),
+        ignored=first_of_each_reason(map(asdict, run.listing.ignored)),
+        unchanged=_unchanged(run),
+        items_left_out=run.listing.item_counts(),
+    )
+
+
+def _unchanged(run: Run) -> Unchanged:
+    records = [record for _, record in run.plan.unchanged]
+    return Unchanged(
+        len(records),
+        sum(record.valid_px for record in records),
+        sum(record.salient_px for record in records),
+        Counter(record.mask_rule or UNKNOWN_RULE for record in records),
+    )

@@ -1,0 +1,48 @@
+"""The one file that joins the archive job to its network: what it gives, and what it refuses."""
+
+from __future__ import annotations
+
+import pickle
+from dataclasses import replace
+
+import pytest
+import torch
+
+from jobs.network import network_of
+from sgddiff_batch.config.job import load_config
+from sgddiff_batch.errors import ConfigError
+from tests.kit import jobs
+
+
+@pytest.fixture
+def student(tmp_path, archive, checkpoint):
+    config = jobs.write_config(tmp_path / "run.yaml", archive, tmp_path / "out", checkpoint)
+    return network_of(load_config(str(config)))
+
+
+def test_its_facts_are_known_before_it_is_loaded(student):
+    facts = student.describe(student.device())
+    assert (student.device(), facts.batch_tiles) == ("cpu", 1)
+    assert facts.model["preset"] == "tiny"
+    assert facts.at_once >= 1
+    assert replace(student, batch_tiles=3).describe("cpu").batch_tiles == 3
+    assert student.describe("cuda").batch_tiles > 1
+
+
+def test_it_is_loaded_in_another_process_as_it_is_here(student):
+    again = pickle.loads(pickle.dumps(student))
+    assert again == student
+    assert again.load("cpu").predict is not None
+
+
+def test_a_checkpoint_that_is_none_names_its_key(student, tmp_path):
+    with pytest.raises(ConfigError, match=r"model\.checkpoint"):
+        replace(student, checkpoint=str(tmp_path / "none")).describe("cpu")
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here")
+def test_a_gpu_that_is_not_here_is_refused_unless_a_cluster_may_have_it(student):
+    assert replace(student, wanted="auto").device() == "cpu"
+    assert replace(student, wanted="cuda", is_here=False).device() == "cuda"
+    with pytest.raises(ConfigError, match=r"model\.device: is cuda"):
+        replace(student, wanted="cuda").device()

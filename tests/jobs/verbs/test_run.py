@@ -1,0 +1,67 @@
+"""`sgddiff run`: how it ends when something stops it, and its door of before."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from jobs.cli import build_parser
+from jobs.exits import Exit, logged
+from sgddiff_batch.errors import ConfigError, FatalError, LeaseHeldError, RetryableError
+from tests.kit import jobs
+from tests.kit.logs import enable_our_loggers
+
+DOOR = "jobs/infer_archive.py"
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "words"),
+    [
+        (LeaseHeldError("another run is at work"), Exit.HELD, "another run is at work"),
+        (ConfigError("model.device: wrong"), Exit.WRONG, "model.device: wrong"),
+        (FatalError("the lease was lost"), Exit.FAILED, "the run stopped: the lease was lost"),
+        (RetryableError("no answer"), Exit.FAILED, "the run stopped: no answer"),
+        (KeyboardInterrupt(), Exit.FAILED, "interrupted; run the same command again to go on"),
+        (ValueError("of all\n things"), Exit.FAILED, "the run stopped: ValueError: of all things"),
+        (FileNotFoundError("it is gone"), Exit.FAILED, "the run stopped: FileNotFoundError: it is gone"),
+    ],
+)
+def test_what_stops_a_night_is_one_line_of_its_log_and_a_code(error, code, words, caplog):
+    def stopped():
+        raise error
+
+    enable_our_loggers()
+    assert logged(stopped) is code
+    assert [record.getMessage() for record in caplog.records if record.levelname == "ERROR"] == [words]
+
+
+def test_the_door_calls_the_verb_of_the_checkout_that_it_lies_in(tmp_path):
+    folder = tmp_path / "jobs"
+    folder.mkdir()
+    shutil.copy(jobs.ROOT / DOOR, folder)
+    (folder / "__init__.py").touch()
+    (folder / "cli.py").write_text("def main(argv):\n    print(argv)\n    return 3\n")
+    command = [sys.executable, str(tmp_path / DOOR), "--config", "x.yaml", "--dry-run"]
+    ended = subprocess.run(command, check=False, capture_output=True, text=True, cwd="/")
+    assert (ended.returncode, ended.stdout) == (3, "['run', '--config', 'x.yaml', '--dry-run']\n")
+
+
+@pytest.mark.parametrize("flags", [["--limit", "0"], ["--since", "soon"], ["--since", ""], ["--config"], []])
+def test_a_wrong_flag_ends_with_2_before_anything_is_read(flags):
+    with pytest.raises(SystemExit) as end:
+        build_parser(["run"]).parse_args(["run", *flags])
+    assert end.value.code == Exit.WRONG
+
+
+def test_what_a_part_of_a_night_is_asked_by():
+    words = ["run", "--config", "x", "--limit", "3", "--since", "1970-01-02", "--retry-quarantined", "-v"]
+    options = build_parser(["run"]).parse_args(words)
+    assert (options.limit, options.since, options.retry_quarantined, options.verbose) == (
+        3,
+        86400,
+        True,
+        True,
+    )

@@ -1,0 +1,230 @@
+"""What leaves the catalogue, when, and that somebody is told: several nights of the main job."""
+
+import json
+import logging
+import os
+
+import pytest
+import yaml
+
+import sgddiff_batch
+from jobs import infer_archive
+from jobs.exits import Exit
+from sgddiff_batch.core.query import AssetRule, Source
+from sgddiff_batch.core.words import redact_uri
+from sgddiff_batch.io.ledger.marks import ObjectLedger
+from sgddiff_batch.io.reports import build_report, write_report
+from sgddiff_batch.io.storage.store import open_store
+from sgddiff_batch.runs import execute, withdrawals
+from tests.kit import jobs
+from tests.kit.stac import make_catalog, make_item, write_documents
+
+VERSIONS = {"duplicates": {"key": r"(s\d)_N(?P<version>\d)"}}
+
+
+@pytest.fixture
+def out(tmp_path):
+    return tmp_path / "out"
+
+
+@pytest.fixture
+def night(tmp_path, out, checkpoint):
+    """Run the main job over an archive; return its exit code."""
+
+    def run(archive, *flags, **more):
+        path = jobs.write_config(tmp_path / "run.yaml", archive, out, checkpoint)
+        tree = yaml.safe_load(path.read_text())
+        tree["archive"] |= more
+        path.write_text(yaml.safe_dump(tree))
+        return infer_archive.main(["--config", str(path), *flags])
+
+    return run
+
+
+def shown(out):
+    return [entry.scene_id for entry in sgddiff_batch.list_mosaics(str(out))]
+
+
+def newest_report(out):
+    reports = sorted(out.glob("report-*.json"), key=lambda path: path.stat().st_mtime_ns)
+    return json.loads(reports[-1].read_text())
+
+
+def write_scenes(folder, *names):
+    for number, name in enumerate(names):
+        jobs.write_scene(folder / name, 30, 40, number)
+    return folder
+
+
+def test_an_older_version_stays_until_the_newer_one_is_done(night, out, tmp_path, caplog):
+    caplog.set_level(logging.INFO)
+    archive = write_scenes(tmp_path / "scenes", *(f"s{n}_N1.tif" for n in range(3)))
+    assert night(archive, **VERSIONS) == 0
+    write_scenes(archive, *(f"s{n}_N2.tif" for n in range(3)))
+    (archive / "s0_N2.tif").write_bytes(b"no picture" * 9)
+    for number in range(3):
+        os.utime(archive / f"s{number}_N2.tif", (1000 + number, 1000 + number))
+    assert night(archive, "--limit", "2", **VERSIONS) == Exit.QUARANTINED
+    now = shown(out)
+    assert [name[:2] for name in now] == ["s0", "s1", "s2"], "a scene without any version"
+    assert now[0] == "s0_N1.tif"
+    assert night(archive, **VERSIONS) == 0
+    assert shown(out) == ["s0_N1.tif", "s1_N2.tif", "s2_N2.tif"]
+    assert "are superseded and leave the catalogue: s2_N1.tif" in caplog.text
+    told = newest_report(out)["run"]["withdrawals"]
+    assert told["superseded"] == {"scenes": 1, "first": ["s2_N1.tif"]}
+    jobs.write_scene(archive / "s0_N2.tif", 30, 40, 7)
+    assert night(archive, **VERSIONS) == 0
+    assert shown(out) == ["s0_N2.tif", "s1_N2.tif", "s2_N2.tif"]
+
+
+def test_a_run_that_is_broken_off_leaves_older_versions_where_they_are(night, out, tmp_path, monkeypatch):
+    archive = write_scenes(tmp_path / "scenes", "s0_N1.tif", "s1_N1.tif")
+    assert night(archive, **VERSIONS) == 0
+    write_scenes(archive, "s0_N2.tif", "s1_N2.tif")
+
+    def broken(*args):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(execute, "run_local", broken)
+        assert night(archive, **VERSIONS) == Exit.FAILED
+    assert shown(out) == ["s0_N1.tif", "s1_N1.tif"]
+
+
+def test_withdrawals_are_told_in_the_plan_the_log_and_the_report(night, out, tmp_path, caplog, capsys):
+    caplog.set_level(logging.INFO)
+    archive = write_scenes(tmp_path / "scenes", "a.tif", "b.tif", "c.tif")
+    night(archive)
+    (archive / "b.tif").unlink()
+    capsys.readouterr()
+    assert night(archive, "--dry-run") == 0
+    assert "withdrawn from the catalogue" in capsys.readouterr().out
+    assert shown(out) == ["a.tif", "b.tif", "c.tif"]
+    assert night(archive) == 0
+    assert "1 scenes left the archive and leave the catalogue: b.tif" in caplog.text
+    assert newest_report(out)["run"]["withdrawals"]["withdrawn"] == {"scenes": 1, "first": ["b.tif"]}
+    (archive / "a.tif").unlink()
+    (archive / "c.tif").unlink()
+    night(archive, "--dry-run")
+    assert "withdrawals refused" in capsys.readouterr().out
+    night(archive)
+    assert "2 of the 2 scenes" in newest_report(out)["run"]["withdrawals"]["refused"]
+    assert "--allow-withdrawals" in newest_report(out)["run"]["withdrawals"]["refused"]
+
+
+def test_a_scene_that_is_back_is_restored_before_anything_is_done(night, out, tmp_path, monkeypatch):
+    archive = write_scenes(tmp_path / "scenes", "a.tif", "b.tif", "c.tif")
+    night(archive)
+    (archive / "b.tif").unlink()
+    night(archive)
+    ledger = ObjectLedger(open_store(str(out)))
+    assert set(ledger.withdrawn()) == {"b.tif"}
+    write_scenes(archive, "b.tif")
+    night(archive, "--dry-run")
+    assert set(ledger.withdrawn()) == {"b.tif"}, "a dry run wrote"
+    seen = []
+
+    def broken(*args):
+        seen.append(set(ledger.withdrawn()))
+        raise RuntimeError
+
+    monkeypatch.setattr(execute, "run_local", broken)
+    night(archive)
+    assert seen == [set()]
+
+
+def test_an_item_that_lost_its_asset_withdraws_nobody_and_makes_no_scene(night, out, tmp_path, caplog):
+    archive = write_scenes(tmp_path / "scenes", "a.tif", "b.tif", "c.tif")
+    items = {f"{name}.json": make_item(name, f"./{name}.tif") for name in "abc"}
+    documents = {"catalog.json": make_catalog("c", dict.fromkeys(items, "item")), **items}
+    write_documents(archive, documents)
+    assert night(archive / "catalog.json") == 0
+    write_documents(archive, documents | {"a.json": make_item("a", "") | {"assets": {}}})
+    assert night(archive / "catalog.json") == 0
+    assert shown(out) == ["a.tif", "b.tif", "c.tif"]
+    assert set(ObjectLedger(open_store(str(out))).records()) == {"a.tif", "b.tif", "c.tif"}
+    assert "not listed: c/a: the item has no GeoTIFF" in caplog.text
+    assert "no scene is withdrawn, for the listing is not whole" in caplog.text
+
+
+def test_taking_a_source_out_withdraws_nobody(night, out, tmp_path):
+    first = write_scenes(tmp_path / "x", "a.tif", "b.tif", "e.tif")
+    second = write_scenes(tmp_path / "y", "c.tif")
+    night(first, also=[{"uri": str(second)}])
+    before = shown(out)
+    assert len(before) == 4
+    assert night(first) == 0
+    assert shown(out) == before
+
+
+def test_two_archives_that_share_an_output_and_ids_are_told(night, out, tmp_path, caplog):
+    night(write_scenes(tmp_path / "x", "a.tif"))
+    assert "share an output" not in caplog.text
+    night(write_scenes(tmp_path / "y", "a.tif"))
+    assert caplog.text.count("share an output") == 1
+    told = newest_report(out)["run"]["withdrawals"]
+    assert told["last_listed_by_another_archive"] == {"scenes": 1, "first": ["a.tif"]}
+    assert told["other_archives"] == [str(tmp_path / "x")]
+
+
+class TestNames:
+    def test_one_source_of_which_nothing_else_is_said_is_its_uri(self):
+        assert withdrawals.archive_name([Source("s3://b/x/")]) == "s3://b/x"
+
+    def test_whatever_decides_what_is_listed_makes_another_name(self):
+        uri = "https://h/stac"
+        sources = [
+            [Source(uri)],
+            [Source(uri, "stac-api")],
+            [Source(uri, collections=("a",))],
+            [Source(uri, collections=("a", "b"))],
+            [Source(uri, asset=AssetRule(role="data"))],
+            [Source(uri), Source("s3://b/x")],
+            [Source("s3://b/x"), Source(uri)],
+            [Source(f"{uri}?map=1")],
+            [Source(f"{uri}?map=2")],
+        ]
+        assert len(set(map(withdrawals.archive_name, sources))) == len(sources)
+
+    def test_the_order_of_the_others_and_of_collections_does_not_matter(self):
+        one, two, three = Source("a"), Source("b", collections=("x", "y")), Source("c")
+        turned = Source("b", collections=("y", "x"))
+        assert withdrawals.archive_name([one, two, three]) == withdrawals.archive_name([one, three, turned])
+
+    def test_no_secret_is_in_it(self):
+        assert "SECRET" not in withdrawals.archive_name([Source("https://h/stac?token=SECRET"), Source("x")])
+
+
+@pytest.mark.parametrize(
+    ("text", "redacted"),
+    [
+        ("https://h/stac?token=SECRET", "https://h/stac"),
+        ("HTTPS://h/stac?a='SECRET'&b=\"SECRET#x", "HTTPS://h/stac"),
+        ("no answer from http://u:SECRET@h:1/x#SECRET today", "no answer from http://h:1/x today"),
+        ("s3://bucket/what?.tif", "s3://bucket/what?.tif"),
+        ("/scenes/a?b#c.tif", "/scenes/a?b#c.tif"),
+    ],
+)
+def test_uris_are_shown_without_secrets(text, redacted):
+    assert redact_uri(text) == redacted
+
+
+def test_no_secret_is_in_a_report(tmp_path):
+    secret = "https://h/stac?token=SECRET"
+    rows = [{"scene_id": "a.tif", "state": "failed", "reason": secret, "uri": secret, "seconds": {}}]
+    numbers = {"tiles": 0, "valid_px": 0, "salient_px": 0}
+    report = build_report(
+        "1",
+        started_at="now",
+        seconds=0.0,
+        config={"archive": {"uri": secret, "also": [{"uri": secret}]}},
+        run={"listing": {"missing": {secret: secret}}},
+        scenes=[row | numbers for row in rows],
+        ignored=[{"path": secret, "reason": secret}],
+    )
+    uri = write_report(open_store(str(tmp_path)), report)
+    assert uri == f"{tmp_path}/report-1.json"
+    text = (tmp_path / "report-1.json").read_text()
+    assert "SECRET" not in text
+    assert json.loads(text)["totals"]["states"] == {"failed": 1}
