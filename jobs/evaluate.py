@@ -28,13 +28,13 @@ from rich.console import Console
 from rich.progress import track
 
 from jobs.commands import fail
-from jobs.labelled_pictures import DataMistakesError, Entry, read_label, read_picture, survey
+from jobs.evaluation.pictures import DataMistakesError, Entry, read_label, read_picture, survey
 from jobs.logs import start_log
 from sgddiff_batch.errors import ConfigError
 
 if TYPE_CHECKING:
-    from jobs.saliency_sources import SaliencySource
-    from jobs.scoring import Row
+    from jobs.evaluation.scoring import Row
+    from jobs.evaluation.sources import SaliencySource
 
 Scored = tuple["Row", Entry, NDArray[np.uint8]]
 
@@ -98,7 +98,7 @@ def _check_outputs(options: argparse.Namespace) -> None:
 
 def make_source(options: argparse.Namespace) -> SaliencySource:
     """The student that was asked for, or the folder of maps. Raises ConfigError."""
-    from jobs.saliency_sources import MapFolder, load_student
+    from jobs.evaluation.sources import MapFolder, load_student
 
     if options.score_maps:
         return MapFolder(options.score_maps)
@@ -124,7 +124,7 @@ def evaluate(entries: Sequence[Entry], source: SaliencySource, options: argparse
         if options.maps:
             write_whole(options.maps / f"{entry.name}.png", _png(saliency))
         if entry.label:
-            from jobs.scoring import score_picture
+            from jobs.evaluation.scoring import score_picture
 
             rows.append(score_picture(entry.name, saliency, read_label(entry.label)))
             # Only the ten worst so far, so that no more than ten maps are held.
@@ -138,8 +138,8 @@ def evaluate(entries: Sequence[Entry], source: SaliencySource, options: argparse
 
 
 def _publish(rows: list[Row], source: SaliencySource, options: argparse.Namespace) -> None:
-    from jobs.score_sheets import print_scores
-    from jobs.scoring import build_report, sum_up
+    from jobs.evaluation.scoring import build_report, sum_up
+    from jobs.evaluation.sheets import print_scores
 
     print_scores(sum_up(rows))
     if options.json:
@@ -152,7 +152,7 @@ def _publish(rows: list[Row], source: SaliencySource, options: argparse.Namespac
 
 def draw_worst(worst: Sequence[Scored], folder: Path) -> None:
     """Draw the worst pictures, in place of those of an earlier run."""
-    from jobs.score_sheets import clear_sheets, draw_sheet
+    from jobs.evaluation.sheets import clear_sheets, draw_sheet
 
     clear_sheets(folder)
     for place, (row, entry, saliency) in enumerate(worst, 1):

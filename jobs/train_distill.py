@@ -19,10 +19,10 @@ import torch
 from jobs.commands import under_ray_job
 from jobs.logs import start_log
 from jobs.training.config import EngineSection, TrainJobConfig, load_train_config
-from jobs.training.data import DataSet, TrainingData, load_training_data
 from jobs.training.events import Events, Fanout, TensorBoardEvents, load_events
+from jobs.training.pictures.data import DataSet, TrainingData, load_training_data
 from jobs.training.reports import Teller
-from jobs.training.stages import Lesson, check_stages
+from jobs.training.schedule import Lesson, check_stages
 from jobs.training.storage import lease_on, write_probe
 from models.checkpoint import CheckpointError
 from models.config import ConfigError as NetworkConfigError

@@ -48,7 +48,6 @@ LAYERS: dict[str, tuple[str, ...]] = {
         *_BASE,
         *(f"{_IO}.{room}" for room in ("storage", "archive", "ledger", "mosaics", "catalogue")),
     ),
-    f"{_IO}.pictures": (*_CORE, f"{_IO}.storage", f"{_IO}.scenes", f"{_IO}.mosaics"),
     _IO: (),
     "sgddiff_batch.engine": (*_BASE, "sgddiff_batch.pipeline"),
     "sgddiff_batch": (f"{_IO}.catalogue", f"{_IO}.mosaics"),
@@ -63,7 +62,6 @@ ROOMY: dict[str, str] = {
     "models": "flat: a part of the network or of its training a file, each named by the paper's word",
     "jobs": "the command lines, until they are verbs of one command",
     "jobs/verbs": "a verb of the command a module, each short",
-    "jobs/training": "the training, before its pictures and its results get folders of their own",
 }
 """Folders that may hold more modules, each with the argument for it."""
 
@@ -288,7 +286,7 @@ def test_the_project_is_found() -> None:
         "sgddiff_batch.core.tiling",
         "sgddiff_batch.io.storage.store",
         "models.config",
-        "jobs.demo",
+        "jobs.verbs.demo",
     } <= names
 
 
@@ -399,7 +397,7 @@ def test_importing_the_package_loads_nothing_heavy() -> None:
         ("sgddiff_batch.io.made_up", "from ..engine.local import run_local"),
         ("sgddiff_batch.engine.made_up", "import sgddiff_batch.io.mosaics.writer as m"),
         ("sgddiff_batch.engine.made_up", "from models import predictor"),
-        ("sgddiff_batch.made_up", "import jobs.demo"),
+        ("sgddiff_batch.made_up", "import jobs.verbs.demo"),
         ("sgddiff_batch.made_up", "import models"),
         ("models.made_up", "from sgddiff_batch.core.window import Window"),
         ("models.made_up", "import jobs"),

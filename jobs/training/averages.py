@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from jobs.training.assessment import ASSESSMENT_NAME, read_assessment, record_assessment
 from jobs.training.config import StageName
-from jobs.training.model_cards import write_cards
+from jobs.training.results.assessment import ASSESSMENT_NAME, read_assessment, record_assessment
+from jobs.training.results.card_files import write_cards
 from jobs.training.storage import read_checkpoint
 from models.averaging import average_networks
 from models.checkpoint import FACTS_NAME, Checkpoint, save_checkpoint
@@ -18,7 +18,7 @@ from models.run import shown, validate
 from models.storage import Below, Storage
 
 if TYPE_CHECKING:
-    from jobs.training.stages import Lesson
+    from jobs.training.schedule import Lesson
 
 log = logging.getLogger(__name__)
 

@@ -16,9 +16,9 @@ from ray.train import UserCallback
 
 from jobs.logs import start_log
 from jobs.train_distill import WRONG, load_data, open_events, place_of, teach
-from jobs.training.cache import retrying
 from jobs.training.config import TrainJobConfig
 from jobs.training.events import Events, Fanout
+from jobs.training.pictures.cache import retrying
 from jobs.training.reports import Teller
 from models.place import Place
 from models.training import TrainingError

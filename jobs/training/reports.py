@@ -11,12 +11,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from jobs.contact_sheet import SheetRow, choose_rows, draw_contact_sheet
-from jobs.training.assessment import cost_of, record_assessment
+from jobs.evaluation.contact_sheet import SheetRow, choose_rows, draw_contact_sheet
 from jobs.training.config import StageName
-from jobs.training.curves import draw_curves
 from jobs.training.events import Events
-from jobs.training.model_cards import write_cards
+from jobs.training.results.assessment import cost_of, record_assessment
+from jobs.training.results.card_files import write_cards
+from jobs.training.results.curves import draw_curves
 from models.run import Listener, shown
 from models.sgddiff import SGDDiff
 from models.sod_metrics import score_map
@@ -24,7 +24,7 @@ from models.stages import StageState
 from models.storage import Storage
 
 if TYPE_CHECKING:
-    from jobs.training.stages import Lesson
+    from jobs.training.schedule import Lesson
 
 log = logging.getLogger(__name__)
 
