@@ -37,7 +37,7 @@ class Entry:
     map: Path | None
 
 
-def survey(images: Path | None, labels: Path | None, maps: Path | None) -> list[Entry]:
+def match_pictures(images: Path | None, labels: Path | None, maps: Path | None) -> list[Entry]:
     """Match the folders by stem and read every file once, so that mistakes are found before any work.
 
     Hidden files and those without a picture's suffix are passed over; subfolders are not searched.
@@ -104,7 +104,7 @@ def read_picture(path: Path) -> NDArray[np.uint8]:
 def decode_picture(path: Path) -> NDArray[np.uint8]:
     """As :func:`read_picture`, for threads: they must be started inside :func:`quietly`."""
     with _opened(path) as opened:
-        _refuse_deep(opened, "picture; convert it to 8 bits, or give scenes to jobs/infer_archive.py")
+        _refuse_deep(opened, "picture; convert it to 8 bits, or give scenes to `sgddiff run`")
         return np.asarray(opened.convert("RGB")).transpose(2, 0, 1).copy()
 
 
@@ -212,7 +212,7 @@ def _opened(path: Path, *, header_only: bool = False) -> Iterator[Image.Image]:
                 opened.load()
             yield opened
     except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
-        raise ValueError(f"too large for a picture; give it to jobs/infer_archive.py ({error})") from error
+        raise ValueError(f"too large for a picture; give it to `sgddiff run` ({error})") from error
 
 
 def _refuse_deep(opened: Image.Image, what_to_do: str) -> None:

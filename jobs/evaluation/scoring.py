@@ -1,4 +1,4 @@
-"""What `jobs/evaluate.py` finds out of maps and labels: a row a picture, totals, and the report as JSON."""
+"""What an evaluation finds out of maps and labels: a row a picture, totals, and the report as JSON."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `jobs/evaluate.py` shows people: the table of scores, and the worst pictures."""
+"""What an evaluation shows people: the table of scores, and the worst pictures."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ from rich.console import Console
 from rich.table import Table
 
 from jobs.evaluation.contact_sheet import SheetRow, draw_contact_sheet
+from jobs.evaluation.pictures import read_label, read_picture
 from jobs.evaluation.scoring import Row, Totals
+from jobs.evaluation.work import Scored
 from models.sod_metrics import MEASURE_NAMES, ScoreSums
 from models.sod_metrics_objects import ALARM_ABOVE, WINDOW_PX
 
@@ -92,6 +94,16 @@ def draw_sheet(folder: Path, place: int, row: Row, panels: Sequence[NDArray[np.u
     path = folder / f"worst-{place:02d}-{row.name[:_LONGEST_NAME]}.png"
     path.write_bytes(draw_contact_sheet([SheetRow(row.name, pictures, caption)], (), PANEL_PX))
     return path
+
+
+def draw_worst(worst: Sequence[Scored], folder: Path) -> None:
+    """Draw the worst pictures, in place of those of an earlier run."""
+    clear_sheets(folder)
+    for place, (row, entry, saliency) in enumerate(worst, 1):
+        panels = [read_picture(entry.picture).transpose(1, 2, 0)] if entry.picture else []
+        if entry.label:
+            panels.append(read_label(entry.label).astype(np.uint8) * 255)
+        draw_sheet(folder, place, row, [*panels, saliency])
 
 
 def _console() -> Console:

@@ -66,11 +66,13 @@ def train_on_ray(config: TrainJobConfig) -> None:
                 raise cause_of(error, config.engine.failures) from None
 
 
-def scale(engine: EngineSection, nodes: Iterable[Mapping[str, float]]) -> ScalingConfig:
+def scale(
+    engine: EngineSection, nodes: Iterable[Mapping[str, float]], grows: Callable[[], bool] | None = None
+) -> ScalingConfig:
     """The workers, each with the CPUs of its threads and perhaps a GPU.
 
-    nodes: the resources of each, by Ray's names. Raises ConfigError where the workers can never be placed:
-    Ray Train would wait for ever.
+    nodes: the resources of each, by Ray's names. grows: whether an autoscaler may add some. Raises
+    ConfigError where the workers can never be placed: Ray Train would wait for ever.
     """
     from ray.train import ScalingConfig
 
@@ -79,7 +81,7 @@ def scale(engine: EngineSection, nodes: Iterable[Mapping[str, float]]) -> Scalin
     use_gpu = engine.device == "cuda" or (engine.device == "auto" and gpus > 0)
     need = {"CPU": float(engine.threads), **({"GPU": 1.0} if use_gpu else {})}
     room = sum(min(int(node.get(name, 0.0) / amount) for name, amount in need.items()) for node in found)
-    if engine.workers > room and not _grows():
+    if engine.workers > room and not (grows or _grows)():
         wanted = " and ".join(f"{amount:g} {name}" for name, amount in need.items())
         raise ConfigError(
             f"engine.workers {engine.workers}: the cluster has {cpus:g} CPUs, {gpus:g} GPUs on "

@@ -1,197 +1,71 @@
-"""The stages of a training, seed after seed: each from its beginning, or from where it was killed.
-
-A storage holds, for each seed and stage, `seed-N/STAGE/`: the state to go on from, the checkpoints `last` and
-`best`, history, curves and contact sheet. `average/STAGE/` holds the mean of all
-seeds, where it is asked for.
-"""
+"""The stages of a training, seed after seed: each from its beginning, or from where it was killed."""
 
 from __future__ import annotations
 
 import itertools
 import logging
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from jobs.training.averages import write_average
-from jobs.training.config import ORDER, StageName, TrainJobConfig
-from jobs.training.reports import Reporter, Teller
-from jobs.training.storage import StoreStorage, read_checkpoint
-from models.checkpoint import Checkpoint
-from models.config import NetworkConfig
-from models.data import Pair
-from models.distillation import check_distillation
-from models.mixing import Mix
+from jobs.training.config import StageName
+from jobs.training.plan import TrainingPlan, shown
+from jobs.training.reports import Reporter
 from models.place import Place
-from models.run import BEST, LAST, Run, train
+from models.run import Run, train
 from models.sgddiff import SGDDiff
 from models.stages import StageState, start_on_labels, start_student
-from models.storage import Below, Storage
-from models.teacher import check_compatible
-from sgddiff_batch.config import is_absolute
-from sgddiff_batch.errors import ConfigError
-from sgddiff_batch.io.ledger import Fence, fenced
-from sgddiff_batch.io.storage import Store, is_local, open_store
 
 log = logging.getLogger(__name__)
 
-AVERAGE = "average"
 
-
-@dataclass(frozen=True, slots=True)
-class Lesson:
-    """What every stage of every seed shares: the config, the pictures, this worker's place, who is told, and
-    the fence that is asked before each write.
-    """
-
-    config: TrainJobConfig
-    source: Mix
-    validation: Sequence[Pair]
-    facts: Mapping[str, Any]
-    place: Place
-    teller: Teller
-    fence: Fence
-
-    def run(self) -> None:
-        """Train what is not finished yet.
-
-        Raises:
-            TrainingError: if a saved state is of another run, or a loss is no longer a number.
-        """
-        seeds, stages = self.config.seeds, self.config.stages
-        if not self.config.average:
-            for seed, name in itertools.product(seeds, stages):
-                self._run_stage(name, seed)
-            return
-        for name in stages:
-            for seed in seeds:
-                self._run_stage(name, seed)
-            if self.place.is_first:
-                write_average(self, name)
-            self._wait_for_all()
-
-    def _run_stage(self, name: StageName, seed: int) -> None:
-        section = self.config.section(name)
-        storage = self.storage(name, seed)
-        settings = section.settings(seed)
-        if self.place.is_first:
-            log.info("seed %d, %s: %d steps of %d crops", seed, name, settings.steps, settings.batch)
-        state, teacher = self._start(name, seed)
-        reporter = Reporter(name, seed, self, storage, teacher)
-        facts = {**self.facts, "init": shown(section.init), "encoder": shown(section.encoder)}
-        train(
-            state,
-            Run(self.source, self.validation, settings, storage, facts, self.place, reporter),
-        )
-        reporter.finish(state)
-        self._wait_for_all()
-
-    def _wait_for_all(self) -> None:
-        """No worker may look for a checkpoint before the first one has written it."""
-        self.place.sum(np.zeros(1))
-
-    def _start(self, name: StageName, seed: int) -> tuple[StageState, SGDDiff | None]:
-        section, device = self.config.section(name), self.place.device
-        warm = self._checkpoint(section.init, seed).network if section.init else None
-        settings, sizes = section.settings(seed), section.sizes()
-        if name != "student":
-            kept = self._checkpoint(section.encoder, seed).network if section.encoder else None
-            return start_on_labels(sizes, settings, name, warm, device, kept), None
-        teacher = self._checkpoint(self.config.teacher.checkpoint or "teacher", seed).network
-        return start_student(teacher, sizes, settings, warm, device), teacher
-
-    def _checkpoint(self, name: str, seed: int) -> Checkpoint:
-        """A checkpoint by its name; that of an earlier stage is its best, or its last without validation."""
-        if name not in ORDER:
-            return read_checkpoint(name)
-        return read_checkpoint(f"{self.root(name, None if self.config.average else seed)}/{self.kept}")
-
-    @property
-    def kept(self) -> str:
-        """The checkpoint of a stage that others take."""
-        return BEST if self.validation else LAST
-
-    @property
-    def store(self) -> Store:
-        """Where everything is written, as long as no other run has taken it over."""
-        return fenced(open_store(self.config.storage), self.fence)
-
-    def storage(self, name: StageName, seed: int | None) -> Storage:
-        """What lies at :meth:`root`."""
-        return Below(StoreStorage(self.store), below(name, seed))
-
-    def root(self, name: StageName, seed: int | None) -> str:
-        """Where a seed's stage lies, or the average of the seeds for None; local or s3://."""
-        return f"{self.config.storage.rstrip('/')}/{below(name, seed)}"
-
-
-def below(name: StageName, seed: int | None) -> str:
-    """The folder of a seed's stage within the storage, or of the average of the seeds for None."""
-    return f"{AVERAGE if seed is None else f'seed-{seed}'}/{name}"
-
-
-def shown(name: str | None) -> str:
-    """A checkpoint's name as other people may see it: a local path without the folders it lies in."""
-    if not name or not is_local(name) or not is_absolute(name):
-        return name or ""
-    return "/".join(Path(name).parts[-3:])
-
-
-def check_stages(config: TrainJobConfig, place: Place) -> None:
-    """Find what is wrong with the stages before any of them is trained.
+def train_all(plan: TrainingPlan) -> None:
+    """Train what is not finished yet.
 
     Raises:
-        ConfigError: of this package or of `models`, naming the stage and the key.
-        CheckpointError: if a checkpoint that is named cannot be used.
+        TrainingError: if a saved state is of another run, or a loss is no longer a number.
     """
-    if config.student.encoder:
-        raise ConfigError("student.encoder: a student has its teacher's encoder; give teacher.encoder")
-    if "student" in config.stages and "teacher" not in config.stages and not config.teacher.checkpoint:
-        raise ConfigError("teacher.checkpoint: the student needs one, or the stage teacher before it")
-    for name in ORDER:
-        given = config.section(name).checkpoint
-        if given in ORDER:
-            raise ConfigError(
-                f"{name}.checkpoint: {given} is a stage's name; write ./{given} for a folder of that name"
-            )
-    sizes: dict[str, NetworkConfig] = {}
-    for index, name in enumerate(config.stages):
-        section = config.section(name)
-        settings = section.settings(config.seeds[0])
-        sizes[name] = _buildable(name, section.sizes())
-        place.parts(settings.batch)
-        multiple = sizes[name].multiple_px
-        if settings.crops.crop_px % multiple:
-            raise ConfigError(
-                f"{name}.crops.crop_px: must be a multiple of {multiple} for this network, "
-                f"got {settings.crops.crop_px}"
-            )
-        for key, given in (("init", section.init), ("encoder", section.encoder)):
-            if given in ORDER and given not in config.stages[:index]:
-                raise ConfigError(f"{name}.{key}: {given} is no earlier one of the stages {config.stages}")
-            found = read_checkpoint(given).network.config if given and given not in ORDER else None
-            if key == "encoder" and given:
-                check_compatible(found or sizes[given], sizes[name])
-        if section.checkpoint:
-            raise ConfigError(f"{name}.checkpoint: {name} is one of the stages; take out it or this key")
-    if "student" in config.stages:
-        teacher = _teacher_sizes(config, sizes)
-        check_compatible(teacher, sizes["student"])
-        check_distillation(sizes["student"], teacher, config.student.settings(0).temperature)
+    seeds, stages = plan.config.seeds, plan.config.stages
+    if not plan.config.average:
+        for seed, name in itertools.product(seeds, stages):
+            _train_stage(plan, name, seed)
+        return
+    for name in stages:
+        for seed in seeds:
+            _train_stage(plan, name, seed)
+        if plan.place.is_first:
+            write_average(plan, name)
+        _wait_for_all(plan.place)
 
 
-def _buildable(name: StageName, sizes: NetworkConfig) -> NetworkConfig:
-    """The sizes, if a network can be built of them; what its parts refuse is found before training."""
-    try:
-        SGDDiff(sizes)
-    except (ValueError, TypeError, RuntimeError) as error:
-        raise ConfigError(f"{name}.network: no network can be built of these sizes: {error}") from error
-    return sizes
+def _train_stage(plan: TrainingPlan, name: StageName, seed: int) -> None:
+    section = plan.config.section(name)
+    storage = plan.storage(name, seed)
+    settings = section.settings(seed)
+    if plan.place.is_first:
+        log.info("seed %d, %s: %d steps of %d crops", seed, name, settings.steps, settings.batch)
+    state, teacher = _start(plan, name, seed)
+    reporter = Reporter(name, seed, plan, storage, teacher)
+    facts = {**plan.facts, "init": shown(section.init), "encoder": shown(section.encoder)}
+    train(
+        state,
+        Run(plan.source, plan.validation, settings, storage, facts, plan.place, reporter),
+    )
+    reporter.finish(state)
+    _wait_for_all(plan.place)
 
 
-def _teacher_sizes(config: TrainJobConfig, sizes: Mapping[str, NetworkConfig]) -> NetworkConfig:
-    given = config.teacher.checkpoint
-    return read_checkpoint(given).network.config if given else sizes["teacher"]
+def _wait_for_all(place: Place) -> None:
+    """No worker may look for a checkpoint before the first one has written it."""
+    place.sum(np.zeros(1))
+
+
+def _start(plan: TrainingPlan, name: StageName, seed: int) -> tuple[StageState, SGDDiff | None]:
+    section, device = plan.config.section(name), plan.place.device
+    warm = plan.checkpoint(section.init, seed).network if section.init else None
+    settings, sizes = section.settings(seed), section.sizes()
+    if name != "student":
+        kept = plan.checkpoint(section.encoder, seed).network if section.encoder else None
+        return start_on_labels(sizes, settings, name, warm, device, kept), None
+    teacher = plan.checkpoint(plan.config.teacher.checkpoint or "teacher", seed).network
+    return start_student(teacher, sizes, settings, warm, device), teacher

@@ -1,6 +1,4 @@
-"""The demo: draws a small archive, runs the main job on it, and makes a picture of each mosaic.
-
-    python jobs/demo.py [--folder demo-output]
+"""Draw a small archive, run the main job on it, and make a picture of each mosaic.
 
 Everything lies below the folder. Run again, it computes nothing that is there already.
 """
@@ -9,63 +7,56 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import yaml
-
-from jobs import infer_archive
-from jobs.demo.archive import SCENES, draw_archive
-from jobs.demo.pictures import picture_of
+from jobs.exits import Exit
 from sgddiff_batch.errors import SgddiffBatchError
-from sgddiff_batch.io.catalogue import list_mosaics
 
-_EXPECTED = (infer_archive.EXIT_DONE, infer_archive.EXIT_QUARANTINED)
+EXAMPLES = ("sgddiff demo", "sgddiff demo --folder somewhere/else")
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the demo; return 0 if everything went as expected, else the main job's exit code."""
-    parser = argparse.ArgumentParser(prog="demo", description=(__doc__ or "").partition("\n")[0])
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of the verb."""
     parser.add_argument("--folder", type=Path, default=Path("demo-output"), help="default: %(default)s")
-    folder: Path = parser.parse_args(argv).folder.resolve()
+
+
+def run(options: argparse.Namespace) -> Exit:
+    """Run the demo; end as the main job does where that did not go as expected."""
+    return show(options.folder.resolve(), run_main_job)
+
+
+def run_main_job(config: Path) -> int:
+    """Run the main job; return its exit code."""
+    from jobs import infer_archive
+
+    return infer_archive.main(["--config", str(config)])
+
+
+def show(folder: Path, run_job: Callable[[Path], int]) -> Exit:
+    """Prepare the demo below a folder, have the main job run, and draw what came out."""
+    from jobs.demo import SCENES, draw_pictures, lacks_scenes, prepare
+
     try:
+        if lacks_scenes(folder):
+            _say(f"drawing {len(SCENES)} scenes into {_short(folder / 'archive')} (about 10 s)")
         config = prepare(folder)
-        print(f"running: python jobs/infer_archive.py --config {_short(config)}", flush=True)
-        code = infer_archive.main(["--config", str(config)])
-        if code not in _EXPECTED:
-            print(f"the main job ended with exit code {code}, and the demo with it", file=sys.stderr)
-            return code
+        _say(f"running: sgddiff run --config {_short(config)}")
+        code = run_job(config)
+        if code not in (Exit.DONE, Exit.QUARANTINED):
+            _say(f"the main job ended with exit code {int(code)}, and the demo with it")
+            return Exit(code)
         pictures = draw_pictures(folder / "mosaics", folder / "pictures")
     except (SgddiffBatchError, OSError) as error:
-        print(f"the demo stopped: {error}", file=sys.stderr)
-        return infer_archive.EXIT_FAILED
+        _say(f"the demo stopped: {error}")
+        return Exit.FAILED
     print(_farewell(folder, pictures))
-    return infer_archive.EXIT_DONE
-
-
-def prepare(folder: Path) -> Path:
-    """Draw the archive where it is not there yet, write the config beside it, and return the config."""
-    archive = folder / "archive"
-    if not all((archive / scene.path).exists() for scene in SCENES):
-        print(f"drawing {len(SCENES)} scenes into {_short(archive)} (about 10 s)", flush=True)
-        draw_archive(archive)
-    config = folder / "demo.yaml"
-    wanted = yaml.safe_dump({"archive": {"uri": "archive"}, "output": {"uri": "mosaics"}}, sort_keys=False)
-    config.write_text(f"# All that the main job needs. Relative paths count from this file.\n{wanted}")
-    return config
-
-
-def draw_pictures(output: Path, folder: Path) -> list[Path]:
-    """Draw one picture a mosaic of an output folder, and return them."""
-    pictures = []
-    for entry in list_mosaics(str(output)):
-        path = folder / f"{entry.scene_id.replace('/', '-')}.png"
-        picture_of(entry.uri, path)
-        pictures.append(path)
-    return pictures
+    return Exit.DONE
 
 
 def _farewell(folder: Path, pictures: Sequence[Path]) -> str:
+    from jobs.demo import SCENES
+
     broken = ", ".join(scene.path for scene in SCENES if scene.truncated)
     lines = [
         "",
@@ -78,10 +69,10 @@ def _farewell(folder: Path, pictures: Sequence[Path]) -> str:
     return "\n".join(lines)
 
 
+def _say(words: str) -> None:
+    print(words, file=sys.stderr, flush=True)
+
+
 def _short(path: Path) -> str:
     """Return a path as seen from the working directory, where it lies below that."""
     return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

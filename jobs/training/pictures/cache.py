@@ -4,25 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import logging
-import random
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
 
-from sgddiff_batch.core import retrying as core_retrying
-from sgddiff_batch.core.retrying import RetryBudget, Spent
+from jobs.training.retries import retrying
 from sgddiff_batch.core.words import printable
-from sgddiff_batch.errors import RetryableError
 from sgddiff_batch.io.storage import Store, open_store
-
-log = logging.getLogger(__name__)
-T = TypeVar("T")
-
-BUDGET = RetryBudget()
-"""How often a call to the store is made; there is no limit over all calls: training cannot go on without."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,23 +61,3 @@ class FileCache:
         identity = json.dumps([file.store.path(file.key), file.version])
         digest = hashlib.sha256(identity.encode()).hexdigest()
         return f"{digest[:2]}/{digest}"
-
-
-def retrying(
-    call: Callable[[], T],
-    sleep: Callable[[float], None] = time.sleep,
-    draw: Callable[[], float] | None = None,
-) -> T:
-    """Call again, after longer and longer pauses, while it raises RetryableError; the last one passes.
-
-    ``draw`` is the source of jitter: by default none that training seeds.
-    """
-    drawn = draw or random.SystemRandom().random
-
-    def tell(pause_s: float, error: RetryableError) -> None:
-        log.warning("trying again in %.1f s: %s", pause_s, printable(str(error)))
-
-    def pause_s(failures: int) -> float | None:
-        return BUDGET.pause_s(failures, drawn(), Spent(), Spent())
-
-    return core_retrying.retrying(call, pause_s, sleep, tell)

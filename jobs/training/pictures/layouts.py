@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from jobs.evaluation.pictures import by_stem, unpartnered
-from jobs.training.pictures.cache import StoredFile, retrying
+from jobs.training.pictures.cache import StoredFile
+from jobs.training.retries import retrying
 from sgddiff_batch.core.words import printable
 from sgddiff_batch.errors import ConfigError
 from sgddiff_batch.io.storage import Store, is_local, open_store

@@ -5,36 +5,25 @@ from __future__ import annotations
 import copy
 import hashlib
 import json
-import logging
 import platform
 from collections.abc import Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 
-import jobs
 import models
 import sgddiff_batch
 from jobs.evaluation.scoring import score_picture, sum_up
 from jobs.evaluation.sources import OVERLAP_PX, TILE_PX, Student
-from jobs.training.config import StageName
-from jobs.training.storage import read_checkpoint
-from models.checkpoint import FACTS_NAME
+from models.checkpoint import Checkpoint
 from models.config import LITE_STEMS
 from models.counting import count_gmac, count_parameters
 from models.data import Pair
 from models.predictor import BATCH_TILES, TaskPredictor
 from models.run import shown
 from models.sgddiff import SGDDiff
-from models.stages import StageState
-from models.storage import Storage
-
-if TYPE_CHECKING:
-    from jobs.training.schedule import Lesson
-
-log = logging.getLogger(__name__)
 
 ASSESSMENT_NAME = "assessment.json"
 FORMAT_VERSION = 1
@@ -49,7 +38,7 @@ def assess(
     """Score a network tile by tile, as the main job computes maps, on the device that it lies on.
 
     names: what each pair is called in the result. validate_as: (steps, trajectories), None for the network's
-    own. Returns plain values: how it was computed; `totals` as in the report of `jobs/evaluate.py`; `worst`,
+    own. Returns plain values: how it was computed; `totals` as in the report of `sgddiff evaluate`; `worst`,
     the pictures of the lowest S.
     """
     # A predictor folds the norms of what it is given.
@@ -71,36 +60,33 @@ def assess(
     }
 
 
-def record_assessment(stage: StageName, seed: int | None, lesson: Lesson, cost: Mapping[str, Any]) -> None:
-    """Assess a finished stage's best checkpoint, or its last without validation, and write what came out.
+def assessment_of(
+    stage: str,
+    seed: int | None,
+    kept: str,
+    checkpoint: Checkpoint,
+    validate_as: tuple[int, int] | None,
+    scores: Mapping[str, Any] | None,
+    cost: Mapping[str, Any],
+) -> bytes:
+    """The content of `assessment.json` for a stage's checkpoint, which lies there under the name `kept`.
 
-    seed: None for the average of the seeds. Does nothing where that was done before for the same tensors, in
-    the same way.
+    seed: None for the average of the seeds. scores: those of :func:`assess`, None without validation.
     """
-    storage, kept = lesson.storage(stage, seed), lesson.kept
-    digest = json.loads(storage.read(f"{kept}/{FACTS_NAME}") or b"{}").get("digest")
-    section = lesson.config.section(stage)
-    if _is_assessed(storage, digest, len(lesson.validation), section.validate_as):
-        return
-    if lesson.validation:
-        log.info("assessing %s on %d validation pictures, tile by tile", kept, len(lesson.validation))
-    checkpoint = read_checkpoint(f"{lesson.root(stage, seed)}/{kept}")
-    network = checkpoint.network.to(lesson.place.device)
-    names = _names(lesson)
-    scores = assess(network, lesson.validation, names, section.validate_as) if names else None
+    network = checkpoint.network
     content = {
         "format_version": FORMAT_VERSION,
         "stage": stage,
         "seed": seed,
         "checkpoint": kept,
         "digest": checkpoint.digest,
-        "assessed_as": list(section.validate_as) if section.validate_as else None,
+        "assessed_as": list(validate_as) if validate_as else None,
         "network": {"parameters": count_parameters(network), "gmac": count_gmac(network.config)},
         "validation": scores,
         "cost": dict(cost),
         "software": software(),
     }
-    storage.write(ASSESSMENT_NAME, (json.dumps(content, indent=1, allow_nan=False) + "\n").encode())
+    return (json.dumps(content, indent=1, allow_nan=False) + "\n").encode()
 
 
 def read_assessment(data: bytes | None) -> dict[str, Any] | None:
@@ -113,36 +99,16 @@ def read_assessment(data: bytes | None) -> dict[str, Any] | None:
     return content if known else None
 
 
-def _is_assessed(
-    storage: Storage, digest: str | None, pictures: int, validate_as: tuple[int, int] | None
+def is_assessed(
+    data: bytes | None, digest: str | None, pictures: int, validate_as: tuple[int, int] | None
 ) -> bool:
-    earlier = read_assessment(storage.read(ASSESSMENT_NAME))
+    """Whether an assessment is of the tensors of a digest, scored over so many pictures, in the same way."""
+    earlier = read_assessment(data)
     if earlier is None or earlier.get("digest") != digest:
         return False
     scores = earlier.get("validation")
     scored = scores["totals"]["pictures"] if scores else 0
     return bool(scored == pictures and earlier.get("assessed_as") == (list(validate_as or ()) or None))
-
-
-def _names(lesson: Lesson) -> list[str]:
-    """The names of the validation pictures; those of the facts tell the sets of a mix apart."""
-    own = [pair.name for pair in lesson.validation]
-    given = [str(name) for name in lesson.facts.get("validation", ())]
-    return given if len(given) == len(own) else own
-
-
-def cost_of(lesson: Lesson, state: StageState, batch: int) -> dict[str, Any]:
-    """What a stage's training cost so far, as plain values."""
-    place, engine = lesson.place, lesson.config.engine
-    return {
-        "spent_s": state.spent_s,
-        "steps": state.step,
-        "crops": state.step * batch,
-        "workers": place.workers,
-        "device": device_name(place.device),
-        "threads": engine.threads if place.device.type == "cpu" else None,
-        "precision": place.precision,
-    }
 
 
 def device_name(device: torch.device) -> str:
@@ -170,10 +136,10 @@ def software() -> dict[str, str]:
 def code_digest() -> str:
     """The first 12 characters of the SHA-256 over all sources of the three packages, by name."""
     digest = hashlib.sha256()
-    for package in (sgddiff_batch, models, jobs):
-        folder = Path(str(package.__file__)).parent
+    others = {package.__name__: Path(str(package.__file__)).parent for package in (sgddiff_batch, models)}
+    for name, folder in {**others, "jobs": Path(__file__).parents[2]}.items():
         for path in sorted(folder.rglob("*.py")):
-            digest.update(f"{package.__name__}/{path.relative_to(folder).as_posix()}|".encode())
+            digest.update(f"{name}/{path.relative_to(folder).as_posix()}|".encode())
             digest.update(path.read_bytes())
     return digest.hexdigest()[:12]
 

@@ -57,8 +57,8 @@ def _what_it_is(facts: Facts, assessment: Facts) -> str:
         f"parameters, {network['gmac']:.2f} GMAC at {COUNTED_PX} x {COUNTED_PX}, {steps}) that marks salient "
         "objects in optical aerial and satellite pictures. Sizes, settings and the names of the validation "
         f"pictures are in `checkpoint.json`; the SHA-256 of the tensors is {quoted(facts['digest'])}. To use "
-        "it, give this folder as `model.checkpoint` to `jobs/infer_archive.py`, or as `--checkpoint` to "
-        "`jobs/evaluate.py`."
+        "it, give this folder as `model.checkpoint` to `sgddiff run`, or as `--checkpoint` to "
+        "`sgddiff evaluate`."
     )
 
 
@@ -111,19 +111,19 @@ def without_folders(name: str) -> str:
 
 def _protocol(facts: Facts) -> list[str]:
     training = facts["training"]
-    told = training["settings"]
-    side = told["crops"]["crop_px"]
-    crops, pictures = told["steps"] * told["batch"], max(facts["data"]["training"], 1)
+    given = training["settings"]
+    side = given["crops"]["crop_px"]
+    crops, pictures = given["steps"] * given["batch"], max(facts["data"]["training"], 1)
     lines = [
-        *_losses(training["stage"], told, facts["sizes"]["stride"]),
-        f"AdamW, peak rate {told['rate']:g} ({told['stem_rate']:g} of it for a pretrained stem), betas "
-        f"{', '.join(f'{beta:g}' for beta in told['betas'])}, weight decay {told['decay']:g}; "
-        f"{counted(told['warmup'], 'step')} of linear warm-up, then poly decay of power {told['power']:g}; "
-        f"gradients clipped at a norm of {told['clip']:g}. Kept is the moving average of the weights "
-        f"({told['ema']:g}).",
-        f"{counted(told['steps'], 'step')} of {told['batch']} crops of {side} x {side} px: {crops} crops, "
+        *_losses(training["stage"], given, facts["sizes"]["stride"]),
+        f"AdamW, peak rate {given['rate']:g} ({given['stem_rate']:g} of it for a pretrained stem), betas "
+        f"{', '.join(f'{beta:g}' for beta in given['betas'])}, weight decay {given['decay']:g}; "
+        f"{counted(given['warmup'], 'step')} of linear warm-up, then poly decay of power {given['power']:g}; "
+        f"gradients clipped at a norm of {given['clip']:g}. Kept is the moving average of the weights "
+        f"({given['ema']:g}).",
+        f"{counted(given['steps'], 'step')} of {given['batch']} crops of {side} x {side} px: {crops} crops, "
         f"{crops / pictures:.1f} for each training picture; {_seeds(facts)}.",
-        _crops(told["crops"]),
+        _crops(given["crops"]),
     ]
     if _several(facts):
         lines.append(
@@ -131,7 +131,7 @@ def _protocol(facts: Facts) -> list[str]:
             "(Wortsman et al. 2022, model soups)."
         )
     if facts["data"].get("validation"):
-        return [*lines, _choice(training, told)]
+        return [*lines, _choice(training, given)]
     return [*lines, "No picture was held out: this is the last checkpoint, and no score chose it."]
 
 
@@ -140,19 +140,19 @@ def _several(facts: Facts) -> list[str]:
     return [str(seed) for seed in facts["training"].get("average_of", {})]
 
 
-def _losses(stage: str, told: Facts, stride: int) -> list[str]:
+def _losses(stage: str, given: Facts, stride: int) -> list[str]:
     own = [each.name for each in fields(LossWeights)]
-    weights = {name: value for name, value in told["weights"].items() if stage == "student" or name in own}
+    weights = {name: value for name, value in given["weights"].items() if stage == "student" or name in own}
     shown = ", ".join(f"`{name}` {value:g}" if value else f"`{name}` off" for name, value in weights.items())
     lines = [f"Losses and their weights: {shown}. `coarse` ones act on the logits at stride {stride}."]
     if stage != "student":
-        share = f"{told['label_codes']:.0%}"
+        share = f"{given['label_codes']:.0%}"
         return [*lines, f"{share} of the crops began with their label's code, the others with pure noise."]
-    taught = told["teacher_steps"] or "all of its"
+    taught = given["teacher_steps"] or "all of its"
     return [
         *lines,
         "Distilled on the teacher's frozen stem and encoder: `features` of the fourth decoder layer, "
-        f"`trajectory` of codes at matched times, `logits` at temperature {told['temperature']:g}; the "
+        f"`trajectory` of codes at matched times, `logits` at temperature {given['temperature']:g}; the "
         f"teacher took {taught} steps.",
     ]
 
@@ -172,18 +172,18 @@ def _seeds(facts: Facts) -> str:
     return f"seeds {', '.join(several)}" if several else f"seed {facts['training']['settings']['seed']}"
 
 
-def _choice(training: Facts, told: Facts) -> str:
+def _choice(training: Facts, given: Facts) -> str:
     whole = training["validation"].get("s")
     if training.get("average_of"):
         reached = f"; the mean's S over whole pictures is {whole:.4f}" if whole is not None else ""
         return (
-            f"Of each seed's checkpoints after every {told['validate_every']} steps, the one of the highest "
+            f"Of each seed's checkpoints after every {given['validate_every']} steps, the one of the highest "
             f"S on the validation pictures went into the mean{reached}."
         )
     reached = f", where S was {whole:.4f} over whole pictures" if whole is not None else ""
     return (
-        f"Of the checkpoints after every {told['validate_every']} steps, the one of the highest S on the "
-        f"validation pictures is kept: that of step {training['step']} of {told['steps']}{reached}."
+        f"Of the checkpoints after every {given['validate_every']} steps, the one of the highest S on the "
+        f"validation pictures is kept: that of step {training['step']} of {given['steps']}{reached}."
     )
 
 

@@ -1,39 +1,27 @@
-"""Write the model cards of a training's storage: a README.md beside each checkpoint that was assessed.
-
-    python jobs/training/model_cards.py STORAGE
-
-The training does so when a stage ends; by hand it is for cards that were lost, or are of an older code. Exit
-codes: 0 done; 2 the storage is wrong, or holds nothing that was assessed.
-"""
+"""The model cards of a training's storage: a README.md beside each checkpoint that was assessed."""
 
 from __future__ import annotations
 
-import argparse
 import json
 import re
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from jobs.training.config import ORDER
-from jobs.training.pictures.cache import retrying
 from jobs.training.results.assessment import ASSESSMENT_NAME, read_assessment
 from jobs.training.results.card import MARK, write_card
+from jobs.training.retries import retrying
 from jobs.training.storage import StoreStorage
 from models.checkpoint import FACTS_NAME
 from models.run import BEST, LAST
 from models.training import FREE
-from sgddiff_batch.errors import SgddiffBatchError
-from sgddiff_batch.io.storage import Store, open_store
+from sgddiff_batch.io.storage import Store
 
 CARD_NAME = "README.md"
 _SEED_FOLDER = re.compile(r"seed-\d+")
 _AVERAGE = "average"
 _NOT_RECIPE = FREE | {"seed"}
 _NOT_DATA = ("uri", "memory_bytes")
-
-EXIT_DONE, EXIT_WRONG = 0, 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,24 +95,3 @@ def _without(value: Any, names: Sequence[str]) -> Any:  # noqa: ANN401 - plain v
     if isinstance(value, dict):
         return {name: _without(each, names) for name, each in value.items() if name not in names}
     return [_without(each, names) for each in value] if isinstance(value, list) else value
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Write the cards of all stages and return the exit code."""
-    parser = argparse.ArgumentParser(prog="model_cards.py", description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("storage", help="the `storage` of a training, a folder or s3://")
-    options = parser.parse_args(arguments)
-    try:
-        cards = [key for stage in ORDER for key in write_cards(open_store(options.storage), stage)]
-    except SgddiffBatchError as error:
-        print(f"model_cards: {' '.join(str(error).split())}", file=sys.stderr)
-        return EXIT_WRONG
-    if not cards:
-        print(f"model_cards: {options.storage}: no stage that was finished and assessed", file=sys.stderr)
-        return EXIT_WRONG
-    print("\n".join(f"card: {key}" for key in cards))
-    return EXIT_DONE
-
-
-if __name__ == "__main__":
-    sys.exit(main())

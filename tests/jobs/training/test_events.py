@@ -5,31 +5,32 @@ from __future__ import annotations
 import io
 import logging
 import math
+import subprocess
 import sys
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from jobs.training.events import Fanout, TensorBoardEvents, build_named, load_events
+from jobs.training.events import EventGroup, TensorBoardEvents, build_named, load_events
 from sgddiff_batch.errors import ConfigError
 
 
 class Recorder:
     def __init__(self):
-        self.told = []
+        self.heard = []
 
     def losses(self, stage, step, values):
-        self.told.append(("losses", stage, step, values))
+        self.heard.append(("losses", stage, step, values))
 
     def scores(self, stage, step, values):
-        self.told.append(("scores", stage, step, values))
+        self.heard.append(("scores", stage, step, values))
 
     def picture(self, stage, step, name, png):
-        self.told.append(("picture", stage, step, name, png))
+        self.heard.append(("picture", stage, step, name, png))
 
     def close(self):
-        self.told.append(("close",))
+        self.heard.append(("close",))
 
 
 class Failing(Recorder):
@@ -158,51 +159,51 @@ def test_without_tensorboard_the_error_tells_what_to_install(tmp_path, monkeypat
     assert "\n" not in str(raised.value)
 
 
-def test_everyone_is_told_everything_and_closed_once():
+def test_everyone_hears_everything_and_closed_once():
     first, second = Recorder(), Recorder()
-    fanout = Fanout(first, second)
-    fanout.losses("teacher", 1, {"bce": 1.0})
-    fanout.scores("teacher", 2, {"mae": 0.1})
-    fanout.picture("teacher", 3, "sheet", b"png")
-    fanout.close()
-    fanout.close()
+    group = EventGroup(first, second)
+    group.losses("teacher", 1, {"bce": 1.0})
+    group.scores("teacher", 2, {"mae": 0.1})
+    group.picture("teacher", 3, "sheet", b"png")
+    group.close()
+    group.close()
     expected = [
         ("losses", "teacher", 1, {"bce": 1.0}),
         ("scores", "teacher", 2, {"mae": 0.1}),
         ("picture", "teacher", 3, "sheet", b"png"),
         ("close",),
     ]
-    assert first.told == second.told == expected
+    assert first.heard == second.heard == expected
 
 
-def test_one_that_fails_is_logged_once_closed_and_told_no_more(caplog):
+def test_one_that_fails_is_logged_once_closed_and_left_out(caplog):
     failing, steady = Failing(), Recorder()
-    fanout = Fanout(failing, steady)
+    group = EventGroup(failing, steady)
     with caplog.at_level(logging.WARNING):
         for step in range(3):
-            fanout.scores("teacher", step, {"mae": 0.1})
-        fanout.close()
+            group.scores("teacher", step, {"mae": 0.1})
+        group.close()
     (record,) = caplog.records
     assert record.getMessage() == (
-        "Failing failed and is told nothing more, the training goes on: RuntimeError: no route to the tracker"
+        "Failing failed and hears nothing more, the training goes on: RuntimeError: no route to the tracker"
     )
-    assert [kind for kind, *_ in failing.told] == ["scores", "close"]
-    assert [kind for kind, *_ in steady.told] == ["scores"] * 3 + ["close"]
+    assert [kind for kind, *_ in failing.heard] == ["scores", "close"]
+    assert [kind for kind, *_ in steady.heard] == ["scores"] * 3 + ["close"]
 
 
 def test_one_that_fails_to_close_does_not_keep_the_others_open(caplog):
     failing, steady = FailsToClose(), Recorder()
-    Fanout(failing, steady).close()
-    assert steady.told == [("close",)]
-    assert failing.told == [("close",)]
+    EventGroup(failing, steady).close()
+    assert steady.heard == [("close",)]
+    assert failing.heard == [("close",)]
     assert len(caplog.records) == 1
 
 
 def test_what_one_does_to_the_values_the_others_do_not_see():
     steady = Recorder()
     values = {"bce": 1.0}
-    Fanout(Careless(), steady).losses("teacher", 1, values)
-    assert steady.told == [("losses", "teacher", 1, {"bce": 1.0})]
+    EventGroup(Careless(), steady).losses("teacher", 1, values)
+    assert steady.heard == [("losses", "teacher", 1, {"bce": 1.0})]
     assert values == {"bce": 1.0}
 
 
@@ -212,16 +213,16 @@ def test_an_interrupt_passes():
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        Fanout(Interrupted()).losses("teacher", 1, {})
+        EventGroup(Interrupted()).losses("teacher", 1, {})
 
 
 def test_a_full_disk_under_tensorboard_does_not_stop_the_training(tmp_path, caplog):
     (tmp_path / "file").write_text("in the way")
     steady = Recorder()
-    fanout = Fanout(TensorBoardEvents(tmp_path / "file"), steady)
-    fanout.losses("teacher", 1, {"bce": 1.0})
-    fanout.losses("teacher", 2, {"bce": 1.0})
-    assert len(steady.told) == 2
+    group = EventGroup(TensorBoardEvents(tmp_path / "file"), steady)
+    group.losses("teacher", 1, {"bce": 1.0})
+    group.losses("teacher", 2, {"bce": 1.0})
+    assert len(steady.heard) == 2
     assert [record.getMessage().split()[0] for record in caplog.records] == ["TensorBoardEvents"]
 
 
@@ -295,3 +296,8 @@ def test_classes_of_the_user_are_built_in_order():
 def test_a_wrong_name_is_refused_with_the_part_that_is_wrong(name, message):
     with pytest.raises(ConfigError, match=message):
         load_events([name])
+
+
+def test_importing_the_events_loads_no_pytorch():
+    code = "import sys, jobs.training.events; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -11,7 +11,8 @@ from types import SimpleNamespace
 import psutil
 import pytest
 
-from jobs import train_distill
+from jobs import cli
+from jobs.exits import Exit
 from jobs.training.config import EngineSection
 from jobs.training.storage import lease_on
 from models.checkpoint import CheckpointError
@@ -66,7 +67,7 @@ def config(tmp_path_factory):
 def run(config, *settings):
     """Run the command in this process, on the cluster if there is one; its exit code."""
     flags = [word for setting in settings for word in ("--set", setting)]
-    return train_distill.main(["--config", str(config), *flags])
+    return cli.main(["train", "--config", str(config), *flags])
 
 
 def run_on(cluster, config, *settings, **environment):
@@ -125,7 +126,7 @@ def test_a_killed_worker_and_then_ctrl_c_change_no_number(cluster, config, toget
     training.wait_for("seed 0, student(?s:.*)step 2/6")
     last = psutil.Process(first_worker(training))
     training.process.send_signal(signal.SIGINT)
-    assert training.end() == train_distill.EXIT_INTERRUPTED, training.said
+    assert training.end() == Exit.INTERRUPTED, training.said
     assert "a worker was lost" in training.said
     assert "stopped; run the same command again" in training.said
     psutil.wait_procs([last], timeout=20)
@@ -143,7 +144,7 @@ def first_worker(training):
 
 def test_a_loss_that_is_no_number_ends_the_run_at_once_with_its_own_words(cluster, config, tmp_path):
     code, said = run_on(cluster, config, f"storage={tmp_path}", "teacher.rate=1e30")
-    assert code == train_distill.EXIT_FAILED, said
+    assert code == Exit.FAILED, said
     # Had the workers been started again, it would be Ray Train's error, which counts the failures.
     words = r"^error: the loss of step \d is not a number: .*; lower `rate` or `clip`$"
     assert re.search(words, said, re.MULTILINE), said
@@ -192,7 +193,7 @@ def test_what_may_pass_is_left_to_ray_trains_retries(error):
 
 def test_more_workers_than_there_is_room_for_are_refused(cluster, config, tmp_path, capsys):
     settings = ("engine.kind=ray", "engine.workers=4", f"storage={tmp_path}")
-    assert run(config, *settings) == train_distill.EXIT_WRONG
+    assert run(config, *settings) == Exit.WRONG
     expected = (
         "engine.workers 4: the cluster has 2 CPUs, 0 GPUs on 1 nodes, which is room for 2 workers of 1 CPU"
     )
@@ -202,7 +203,7 @@ def test_more_workers_than_there_is_room_for_are_refused(cluster, config, tmp_pa
 
 def test_a_callback_that_ray_train_cannot_call_is_refused(cluster, config, tmp_path, capsys):
     settings = ("engine.kind=ray", f"storage={tmp_path}", 'events.ray_callbacks=["pathlib:Path"]')
-    assert run(config, *settings) == train_distill.EXIT_WRONG
+    assert run(config, *settings) == Exit.WRONG
     assert "events.ray_callbacks: cannot use 'pathlib:Path'" in capsys.readouterr().err
 
 
@@ -216,21 +217,19 @@ def test_a_callback_that_ray_train_cannot_call_is_refused(cluster, config, tmp_p
         ({"workers": 9, "device": "cpu"}, [{"CPU": 8.0, "GPU": 1.0}, {"CPU": 1.0}], 9),
     ],
 )
-def test_workers_take_a_gpu_where_there_are_any_and_the_cpus_of_their_threads(
-    engine, nodes, room, monkeypatch
-):
-    from jobs.training import on_ray
+def test_workers_take_a_gpu_where_there_are_any_and_the_cpus_of_their_threads(engine, nodes, room):
     from jobs.training.on_ray import scale
 
-    monkeypatch.setattr(on_ray, "_grows", lambda: False)
     section = EngineSection(kind="ray", **engine)
-    scaling = scale(section, nodes)
+    scaling = scale(section, nodes, grows=lambda: False)
     assert (scaling.num_workers, scaling.resources_per_worker["CPU"]) == (room, section.threads)
     assert scaling.use_gpu == (section.device != "cpu" and any("GPU" in node for node in nodes))
     with pytest.raises(ConfigError, match=rf"workers {room + 1}: .* room for {room} workers"):
-        scale(section.model_copy(update={"workers": room + 1}), nodes)
-    monkeypatch.setattr(on_ray, "_grows", lambda: True)
-    assert scale(section.model_copy(update={"workers": room + 1}), nodes).num_workers == room + 1
+        scale(section.model_copy(update={"workers": room + 1}), nodes, grows=lambda: False)
+    assert (
+        scale(section.model_copy(update={"workers": room + 1}), nodes, grows=lambda: True).num_workers
+        == room + 1
+    )
 
 
 @pytest.mark.parametrize("code", [0, 1, 15])

@@ -5,7 +5,7 @@ import signal
 
 import pytest
 
-from jobs import train_distill
+from jobs import cli
 from jobs.training.storage import read_checkpoint
 from tests.kit import trainings
 
@@ -18,7 +18,7 @@ def local(tmp_path_factory):
     folder = tmp_path_factory.mktemp("local")
     data = trainings.write_data(folder / "data")
     config = trainings.write_config(folder / "run.yaml", data, folder / "out")
-    assert train_distill.main(["--config", str(config)]) == 0
+    assert cli.main(["train", "--config", str(config)]) == 0
     return data, folder / "out"
 
 

@@ -11,10 +11,13 @@ import sys
 import pytest
 import torch
 
-from jobs import train_distill
+from jobs import cli
+from jobs.exits import Exit
 from jobs.training import storage
 from jobs.training.config import load_train_config
-from jobs.training.events import Events
+from jobs.training.events import EventGroup, Events
+from jobs.training.job import run_training
+from jobs.training.plan import Listeners
 from models.place import Place
 from sgddiff_batch.errors import FatalError
 from sgddiff_batch.io.ledger.fence import LEASE, parsed_lease, read_lease
@@ -53,7 +56,11 @@ def train(run, *assignments, check=False):
     """The exit code of the command, in this process."""
     flags = [word for each in (*ONE_STAGE, *assignments) for word in ("--set", each)]
     more = ["--check"] if check else []
-    return train_distill.main(["--config", str(run.with_name("run.yaml")), *flags, *more])
+    return cli.main(["train", "--config", str(run.with_name("run.yaml")), *flags, *more])
+
+
+def config_of(run):
+    return load_train_config(str(run.with_name("run.yaml")), ONE_STAGE)
 
 
 def files(run):
@@ -86,9 +93,9 @@ def test_a_second_training_leaves_with_4_says_who_is_at_work_and_writes_nothing(
     if engine == "ray":
         _without_a_cluster(monkeypatch)
     with storage.lease_on(str(run), alone=True) as lease:
-        assert train(run, f"engine.kind={engine}") == train_distill.EXIT_HELD == 4
+        assert train(run, f"engine.kind={engine}") == Exit.HELD == 4
     (line,) = capsys.readouterr().err.splitlines()
-    assert f"error: another run is at work: {run} is leased to run {lease.run_id}" in line
+    assert f"train: another run is at work: {run} is leased to run {lease.run_id}" in line
     assert f"on {socket.gethostname()}, process {os.getpid()}, since " in line
     assert files(run) == {}
 
@@ -144,60 +151,41 @@ def _with_sleep(acquire, sleep):
     return wrapped
 
 
-def test_a_training_that_was_paused_and_replaced_finds_out_before_it_writes(run, capsys, monkeypatch):
-    taken = []
-
-    def lease_on(uri, *, alone):
-        taken.append(storage.lease_on(uri, alone=alone))
-        return taken[-1]
+def test_a_training_that_was_paused_and_replaced_finds_out_before_it_writes(run):
+    own, other = (storage.lease_on(str(run), alone=True) for _ in range(2))
 
     def be_replaced():
         """As if all had stood still for an hour, in which another run came."""
-        taken[0]._renewed_s -= 3600
-        other = storage.lease_on(str(run), alone=True)
+        own._renewed_s -= 3600
         assert other._take(read_lease(open_store(str(run))))
-        taken.append(other)
 
     events = Disturbed(run, be_replaced)
-    monkeypatch.setattr(train_distill, "lease_on", lease_on)
-    monkeypatch.setattr(train_distill, "open_events", lambda config: events)
-    assert train(run) == train_distill.EXIT_FAILED
-    (line,) = capsys.readouterr().err.splitlines()
-    assert f"error: the lease was lost: it is {taken[1].run_id}'s now" in line
+    with pytest.raises(FatalError, match=f"the lease was lost: it is {other.run_id}'s now"):
+        run_training(config_of(run), lease_of=lambda _: own, events_of=lambda _: events)
     assert events.stored
     assert files(run) == events.stored
-    assert lease_of(run).run_id == taken[1].run_id
+    assert lease_of(run).run_id == other.run_id
 
 
 @pytest.mark.slow
 def test_a_worker_of_ray_whose_driver_has_gone_finds_out_before_it_writes(run, monkeypatch):
     _import_ray(monkeypatch)
     ray_worker = importlib.import_module("jobs.training.ray_worker")
-    config = load_train_config(str(run.with_name("run.yaml")), ONE_STAGE)
     driver = storage.lease_on(str(run), alone=False)
     events = Disturbed(run, driver.release)
-    for name, value in {
-        "_place": lambda config: Place(),
-        "_speak": lambda place: None,
-        "_report": lambda values: None,
-        "open_events": lambda config: events,
-    }.items():
-        monkeypatch.setattr(ray_worker, name, value)
     with driver, pytest.raises(FatalError, match="was lost: the run of this worker has ended"):
-        ray_worker.train_share({"config": config.model_dump(mode="json"), "token": driver.watch().token})
+        ray_worker.train_as(Place(), config_of(run), driver.watch().token, Listeners(events))
     assert events.stored
     assert files(run) == events.stored
 
 
 @pytest.mark.slow
-def test_ctrl_c_frees_the_storage_for_the_next_run(run, capsys, monkeypatch):
+def test_ctrl_c_frees_the_storage_for_the_next_run(run):
     def stop():
         raise KeyboardInterrupt
 
-    events = Disturbed(run, stop)
-    monkeypatch.setattr(train_distill, "open_events", lambda config: events)
-    assert train(run) == train_distill.EXIT_INTERRUPTED
-    assert "stopped; run the same command again" in capsys.readouterr().err
+    with pytest.raises(KeyboardInterrupt):
+        run_training(config_of(run), events_of=lambda _: EventGroup(Disturbed(run, stop)))
     assert lease_of(run).released
     assert train(run) == 0
     assert lease_of(run).released

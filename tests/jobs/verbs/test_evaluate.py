@@ -45,7 +45,7 @@ def test_maps_are_8_bit_pngs_of_the_pictures_sizes_and_equal_the_predictors(
             assert (saliency.height, saliency.width) == size
             pixels = np.asarray(picture).transpose(2, 0, 1)
             np.testing.assert_array_equal(np.asarray(saliency), predict_picture(student.predictor, pixels))
-    assert "maps: 3" in capsys.readouterr().out
+    assert "maps: 3" in capsys.readouterr().err
 
 
 def test_a_map_equals_the_mosaic_of_the_main_job(tmp_path, checkpoint):
@@ -95,6 +95,15 @@ def test_scores_are_printed_and_written_as_pysodmetrics_has_them(data, maps, tmp
     assert f"{totals['s']:.4f}" in printed
     assert "0.5 to 2 %" in printed
     assert "empty masks" not in printed
+
+
+def test_json_without_a_file_is_the_report_alone_on_standard_output(data, maps, tmp_path, capsys):
+    folders = ["--score-maps", maps, "--labels", data[1]]
+    assert run(*folders, "--json") == 0
+    printed = capsys.readouterr().out
+    assert run(*folders, "--json", tmp_path / "s.json") == 0
+    assert printed == (tmp_path / "s.json").read_text()
+    assert not list(Path.cwd().glob("*-worst"))
 
 
 def test_the_student_is_scored_and_named_in_the_report(data, checkpoint, tmp_path):
@@ -201,8 +210,8 @@ def test_pictures_of_one_pixel_row_or_column_have_maps(tmp_path, checkpoint):
             assert (saliency.height, saliency.width) == size
 
 
-def test_the_job_runs_as_a_file(data, maps):
-    command = [sys.executable, str(jobs.ROOT / "jobs" / "evaluate.py"), "--score-maps", str(maps)]
+def test_the_verb_runs_where_nothing_is_installed(data, maps):
+    command = [sys.executable, "-m", "jobs", "evaluate", "--score-maps", str(maps)]
     environment = {**os.environ, "PYTHONPATH": str(jobs.ROOT)}
     done = subprocess.run(
         [*command, "--labels", str(data[1])], env=environment, capture_output=True, text=True, check=False

@@ -1,4 +1,4 @@
-"""Every wrong command and every mistake in the data of `jobs/evaluate.py`: one message, and no work done."""
+"""Every wrong command and every mistake in the data of `sgddiff evaluate`: one message, and no work done."""
 
 import numpy as np
 import pytest
@@ -140,4 +140,4 @@ def test_a_picture_too_large_for_memory_is_named_and_sent_to_the_main_job(
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 20_000)
     lines = refused(capsys, "--images", data[0], "--maps", tmp_path / "maps")
     assert len(lines) == 2
-    assert "b.large.png: too large for a picture; give it to jobs/infer_archive.py" in lines[1]
+    assert "b.large.png: too large for a picture; give it to `sgddiff run`" in lines[1]

@@ -16,12 +16,17 @@ import torch
 import yaml
 from PIL import Image
 
-from jobs import train_distill
+from jobs import cli, train_distill
+from jobs.exits import Exit, guarded
 from jobs.training.config import load_train_config
-from models.checkpoint import load_checkpoint, save_checkpoint
+from jobs.verbs.train import guarded_training
+from models.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
+from models.config import ConfigError as NetworkConfigError
 from models.config import preset, with_settings
+from models.data import DataError
 from models.sgddiff import SGDDiff
-from sgddiff_batch.errors import ConfigError
+from models.training import TrainingError
+from sgddiff_batch.errors import ConfigError, FatalError, LeaseHeldError, RetryableError
 from tests.kit.data_sets import write_set
 
 ROOT = Path(__file__).parents[3]
@@ -65,7 +70,7 @@ def train(config, *assignments, check=False):
     arguments = ["--config", str(config), *(["--check"] if check else [])]
     for assignment in assignments:
         arguments += ["--set", assignment]
-    return train_distill.main(arguments)
+    return cli.main(["train", *arguments])
 
 
 def times(run):
@@ -273,6 +278,52 @@ def test_a_run_that_goes_on_with_another_config_is_refused_by_the_settings_name(
     assert train(config, "stages=[direct]") == 0
     assert train(config, "stages=[direct]", "direct.rate=0.5", "direct.log_every=2") == 1
     assert "another run: rate is 0.5, was 0.001; give this run a place of its own" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (None, Exit.DONE),
+        (ConfigError("no such key"), Exit.WRONG),
+        (NetworkConfigError("stem.width must be even"), Exit.WRONG),
+        (DataError(["a.png: no label", "b.png: no label"]), Exit.WRONG),
+        (CheckpointError("it is a pickle"), Exit.WRONG),
+        (FileNotFoundError("train.yaml"), Exit.WRONG),
+        (TrainingError("the loss is nan"), Exit.FAILED),
+        (FatalError("the lease was lost"), Exit.FAILED),
+        (RetryableError("the store is slow"), Exit.FAILED),
+        (LeaseHeldError("another run is at work"), Exit.HELD),
+        (ValueError("a callback of the user's"), Exit.FAILED),
+        (KeyboardInterrupt(), Exit.INTERRUPTED),
+    ],
+    ids=lambda each: type(each).__name__,
+)
+def test_every_end_of_a_training_has_its_exit_code(error, code):
+    def work():
+        if error is not None:
+            raise error
+
+    assert guarded("train", lambda: guarded_training(work)) is code
+
+
+def test_mistakes_in_the_data_keep_a_line_each(capsys):
+    def work():
+        raise DataError(["a.png: no label", "b.png: no label"])
+
+    guarded_training(work)
+    assert capsys.readouterr().err.splitlines()[1:] == ["  a.png: no label", "  b.png: no label"]
+
+
+def test_the_door_of_clusters_is_the_verb(config, tmp_path):
+    """As a file, from anywhere, and as a module: same flags, same codes."""
+    arguments = ["--config", str(config), "--check"]
+    assert train_distill.main([*arguments, "--set", "storage=elsewhere"]) == Exit.DONE
+    assert train_distill.main([*arguments, "--set", "engine.workers=2"]) == Exit.WRONG
+    command = [sys.executable, "-P", str(ROOT / "jobs" / "train_distill.py"), *arguments]
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "")
+    assert "6 pictures to train on, 2 to validate" in done.stderr
 
 
 def test_a_relative_storage_is_refused_under_a_ray_job(config):

@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from jobs.training.pictures import cache
-from jobs.training.pictures.cache import FileCache, StoredFile, retrying
+from jobs.training import retries
+from jobs.training.pictures.cache import FileCache, StoredFile
 from jobs.training.pictures.data import DataSet, load_training_data
+from jobs.training.retries import retrying
 from models.data import DataError
 from sgddiff_batch.core.retrying import RetryBudget
 from sgddiff_batch.errors import ConfigError, RetryableError
@@ -57,7 +58,7 @@ def reads(monkeypatch):
 @pytest.fixture
 def impatient(monkeypatch):
     """Retry without pauses."""
-    monkeypatch.setattr(cache, "BUDGET", RetryBudget(attempts=3, first_s=0.0))
+    monkeypatch.setattr(retries, "BUDGET", RetryBudget(attempts=3, first_s=0.0))
 
 
 def load(uri, cache, held_out=2):

@@ -11,9 +11,8 @@ import torch
 import yaml
 from markdown_it import MarkdownIt
 
-from jobs import evaluate, train_distill
+from jobs import cli
 from jobs.training.pictures.data import DataSet, load_training_data
-from jobs.training.results import card_files
 from jobs.training.results.assessment import assess, read_assessment
 from jobs.training.results.card import MARK, without_folders, write_card
 from jobs.training.results.markdown import quoted
@@ -238,11 +237,12 @@ def run(trained, tmp_path):
     return shutil.copytree(trained, tmp_path / "copy")
 
 
-def train(folder, *assignments):
+def train(folder, *assignments, cards=False):
     before = torch.get_num_threads()
     settings = [part for assignment in assignments for part in ("--set", assignment)]
+    only = ["--cards"] if cards else []
     try:
-        return train_distill.main(["--config", str(folder / "train.yaml"), *settings])
+        return cli.main(["train", "--config", str(folder / "train.yaml"), *settings, *only])
     finally:
         torch.set_num_threads(before)
 
@@ -283,8 +283,8 @@ def test_the_assessment_is_what_evaluate_says_of_the_same_pictures(trained, tmp_
         for name in held:
             shutil.copy(trained / "squares" / f"train-{kind}" / f"{name}.png", tmp_path / kind)
     folders = ["--images", str(tmp_path / "images"), "--labels", str(tmp_path / "labels")]
-    report = tmp_path / "s.json"
-    assert evaluate.main([*folders, "--checkpoint", str(best), "--json", str(report), "--device", "cpu"]) == 0
+    report, student = tmp_path / "s.json", ["--checkpoint", str(best), "--device", "cpu"]
+    assert cli.main(["evaluate", *folders, *student, "--json", str(report)]) == 0
     assert json.loads(report.read_text())["totals"] == assessment["validation"]["totals"]
 
 
@@ -346,11 +346,11 @@ def test_without_validation_the_last_checkpoint_has_the_card(run):
     assert "8 pictures to train on in all" in card
 
 
-def test_cards_are_written_again_by_hand_from_what_is_stored(run, capsys):
+def test_cards_are_written_again_when_asked_for_from_what_is_stored(run, capsys):
     path = run / "run/seed-1/direct/best/README.md"
     card = path.read_bytes()
     path.write_text(f"{MARK}\n\nof an older code\n")
-    assert card_files.main([str(run / "run")]) == 0
+    assert train(run, cards=True) == 0
     assert path.read_bytes() == card
     assert capsys.readouterr().out.splitlines() == [
         "card: seed-0/direct/best/README.md",
@@ -360,7 +360,7 @@ def test_cards_are_written_again_by_hand_from_what_is_stored(run, capsys):
 
 @pytest.mark.parametrize("where", ["nowhere", "squares", "gs://bucket/run"])
 def test_a_storage_without_anything_assessed_is_one_line_and_exit_code_two(trained, capsys, where):
-    assert card_files.main([where if "://" in where else str(trained / where)]) == 2
+    assert train(trained, f"storage={where}", cards=True) == 2
     assert len(capsys.readouterr().err.splitlines()) == 1
 
 
@@ -372,5 +372,5 @@ def test_what_is_no_assessment_of_this_format_is_none(content):
 def test_an_assessment_cannot_send_the_card_elsewhere(run):
     path = run / "run/seed-0/direct/assessment.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), "checkpoint": "../../../elsewhere"}))
-    assert card_files.main([str(run / "run")]) == 0
+    assert train(run, cards=True) == 0
     assert not (run / "elsewhere").exists()
