@@ -146,7 +146,7 @@ def test_a_loss_that_is_no_number_ends_the_run_at_once_with_its_own_words(cluste
     code, said = run_on(cluster, config, f"storage={tmp_path}", "teacher.rate=1e30")
     assert code == Exit.FAILED, said
     # Had the workers been started again, it would be Ray Train's error, which counts the failures.
-    words = r"^error: the loss of step \d is not a number: .*; lower `rate` or `clip`$"
+    words = r"^train: the loss of step \d is not a number: .*; lower `rate` or `clip`$"
     assert re.search(words, said, re.MULTILINE), said
 
 
