@@ -11,7 +11,6 @@ import sys
 import pytest
 import torch
 
-from jobs import cli
 from jobs.exits import Exit
 from jobs.training import storage
 from jobs.training.config import load_train_config
@@ -54,9 +53,8 @@ def run(tmp_path):
 
 def train(run, *assignments, check=False):
     """The exit code of the command, in this process."""
-    flags = [word for each in (*ONE_STAGE, *assignments) for word in ("--set", each)]
-    more = ["--check"] if check else []
-    return cli.main(["train", "--config", str(run.with_name("run.yaml")), *flags, *more])
+    flags = ["--check"] if check else []
+    return trainings.train_here(run.with_name("run.yaml"), *ONE_STAGE, *assignments, *flags)
 
 
 def config_of(run):

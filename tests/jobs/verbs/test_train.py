@@ -16,9 +16,8 @@ import torch
 import yaml
 from PIL import Image
 
-from jobs import cli, train_distill
+from jobs import train_distill
 from jobs.exits import Exit, guarded
-from jobs.training.config import load_train_config
 from jobs.verbs.train import guarded_training
 from models.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
 from models.config import ConfigError as NetworkConfigError
@@ -28,6 +27,7 @@ from models.sgddiff import SGDDiff
 from models.training import TrainingError
 from sgddiff_batch.errors import ConfigError, FatalError, LeaseHeldError, RetryableError
 from tests.kit.data_sets import write_set
+from tests.kit.trainings import train_here
 
 ROOT = Path(__file__).parents[3]
 STAGE = {
@@ -40,13 +40,6 @@ STAGE = {
     "save_every_s": 0.0,
     "crops": {"crop_px": 32},
 }
-
-
-@pytest.fixture(autouse=True)
-def _one_thread():
-    before = torch.get_num_threads()
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture
@@ -67,10 +60,7 @@ def config(tmp_path):
 
 
 def train(config, *assignments, check=False):
-    arguments = ["--config", str(config), *(["--check"] if check else [])]
-    for assignment in assignments:
-        arguments += ["--set", assignment]
-    return cli.main(["train", *arguments])
+    return train_here(config, *assignments, *(["--check"] if check else []))
 
 
 def times(run):
@@ -146,11 +136,6 @@ def test_the_mean_of_the_seeds_is_what_a_later_stage_takes(config, tmp_path):
     card = (run / "average" / "student" / "best" / "README.md").read_text()
     assert "averaged over seeds" in card
     assert "| | their average | mean of 2 seeds | standard deviation |" in card
-
-
-def test_a_single_seed_has_no_average(config):
-    with pytest.raises(ConfigError, match="average"):
-        load_train_config(str(config), ("average=true",))
 
 
 @pytest.mark.slow
@@ -326,11 +311,6 @@ def test_the_door_of_clusters_is_the_verb(config, tmp_path):
     assert "6 pictures to train on, 2 to validate" in done.stderr
 
 
-def test_a_relative_storage_is_refused_under_a_ray_job(config):
-    with pytest.raises(ConfigError, match="storage is the relative path 'run'"):
-        load_train_config(str(config), under_ray_job=True)
-
-
 @pytest.mark.slow
 def test_a_teacher_may_keep_the_encoder_of_an_earlier_stage(config, tmp_path):
     assert train(config, "stages=[direct, teacher]", "teacher.encoder=direct", "teacher.init=null") == 0
@@ -340,12 +320,3 @@ def test_a_teacher_may_keep_the_encoder_of_an_earlier_stage(config, tmp_path):
     own, given = teacher.network.state_dict(), direct.network.state_dict()
     assert all(torch.equal(own[n], given[n]) for n in given if n.startswith(("stem.", "encoder.")))
     assert not torch.equal(own["decoder.classify.bias"], given["decoder.classify.bias"])
-
-
-def test_paths_count_from_the_config_and_stages_are_no_paths(config, tmp_path):
-    loaded = load_train_config(str(config), ("student.init=given/best",))
-    assert loaded.storage == str(tmp_path / "run")
-    assert loaded.data.sets[0].uri == str(tmp_path / "squares")
-    assert loaded.teacher.init == "direct"
-    assert loaded.student.init == str(tmp_path / "given" / "best")
-    assert "~" not in loaded.data.cache

@@ -11,7 +11,6 @@ import pytest
 from jobs.training import retries
 from jobs.training.pictures.cache import FileCache, StoredFile
 from jobs.training.pictures.data import DataSet, load_training_data
-from jobs.training.retries import retrying
 from models.data import DataError
 from sgddiff_batch.core.retrying import RetryBudget
 from sgddiff_batch.errors import ConfigError, RetryableError
@@ -213,22 +212,6 @@ def test_a_store_that_goes_on_failing_is_no_mistake_in_the_data(remote, tmp_path
     with pytest.raises(RetryableError, match="slow down"):
         load(remote, tmp_path / "cache")
     assert {calls.count(key) for key in calls} == {3}
-
-
-def test_retrying_waits_longer_each_time_and_lets_other_errors_pass():
-    pauses, calls = [], []
-
-    def fail():
-        calls.append(1)
-        raise RetryableError("busy")
-
-    with pytest.raises(RetryableError, match="busy"):
-        retrying(fail, pauses.append, lambda: 1.0)
-    assert len(calls) == len(pauses) + 1 == 5
-    assert pauses == sorted(set(pauses))
-    with pytest.raises(ZeroDivisionError):
-        retrying(lambda: 1 // 0, pauses.append)
-    assert len(pauses) == 4
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,6 @@ import pytest
 from PIL import Image
 
 from jobs.training.pictures.data import DataSet, load_training_data
-from jobs.training.pictures.split import share_out
 from models.data import DataError, split_pairs
 from tests.kit.data_sets import write_pair, write_set
 
@@ -213,19 +212,6 @@ def test_one_set_is_split_as_it_always_was(load, tmp_path, count, held_out):
     assert names(data.sets[0]) == [f"{i:04}" for i in learn]
     assert names(data.validation) == data.facts["validation"] == [f"{i:04}" for i in check]
     assert data.facts["memory_bytes"] == count * 40 * 40 * 4
-
-
-def test_validation_is_shared_out_in_proportion_and_never_more_than_a_quarter():
-    assert share_out([100, 300], 40) == [10, 30]
-    assert share_out([100, 300], 1000) == [25, 75]
-    assert share_out([3, 3, 3], 5) == [0, 0, 0]
-    assert share_out([5, 5, 90], 10) == [1, 0, 9]
-    assert share_out([0, 8], 2) == [0, 2]
-    for sizes in ([7, 11, 13, 400], [4, 4, 4, 4], [1, 2, 3, 997]):
-        for held_out in range(120):
-            shares = share_out(sizes, held_out)
-            assert sum(shares) == min(held_out, sum(size // 4 for size in sizes))
-            assert all(share <= size // 4 for share, size in zip(shares, sizes, strict=True))
 
 
 def test_a_picture_of_two_sets_is_never_in_training_and_in_validation(load, tmp_path):

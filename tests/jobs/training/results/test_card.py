@@ -1,26 +1,15 @@
 """The model card: it says every number of its facts, nothing that a file's name could smuggle in, and is
 written by the training itself."""
 
-import copy
 import json
-import shutil
 from dataclasses import asdict
 
-import pytest
-import torch
-import yaml
 from markdown_it import MarkdownIt
 
-from jobs import cli
-from jobs.training.pictures.data import DataSet, load_training_data
-from jobs.training.results.assessment import assess, read_assessment
-from jobs.training.results.card import MARK, without_folders, write_card
-from jobs.training.results.markdown import quoted
-from models.checkpoint import load_checkpoint
+from jobs.training.results.card import without_folders, write_card
 from models.config import preset
 from models.sod_metrics import MEASURE_NAMES
 from models.training import TrainSettings
-from tests.kit.data_sets import write_set
 
 HOSTILE = "`](javascript:alert(1)) ``` <img src=x onerror=alert(1)> | www.evil.example\n# Owned\n<!-- \u202e"
 
@@ -199,178 +188,7 @@ def kinds_of(card):
     return [kind for kind in flat if kind not in ("text", "code_inline")]
 
 
-@pytest.mark.parametrize("text", ["`", "``a`", " ", "", "a`b``c", "\\", HOSTILE, "\udcff", "x" * 5000])
-def test_any_text_is_one_code_span(text):
-    (paragraph,) = [t for t in MarkdownIt("commonmark").parse(f"a {quoted(text)} b") if t.type == "inline"]
-    assert [child.type for child in paragraph.children] == ["text", "code_inline", "text"]
-
-
 def test_a_checkpoints_name_does_not_tell_whose_machine_it_lay_on():
     assert without_folders("/home/me/secret/run/seed-0/teacher/best") == ".../seed-0/teacher/best"
     assert without_folders("s3://bucket/run/best") == "s3://bucket/run/best"
     assert without_folders("bundled") == "bundled"
-
-
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory):
-    """A tiny student trained on eight pictures with two seeds; the folder of config, data and run."""
-    folder = tmp_path_factory.mktemp("trained")
-    write_set(folder / "squares", range(8))
-    stage = {"preset": "tiny", "steps": 2, "batch": 2, "warmup": 1, "validate_every": 2, "log_every": 1}
-    content = {
-        "data": {"sets": [{"uri": "squares"}], "validation": 2},
-        "storage": "run",
-        "stages": ["direct"],
-        "seeds": [0],
-        "direct": {**stage, "crops": {"crop_px": 32}},
-    }
-    (folder / "train.yaml").write_text(yaml.safe_dump(content))
-    assert train(folder) == 0
-    assert "One run, seed 0" in (folder / "run/seed-0/direct/best/README.md").read_text()
-    assert train(folder, "seeds=[0,1]") == 0
-    return folder
-
-
-@pytest.fixture
-def run(trained, tmp_path):
-    """A copy to change."""
-    return shutil.copytree(trained, tmp_path / "copy")
-
-
-def train(folder, *assignments, cards=False):
-    before = torch.get_num_threads()
-    settings = [part for assignment in assignments for part in ("--set", assignment)]
-    only = ["--cards"] if cards else []
-    try:
-        return cli.main(["train", "--config", str(folder / "train.yaml"), *settings, *only])
-    finally:
-        torch.set_num_threads(before)
-
-
-def read(run, seed):
-    folder = run / f"run/seed-{seed}/direct"
-    return json.loads((folder / "assessment.json").read_text()), (folder / "best/README.md").read_text()
-
-
-def test_a_finished_stage_has_an_assessment_and_a_card_that_says_it(trained):
-    for seed in (0, 1):
-        assessment, card = read(trained, seed)
-        checkpoint = load_checkpoint(trained / f"run/seed-{seed}/direct/best")
-        assert assessment["digest"] == checkpoint.digest
-        cost = assessment["cost"]
-        assert cost.pop("spent_s") > 0
-        assert cost.pop("device")
-        assert cost == {"steps": 2, "crops": 4, "workers": 1, "threads": 1, "precision": "fp32"}
-        assert set("0123456789abcdef").issuperset(assessment["software"]["code"])
-        totals = assessment["validation"]["totals"]
-        assert f"| S | {totals['with_objects']['s']:.4f} |" in card
-        assert f"`{assessment['validation']['worst'][0]['name']}`" in card
-        assert str(trained) not in card
-
-
-def test_a_later_seed_gives_the_earlier_ones_card_its_spread(trained):
-    values = [read(trained, seed)[0]["validation"]["totals"]["with_objects"]["s"] for seed in (0, 1)]
-    for seed in (0, 1):
-        assert f"| S | {values[seed]:.4f} | {sum(values) / 2:.4f} |" in read(trained, seed)[1]
-
-
-def test_the_assessment_is_what_evaluate_says_of_the_same_pictures(trained, tmp_path):
-    assessment, _ = read(trained, 1)
-    best = trained / "run/seed-1/direct/best"
-    held = load_checkpoint(best).data["validation"]
-    for kind in ("images", "labels"):
-        (tmp_path / kind).mkdir()
-        for name in held:
-            shutil.copy(trained / "squares" / f"train-{kind}" / f"{name}.png", tmp_path / kind)
-    folders = ["--images", str(tmp_path / "images"), "--labels", str(tmp_path / "labels")]
-    report, student = tmp_path / "s.json", ["--checkpoint", str(best), "--device", "cpu"]
-    assert cli.main(["evaluate", *folders, *student, "--json", str(report)]) == 0
-    assert json.loads(report.read_text())["totals"] == assessment["validation"]["totals"]
-
-
-def test_assessing_leaves_the_network_as_it_was(trained, tmp_path):
-    network = load_checkpoint(trained / "run/seed-0/direct/best").network
-    before = copy.deepcopy(network.state_dict())
-    pairs = load_training_data([DataSet(str(trained / "squares"))], 0, 0, tmp_path).sets[0][:2]
-    found = assess(network, pairs, ["one", "two"], (2, 3))
-    assert (found["steps"], found["trajectories"]) == (2, 3)
-    assert {row["name"] for row in found["worst"]} == {"one", "two"}
-    assert found["worst"][0]["s"] <= found["worst"][1]["s"]
-    assert all(torch.equal(before[name], tensor) for name, tensor in network.state_dict().items())
-
-
-def test_nothing_is_assessed_twice_and_a_lost_card_comes_again(run):
-    folder = run / "run/seed-0/direct"
-    card, before = (folder / "best/README.md").read_bytes(), (folder / "assessment.json").stat().st_mtime_ns
-    (folder / "best/README.md").unlink()
-    assert train(run, "seeds=[0]") == 0
-    assert (folder / "best/README.md").read_bytes() == card
-    assert (folder / "assessment.json").stat().st_mtime_ns == before
-
-
-@pytest.mark.parametrize("damage", ["gone", "no JSON", "other tensors", "other pictures"])
-def test_a_finished_run_without_its_assessment_is_assessed(run, damage):
-    path = run / "run/seed-0/direct/assessment.json"
-    whole = json.loads(path.read_text())
-    changed = copy.deepcopy(whole)
-    if damage == "other tensors":
-        changed["digest"] = "0" * 64
-    changed["validation"]["totals"]["pictures"] = 5 if damage == "other pictures" else 2
-    path.write_text("{" if damage == "no JSON" else json.dumps(changed))
-    if damage == "gone":
-        path.unlink()
-    assert train(run, "seeds=[0]") == 0
-    again = json.loads(path.read_text())
-    assert {**again, "software": {}} == {**whole, "software": {}}
-
-
-def test_a_card_without_its_first_line_is_somebodys_own_and_stays(run):
-    path = run / "run/seed-0/direct/best/README.md"
-    path.write_text(path.read_text().removeprefix(MARK) + "\nmy words\n")
-    own = path.read_text()
-    assert train(run, "seeds=[0]") == 0
-    assert path.read_text() == own
-
-
-def test_seeds_that_were_trained_in_another_way_are_no_spread(run):
-    assert train(run, "seeds=[7]", "direct.rate=0.01") == 0
-    assert "One run, seed 7" in read(run, 7)[1]
-    assert "Seeds 0, 1, all else equal" in read(run, 0)[1]
-
-
-def test_without_validation_the_last_checkpoint_has_the_card(run):
-    assert train(run, "seeds=[0]", "data.validation=0", "storage=alone") == 0
-    assert not (run / "alone/seed-0/direct/best").exists()
-    card = (run / "alone/seed-0/direct/last/README.md").read_text()
-    assert "None: no picture was held out." in card
-    assert "8 pictures to train on in all" in card
-
-
-def test_cards_are_written_again_when_asked_for_from_what_is_stored(run, capsys):
-    path = run / "run/seed-1/direct/best/README.md"
-    card = path.read_bytes()
-    path.write_text(f"{MARK}\n\nof an older code\n")
-    assert train(run, cards=True) == 0
-    assert path.read_bytes() == card
-    assert capsys.readouterr().out.splitlines() == [
-        "card: seed-0/direct/best/README.md",
-        "card: seed-1/direct/best/README.md",
-    ]
-
-
-@pytest.mark.parametrize("where", ["nowhere", "squares", "gs://bucket/run"])
-def test_a_storage_without_anything_assessed_is_one_line_and_exit_code_two(trained, capsys, where):
-    assert train(trained, f"storage={where}", cards=True) == 2
-    assert len(capsys.readouterr().err.splitlines()) == 1
-
-
-@pytest.mark.parametrize("content", [b"", b"[]", b"\xff", b'{"format_version": 2}', b"nonsense", None])
-def test_what_is_no_assessment_of_this_format_is_none(content):
-    assert read_assessment(content) is None
-
-
-def test_an_assessment_cannot_send_the_card_elsewhere(run):
-    path = run / "run/seed-0/direct/assessment.json"
-    path.write_text(json.dumps({**json.loads(path.read_text()), "checkpoint": "../../../elsewhere"}))
-    assert train(run, cards=True) == 0
-    assert not (run / "elsewhere").exists()
