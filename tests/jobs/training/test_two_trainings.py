@@ -18,9 +18,8 @@ from jobs.training.events import EventGroup, Events
 from jobs.training.job import run_training
 from jobs.training.plan import Listeners
 from models.place import Place
-from sgddiff_batch.errors import FatalError
+from sgddiff_batch.errors import FatalError, LeaseHeldError
 from sgddiff_batch.io.ledger.fence import LEASE, parsed_lease, read_lease
-from sgddiff_batch.io.ledger.lease import Lease
 from sgddiff_batch.io.storage.store import open_store
 from tests.kit import trainings
 
@@ -36,9 +35,8 @@ os.kill(os.getpid(), signal.SIGKILL)
 
 
 @pytest.fixture(autouse=True)
-def _settled(monkeypatch):
+def _settled():
     before = torch.get_num_threads()
-    monkeypatch.setattr(storage, "LEASE_S", 5.0)
     yield
     torch.set_num_threads(before)
 
@@ -84,26 +82,22 @@ class Disturbed(Events):
             self.call()
 
 
-@pytest.mark.parametrize("engine", ["local", "ray"])
-def test_a_second_training_leaves_with_4_says_who_is_at_work_and_writes_nothing(
-    run, engine, capsys, monkeypatch
-):
-    if engine == "ray":
-        _without_a_cluster(monkeypatch)
+def test_a_second_training_leaves_with_4_says_who_is_at_work_and_writes_nothing(run, capsys):
     with storage.lease_on(str(run), alone=True) as lease:
-        assert train(run, f"engine.kind={engine}") == Exit.HELD == 4
+        assert train(run) == Exit.HELD == 4
     (line,) = capsys.readouterr().err.splitlines()
     assert f"train: another run is at work: {run} is leased to run {lease.run_id}" in line
     assert f"on {socket.gethostname()}, process {os.getpid()}, since " in line
     assert files(run) == {}
 
 
-def _without_a_cluster(monkeypatch):
-    """Ray's driver on its own: as far as it gets before it asks for workers."""
+def test_the_driver_of_a_second_training_on_ray_leaves_before_it_asks_for_workers(run, monkeypatch):
     _import_ray(monkeypatch)
     on_ray = importlib.import_module("jobs.training.on_ray")
-    monkeypatch.setattr(on_ray, "connect_ray", contextlib.nullcontext)
-    monkeypatch.setattr(on_ray, "_nodes", lambda: [{"CPU": 8.0}])
+    held = pytest.raises(LeaseHeldError, match="another run is at work")
+    with storage.lease_on(str(run), alone=True), held:
+        on_ray.train_on_ray(config_of(run), contextlib.nullcontext, lambda: [{"CPU": 8.0}])
+    assert files(run) == {}
 
 
 def _import_ray(monkeypatch):
@@ -127,26 +121,17 @@ def test_a_check_goes_round_the_lease_of_another_and_takes_none_itself(run):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("engine", ["local", "ray"])
-def test_a_killed_training_of_this_machine_is_taken_over_at_once_or_as_soon_as_its_workers_know(
-    run, engine, monkeypatch
-):
+def test_a_killed_training_of_this_machine_is_taken_over_at_once_or_as_soon_as_its_workers_know(run, engine):
     command = [sys.executable, "-W", "ignore", "-c", TAKEN, str(run), "alone" if engine == "local" else ""]
     environment = {**os.environ, "PYTHONPATH": str(trainings.ROOT)}
     assert subprocess.run(command, env=environment, check=False).returncode == -signal.SIGKILL
     lost, waits = lease_of(run), []
     assert not lost.released
-    monkeypatch.setattr(Lease, "acquire", _with_sleep(Lease.acquire, waits.append))
-    assert train(run) == 0
+    own = storage.lease_on(str(run), alone=True)
+    own._sleep = waits.append
+    run_training(config_of(run), lease_of=lambda _: own)
     assert sum(waits) == {"local": 0.0, "ray": lost.seconds / 4}[engine]
     assert (run / "seed-0" / "teacher" / "best").is_dir()
-
-
-def _with_sleep(acquire, sleep):
-    def wrapped(lease):
-        lease._sleep = sleep
-        acquire(lease)
-
-    return wrapped
 
 
 def test_a_training_that_was_paused_and_replaced_finds_out_before_it_writes(run):
