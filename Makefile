@@ -34,7 +34,7 @@ $(STAMP): pyproject.toml constraints-py311.txt
 
 ## demo       draw a small archive, make its mosaics, and a picture of each: see demo-output/
 demo: $(STAMP)
-	@$(PY) jobs/demo.py
+	@$(PY) -m jobs demo
 
 ## test       the whole test suite
 test: $(STAMP)

@@ -19,9 +19,15 @@ TO_STDOUT = "-"
 """The FILE of ``--json`` where none is given."""
 
 
-def add_config(parser: argparse.ArgumentParser, *, required: bool = True, why: str = "") -> None:
+def add_config(
+    parser: argparse.ArgumentParser,
+    *,
+    required: bool = True,
+    why: str = "",
+    file: str = "the YAML file of `sgddiff run`",
+) -> None:
     """Add ``--config FILE`` and ``--set KEY=VALUE``; ``why``: what for, where a verb can do without."""
-    words = f"the YAML file of `sgddiff run`{f': {why}' if why else ''}"
+    words = f"{file}{f': {why}' if why else ''}"
     parser.add_argument("--config", required=required, metavar="FILE", help=words)
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="lay over the file")
 

@@ -10,7 +10,7 @@ from typing import TextIO
 
 from sgddiff_batch.core.words import printable
 
-OURS = frozenset({"__main__", "jobs", "models", "sgddiff_batch", "train_distill"})
+OURS = frozenset({"__main__", "jobs", "models", "sgddiff_batch"})
 """The first parts of the names of our own loggers; all others are libraries'."""
 
 _UNHEARD = frozenset({"fiona", "osgeo", "pyogrio", "pyproj", "rasterio"})

@@ -1,6 +1,6 @@
 """The config of the training job: typed, whole, read once.
 
-What a stage may be told is what `models.training.TrainSettings` holds; its sections are made from there.
+What can be set of a stage is what `models.training.TrainSettings` holds; its sections are made from there.
 """
 
 from __future__ import annotations
@@ -140,7 +140,7 @@ class EngineSection(Section):
 
 
 class EventsSection(Section):
-    """Who is told besides the log: TensorBoard's folder, classes ("package.module:Class") of
+    """Who hears of it besides the log: TensorBoard's folder, classes ("package.module:Class") of
     ``jobs.training.events.Events``, and of Ray Train's callbacks.
     """
 
@@ -150,7 +150,7 @@ class EventsSection(Section):
 
 
 class TrainJobConfig(Section):
-    """Everything that ``jobs/train_distill.py`` reads. ``data.sets`` and ``storage`` are required.
+    """Everything that ``sgddiff train`` reads. ``data.sets`` and ``storage`` are required.
 
     ``average``: train each stage with all seeds before the next one, and write the mean of the seeds' weights
     beside them; a later stage takes that mean. It is worth something where the seeds begin with the same

@@ -1,4 +1,4 @@
-"""What a training tells others while it runs: TensorBoard, and any class that the config names."""
+"""Who hears of a training while it runs: TensorBoard, and any class that the config names."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ class Events(Protocol):
 class TensorBoardEvents:
     """Writes event files that TensorBoard shows as one run a stage, `folder`/teacher and `folder`/student.
 
-    A run that is resumed in the same folder repeats some steps: what was told of a stage from the first of
-    its steps on is purged, so that no point stands twice and none is left of steps that are gone. Every call
+    A run that is resumed in the same folder repeats some steps: the points of a stage from the first of
+    its steps on are purged, so that no point stands twice and none is left of steps that are gone. Every call
     writes through, so that a killed run has lost nothing that its checkpoints hold.
 
     folder: on a local disk; it is made when the first event comes.
@@ -121,23 +121,23 @@ def _await_new_second(folder: Path) -> None:
         time.sleep(0.02)
 
 
-class Fanout:
-    """Tells several; one that fails is logged once and told no more, and the training goes on."""
+class EventGroup:
+    """Passes all on to several; one that fails is logged once and left out, and the training goes on."""
 
     def __init__(self, *members: Events) -> None:
         self._members = list(members)
 
     def losses(self, stage: str, step: int, values: Mapping[str, float]) -> None:
-        """OnDamage all members; each gets a copy."""
-        self._tell(lambda member: member.losses(stage, step, dict(values)))
+        """Pass them on to all members; each gets a copy."""
+        self._each(lambda member: member.losses(stage, step, dict(values)))
 
     def scores(self, stage: str, step: int, values: Mapping[str, float]) -> None:
-        """OnDamage all members; each gets a copy."""
-        self._tell(lambda member: member.scores(stage, step, dict(values)))
+        """Pass them on to all members; each gets a copy."""
+        self._each(lambda member: member.scores(stage, step, dict(values)))
 
     def picture(self, stage: str, step: int, name: str, png: bytes) -> None:
-        """Show all members."""
-        self._tell(lambda member: member.picture(stage, step, name, png))
+        """Pass it on to all members."""
+        self._each(lambda member: member.picture(stage, step, name, png))
 
     def close(self) -> None:
         """Close all members; a second call does nothing."""
@@ -148,7 +148,7 @@ class Fanout:
             except Exception as error:
                 _log_failure(member, error)
 
-    def _tell(self, call: Callable[[Events], None]) -> None:
+    def _each(self, call: Callable[[Events], None]) -> None:
         for member in list(self._members):
             try:
                 call(member)
@@ -165,7 +165,7 @@ class Fanout:
 def _log_failure(member: Events, error: Exception) -> None:
     reason = " ".join(str(error).split()) or "no reason given"
     log.warning(
-        "%s failed and is told nothing more, the training goes on: %s: %s",
+        "%s failed and hears nothing more, the training goes on: %s: %s",
         type(member).__qualname__,
         type(error).__name__,
         reason,

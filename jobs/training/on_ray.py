@@ -10,7 +10,7 @@ from __future__ import annotations
 import signal
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from jobs.training.config import EngineSection, TrainJobConfig
@@ -31,10 +31,15 @@ _STARTS = 60
 """How often a worker group that finds no room is asked for again, a minute each: nodes may come and go."""
 
 
-def train_on_ray(config: TrainJobConfig) -> None:
+def train_on_ray(
+    config: TrainJobConfig,
+    connect: Callable[[], AbstractContextManager[object]] = connect_ray,
+    nodes: Callable[[], Iterable[Mapping[str, float]]] | None = None,
+) -> None:
     """Train on the cluster of `RAY_ADDRESS`, or on one of this machine's own, until the last step is done.
 
-    This process holds the lease on the storage, and each worker looks at it before it writes.
+    This process holds the lease on the storage, and each worker looks at it before it writes. connect: joins
+    the cluster or starts it. nodes: lists the resources of its nodes, as :func:`scale` takes them.
 
     Raises:
         LeaseHeldError: if another run is at work on the storage.
@@ -43,13 +48,13 @@ def train_on_ray(config: TrainJobConfig) -> None:
         TrainingError: as the local training does, and if more than `engine.failures` workers were lost.
         KeyboardInterrupt: after Ctrl-C; no worker is left.
     """
-    with connect_ray():
+    with connect():
         from ray.train import TrainingFailedError
         from ray.train.torch import TorchConfig, TorchTrainer
 
         from jobs.training.ray_worker import train_share
 
-        scaling = scale(config.engine, _nodes())
+        scaling = scale(config.engine, (nodes or _nodes)())
         callbacks = [_ray_callback(name) for name in config.events.ray_callbacks]
         with lease_on(config.storage, alone=False) as lease, _ctrl_c_raises():
             trainer = TorchTrainer(
@@ -66,11 +71,13 @@ def train_on_ray(config: TrainJobConfig) -> None:
                 raise cause_of(error, config.engine.failures) from None
 
 
-def scale(engine: EngineSection, nodes: Iterable[Mapping[str, float]]) -> ScalingConfig:
+def scale(
+    engine: EngineSection, nodes: Iterable[Mapping[str, float]], grows: Callable[[], bool] | None = None
+) -> ScalingConfig:
     """The workers, each with the CPUs of its threads and perhaps a GPU.
 
-    nodes: the resources of each, by Ray's names. Raises ConfigError where the workers can never be placed:
-    Ray Train would wait for ever.
+    nodes: the resources of each, by Ray's names. grows: whether an autoscaler may add some. Raises
+    ConfigError where the workers can never be placed: Ray Train would wait for ever.
     """
     from ray.train import ScalingConfig
 
@@ -79,7 +86,7 @@ def scale(engine: EngineSection, nodes: Iterable[Mapping[str, float]]) -> Scalin
     use_gpu = engine.device == "cuda" or (engine.device == "auto" and gpus > 0)
     need = {"CPU": float(engine.threads), **({"GPU": 1.0} if use_gpu else {})}
     room = sum(min(int(node.get(name, 0.0) / amount) for name, amount in need.items()) for node in found)
-    if engine.workers > room and not _grows():
+    if engine.workers > room and not (grows or _grows)():
         wanted = " and ".join(f"{amount:g} {name}" for name, amount in need.items())
         raise ConfigError(
             f"engine.workers {engine.workers}: the cluster has {cpus:g} CPUs, {gpus:g} GPUs on "

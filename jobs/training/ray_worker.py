@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import socket
-import sys
 from collections.abc import Mapping
 from functools import partial
 from typing import Any
@@ -15,11 +14,11 @@ import torch
 from ray.train import UserCallback
 
 from jobs.logs import start_log
-from jobs.train_distill import WRONG, load_data, open_events, place_of, teach
-from jobs.training.cache import retrying
 from jobs.training.config import TrainJobConfig
-from jobs.training.events import Events, Fanout
-from jobs.training.reports import Teller
+from jobs.training.events import EventGroup, Events
+from jobs.training.plan import Listeners
+from jobs.training.retries import retrying
+from jobs.training.session import WRONG, load_data, open_events, place_of, teach
 from models.place import Place
 from models.training import TrainingError
 from sgddiff_batch.errors import ConfigError, FatalError
@@ -48,25 +47,31 @@ class StopsForGood(UserCallback):
 
 
 def train_share(values: Mapping[str, Any]) -> None:
-    """Train as one of Ray Train's workers.
+    """Train as one of Ray Train's workers. Raises as :func:`train_as`.
 
     values: `config`, a TrainJobConfig as plain values, and `token`, which the driver's lease has.
+    """
+    config = TrainJobConfig.model_validate(values["config"])
+    place = _place(config)
+    _speak(place)
+    events: Events = open_events(config) if place.is_first else EventGroup()
+    train_as(place, config, values["token"], Listeners(events, _report))
+
+
+def train_as(place: Place, config: TrainJobConfig, token: str, listeners: Listeners) -> None:
+    """Train as the worker at a place, as long as the driver holds the lease of that token.
 
     Raises:
         ConfigError: if this node has another storage than the driver's.
         FatalError: if another run took the storage over.
         TrainingError: as a local training does.
     """
-    config = TrainJobConfig.model_validate(values["config"])
-    place = _place(config)
-    _speak(place)
     torch.set_num_threads(config.engine.threads)
-    store, token = open_store(config.storage), values["token"]
+    store = open_store(config.storage)
     _check_shared(store, token, place)
     data = load_data(config)
-    events: Events = open_events(config) if place.is_first else Fanout()
     # A training writes so seldom that it can look each time.
-    teach(config, data, place, Teller(events, _report), LeaseWatch(store, token, every_s=0.0))
+    teach(config, data, place, listeners, LeaseWatch(store, token, every_s=0.0))
 
 
 def _place(config: TrainJobConfig) -> Place:
@@ -79,7 +84,7 @@ def _place(config: TrainJobConfig) -> Place:
 def _speak(place: Place) -> None:
     """The first worker says what a local training would; Ray prints it at the driver."""
     level = logging.INFO if place.is_first else logging.WARNING
-    start_log(level, "%(asctime)s %(message)s", None, sys.stdout, force=True)
+    start_log(level, "%(asctime)s %(message)s", None, force=True)
 
 
 def _report(values: Mapping[str, Any]) -> None:

@@ -1,30 +1,35 @@
-"""What a stage shows of itself: history, curves and a contact sheet beside its checkpoints."""
+"""What a stage shows of itself beside its checkpoints: history, curves, a contact sheet, its assessment."""
 
 from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from jobs.contact_sheet import SheetRow, choose_rows, draw_contact_sheet
-from jobs.training.assessment import cost_of, record_assessment
+from jobs.evaluation.contact_sheet import SheetRow, choose_rows, draw_contact_sheet
 from jobs.training.config import StageName
-from jobs.training.curves import draw_curves
-from jobs.training.events import Events
-from jobs.training.model_cards import write_cards
+from jobs.training.plan import TrainingPlan
+from jobs.training.results import (
+    ASSESSMENT_NAME,
+    assess,
+    assessment_of,
+    device_name,
+    draw_curves,
+    is_assessed,
+    write_cards,
+)
+from jobs.training.storage import read_checkpoint
+from models.checkpoint import FACTS_NAME
 from models.run import Listener, shown
 from models.sgddiff import SGDDiff
 from models.sod_metrics import score_map
 from models.stages import StageState
 from models.storage import Storage
-
-if TYPE_CHECKING:
-    from jobs.training.stages import Lesson
 
 log = logging.getLogger(__name__)
 
@@ -34,53 +39,44 @@ SHOWN_SCORES = ("step", "s", "max_f", "mean_f", "mae")
 Map = NDArray[np.uint8]
 
 
-class Teller:
-    """Who is told besides the storage. `report` is called on every worker with a stage's scores."""
-
-    def __init__(
-        self, events: Events, report: Callable[[Mapping[str, Any]], None] = lambda values: None
-    ) -> None:
-        self.events, self.report = events, report
-
-
 class Reporter(Listener):
-    """Writes what a stage shows, and tells the events of it; only on the first worker."""
+    """Writes what a stage shows, and passes it on to the listeners."""
 
     def __init__(
-        self, stage: StageName, seed: int, lesson: Lesson, storage: Storage, teacher: SGDDiff | None
+        self, stage: StageName, seed: int, plan: TrainingPlan, storage: Storage, teacher: SGDDiff | None
     ) -> None:
-        self.stage, self.seed, self.lesson, self.storage = stage, seed, lesson, storage
+        self.stage, self.seed, self.plan, self.storage = stage, seed, plan, storage
         self.teacher = teacher
-        pairs = lesson.validation
+        pairs = plan.validation
         self.pairs = [pairs[i] for i in choose_rows(pairs, SHEET_ROWS, seed=0)]
         self.taught: list[Map] | None = None
 
     @property
     def name(self) -> str:
         """The stage's name for others; with the seed where there are several."""
-        return self.stage if len(self.lesson.config.seeds) == 1 else f"seed-{self.seed}-{self.stage}"
+        return self.stage if len(self.plan.config.seeds) == 1 else f"seed-{self.seed}-{self.stage}"
 
     def logged(self, row: Mapping[str, float]) -> None:
-        """OnDamage the events."""
+        """Pass losses on."""
         values = {name: value for name, value in row.items() if name != "step"}
-        self.lesson.teller.events.losses(self.name, int(row["step"]), values)
+        self.plan.listeners.events.losses(self.name, int(row["step"]), values)
 
     def validated(self, row: Mapping[str, float], state: StageState) -> None:
-        """Write and tell; every worker reports to whoever started it."""
-        if self.lesson.place.is_first:
+        """Write and pass on scores; every worker reports to whoever started it."""
+        if self.plan.place.is_first:
             scores = {name: value for name, value in row.items() if name != "step"}
-            self.lesson.teller.events.scores(self.name, int(row["step"]), scores)
+            self.plan.listeners.events.scores(self.name, int(row["step"]), scores)
             self._write(state)
-        self.lesson.teller.report({"stage": self.name, **row})
+        self.plan.listeners.report({"stage": self.name, **row})
 
     def finish(self, state: StageState) -> None:
         """Assess what was trained, unless that is done, and write the cards; on the first worker."""
-        if self.lesson.place.is_first:
-            if not self.lesson.validation:
+        if self.plan.place.is_first:
+            if not self.plan.validation:
                 self._write(state)
-            batch = self.lesson.config.section(self.stage).batch
-            record_assessment(self.stage, self.seed, self.lesson, cost_of(self.lesson, state, batch))
-            write_cards(self.lesson.store, self.stage)
+            batch = self.plan.config.section(self.stage).batch
+            record_assessment(self.stage, self.seed, self.plan, cost_of(self.plan, state, batch))
+            write_cards(self.plan.store, self.stage)
 
     def _write(self, state: StageState) -> None:
         losses = [
@@ -95,13 +91,13 @@ class Reporter(Listener):
         if self.pairs:
             sheet = self._sheet(state)
             self.storage.write("contact-sheet.png", sheet)
-            self.lesson.teller.events.picture(self.name, state.step, "contact sheet", sheet)
+            self.plan.listeners.events.picture(self.name, state.step, "contact sheet", sheet)
 
     def _sheet(self, state: StageState) -> bytes:
-        section = self.lesson.config.section(self.stage)
+        section = self.plan.config.section(self.stage)
         own = self._maps(state.average, section.validate_as)
         if self.teacher is not None and self.taught is None:
-            self.taught = self._maps(self.teacher, self.lesson.config.teacher.validate_as)
+            self.taught = self._maps(self.teacher, self.plan.config.teacher.validate_as)
         nothing: list[Map | None] = [None] * len(own)
         taught = own if self.stage == "teacher" else self.taught or nothing
         learnt = nothing if self.stage == "teacher" else own
@@ -125,3 +121,45 @@ class Reporter(Listener):
             .numpy()
             for pair in self.pairs
         ]
+
+
+def record_assessment(
+    stage: StageName, seed: int | None, plan: TrainingPlan, cost: Mapping[str, Any]
+) -> None:
+    """Assess a finished stage's best checkpoint, or its last without validation, and write what came out.
+
+    seed: None for the average of the seeds. Does nothing where that was done before for the same tensors, in
+    the same way.
+    """
+    storage, kept, pairs = plan.storage(stage, seed), plan.kept, plan.validation
+    digest = json.loads(storage.read(f"{kept}/{FACTS_NAME}") or b"{}").get("digest")
+    validate_as = plan.config.section(stage).validate_as
+    if is_assessed(storage.read(ASSESSMENT_NAME), digest, len(pairs), validate_as):
+        return
+    if pairs:
+        log.info("assessing %s on %d validation pictures, tile by tile", kept, len(pairs))
+    checkpoint = read_checkpoint(f"{plan.root(stage, seed)}/{kept}")
+    network = checkpoint.network.to(plan.place.device)
+    scores = assess(network, pairs, _names(plan), validate_as) if pairs else None
+    storage.write(ASSESSMENT_NAME, assessment_of(stage, seed, kept, checkpoint, validate_as, scores, cost))
+
+
+def _names(plan: TrainingPlan) -> list[str]:
+    """The names of the validation pictures; those of the facts tell the sets of a mix apart."""
+    own = [pair.name for pair in plan.validation]
+    given = [str(name) for name in plan.facts.get("validation", ())]
+    return given if len(given) == len(own) else own
+
+
+def cost_of(plan: TrainingPlan, state: StageState, batch: int) -> dict[str, Any]:
+    """What a stage's training cost so far, as plain values."""
+    place, engine = plan.place, plan.config.engine
+    return {
+        "spent_s": state.spent_s,
+        "steps": state.step,
+        "crops": state.step * batch,
+        "workers": place.workers,
+        "device": device_name(place.device),
+        "threads": engine.threads if place.device.type == "cpu" else None,
+        "precision": place.precision,
+    }

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from jobs.training.cache import retrying
+from jobs.training.retries import retrying
 from models.checkpoint import Checkpoint, CheckpointError, load_checkpoint
 from sgddiff_batch.io.ledger import Lease
 from sgddiff_batch.io.reports import new_run_id

@@ -81,7 +81,7 @@ class Board:
         del self._starts[what]
 
     def spoil(self, what: int, path: str, state: Spoiling, reason: str | None) -> None:
-        """OnDamage all workers to skip the other tasks of a store, and remember how this one ended.
+        """Tell all workers to skip the other tasks of a store, and remember how this one ended.
 
         A process may die before its answer has left it. Ray then asks again, and gets the same answer.
         """
@@ -171,7 +171,7 @@ class RayWorker:
             return late
 
     def _told(self, number: int, outcome: TaskOutcome) -> TaskOutcome:
-        """OnDamage the board what became of a task, and return it."""
+        """Tell the board what became of a task, and return it."""
         board = self._job.board
         if outcome.state == "stored":
             self._get(board.stored.remote(number))

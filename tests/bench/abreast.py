@@ -23,7 +23,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from jobs.training.data import DataSet, TrainingData, load_training_data
+from jobs.training.pictures.data import DataSet, TrainingData, load_training_data
 from models.abreast import Abreast, Lane
 from models.checkpoint import load_checkpoint, save_checkpoint
 from models.config import preset

@@ -17,7 +17,7 @@ from pathlib import Path
 import torch
 from torch import distributed
 
-from jobs.training.data import DataSet, load_training_data
+from jobs.training.pictures.data import DataSet, load_training_data
 from models.augmentation import augment
 from models.config import preset
 from models.crops import CropSettings

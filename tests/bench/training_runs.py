@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 import models
-from jobs.training.data import DataSet, load_training_data
+from jobs.training.pictures.data import DataSet, load_training_data
 from models.crops import CropSettings, draw_batch
 from models.data import DataError, Pair, make_pair, split_pairs
 from models.sod_metrics import ScoreSums, score_map

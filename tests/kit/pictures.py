@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from jobs import evaluate
+from jobs import cli
 
 SIZES = {"b.large": (150, 212), "a": (64, 97), "thin": (5, 40)}
 
@@ -44,4 +44,4 @@ def write_maps(folder: Path, labels: Path) -> Path:
 
 def run(*arguments: object) -> int:
     """Run the command and return its exit code."""
-    return evaluate.main([str(argument) for argument in arguments])
+    return cli.main(["evaluate", *(str(argument) for argument in arguments)])

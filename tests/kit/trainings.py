@@ -74,6 +74,20 @@ def write_config(path: Path, data: Path | str, storage: Path | str) -> Path:
     return path
 
 
+def train_here(config: Path, *words: str) -> int:
+    """Run the command in this process; words are assignments and flags. Returns the exit code."""
+    import torch
+
+    from jobs import cli
+
+    before = torch.get_num_threads()
+    flags = [part for word in words for part in ((word,) if word.startswith("--") else ("--set", word))]
+    try:
+        return cli.main(["train", "--config", str(config), *flags])
+    finally:
+        torch.set_num_threads(before)
+
+
 class Training:
     """A run of the command in a process of its own, and its log."""
 

@@ -101,7 +101,7 @@ def test_the_means_over_many_synthetic_pictures_are_those_of_pysodmetrics():
 @pytest.mark.slow
 @pytest.mark.data
 def test_maps_of_the_bundled_student_score_as_in_pysodmetrics(data_root):
-    from jobs.saliency_sources import load_student
+    from jobs.evaluation.sources import load_student
 
     folder, student = data_root / "VHR10-SOD", load_student("bundled", "cpu")
     pairs = []

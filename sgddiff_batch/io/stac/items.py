@@ -66,7 +66,7 @@ class ItemSorter:
         self.facts[place] = facts if known is None else merge_facts((known, facts))
 
     def fail(self, name: str, reason: str, kind: str = "a document of it cannot be read") -> None:
-        """OnDamage of a document or item that could not be read, and whose scenes are therefore not known.
+        """Tell of a document or item that could not be read, and whose scenes are therefore not known.
 
         kind: the reason without what is of this one alone, by which it is counted.
         """

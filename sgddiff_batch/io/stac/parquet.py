@@ -68,7 +68,7 @@ def read_items(uri: str, sorter: ItemSorter, base: str) -> None:
 
 @contextmanager
 def _damage_told() -> Iterator[None]:
-    """OnDamage damage, for which pyarrow raises an OSError without a number, from what storage raises."""
+    """Tell damage, for which pyarrow raises an OSError without a number, from what storage raises."""
     import pyarrow as pa
 
     try:

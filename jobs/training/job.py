@@ -1,0 +1,75 @@
+"""The training job: everything is checked, then this process trains, or Ray's workers do."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+import torch
+
+from jobs.training.config import ORDER, TrainJobConfig
+from jobs.training.events import Events
+from jobs.training.pictures import TrainingData
+from jobs.training.plan import Listeners, check_stages
+from jobs.training.results import write_cards
+from jobs.training.session import load_data, open_events, place_of, teach
+from jobs.training.storage import lease_on, write_probe
+from sgddiff_batch.errors import ConfigError
+from sgddiff_batch.io.ledger import Lease
+from sgddiff_batch.io.storage import open_store
+
+log = logging.getLogger(__name__)
+
+
+def run_training(
+    config: TrainJobConfig,
+    *,
+    check_only: bool = False,
+    lease_of: Callable[[str], Lease] = lambda storage: lease_on(storage, alone=True),
+    events_of: Callable[[TrainJobConfig], Events] = open_events,
+) -> None:
+    """Check everything, then train on the engine that the config names.
+
+    lease_of and events_of: how this process takes the storage, and finds who hears of the training.
+
+    Raises:
+        LeaseHeldError: if another run is at work on the storage.
+        FatalError: if another run took the storage over while this one was paused.
+    """
+    on_ray = config.engine.kind == "ray"
+    # Ray's driver may lie on a node without a GPU.
+    place = place_of(config.engine, 0, torch.device("cpu") if on_ray else None)
+    check_stages(config, place)
+    data = load_data(config)
+    _say(data)
+    write_probe(open_store(config.storage))
+    if check_only:
+        return
+    if on_ray:
+        from jobs.training.on_ray import train_on_ray
+
+        del data  # each worker loads its own
+        train_on_ray(config)
+        return
+    torch.set_num_threads(config.engine.threads)
+    with lease_of(config.storage) as lease:
+        teach(config, data, place, Listeners(events_of(config)), lease)
+
+
+def write_all_cards(config: TrainJobConfig) -> list[str]:
+    """Write the model cards of what lies finished in a storage anew; return their keys.
+
+    A training does so when a stage ends; this is for cards that were lost, or are of an older code.
+
+    Raises:
+        ConfigError: if the storage is wrong, or holds nothing that was finished and assessed.
+    """
+    cards = [key for stage in ORDER for key in write_cards(open_store(config.storage), stage)]
+    if not cards:
+        raise ConfigError(f"storage: {config.storage}: no stage that was finished and assessed")
+    return cards
+
+
+def _say(data: TrainingData) -> None:
+    training = sum(map(len, data.sets))
+    log.info("%d pictures to train on, %d to validate", training, len(data.validation))
