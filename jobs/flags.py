@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import logging
 import os
 import sys
 from pathlib import Path
@@ -47,6 +48,11 @@ def add_json(parser: argparse.ArgumentParser) -> None:
 def add_verbose(parser: argparse.ArgumentParser) -> None:
     """Add ``-v``: what libraries and this software say for those who develop it."""
     parser.add_argument("-v", "--verbose", action="store_true", help="log more, for those who develop this")
+
+
+def level_of(options: argparse.Namespace, usual: int = logging.INFO) -> int:
+    """Return from which level on is logged: the verb's usual one, or more by ``-v``."""
+    return logging.DEBUG if options.verbose else usual
 
 
 def config_of(options: argparse.Namespace) -> ArchiveJobConfig | None:
