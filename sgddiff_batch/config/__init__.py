@@ -9,5 +9,15 @@ from __future__ import annotations
 from sgddiff_batch.config.areas import AreaConfig
 from sgddiff_batch.config.job import ArchiveJobConfig, is_absolute, load_config
 from sgddiff_batch.config.reading import Section, Uri, read_config
+from sgddiff_batch.config.template import commented_config
 
-__all__ = ["ArchiveJobConfig", "AreaConfig", "Section", "Uri", "is_absolute", "load_config", "read_config"]
+__all__ = [
+    "ArchiveJobConfig",
+    "AreaConfig",
+    "Section",
+    "Uri",
+    "commented_config",
+    "is_absolute",
+    "load_config",
+    "read_config",
+]
