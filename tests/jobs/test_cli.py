@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import logging
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -161,3 +162,84 @@ def test_the_program_that_an_installation_has_is_this_command():
     program = Path(sys.executable).parent / "sgddiff"
     done = subprocess.run([program, "--help"], capture_output=True, text=True, check=True, timeout=120)
     assert done.stdout == run("--help").stdout
+
+
+CONFIG = "--config --set"
+FLAGS = {
+    "run": f"{CONFIG} --dry-run --allow-withdrawals --limit --since --retry-quarantined --verbose",
+    "compose": f"{CONFIG} --area --withdraw-area --dry-run --retry-quarantined --allow-withdrawals --verbose",
+    "verify": f"OUTPUT {CONFIG} --mosaic --sample --seed --json --mark-for-redo --verbose",
+    "explain": f"MOSAIC ROW COL --xy --json {CONFIG} --verbose",
+    "quarantine list": f"OUTPUT {CONFIG} --json --verbose",
+    "quarantine show": f"SCENE_ID --output {CONFIG} --verbose",
+    "quarantine replay": f"SCENE_ID --all --now --output {CONFIG} --verbose",
+    "catalogue show": f"OUTPUT {CONFIG} --generation --state --json --verbose",
+    "catalogue generations": f"OUTPUT {CONFIG} --json --verbose",
+    "catalogue rollback": f"OUTPUT {CONFIG} --to --verbose",
+    "gc": f"OUTPUT {CONFIG} --delete --older-than --json --verbose",
+    "export cog": "MOSAIC FILE --verbose",
+    "train": f"{CONFIG} --check --cards --verbose",
+    "evaluate": "--images --labels --checkpoint --score-maps --maps --json --worst --device --verbose",
+    "demo": "--folder",
+    "init": "--archive --output --checkpoint --device --engine --workers --block-px --task-memory-gib "
+    "--file --force --verbose",
+    "doctor": f"{CONFIG} --json --verbose",
+    "completion": "SHELL --verbose",
+}
+"""Each verb's arguments and flags by their long names, and those of its own words (``quarantine list``).
+
+Scripts and schedules of users name them: one may be added, none may go or change its meaning.
+"""
+
+
+def flags_of(parser, words=""):
+    """Return the arguments of a parser and of those below it, by the words that lead there."""
+    below = [action for action in parser._actions if isinstance(action, argparse._SubParsersAction)]
+    if below:
+        found = {}
+        for word, child in below[0].choices.items():
+            found |= flags_of(child, f"{words} {word}".strip())
+        return found
+    own = [action for action in parser._actions if not isinstance(action, argparse._HelpAction)]
+    return {words: {max(a.option_strings, key=len, default=a.metavar or a.dest.upper()) for a in own}}
+
+
+def parser_of(verb):
+    parser = cli.build_parser([verb])
+    (verbs,) = (a for a in parser._actions if isinstance(a, argparse._SubParsersAction))
+    return verbs.choices[verb]
+
+
+def test_every_verb_is_in_the_table():
+    assert [*dict.fromkeys(words.split()[0] for words in FLAGS)] == [*cli.VERBS]
+
+
+@pytest.mark.parametrize("verb", cli.VERBS)
+def test_the_words_and_flags_of_a_verb_are_those_of_the_table(verb):
+    wanted = {words: {*flags.split()} for words, flags in FLAGS.items() if words.split()[0] == verb}
+    assert flags_of(parser_of(verb), verb) == wanted
+
+
+@pytest.mark.parametrize("verb", cli.VERBS)
+def test_the_help_of_a_verb_ends_with_two_examples(verb):
+    lines = parser_of(verb).format_help().rstrip().splitlines()
+    assert lines[-3] == "examples:"
+    assert all(line.startswith(f"  sgddiff {verb}") for line in lines[-2:])
+
+
+@pytest.mark.parametrize("verb", cli.VERBS)
+def test_the_examples_of_a_verb_are_commands_that_it_takes(verb):
+    for line in parser_of(verb).format_help().rstrip().splitlines()[-2:]:
+        words = shlex.split(line.partition(">")[0], comments=True)
+        cli.build_parser([verb]).parse_args(words[1:])
+
+
+@pytest.mark.parametrize("verb", cli.VERBS)
+def test_the_help_of_a_verb_loads_no_network_and_no_cluster(verb):
+    assert sorted(modules_of(verb, "--help") & {"torch", "ray"}) == []
+
+
+def test_the_completion_of_a_shell_is_printed_of_all_verbs():
+    done = run("completion", "bash")
+    assert done.returncode == 0
+    assert all(f"_shtab_sgddiff_{verb}_option_strings" in done.stdout for verb in cli.VERBS)
