@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from jobs.exits import Exit
 from tests.cluster import units
 from tests.cluster.commands import CHECKOUT, config_of, job_of
 from tests.cluster.manifests import CONFIGS, ROOT
@@ -48,7 +49,7 @@ def test_the_units_are_those_of_a_head_workers_and_the_night() -> None:
 def test_a_service_starts_a_program_of_the_checkout_as_a_user_of_its_own(name: str) -> None:
     service = read_unit(name)["Service"]
     program = units.command(read_unit(name), values_of(name))[0]
-    assert program in (f"{CHECKOUT}/.venv/bin/ray", f"{CHECKOUT}/.venv/bin/python")
+    assert program in (f"{CHECKOUT}/.venv/bin/ray", f"{CHECKOUT}/.venv/bin/sgddiff")
     assert (Path(sys.executable).parent / Path(program).name).exists()
     assert service["WorkingDirectory"] == [CHECKOUT]
     assert service["User"] == ["sgddiff"]
@@ -103,12 +104,10 @@ def test_a_stop_reaches_the_driver_as_ctrl_c_and_leaves_it_time() -> None:
 
 
 def test_exit_codes_are_taken_for_what_they_are() -> None:
-    from jobs import infer_archive as job
-
     night = read_unit(NIGHTLY)["Service"]
     fine = {int(code) for code in night["SuccessExitStatus"][0].split()}
-    assert fine == {job.EXIT_QUARANTINED, job.EXIT_HELD}
-    assert night["RestartPreventExitStatus"] == [str(job.EXIT_CONFIG)]
+    assert fine == {Exit.QUARANTINED, Exit.HELD}
+    assert night["RestartPreventExitStatus"] == [str(Exit.WRONG.value)]
     assert (night["Type"], night["Restart"]) == (["oneshot"], ["on-failure"])
     assert int(read_unit(NIGHTLY)["Unit"]["StartLimitBurst"][0]) <= 3
 
