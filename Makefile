@@ -34,11 +34,11 @@ $(STAMP): pyproject.toml constraints-py311.txt
 
 ## demo       draw a small archive, make its mosaics, and a picture of each: see demo-output/
 demo: $(STAMP)
-	@$(PY) jobs/demo.py
+	@$(PY) -m jobs demo
 
 ## test       the whole test suite
 test: $(STAMP)
-	@$(PY) -m pytest $(SPLIT)
+	@$(PY) -m pytest $(SPLIT) --durations=10
 
 ## test-fast  the unit and property tests: all but those of whole jobs, faults and clusters, and slow ones
 test-fast: $(STAMP)
