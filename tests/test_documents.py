@@ -52,3 +52,22 @@ def test_commands_are_verbs_that_there_are(page: str) -> None:
 def test_the_readme_names_every_verb() -> None:
     rows = re.findall(r"^\| `([a-z]+)` \|", read("README.md"), re.MULTILINE)
     assert rows == [*VERBS]
+
+
+def test_the_files_of_the_path_of_a_tile_are_there_and_fewer_than_before_there_were_rooms() -> None:
+    path = read("sgddiff_batch/DESIGN.md").partition("## The path of a tile")[2].partition("\n## ")[0]
+    files = re.findall(r"^(\d+)\. `([\w/.]+)`: ", path, re.MULTILINE)
+    assert [int(number) for number, _ in files] == [*range(1, len(files) + 1)]
+    assert 15 < len(files) < 34
+    assert [file for _, file in files if not (ROOT / file).is_file()] == []
+
+
+def test_the_table_of_rooms_has_every_room() -> None:
+    table = read("sgddiff_batch/DESIGN.md").partition("## Rooms and doors")[2].partition("\n\n**")[0]
+    named = {room.rstrip("/") for room in re.findall(r"`([\w/]+/)`", table)}
+    doors = {
+        str(door.parent.relative_to(ROOT))
+        for door in [*ROOT.glob("sgddiff_batch/**/__init__.py"), *ROOT.glob("jobs/*/__init__.py")]
+        if "__all__" in door.read_text()
+    }
+    assert sorted(doors - named - {"sgddiff_batch"}) == []
