@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from jobs.assembly import make_crew, resolve_device, resolve_workers
 from jobs.checks import access, cluster
 from jobs.checks.check import Check
 from jobs.checks.checkpoint import check_checkpoint
@@ -12,6 +13,8 @@ from jobs.checks.libraries import check_libraries
 from jobs.checks.memory import check_disk, check_memory
 from jobs.checks.versions import check_versions
 from sgddiff_batch.config import ArchiveJobConfig
+from sgddiff_batch.engine.survey import Workers
+from sgddiff_batch.errors import ConfigError
 from sgddiff_batch.io.storage import is_local, open_store
 
 
@@ -25,7 +28,9 @@ def examine(config: ArchiveJobConfig | None, environment: Mapping[str, str]) -> 
     if on_ray:
         yield from cluster.check_ray(environment)
     if config is not None:
-        yield from check_memory(config)
+        crew = _crew(config)
+        if crew is not None:
+            yield from check_memory(crew, kind == "local", config.tiling.block_px, config.tiling.tile_px)
         yield from _check_places(config, environment)
 
 
@@ -37,3 +42,14 @@ def _check_places(config: ArchiveJobConfig, environment: Mapping[str, str]) -> I
     if is_local(config.output.uri):
         scenes = listing.scenes if listing else ()
         yield check_disk(Path(config.output.uri), sum(scene.size_bytes for scene in scenes))
+
+
+def _crew(config: ArchiveJobConfig) -> Workers | None:
+    """Return who would work on a plan; None where the device is not there, of which its own check tells."""
+    try:
+        device = resolve_device(config)
+    except ConfigError:
+        return None
+    workers = resolve_workers(config.engine.workers, device)
+    predictors, processes = (workers, 1) if config.engine.kind == "local" else (1, workers)
+    return make_crew(config, device, predictors, processes)

@@ -6,12 +6,9 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from jobs.assembly import make_crew, resolve_device, resolve_workers
 from jobs.checks.check import Check, failed, gib, note, ok
-from sgddiff_batch.config import ArchiveJobConfig
 from sgddiff_batch.core import budget
 from sgddiff_batch.engine.survey import Workers
-from sgddiff_batch.errors import ConfigError
 
 _SAMPLE_BYTES = 2
 _LEAST_DISK_BYTES = 2**30
@@ -22,26 +19,19 @@ _CGROUPS = (
 _LESS = "lower engine.workers or tiling.task_memory_gib"
 
 
-def check_memory(config: ArchiveJobConfig) -> Iterator[Check]:
-    """Yield whether a run's workers fit on this machine, and a task into its worker."""
-    local = config.engine.kind == "local"
-    try:
-        device = resolve_device(config)
-    except ConfigError:
-        return  # told of with CUDA
-    workers = resolve_workers(config.engine.workers, device) if local else 1
-    crew = make_crew(config, device, *((workers, 1) if local else (1, 1)))
+def check_memory(crew: Workers, local: bool, block_px: int, tile_px: int) -> Iterator[Check]:
+    """Yield whether those who work on a plan fit on this machine, if they are here, and a task with them."""
     if local:
-        yield judge_memory(crew.worker_bytes, free_memory(), workers)
+        yield judge_memory(crew.workers * crew.worker_bytes, free_memory())
     else:
         found = f"each worker reserves {gib(crew.worker_bytes)} of its machine; this one's is not looked at"
         yield ok("memory", found)
-    yield judge_task(crew, config.tiling.block_px, config.tiling.tile_px)
+    yield judge_task(crew, block_px, tile_px)
 
 
-def judge_memory(needed: int, free: int | None, workers: int) -> Check:
+def judge_memory(needed: int, free: int | None) -> Check:
     """Return whether what all workers may take at the most is free now."""
-    stated = f"{workers} workers may take {gib(needed)}"
+    stated = f"a run may take {gib(needed)}"
     if free is None:
         return note(
             "memory", f"{stated}; this system does not tell what is free", "see that there is so much"

@@ -5,16 +5,9 @@ from pathlib import Path
 import pytest
 
 from jobs.checks.memory import check_disk, check_memory, free_memory, judge_memory, judge_task
-from sgddiff_batch.config import load_config
 from sgddiff_batch.engine.survey import Workers
 
 GIB = 2**30
-
-
-def config_of(tmp_path, engine):
-    path = tmp_path / "a.yaml"
-    path.write_text(f"archive: {{uri: a}}\noutput: {{uri: o}}\nmodel: {{device: cpu}}\nengine: {engine}\n")
-    return load_config(str(path))
 
 
 def system(folder, **files):
@@ -48,21 +41,21 @@ def test_free_memory_is_what_the_kernel_and_the_container_leave(tmp_path, files,
 
 
 @pytest.mark.parametrize(("free", "state"), [(4 * GIB, "ok"), (2 * GIB, "failed"), (None, "note")])
-def test_memory_is_judged_by_what_the_workers_may_take(free, state):
-    check = judge_memory(3 * GIB, free, 2)
+def test_memory_is_judged_by_what_a_run_may_take(free, state):
+    check = judge_memory(3 * GIB, free)
     assert check.state == state
-    assert "2 workers may take 3.00 GiB" in check.found
+    assert "a run may take 3.00 GiB" in check.found
 
 
-def test_more_workers_take_more_memory(tmp_path):
-    found = [next(check_memory(config_of(tmp_path, f"{{workers: {n}}}"))).found for n in (1, 8)]
-    assert found[0].startswith("1 workers may take 3.25 GiB")
-    assert found[1].startswith("8 workers may take 4.16 GiB")
+def test_what_is_judged_is_all_that_all_workers_may_take():
+    found = [next(check_memory(Workers(n, 4, 2 * GIB, 0), True, 4096, 576)).found for n in (1, 2)]
+    assert [words.split(";")[0] for words in found] == ["a run may take 3.12 GiB", "a run may take 6.24 GiB"]
+    assert next(check_memory(Workers(1000, 4, 2 * GIB, 0), True, 4096, 576)).state == "failed"
 
 
-def test_on_ray_the_memory_of_this_machine_is_not_judged(tmp_path):
-    memory, task = check_memory(config_of(tmp_path, "{kind: ray, workers: 1000}"))
-    assert "each worker reserves" in memory.found
+def test_on_ray_the_memory_of_this_machine_is_not_judged():
+    memory, task = check_memory(Workers(1000, 3, 2 * GIB, 0), False, 4096, 576)
+    assert "each worker reserves 3.12 GiB" in memory.found
     assert (memory.state, task.state) == ("ok", "ok")
 
 
