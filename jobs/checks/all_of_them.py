@@ -28,9 +28,9 @@ def examine(config: ArchiveJobConfig | None, environment: Mapping[str, str]) -> 
     if on_ray:
         yield from cluster.check_ray(environment)
     if config is not None:
-        crew = _crew(config)
-        if crew is not None:
-            yield from check_memory(crew, kind == "local", config.tiling.block_px, config.tiling.tile_px)
+        workers = _workers(config)
+        if workers is not None:
+            yield from check_memory(workers, kind == "local", config.tiling.block_px, config.tiling.tile_px)
         yield from _check_places(config, environment)
 
 
@@ -44,7 +44,7 @@ def _check_places(config: ArchiveJobConfig, environment: Mapping[str, str]) -> I
         yield check_disk(Path(config.output.uri), sum(scene.size_bytes for scene in scenes))
 
 
-def _crew(config: ArchiveJobConfig) -> Workers | None:
+def _workers(config: ArchiveJobConfig) -> Workers | None:
     """Return who would work on a plan; None where the device is not there, of which its own check tells."""
     try:
         device = resolve_device(config)

@@ -19,14 +19,16 @@ _CGROUPS = (
 _LESS = "lower engine.workers or tiling.task_memory_gib"
 
 
-def check_memory(crew: Workers, local: bool, block_px: int, tile_px: int) -> Iterator[Check]:
+def check_memory(workers: Workers, local: bool, block_px: int, tile_px: int) -> Iterator[Check]:
     """Yield whether those who work on a plan fit on this machine, if they are here, and a task with them."""
     if local:
-        yield judge_memory(crew.workers * crew.worker_bytes, free_memory())
+        yield judge_memory(workers.workers * workers.worker_bytes, free_memory())
     else:
-        found = f"each worker reserves {gib(crew.worker_bytes)} of its machine; this one's is not looked at"
+        found = (
+            f"each worker reserves {gib(workers.worker_bytes)} of its machine; this one's is not looked at"
+        )
         yield ok("memory", found)
-    yield judge_task(crew, block_px, tile_px)
+    yield judge_task(workers, block_px, tile_px)
 
 
 def judge_memory(needed: int, free: int | None) -> Check:
@@ -41,11 +43,11 @@ def judge_memory(needed: int, free: int | None) -> Check:
     return ok("memory", f"{stated}; {gib(free)} are free")
 
 
-def judge_task(crew: Workers, block_px: int, tile_px: int) -> Check:
+def judge_task(workers: Workers, block_px: int, tile_px: int) -> Check:
     """Return whether a block of a large scene with 16-bit samples fits into the memory of a task."""
     needed = budget.task_bytes((block_px + tile_px) ** 2, _SAMPLE_BYTES)
-    told = f"a block of {block_px} px takes {gib(needed)}, and a task may take {gib(crew.task_bytes)}"
-    if needed > crew.task_bytes:
+    told = f"a block of {block_px} px takes {gib(needed)}, and a task may take {gib(workers.task_bytes)}"
+    if needed > workers.task_bytes:
         mend = "lower tiling.block_px or engine.workers, or raise tiling.task_memory_gib"
         return note("task", f"{told}: scenes that are larger than a block are refused", mend)
     return ok("task", told)
