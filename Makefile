@@ -38,7 +38,7 @@ demo: $(STAMP)
 
 ## test       the whole test suite
 test: $(STAMP)
-	@$(PY) -m pytest $(SPLIT)
+	@$(PY) -m pytest $(SPLIT) --durations=10
 
 ## test-fast  the unit and property tests: all but those of whole jobs, faults and clusters, and slow ones
 test-fast: $(STAMP)

@@ -38,13 +38,13 @@ VERBS = {
 """The verbs, each with its line of help; the modules have the same names."""
 
 _EPILOG = """\
-examples:
-  sgddiff init --archive s3://my-bucket/scenes/ --output s3://my-bucket/saliency/ > archive.yaml
-  sgddiff run --config archive.yaml --dry-run
-
 `sgddiff VERB --help` tells more of a verb. Exit codes: 0 done, 1 failed, 2 the command or the config is
 wrong, 3 done, with scenes newly in quarantine, 4 another run is at work there, 5 damage was found, 130
 interrupted.
+
+examples:
+  sgddiff init --archive s3://my-bucket/scenes/ --output s3://my-bucket/saliency/ > archive.yaml
+  sgddiff run --config archive.yaml --dry-run
 """
 
 

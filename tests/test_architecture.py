@@ -80,8 +80,9 @@ LAYERS: dict[str, tuple[str, ...]] = {
         *("models", "sgddiff_batch", "jobs.logs", "jobs.evaluation"),
         *(f"jobs.training.{low}" for low in ("retries", "storage", "pictures", "results")),
     ),
+    "jobs.checks": ("models", "sgddiff_batch", "jobs"),
     "jobs.verbs": (
-        *("models", "sgddiff_batch", "jobs", "jobs.logs", "jobs.printing", "jobs.demo"),
+        *("models", "sgddiff_batch", "jobs", "jobs.logs", "jobs.printing", "jobs.checks", "jobs.demo"),
         *("jobs.evaluation", "jobs.training", "jobs.training.storage"),
     ),
 }
@@ -99,7 +100,6 @@ MOST_MODULES = 15
 ROOMY: dict[str, str] = {
     "sgddiff_batch/core": "pure and flat: every name tells its content, and imports few others",
     "models": "flat: a part of the network or of its training a file, each named by the paper's word",
-    "jobs": "the command lines, until they are verbs of one command",
     "jobs/verbs": "a verb of the command a module, each short",
 }
 """Folders that may hold more modules, each with the argument for it."""

@@ -16,6 +16,7 @@ from sgddiff_batch.config.job import (
     load_config,
 )
 from sgddiff_batch.config.reading import Section, Uri, read_config
+from sgddiff_batch.config.template import commented_config
 
 __all__ = [
     "ArchiveJobConfig",
@@ -25,6 +26,7 @@ __all__ = [
     "Section",
     "TilingConfig",
     "Uri",
+    "commented_config",
     "is_absolute",
     "load_config",
     "read_config",

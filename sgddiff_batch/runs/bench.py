@@ -89,7 +89,7 @@ class Bench:
         return self.network.describe(self.device)
 
     @property
-    def is_local(self) -> bool:
+    def works_here(self) -> bool:
         """Whether this process does the work, and no cluster."""
         return self.engine.kind == "local"
 
@@ -101,14 +101,14 @@ class Bench:
     @property
     def predictors(self) -> int:
         """How many predictors a process has."""
-        return self.workers if self.is_local else 1
+        return self.workers if self.works_here else 1
 
     @cached_property
     def crew(self) -> Workers:
         """Who works on a plan."""
         tiles = self.predictors * self.facts.batch_tiles if self.device == "cpu" else 0
         return Workers(
-            1 if self.is_local else self.workers,
+            1 if self.works_here else self.workers,
             tasks_in_flight(self.predictors),
             self.tiling.task_memory_bytes,
             tiles * self.tiling.tile_px**2,
@@ -137,7 +137,7 @@ class Bench:
     def recipe(self) -> WorkerRecipe:
         """Return what makes the workers."""
         # Workers in other processes look at the lease; those in this one share it.
-        fence = self.lease.watch() if self.lease and not self.is_local else self.lease
+        fence = self.lease.watch() if self.lease and not self.works_here else self.lease
         access = self.query.access
         return WorkerRecipe(
             self.network, self.device, self.output.uri, self.input, access, self.predictors, fence

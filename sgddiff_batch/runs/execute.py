@@ -116,7 +116,7 @@ def provenance(bench: Bench, mosaic: SceneMosaic) -> dict[str, object]:
 
 def _engine(bench: Bench) -> Engine:
     recipe = bench.recipe()
-    if bench.is_local:
+    if bench.works_here:
         return lambda tasks: run_local(tasks, recipe(), bench.predictors)
     from sgddiff_batch.engine.ray_cluster import connect_ray
     from sgddiff_batch.engine.ray_data import run_ray

@@ -193,14 +193,14 @@ def test_parameters_of_ray_start_are_known_to_it(name: str) -> None:
 
 @pytest.mark.parametrize("name", JOB_SPECS)
 def test_a_command_is_a_job_with_options_of_its_own(name: str) -> None:
-    script, options = job_of(JOB_SPECS[name]["entrypoint"])
-    assert script == ("train_distill.py" if name == "sgddiff-train" else "infer_archive.py")
+    verb, options = job_of(JOB_SPECS[name]["entrypoint"])
+    assert verb == ("train" if name == "sgddiff-train" else "run")
     assert Path(options.config).name in manifests.configs()
 
 
 def test_a_command_with_an_option_that_the_job_lacks_is_found() -> None:
     with pytest.raises(SystemExit):
-        job_of("python /opt/sgddiff-batch/jobs/infer_archive.py --config a.yaml --resume")
+        job_of("sgddiff run --config a.yaml --resume")
 
 
 @pytest.mark.parametrize("name", JOB_SPECS)
@@ -281,4 +281,4 @@ def test_a_stop_of_a_job_is_ctrl_c_to_its_driver(name: str) -> None:
 
 
 def test_every_job_is_one_that_is_known() -> None:
-    assert {Path(job_of(spec["entrypoint"])[0]).name for spec in JOB_SPECS.values()} == set(LOADERS)
+    assert {job_of(spec["entrypoint"])[0] for spec in JOB_SPECS.values()} == set(LOADERS)

@@ -49,7 +49,7 @@ def test_the_units_are_those_of_a_head_workers_and_the_night() -> None:
 def test_a_service_starts_a_program_of_the_checkout_as_a_user_of_its_own(name: str) -> None:
     service = read_unit(name)["Service"]
     program = units.command(read_unit(name), values_of(name))[0]
-    assert program in (f"{CHECKOUT}/.venv/bin/ray", f"{CHECKOUT}/.venv/bin/python")
+    assert program in (f"{CHECKOUT}/.venv/bin/ray", f"{CHECKOUT}/.venv/bin/sgddiff")
     assert (Path(sys.executable).parent / Path(program).name).exists()
     assert service["WorkingDirectory"] == [CHECKOUT]
     assert service["User"] == ["sgddiff"]

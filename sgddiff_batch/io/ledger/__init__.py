@@ -7,7 +7,7 @@ pixels, and nothing outside spells the names of its objects.
 from __future__ import annotations
 
 from sgddiff_batch.io.ledger.area_cells import check_lattice, keep_lattice
-from sgddiff_batch.io.ledger.damage import DamageBook, DamagedRecordError, OnDamage
+from sgddiff_batch.io.ledger.damage import DamageBook, DamagedRecordError
 from sgddiff_batch.io.ledger.fence import Fence, LeaseWatch, fenced, parsed_lease, read_lease
 from sgddiff_batch.io.ledger.lease import Lease
 from sgddiff_batch.io.ledger.left_out import RefusedScene, note_told, untold
@@ -24,7 +24,6 @@ __all__ = [
     "Lease",
     "LeaseWatch",
     "ObjectLedger",
-    "OnDamage",
     "Rate",
     "RedoMark",
     "RefusedScene",

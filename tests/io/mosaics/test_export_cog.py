@@ -8,13 +8,10 @@ import pytest
 import rasterio
 from rasterio.crs import CRS
 
-from jobs import export_cog as job
 from sgddiff_batch.core.grid import Grid
 from sgddiff_batch.core.planning import Tiling
 from sgddiff_batch.errors import ConfigError, FatalError
 from sgddiff_batch.io.mosaics.export_cog import export_cog
-from sgddiff_batch.io.mosaics.writer import ZarrBlockWriter
-from sgddiff_batch.io.storage.store import open_store
 from tests.io.mosaic_examples import GRIDS, NORTH_UP, UTM, build, codes_of, mosaic_of, stored_codes
 
 # A scene in pixel coordinates gives a COG in pixel coordinates, of which rasterio warns whoever opens it.
@@ -100,37 +97,3 @@ def test_a_cog_is_written_to_local_files_only(tmp_path):
         export_cog(uri, tmp_path)
     with pytest.raises(FileNotFoundError, match="there is no folder"):
         export_cog(uri, tmp_path / "typo" / "a.tif")
-
-
-def test_the_command_writes_the_file_and_returns_0(tmp_path, capsys):
-    uri = build(tmp_path, mosaic_of(GRID), codes_of(GRID))
-    assert job.main([uri, str(tmp_path / "a.tif")]) == 0
-    assert (tmp_path / "a.tif").exists()
-    assert capsys.readouterr().out == f"wrote {tmp_path / 'a.tif'}\n"
-
-
-def test_a_wrong_command_is_one_line_and_returns_2(tmp_path, capsys):
-    mosaic = mosaic_of(GRID)
-    ZarrBlockWriter(open_store(str(tmp_path))).create(mosaic, {})
-    incomplete = f"{tmp_path}/{mosaic.path}"
-    for uri, out in (
-        (str(tmp_path / "typo"), "a.tif"),
-        (incomplete, "a.tif"),
-        ("gs://a/b.zarr", "a.tif"),
-        (incomplete, "s3://a/b.tif"),
-    ):
-        assert job.main([uri, str(tmp_path / out) if "://" not in out else out]) == 2
-        error = capsys.readouterr().err
-        assert error.startswith("export_cog: ")
-        assert error.count("\n") == 1
-    with pytest.raises(SystemExit) as left:
-        job.main([])
-    assert left.value.code == 2
-
-
-def test_a_failure_of_the_export_is_one_line_and_returns_1(tmp_path, capsys):
-    uri = build(tmp_path, mosaic_of(GRID), np.zeros((101, 75), np.uint8))
-    Path(uri, "0/saliency/c/0/0").write_bytes(b"damaged")
-    assert job.main([uri, str(tmp_path / "a.tif")]) == 1
-    assert capsys.readouterr().err.count("\n") == 1
-    assert not (tmp_path / "a.tif").exists()

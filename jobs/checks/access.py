@@ -1,0 +1,163 @@
+"""Access: whether the archive can be listed and read, and the output be read, written and locked."""
+
+from __future__ import annotations
+
+import os
+import time
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from jobs.checks.check import Check, failed, note, ok
+from sgddiff_batch.config import ArchiveJobConfig
+from sgddiff_batch.core.words import first_of, printable, redact_uri
+from sgddiff_batch.errors import (
+    ChangedSceneError,
+    ConfigError,
+    SgddiffBatchError,
+    UnreadableSceneError,
+    UnsupportedSceneError,
+)
+from sgddiff_batch.io.scenes import CheckedReader, GeoTiffReader, IsolatedReader
+from sgddiff_batch.io.sources import Listing, list_archive
+from sgddiff_batch.io.storage import Store, over_network
+
+_RIGHTS = "the URI and the credentials; rights: list and get on the archive; list, get, put, delete on output"
+_NOTED_S, _REFUSED_S = 5.0, 600.0
+_TRIED = 3
+_OTHER_VERSION = '"00000000000000000000000000000000"'
+
+
+def check_credentials(config: ArchiveJobConfig, environment: Mapping[str, str]) -> Iterator[Check]:
+    """Yield which credentials S3 is asked with; by their names, never by their values."""
+    uris = [config.output.uri, config.archive.uri, *(one.uri for one in config.archive.also)]
+    if not any(uri.startswith("s3://") for uri in uris):
+        return
+    where = environment.get("AWS_ENDPOINT_URL_S3") or environment.get("AWS_ENDPOINT_URL")
+    place = f"; endpoint {redact_uri(where)}" if where else ""
+    if environment.get("AWS_PROFILE"):
+        yield ok("credentials", f"those of the profile {environment['AWS_PROFILE']}{place}")
+    elif environment.get("AWS_ACCESS_KEY_ID") and environment.get("AWS_SECRET_ACCESS_KEY"):
+        short = ", which end with their session" if environment.get("AWS_SESSION_TOKEN") else ""
+        yield ok("credentials", f"AWS_ACCESS_KEY_ID of the environment{short}{place}")
+    else:
+        yield ok("credentials", f"none in the environment: those of this machine or its role{place}")
+
+
+def check_archive(config: ArchiveJobConfig) -> tuple[list[Check], Listing | None]:
+    """List the archive as a run does, and read one scene of it."""
+    try:
+        listing = list_archive(config.archive.query(), config.output.uri)
+    except (SgddiffBatchError, OSError) as error:
+        return [failed("archive", f"{config.archive.uri}: {_words(error)}", _RIGHTS)], None
+    count = len(listing.scenes)
+    found = f"{config.archive.uri}: {count} scenes are listed"
+    if not count:
+        mend = "archive.uri, archive.filters; `sgddiff run --dry-run` says what is left out and why"
+        return [note("archive", found, mend)], listing
+    checks = [ok("archive", found), _read_one(config, listing)]
+    if listing.missing:
+        named = first_of([printable(file.path) for file in listing.missing])
+        checks.append(note("archive", f"named, but missing: {named}", "mend the list or the catalogue"))
+    return checks, listing
+
+
+def _read_one(config: ArchiveJobConfig, listing: Listing) -> Check:
+    """Read the smallest scenes until one can be read: that one is damaged says nothing of the archive."""
+    access = config.archive.query().access
+    bare = GeoTiffReader(bands=config.input.bands, stretch=config.input.stretch, access=access)
+    reader = IsolatedReader(CheckedReader(bare, access))
+    unread = []
+    for scene in sorted(listing.scenes, key=lambda scene: (scene.size_bytes, scene.scene_id))[:_TRIED]:
+        name = printable(scene.scene_id)
+        try:
+            profile = reader.profile(scene)
+        except (UnreadableSceneError, UnsupportedSceneError, ChangedSceneError) as error:
+            unread.append(f"{name}: {_words(error)}")
+        except (SgddiffBatchError, OSError) as error:
+            return failed("read", f"{name}: {_words(error)}", _RIGHTS)
+        else:
+            grid = profile.grid
+            return ok("read", f"{name}: {grid.height_px} x {grid.width_px} px of {profile.dtype}")
+    return note(
+        "read", f"none of {len(unread)} scenes; {unread[0]}", "look at the files; a run quarantines them"
+    )
+
+
+def check_output(store: Store) -> list[Check]:
+    """Put an object into the output, as a run does, with conditions and without, and remove it."""
+    try:
+        with _probe(store) as key:
+            return [*_try_writes(store, key)]
+    except (SgddiffBatchError, OSError) as error:
+        clock = "; RequestTimeTooSkewed: set this machine's clock" if "Skewed" in str(error) else ""
+        return [failed("output", f"{store.uri}: {_words(error)}", _RIGHTS + clock)]
+
+
+def _try_writes(store: Store, key: str) -> Iterator[Check]:
+    before_s = time.time()
+    version = store.create(key, _once())
+    after_s = time.time()
+    if version is None:
+        raise ConfigError(f"{key} is there already")
+    stored_s = store.listed(key.rpartition("/")[0])[key].changed_s
+    minded = _minds_conditions(store, key)
+    store.delete(key)
+    if minded:
+        yield ok("output", f"{store.uri}: can be read, written, written with conditions, and removed from")
+    else:
+        mend = "a store that knows If-Match and If-None-Match: they keep two runs apart"
+        yield failed("output", f"{store.uri}: it takes writes whose condition does not hold", mend)
+    yield judge_clock(stored_s, before_s, after_s)
+
+
+def _minds_conditions(store: Store, key: str) -> bool:
+    """Whether writes whose condition does not hold are refused, and one whose condition holds is kept."""
+    if store.create(key, _once()) or store.replace(key, _once(), _OTHER_VERSION):
+        return False
+    written = _once()
+    return bool(store.replace(key, written, store.read_versioned(key).version)) and store.read(key) == written
+
+
+def judge_clock(stored_s: float, before_s: float, after_s: float) -> Check:
+    """Return how far this machine's clock is from the store's, which dates what was written just now."""
+    # Stores date to the second, downwards.
+    skew_s = max(before_s - (stored_s + 1.0), stored_s - after_s, 0.0)
+    if skew_s > _REFUSED_S:
+        found = f"{skew_s:.0f} s apart from the store's; S3 refuses requests from 900 s on"
+        return failed("clock", found, "set this machine's clock (chronyd, timedatectl)")
+    if skew_s > _NOTED_S:
+        mend = "set this machine's clock: ages of objects, which gc goes by, are off by so much"
+        return note("clock", f"{skew_s:.0f} s apart from the store's", mend)
+    return ok("clock", "with the store's to within seconds")
+
+
+@contextmanager
+def _probe(store: Store) -> Iterator[str]:
+    """Yield a key of our own; afterwards there is no object of it, nor any folder that was made for it."""
+    key = f"_ledger/probe-{uuid.uuid4().hex}~/probe.json"
+    missing = _missing_folders(store.uri)
+    try:
+        yield key
+    finally:
+        with suppress(SgddiffBatchError, OSError):
+            store.delete(key)
+        for folder in missing:
+            with suppress(OSError):
+                folder.rmdir()
+
+
+def _missing_folders(uri: str) -> list[Path]:
+    """Return the folders that a local output lacks, the innermost first."""
+    if over_network(uri):
+        return []
+    return [folder for folder in (Path(uri), *Path(uri).parents) if not folder.exists()]
+
+
+def _once() -> bytes:
+    return f'{{"probe": "{uuid.uuid4().hex}", "pid": {os.getpid()}}}'.encode()
+
+
+def _words(error: BaseException) -> str:
+    return redact_uri(printable(" ".join(str(error).split()))) or type(error).__name__

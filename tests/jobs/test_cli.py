@@ -1,0 +1,245 @@
+"""The command: verbs, flags and exit codes are a contract; its help is light; it says what is wrong."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from jobs import cli
+from jobs.exits import Exit, guarded
+from jobs.flags import TO_STDOUT, add_json, add_verbose, level_of, write_json
+from sgddiff_batch.errors import ConfigError, FatalError, LeaseHeldError, RetryableError, SceneError
+
+ROOT = Path(__file__).resolve().parents[2]
+HEAVY = ("torch", "rasterio", "zarr", "ray", "pyarrow", "s3fs", "numpy", "pydantic")
+
+CODES = {
+    "DONE": 0,
+    "FAILED": 1,
+    "WRONG": 2,
+    "QUARANTINED": 3,
+    "HELD": 4,
+    "DAMAGED": 5,
+    "INTERRUPTED": 130,
+}
+
+
+def test_the_exit_codes_are_these():
+    assert {code.name: code.value for code in Exit} == CODES
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (LeaseHeldError("a run is at work"), 4),
+        (ConfigError("engine.kind: is wrong"), 2),
+        (FileNotFoundError("there is no mosaic"), 2),
+        (ValueError("no number"), 2),
+        (RetryableError("the store is slow"), 1),
+        (SceneError("the scene is bad"), 1),
+        (FatalError("damage"), 1),
+        (OSError("no space left"), 1),
+        (KeyError("a mistake of ours"), 1),
+        (KeyboardInterrupt(), 130),
+    ],
+)
+def test_an_error_is_one_line_and_its_code(error, code, capsys):
+    def work():
+        raise error
+
+    assert guarded("gc", work) == code
+    said = capsys.readouterr()
+    assert said.err.startswith("gc: ")
+    assert said.err.count("\n") == 1
+    assert said.out == ""
+
+
+def test_an_error_shows_no_bytes_that_a_terminal_would_obey(capsys):
+    def work():
+        raise ConfigError("a\x1b[2J\nb")
+
+    guarded("gc", work)
+    assert capsys.readouterr().err == "gc: a\\x1b[2J b\n"
+
+
+def run(*arguments, cwd=ROOT):
+    command = [sys.executable, "-m", "jobs", *arguments]
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False, timeout=120)
+
+
+def test_an_unknown_verb_is_told_with_those_that_there_are():
+    done = run("rum", "--config", "archive.yaml")
+    assert done.returncode == 2
+    assert "'rum'" in done.stderr
+    assert all(verb in done.stderr for verb in cli.VERBS)
+    assert done.stdout == ""
+
+
+def test_no_verb_at_all_is_a_wrong_command():
+    done = run()
+    assert done.returncode == 2
+    assert "VERB" in done.stderr
+
+
+def test_the_version_is_printed():
+    from sgddiff_batch import __version__
+
+    assert run("--version").stdout == f"sgddiff {__version__}\n"
+
+
+def modules_of(*arguments):
+    """Return the modules that a command has loaded when it ends."""
+    code = (
+        "import sys\n"
+        "from jobs.cli import main\n"
+        "try:\n"
+        f"    main({list(arguments)!r})\n"
+        "except SystemExit:\n"
+        "    pass\n"
+        "print('\\n' + '\\n'.join(sys.modules), file=sys.stderr)"
+    )
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, timeout=120)
+    return set(done.stderr.split())
+
+
+def test_the_help_loads_nothing_heavy_and_little_at_all():
+    loaded = modules_of("--help")
+    assert sorted(loaded & {*HEAVY}) == []
+    ours = {name for name in loaded if name.split(".")[0] in ("jobs", "sgddiff_batch", "models")}
+    assert len(ours) < 15, sorted(ours)
+    assert len(loaded) < 200
+
+
+def test_the_help_names_all_verbs_and_ends_with_two_examples():
+    lines = cli.build_parser([]).format_help().rstrip().splitlines()
+    assert [verb for verb in cli.VERBS if not any(line.split()[:1] == [verb] for line in lines)] == []
+    assert lines[-3] == "examples:"
+    assert all(line.startswith("  sgddiff ") for line in lines[-2:])
+
+
+@pytest.mark.parametrize(("words", "level"), [(["-v"], logging.DEBUG), ([], logging.INFO)])
+def test_v_logs_all_there_is(words, level):
+    parser = argparse.ArgumentParser()
+    add_verbose(parser)
+    assert level_of(parser.parse_args(words)) == level
+
+
+def test_v_may_stand_over_a_quieter_level():
+    assert level_of(argparse.Namespace(verbose=False), logging.WARNING) == logging.WARNING
+    assert level_of(argparse.Namespace(verbose=True), logging.WARNING) == logging.DEBUG
+
+
+@pytest.mark.parametrize(
+    ("words", "target"), [([], None), (["--json"], TO_STDOUT), (["--json=a.json"], "a.json")]
+)
+def test_json_goes_to_standard_output_where_no_file_is_named(words, target):
+    parser = argparse.ArgumentParser()
+    add_json(parser)
+    assert parser.parse_args(words).json == target
+
+
+def test_json_is_written_whole_to_standard_output_or_over_a_file(tmp_path, capsys):
+    write_json({"a": [1]}, TO_STDOUT)
+    assert json.loads(capsys.readouterr().out) == {"a": [1]}
+    (tmp_path / "a.json").write_text("old")
+    write_json({"a": [1]}, str(tmp_path / "a.json"))
+    assert json.loads((tmp_path / "a.json").read_text()) == {"a": [1]}
+    assert [path.name for path in tmp_path.iterdir()] == ["a.json"]
+    with pytest.raises(TypeError):
+        write_json({"a": object()}, str(tmp_path / "a.json"))
+    assert json.loads((tmp_path / "a.json").read_text()) == {"a": [1]}
+
+
+def test_the_program_that_an_installation_has_is_this_command():
+    program = Path(sys.executable).parent / "sgddiff"
+    done = subprocess.run([program, "--help"], capture_output=True, text=True, check=True, timeout=120)
+    assert done.stdout == run("--help").stdout
+
+
+CONFIG = "--config --set"
+FLAGS = {
+    "run": f"{CONFIG} --dry-run --allow-withdrawals --limit --since --retry-quarantined --verbose",
+    "compose": f"{CONFIG} --area --withdraw-area --dry-run --retry-quarantined --allow-withdrawals --verbose",
+    "verify": f"OUTPUT {CONFIG} --mosaic --sample --seed --json --mark-for-redo --verbose",
+    "explain": f"MOSAIC ROW COL --xy --json {CONFIG} --verbose",
+    "quarantine list": f"OUTPUT {CONFIG} --json --verbose",
+    "quarantine show": f"SCENE_ID --output {CONFIG} --verbose",
+    "quarantine replay": f"SCENE_ID --all --now --output {CONFIG} --verbose",
+    "catalogue show": f"OUTPUT {CONFIG} --generation --state --json --verbose",
+    "catalogue generations": f"OUTPUT {CONFIG} --json --verbose",
+    "catalogue rollback": f"OUTPUT {CONFIG} --to --verbose",
+    "gc": f"OUTPUT {CONFIG} --delete --older-than --json --verbose",
+    "export cog": "MOSAIC FILE --verbose",
+    "train": f"{CONFIG} --check --cards --verbose",
+    "evaluate": "--images --labels --checkpoint --score-maps --maps --json --worst --device --verbose",
+    "demo": "--folder",
+    "init": "--archive --output --checkpoint --device --engine --workers --block-px --task-memory-gib "
+    "--file --force --verbose",
+    "doctor": f"{CONFIG} --json --verbose",
+    "completion": "SHELL --verbose",
+}
+"""Each verb's arguments and flags by their long names, and those of its own words (``quarantine list``).
+
+Scripts and schedules of users name them: one may be added, none may go or change its meaning.
+"""
+
+
+def flags_of(parser, words=""):
+    """Return the arguments of a parser and of those below it, by the words that lead there."""
+    below = [action for action in parser._actions if isinstance(action, argparse._SubParsersAction)]
+    if below:
+        found = {}
+        for word, child in below[0].choices.items():
+            found |= flags_of(child, f"{words} {word}".strip())
+        return found
+    own = [action for action in parser._actions if not isinstance(action, argparse._HelpAction)]
+    return {words: {max(a.option_strings, key=len, default=a.metavar or a.dest.upper()) for a in own}}
+
+
+def parser_of(verb):
+    parser = cli.build_parser([verb])
+    (verbs,) = (a for a in parser._actions if isinstance(a, argparse._SubParsersAction))
+    return verbs.choices[verb]
+
+
+def test_every_verb_is_in_the_table():
+    assert [*dict.fromkeys(words.split()[0] for words in FLAGS)] == [*cli.VERBS]
+
+
+@pytest.mark.parametrize("verb", cli.VERBS)
+def test_the_words_and_flags_of_a_verb_are_those_of_the_table(verb):
+    wanted = {words: {*flags.split()} for words, flags in FLAGS.items() if words.split()[0] == verb}
+    assert flags_of(parser_of(verb), verb) == wanted
+
+
+@pytest.mark.parametrize("verb", cli.VERBS)
+def test_the_help_of_a_verb_ends_with_two_examples(verb):
+    lines = parser_of(verb).format_help().rstrip().splitlines()
+    assert lines[-3] == "examples:"
+    assert all(line.startswith(f"  sgddiff {verb}") for line in lines[-2:])
+
+
+@pytest.mark.parametrize("verb", cli.VERBS)
+def test_the_examples_of_a_verb_are_commands_that_it_takes(verb):
+    for line in parser_of(verb).format_help().rstrip().splitlines()[-2:]:
+        words = shlex.split(line.partition(">")[0], comments=True)
+        cli.build_parser([verb]).parse_args(words[1:])
+
+
+@pytest.mark.parametrize("verb", cli.VERBS)
+def test_the_help_of_a_verb_loads_no_network_and_no_cluster(verb):
+    assert sorted(modules_of(verb, "--help") & {"torch", "ray"}) == []
+
+
+def test_the_completion_of_a_shell_is_printed_of_all_verbs():
+    done = run("completion", "bash")
+    assert done.returncode == 0
+    assert all(f"_shtab_sgddiff_{verb}_option_strings" in done.stdout for verb in cli.VERBS)
