@@ -232,7 +232,7 @@ def test_a_run_killed_while_it_replaces_a_damaged_mosaic_leaves_readers_one(
     break_shard(output, "c.tif")
     run(config, "--mark-for-redo")
     with monkeypatch.context() as patch:
-        for name in ("write", "delete", "_delete_tree"):
+        for name in ("write", "delete", "delete_tree"):
             patch.setattr(Store, name, dying(name, calls, after))
         with contextlib.suppress(Killed):
             infer_archive.main(["--config", str(config)])
