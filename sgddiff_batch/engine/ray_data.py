@@ -10,7 +10,7 @@ Defaults of Ray Data that are changed here, and why:
 * One block a task, from ``from_items``: work is spread evenly, reports arrive as they are made, and no read
   task competes with the actors for a CPU (actors that hold every CPU starve it, silently and for ever).
 * Exceptions never leave an actor: the first would abort the job. ``max_errored_blocks`` would hide them.
-* A task whose process dies is started again by Ray without end; :class:`Board` bounds that.
+* A task whose process dies is started again by Ray without end; :class:`SharedCounts` bounds that.
 * Half an hour without a report ends an execution, however long a task may take; here two time-outs are added.
 * Progress bars, the summary of the execution, and messages on the console are off; the log files stay.
 """
@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 
 from sgddiff_batch.core.planning import Task
 from sgddiff_batch.engine.ray_cluster import count_workers
-from sgddiff_batch.engine.ray_worker import Board, Job, RayWorker
+from sgddiff_batch.engine.ray_worker import Job, RayWorker, SharedCounts
 from sgddiff_batch.engine.worker import TaskOutcome, Worker, tasks_in_flight
 
 if TYPE_CHECKING:
@@ -135,9 +135,9 @@ def _answers(
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
     here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=True)
-    actor: Any = ray.remote(num_cpus=0, max_restarts=-1, max_task_retries=-1)(Board)
-    board = actor.options(scheduling_strategy=here).remote()
-    job = ray.put(Job(make_worker, tasks, board, pool.in_flight, task_timeout_s))
+    actor: Any = ray.remote(num_cpus=0, max_restarts=-1, max_task_retries=-1)(SharedCounts)
+    counts = actor.options(scheduling_strategy=here).remote()
+    job = ray.put(Job(make_worker, tasks, counts, pool.in_flight, task_timeout_s))
     dataset = _dataset(len(tasks), job, pool, task_timeout_s)
     batches: Any = iter(dataset.iter_batches(batch_size=None, prefetch_batches=0))
     try:
@@ -146,7 +146,7 @@ def _answers(
                 yield int(number), pickle.loads(answer)
     finally:
         batches.close()
-        ray.kill(board)
+        ray.kill(counts)
 
 
 def _dataset(count: int, job: ObjectRef[Job], pool: _Pool, task_timeout_s: float) -> Dataset:

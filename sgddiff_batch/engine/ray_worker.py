@@ -1,4 +1,4 @@
-"""What runs inside the processes of a Ray cluster: the worker of an actor pool, and the board they share."""
+"""What runs inside the processes of a Ray cluster: the worker of an actor pool, and the counts they share."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ Spoiling = Literal["quarantine", "failed"]
 """The ends of a task after which the other tasks of its scene are skipped."""
 
 
-class Look(NamedTuple):
-    """What the board knows of a task: its starts, the machines of those with no other task beside it,
+class TaskHistory(NamedTuple):
+    """What the shared counts say of a task: its starts, the machines of those with no other task beside it,
     whether its scene is spoiled, whether processes die in this run of what is no scene's fault, and the
     state and reason of its own end, if that spoiled its scene.
     """
@@ -47,7 +47,7 @@ class Look(NamedTuple):
     end: tuple[Spoiling, str | None] | None = None
 
 
-class Board:
+class SharedCounts:
     """What the workers of a run must know of each other, dead ones included: one actor without a CPU.
 
     Ray starts a dead actor and its tasks again for ever; the counts kept here are the budget that ends it.
@@ -60,11 +60,11 @@ class Board:
         self._ends: dict[int | str, tuple[Spoiling, str | None]] = {}
         self._is_machine = False
 
-    def look(self, what: int | str, path: str = "") -> Look:
+    def history_of(self, what: int | str, path: str = "") -> TaskHistory:
         """Return what is known of a task, by its number, or of a worker, by its actor's id."""
         alone = tuple(self._alone.get(what, ()))
         spoiled, end = path in self._spoiled, self._ends.get(what)
-        return Look(self._starts[what], alone, spoiled, self._is_machine, end)
+        return TaskHistory(self._starts[what], alone, spoiled, self._is_machine, end)
 
     def start(self, what: int | str, alone_on: str | None = None) -> None:
         """Count a start; ``alone_on`` is the machine, where nothing else runs in the process."""
@@ -95,7 +95,7 @@ class Job:
 
     make_worker: Callable[[], Worker]
     tasks: tuple[Task, ...]
-    board: Any
+    counts: Any
     in_flight: int
     task_timeout_s: float
 
@@ -133,51 +133,51 @@ class RayWorker:
         return {"number": number, "answer": pickle.dumps(answer)}
 
     def _make_worker(self, actor_id: str | None) -> Worker:
-        board, key = self._job.board, f"worker {actor_id}"
-        starts = self._get(board.look.remote(key)).starts
+        counts, key = self._job.counts, f"worker {actor_id}"
+        starts = self._get(counts.history_of.remote(key)).starts
         if starts >= MAX_STARTS:
             raise FatalError(
                 f"a worker process died {starts} times while it started: out of memory, or a broken library; "
                 "its log is in the session folder of Ray"
             )
-        self._get(board.start.remote(key))
+        self._get(counts.start.remote(key))
         worker = self._job.make_worker()
-        self._get(board.forget.remote(key))
+        self._get(counts.forget.remote(key))
         return worker
 
     def _answer(self, number: int) -> TaskOutcome:
         if isinstance(self._worker, Exception):
             raise self._worker
-        task, board = self._job.tasks[number], self._job.board
-        look: Look = self._get(board.look.remote(number, task.mosaic.path))
-        if look.end is not None:
-            return TaskOutcome(task, *look.end)
-        if look.is_spoiled:
+        task, counts = self._job.tasks[number], self._job.counts
+        history: TaskHistory = self._get(counts.history_of.remote(number, task.mosaic.path))
+        if history.end is not None:
+            return TaskOutcome(task, *history.end)
+        if history.is_spoiled:
             return TaskOutcome(task, "skipped", SKIPPED)
-        if look.starts >= MAX_STARTS:
-            return self._told(number, judged(task, look, self._living()))
-        with self._alone() if look.starts else self._places:
+        if history.starts >= MAX_STARTS:
+            return self._noted(number, judged(task, history, self._living()))
+        with self._alone() if history.starts else self._places:
             if self._stuck:
                 os._exit(_STUCK_EXIT_CODE)  # nothing else ends a thread that hangs in a library
-            self._get(board.start.remote(number, self._node if look.starts else None))
-            if look.starts:
+            self._get(counts.start.remote(number, self._node if history.starts else None))
+            if history.starts:
                 self._worker.distrust(task.scene)
             outcome = self._run_in_time(self._worker, task)
             if outcome is not None:
-                return self._told(number, outcome)
+                return self._noted(number, outcome)
             late = TaskOutcome(task, "failed", f"it did not end within {self._job.task_timeout_s:g} s")
-            self._told(number, late)
+            self._noted(number, late)
             self._stuck = True  # only now: the next task ends this process
             return late
 
-    def _told(self, number: int, outcome: TaskOutcome) -> TaskOutcome:
-        """Tell the board what became of a task, and return it."""
-        board = self._job.board
+    def _noted(self, number: int, outcome: TaskOutcome) -> TaskOutcome:
+        """Note in the shared counts what became of a task, and return it."""
+        counts = self._job.counts
         if outcome.state == "stored":
-            self._get(board.stored.remote(number))
+            self._get(counts.stored.remote(number))
         elif outcome.state in ("quarantine", "failed"):
             store = outcome.task.mosaic.path
-            self._get(board.spoil.remote(number, store, outcome.state, outcome.reason))
+            self._get(counts.spoil.remote(number, store, outcome.state, outcome.reason))
         return outcome
 
     def _living(self) -> Set[str]:
@@ -206,17 +206,17 @@ class RayWorker:
             return None
 
 
-def judged(task: Task, look: Look, living: Set[str]) -> TaskOutcome:
+def judged(task: Task, history: TaskHistory, living: Set[str]) -> TaskOutcome:
     """Return the outcome of a task that was started often enough: its scene is bad, or the machines are.
 
     The scene is to blame only where processes died that worked on nothing else, on machines that live on
     (``living``), and where no such death turned out to be of something else. Anything else is left to the
     next run.
     """
-    own = sum(node in living for node in look.alone_on)
-    if own >= _OWN_DEATHS and not look.is_machine:
-        return TaskOutcome(task, "quarantine", _KILLS.format(look.starts, own))
-    return TaskOutcome(task, "failed", _DIED.format(look.starts))
+    own = sum(node in living for node in history.alone_on)
+    if own >= _OWN_DEATHS and not history.is_machine:
+        return TaskOutcome(task, "quarantine", _KILLS.format(history.starts, own))
+    return TaskOutcome(task, "failed", _DIED.format(history.starts))
 
 
 def _portable(error: Exception) -> Exception:

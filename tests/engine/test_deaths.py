@@ -4,7 +4,7 @@ import pytest
 
 from sgddiff_batch.core.planning import Task
 from sgddiff_batch.core.scene import Scene
-from sgddiff_batch.engine.ray_worker import MAX_STARTS, Board, Look, judged
+from sgddiff_batch.engine.ray_worker import MAX_STARTS, SharedCounts, TaskHistory, judged
 from sgddiff_batch.engine.worker import Worker
 from sgddiff_batch.io.scenes.guarded_reader import GuardedReader
 from tests.kit.fakes import MemoryLedger, MemoryWriter, SyntheticReader, ToyPredictor, make_mosaic, make_scene
@@ -13,46 +13,46 @@ MOSAIC = make_mosaic(20, 20)
 TASK = Task(MOSAIC, MOSAIC.grid.window)
 
 
-def died(board, number, *machines):
+def died(counts, number, *machines):
     """Let a task be started MAX_STARTS times: in company, and then alone on these machines."""
-    board.start(number)
+    counts.start(number)
     for machine in machines:
-        board.start(number, machine)
-    return board.look(number, MOSAIC.path)
+        counts.start(number, machine)
+    return counts.history_of(number, MOSAIC.path)
 
 
-def state(look, living=("one", "two")):
-    return judged(TASK, look, set(living)).state
+def state(history, living=("one", "two")):
+    return judged(TASK, history, set(living)).state
 
 
 def test_two_deaths_with_nothing_else_in_the_process_are_the_scene_s():
-    look = died(Board(), 1, "one", "two")
-    assert look.starts == MAX_STARTS
-    assert state(look) == "quarantine"
+    history = died(SharedCounts(), 1, "one", "two")
+    assert history.starts == MAX_STARTS
+    assert state(history) == "quarantine"
 
 
 @pytest.mark.parametrize("machines", [("one", "gone"), ("gone", "gone"), ("one",), ()])
 def test_deaths_of_machines_or_in_company_are_left_to_the_next_run(machines):
-    assert state(died(Board(), 1, *machines)) == "failed"
+    assert state(died(SharedCounts(), 1, *machines)) == "failed"
 
 
 def test_a_death_alone_that_was_not_the_task_s_clears_all_scenes():
-    board = Board()
-    died(board, 1, "one", "one")
-    board.stored(1)
-    assert state(died(board, 2, "one", "two")) == "failed"
+    counts = SharedCounts()
+    died(counts, 1, "one", "one")
+    counts.stored(1)
+    assert state(died(counts, 2, "one", "two")) == "failed"
 
 
 def test_a_task_that_ends_well_after_a_death_in_company_proves_nothing():
-    board = Board()
-    died(board, 1, "one")
-    board.stored(1)
-    board.stored(3)
-    assert state(died(board, 2, "one", "two")) == "quarantine"
+    counts = SharedCounts()
+    died(counts, 1, "one")
+    counts.stored(1)
+    counts.stored(3)
+    assert state(died(counts, 2, "one", "two")) == "quarantine"
 
 
 def test_the_reason_says_how_often_and_how():
-    outcome = judged(TASK, Look(3, ("one", "one"), False, False), {"one"})
+    outcome = judged(TASK, TaskHistory(3, ("one", "one"), False, False), {"one"})
     assert outcome.reason.startswith("its worker process died 3 times, 2 of them with no other task in it: ")
 
 
