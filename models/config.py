@@ -232,15 +232,6 @@ def with_settings(config: NetworkConfig, settings: Mapping[str, Any]) -> Network
     return NetworkConfig.from_dict(values)
 
 
-def preset(name: str) -> NetworkConfig:
-    """The sizes behind a preset's name. Raises ConfigError for a name that is not a preset."""
-    from .presets import PRESETS
-
-    if name not in PRESETS:
-        raise ConfigError(f"unknown preset {name!r}; known: {', '.join(sorted(PRESETS))}")
-    return PRESETS[name]
-
-
 def _one_of(name: str, value: str, allowed: tuple[str, ...]) -> None:
     if value not in allowed:
         raise ConfigError(f"{name} must be one of {', '.join(allowed)}, found {value!r}")

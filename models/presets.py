@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 from .config import (
+    ConfigError,
     DecoderConfig,
     DenoiserConfig,
     DiffusionConfig,
@@ -75,3 +76,10 @@ def _own() -> tuple[NetworkConfig, ...]:
 
 
 PRESETS = {config.preset: config for config in (*_own(), *_published())}
+
+
+def preset(name: str) -> NetworkConfig:
+    """The sizes behind a preset's name. Raises ConfigError for a name that is not a preset."""
+    if name not in PRESETS:
+        raise ConfigError(f"unknown preset {name!r}; known: {', '.join(sorted(PRESETS))}")
+    return PRESETS[name]

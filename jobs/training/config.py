@@ -14,9 +14,10 @@ from typing import Any, ClassVar, Literal, get_type_hints
 from pydantic import BaseModel, Field, create_model, model_validator
 
 from models.checkpoint import SHIPPED
-from models.config import NetworkConfig, preset, with_settings
+from models.config import NetworkConfig, with_settings
 from models.crops import CropSettings
 from models.distillation import DistillWeights
+from models.presets import preset
 from models.training import TrainSettings
 from sgddiff_batch.config import Section, Uri, is_absolute, read_config
 from sgddiff_batch.errors import ConfigError

@@ -26,11 +26,11 @@ from torch import nn
 from jobs.training.pictures.data import DataSet, TrainingData, load_training_data
 from models.abreast import Abreast, Lane
 from models.checkpoint import load_checkpoint, save_checkpoint
-from models.config import preset
 from models.crops import CropSettings
 from models.device_crops import to_device
 from models.distillation import DistillWeights
 from models.hints import HintedLoss, LabelLoss, PlainLoss, Teachers
+from models.presets import preset
 from models.sgddiff import SGDDiff, to_channels_last
 from models.stem import EfficientNetLite, load_imagenet_weights
 from models.training import TrainSettings, seed_everything

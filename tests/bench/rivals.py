@@ -25,8 +25,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from models.config import preset
 from models.losses import binary_cross_entropy, soft_iou_loss
+from models.presets import preset
 from models.sgddiff import SGDDiff, to_channels_last
 from models.stem import fold_batch_norms, load_imagenet_weights
 from models.training import TrainingError, TrainSettings, learning_rate

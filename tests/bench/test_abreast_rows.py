@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from models.checkpoint import load_checkpoint, save_checkpoint
-from models.config import preset
+from models.presets import preset
 from models.sgddiff import SGDDiff
 from tests.bench.abreast import main
 

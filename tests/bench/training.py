@@ -19,10 +19,10 @@ from torch import distributed
 
 from jobs.training.pictures.data import DataSet, load_training_data
 from models.augmentation import augment
-from models.config import preset
 from models.crops import CropSettings
 from models.mixing import Mix
 from models.place import Place
+from models.presets import preset
 from models.run import Run, draw_parts, train
 from models.sgddiff import SGDDiff
 from models.stages import StageState, start_on_labels, start_student

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from models.config import NetworkConfig, preset, with_settings
+from models.config import NetworkConfig, with_settings
+from models.presets import preset
 
 DIRECT, TEACHER, STUDENT = "direct", "teacher", "student"
 TEACHER_STEPS = 3

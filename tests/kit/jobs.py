@@ -72,7 +72,7 @@ def save_tiny_checkpoint(folder: Path) -> Path:
     import torch
 
     from models.checkpoint import save_checkpoint
-    from models.config import preset
+    from models.presets import preset
     from models.sgddiff import SGDDiff
 
     torch.manual_seed(7)

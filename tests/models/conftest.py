@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from models.config import preset
 from models.data import Pair, make_pair
+from models.presets import preset
 from models.sgddiff import SGDDiff
 
 

@@ -6,12 +6,13 @@ import pytest
 import torch
 
 from models.abreast import Abreast, Batch, Lane
-from models.config import preset, with_settings
+from models.config import with_settings
 from models.crops import CropSettings
 from models.device_crops import draw_sheet, make_crops, to_device
 from models.distillation import DistillWeights
 from models.hints import HintedLoss, LabelLoss, PlainLoss, Teachers, aligned, draw_noise
 from models.losses import PLAIN
+from models.presets import preset
 from models.sgddiff import SGDDiff
 from models.training import TrainSettings, learning_rate
 

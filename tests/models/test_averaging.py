@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from models.averaging import average_networks
-from models.config import ConfigError, preset, with_settings
+from models.config import ConfigError, with_settings
+from models.presets import preset
 from models.sgddiff import SGDDiff
 
 

@@ -8,9 +8,10 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from models.checkpoint import load_checkpoint, resolve_checkpoint
-from models.config import preset, with_settings
+from models.config import with_settings
 from models.counting import count_gmac, count_parameters
 from models.predictor import load_predictor
+from models.presets import preset
 from models.sgddiff import SGDDiff
 from models.stem import (
     LITE_SIZES,

@@ -11,7 +11,8 @@ from models.checkpoint import (
     save_checkpoint,
     tensor_digest,
 )
-from models.config import ConfigError, NetworkConfig, preset, with_settings
+from models.config import ConfigError, NetworkConfig, with_settings
+from models.presets import preset
 from models.storage import FolderStorage
 
 

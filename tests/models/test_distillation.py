@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from models.config import ConfigError, preset, with_settings
+from models.config import ConfigError, with_settings
 from models.diffusion import time_pairs
 from models.distillation import (
     DistillWeights,
@@ -20,6 +20,7 @@ from models.distillation import (
     trajectory_loss,
 )
 from models.layers import Pointwise
+from models.presets import preset
 from models.sgddiff import SGDDiff
 from models.teacher import adopt_encoder
 

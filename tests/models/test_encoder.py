@@ -4,8 +4,9 @@ import pytest
 import torch
 from torch.nn import functional as fn
 
-from models.config import EncoderConfig, preset
+from models.config import EncoderConfig
 from models.encoder import SS2D, VDEncoder, VMRNNCell, initial_step_bias
+from models.presets import preset
 from models.scan import cross_merge, cross_scan, selective_scan_loop
 
 CONFIG = EncoderConfig(dims=(16,), depths=(1,))

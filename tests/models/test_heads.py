@@ -5,13 +5,14 @@ import pytest
 import torch
 
 from models.checkpoint import load_checkpoint, resolve_checkpoint, save_checkpoint
-from models.config import ConfigError, DecoderConfig, EncoderConfig, NetworkConfig, preset, with_settings
+from models.config import ConfigError, DecoderConfig, EncoderConfig, NetworkConfig, with_settings
 from models.counting import count_parameters
 from models.decoder import RefineHead
 from models.encoder import VDEncoder
 from models.heads import PyramidHead, Smooth, build_head
 from models.layers import GDB
 from models.predictor import load_predictor
+from models.presets import preset
 from models.sgddiff import SGDDiff
 from models.stem import LITE_SIZES, EfficientNetLite, load_imagenet_weights
 

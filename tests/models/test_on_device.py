@@ -7,8 +7,9 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from models.config import preset, with_settings
+from models.config import with_settings
 from models.diffusion import periodic_noise
+from models.presets import preset
 from models.sgddiff import SGDDiff
 
 

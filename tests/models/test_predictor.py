@@ -12,7 +12,6 @@ import torch
 from numpy.typing import NDArray
 
 from models.checkpoint import save_checkpoint
-from models.config import preset
 from models.predictor import (
     TaskPredictor,
     choose_device,
@@ -23,6 +22,7 @@ from models.predictor import (
     reflected,
     wanted_tiles,
 )
+from models.presets import preset
 from models.sgddiff import SGDDiff
 
 TILE, OVERLAP = 64, 16

@@ -8,12 +8,13 @@ import pytest
 import torch
 
 from models.checkpoint import load_checkpoint, tensor_digest
-from models.config import ConfigError, preset, with_settings
+from models.config import ConfigError, with_settings
 from models.crops import CropSettings, draw_batch
 from models.data import make_pair
 from models.distillation import DistillWeights
 from models.mixing import Mix
 from models.place import Place
+from models.presets import preset
 from models.run import Run, shown, train, validate
 from models.sgddiff import SGDDiff
 from models.stages import start_on_labels, start_student, take_over

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from models.config import ConfigError, preset
+from models.config import ConfigError
 from models.crops import CropSettings, draw_batch
 from models.distillation import DistillWeights
+from models.presets import preset
 from models.run import validate
 from models.sgddiff import SGDDiff
 from models.sod_metrics import ScoreSums, score_map

@@ -20,10 +20,13 @@ class DeniedError(ConfigError):
 
 
 class BucketError(ConfigError):
-    """A bucket that is not there, or says no; ``reason`` says which, without what was asked of it."""
+    """A bucket that is not there, or says no; ``reason`` says which, without what was asked of it.
 
-    def __init__(self, uri: str, reason: str, asked_by: str = "") -> None:
-        super().__init__(f"{asked_by}{uri} cannot be listed: {reason}")
+    With one argument that is the message: so are errors made anew that come out of another process.
+    """
+
+    def __init__(self, uri: str, reason: str = "", asked_by: str = "") -> None:
+        super().__init__(f"{asked_by}{uri} cannot be listed: {reason}" if reason else uri)
         self.uri, self.reason = uri, reason
 
 

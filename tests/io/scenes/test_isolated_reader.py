@@ -168,7 +168,7 @@ class TestIsolatedReader:
             "from sgddiff_batch.io.scenes.isolated_reader import IsolatedReader\n"
             "IsolatedReader(DeadlyReader(0)).profile(SCENE)\n"
         )
-        with subprocess.Popen([sys.executable, "-c", program], cwd=Path(__file__).parents[2]) as parent:
+        with subprocess.Popen([sys.executable, "-c", program], cwd=Path(__file__).parents[3]) as parent:
             child = self._sleeping_child(parent.pid)
             parent.kill()
         child.wait(timeout=10)

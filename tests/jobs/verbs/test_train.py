@@ -21,8 +21,9 @@ from jobs.exits import Exit, guarded
 from jobs.verbs.train import guarded_training
 from models.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
 from models.config import ConfigError as NetworkConfigError
-from models.config import preset, with_settings
+from models.config import with_settings
 from models.data import DataError
+from models.presets import preset
 from models.sgddiff import SGDDiff
 from models.training import TrainingError
 from sgddiff_batch.errors import ConfigError, FatalError, LeaseHeldError, RetryableError

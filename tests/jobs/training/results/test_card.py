@@ -7,7 +7,7 @@ from dataclasses import asdict
 from markdown_it import MarkdownIt
 
 from jobs.training.results.card import without_folders, write_card
-from models.config import preset
+from models.presets import preset
 from models.sod_metrics import MEASURE_NAMES
 from models.training import TrainSettings
 
