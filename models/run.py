@@ -22,7 +22,6 @@ from .config import with_settings
 from .crops import draw_windows
 from .data import Pair
 from .mixing import Mix
-from .place import Place
 from .prefetch import Ahead
 from .sgddiff import SGDDiff
 from .sod_metrics import Measures, ScoreSums, score_map
@@ -30,6 +29,7 @@ from .stages import StageState
 from .steps import spread, stage_step
 from .storage import Below, Storage
 from .training import TrainingError, TrainSettings, learning_rate
+from .worker import TrainingWorker
 
 log = logging.getLogger(__name__)
 
@@ -61,7 +61,7 @@ class Run:
     settings: TrainSettings
     storage: Storage
     facts: Mapping[str, Any] = field(default_factory=dict)
-    place: Place = field(default_factory=Place)
+    worker: TrainingWorker = field(default_factory=TrainingWorker)
     listener: Listener = field(default_factory=Listener)
     clock: Callable[[], float] = time.monotonic
 
@@ -77,17 +77,17 @@ def train(state: StageState, run: Run) -> StageState:
     Raises TrainingError for a state of another run, and where the loss is no longer a number.
     """
     load_state(run, state)
-    settings, place = run.settings, run.place
-    wrapped = spread(state, place)
+    settings, worker = run.settings, run.worker
+    wrapped = spread(state, worker)
     meter = _Meter(run, state.step)
     with Ahead(partial(draw_parts, run), state.step, settings.steps - 1) as ahead:
         while state.step < settings.steps:
-            crops = [augment(windows, place.device) for windows in ahead.take()]
-            losses = stage_step(state, crops, settings, place, wrapped)
+            crops = [augment(windows, worker.device) for windows in ahead.take()]
+            losses = stage_step(state, crops, settings, worker, wrapped)
             meter.add(state, losses, ahead.waited_s)
             if state.step % settings.validate_every == 0 or state.step == settings.steps:
                 _validate_and_keep(state, run)
-            if place.is_first:
+            if worker.is_first:
                 if meter.save_is_due(state.step):
                     save_state(run, state)
                 run.listener.stepped(state.step, losses)
@@ -99,26 +99,26 @@ def draw_parts(run: Run, step: int) -> list[Sequence[Window]]:
     settings = run.settings
     return [
         draw_windows(run.source, len(part), settings.crops, settings.seed, step, part.start)
-        for part in run.place.parts(settings.batch)
+        for part in run.worker.parts(settings.batch)
     ]
 
 
 @torch.inference_mode()
-def validate(network: SGDDiff, pairs: Sequence[Pair], place: Place | None = None) -> Measures:
+def validate(network: SGDDiff, pairs: Sequence[Pair], worker: TrainingWorker | None = None) -> Measures:
     """Measures over whole pictures with objects; workers share them. The same on every worker.
 
     Pictures without objects are left out: S, F and E do not mean anything there. Raises ValueError where
     none is left.
     """
-    place = place or Place()
+    worker = worker or TrainingWorker()
     pairs = [pair for pair in pairs if pair.mask.any()]
     network.eval()
     device = network.noise_field.device
     scores = []
-    for pair in pairs[place.rank :: place.workers]:
+    for pair in pairs[worker.rank :: worker.workers]:
         saliency = network(torch.from_numpy(pair.pixels)[None].to(device))[0, 0]
         scores.append(score_map((saliency * 255).round().to(torch.uint8).cpu().numpy(), pair.mask))
-    return ScoreSums.from_vector(place.sum(ScoreSums.over(scores).as_vector())).means()
+    return ScoreSums.from_vector(worker.sum(ScoreSums.over(scores).as_vector())).means()
 
 
 def shown(network: SGDDiff, validate_as: tuple[int, int] | None) -> SGDDiff:
@@ -157,7 +157,7 @@ def load_state(run: Run, state: StageState) -> bool:
         raise TrainingError(
             f"{STATE_NAME} cannot be read, or is of other sizes: {error}; remove it to start anew"
         ) from error
-    if run.place.is_first:
+    if run.worker.is_first:
         log.info("resumed at step %d", state.step)
     return True
 
@@ -189,16 +189,18 @@ def _validate_and_keep(state: StageState, run: Run) -> None:
     """Score the average, if there is anything to score it on, and keep it as `last` and perhaps as `best`."""
     measures = {}
     if any(pair.mask.any() for pair in run.validation):
-        measures = asdict(validate(shown(state.average, run.settings.validate_as), run.validation, run.place))
+        measures = asdict(
+            validate(shown(state.average, run.settings.validate_as), run.validation, run.worker)
+        )
     better = measures.get("s", -1.0) > state.best
     if better:
         state.best = measures["s"]
-    if run.place.is_first:
+    if run.worker.is_first:
         _keep(state, run, measures, (LAST, BEST) if better else (LAST,))
     if measures:
         row = {"step": float(state.step), **measures}
         state.history["scores"].append(row)
-        if run.place.is_first:
+        if run.worker.is_first:
             log.info("validation %s", " ".join(f"{k} {v:.4f}" for k, v in row.items() if k in SHOWN))
         run.listener.validated(row, state)
 
@@ -260,7 +262,7 @@ class _Meter:
         }
         state.sums = {}
         state.history["losses"].append(row)
-        if self.run.place.is_first:
+        if self.run.worker.is_first:
             log.info(_sentence(row, settings.steps))
             self.run.listener.logged(row)
 

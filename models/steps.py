@@ -19,9 +19,9 @@ from torch.nn.parallel import DistributedDataParallel
 from .diffusion import TIME_MAX
 from .layers import DropPath
 from .losses import total
-from .place import Place
 from .stages import Stage, StageState
 from .training import TrainingError, TrainSettings, descend, update_average
+from .worker import TrainingWorker
 
 # Tell the random numbers of one (seed, step, picture) apart from each other and from the crops'.
 NOISE, BRANCHES = 1, 2
@@ -62,19 +62,19 @@ def stage_losses(
     return losses
 
 
-def spread(state: StageState, place: Place) -> nn.Module:
-    """The stage as this place runs it: where there are several workers, inside what averages gradients."""
-    if place.workers == 1:
+def spread(state: StageState, worker: TrainingWorker) -> nn.Module:
+    """The stage as this worker runs it: where there are several workers, inside what averages gradients."""
+    if worker.workers == 1:
         return state.stage
     stage = nn.SyncBatchNorm.convert_sync_batchnorm(state.stage)  # type: ignore[no-untyped-call]
-    return DistributedDataParallel(stage, [place.device] if place.device.type == "cuda" else None)
+    return DistributedDataParallel(stage, [worker.device] if worker.device.type == "cuda" else None)
 
 
 def stage_step(
     state: StageState,
     parts: Sequence[Crops],
     settings: TrainSettings,
-    place: Place | None = None,
+    worker: TrainingWorker | None = None,
     wrapped: nn.Module | None = None,
 ) -> dict[str, float]:
     """One update of the weights and of their average from this worker's equal parts of a batch.
@@ -83,20 +83,20 @@ def stage_step(
     batch of all workers. Raises TrainingError on every worker, before any weight has changed, where their sum
     is not a number.
     """
-    place = place or Place()
+    worker = worker or TrainingWorker()
     stage = wrapped or state.stage
     state.stage.train()
     state.optimiser.zero_grad(set_to_none=True)
     values: dict[str, float] = {}
-    for index, (part, (pixels, mask)) in enumerate(zip(place.parts(settings.batch), parts, strict=True)):
+    for index, (part, (pixels, mask)) in enumerate(zip(worker.parts(settings.batch), parts, strict=True)):
         with _held_back(stage, index + 1 < len(parts)):
-            with place.autocast():
+            with worker.autocast():
                 losses = stage_losses(stage, state, pixels, mask, settings, part.start)
                 loss = total(losses, settings.weights)
             (loss / len(parts)).backward()  # type: ignore[no-untyped-call]
         for name, value in {"loss": loss, **losses}.items():
             values[name] = values.get(name, 0.0) + float(value.detach()) / len(parts)
-    values = place.mean(values)
+    values = worker.mean(values)
     if not math.isfinite(values["loss"]):
         raise TrainingError(
             f"the loss of step {state.step} is not a number: {values}; lower `rate` or `clip`"

@@ -52,7 +52,7 @@ def _write_mean(
     digests: Mapping[str, str],
     storage: Storage,
 ) -> None:
-    mean = average_networks([each.network for each in found]).to(plan.place.device)
+    mean = average_networks([each.network for each in found]).to(plan.worker.device)
     measures: Mapping[str, float] = {}
     if any(pair.mask.any() for pair in plan.validation):
         view = shown(mean, plan.config.section(name).validate_as)

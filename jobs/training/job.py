@@ -12,7 +12,7 @@ from jobs.training.events import Events
 from jobs.training.pictures import TrainingData
 from jobs.training.plan import Listeners, check_stages
 from jobs.training.results import write_cards
-from jobs.training.session import load_data, open_events, place_of, teach
+from jobs.training.session import load_data, open_events, teach, worker_of
 from jobs.training.storage import lease_on, write_probe
 from sgddiff_batch.errors import ConfigError
 from sgddiff_batch.io.ledger import Lease
@@ -38,8 +38,8 @@ def run_training(
     """
     on_ray = config.engine.kind == "ray"
     # Ray's driver may lie on a node without a GPU.
-    place = place_of(config.engine, 0, torch.device("cpu") if on_ray else None)
-    check_stages(config, place)
+    worker = worker_of(config.engine, 0, torch.device("cpu") if on_ray else None)
+    check_stages(config, worker)
     data = load_data(config)
     _say(data)
     write_probe(open_store(config.storage))
@@ -53,7 +53,7 @@ def run_training(
         return
     torch.set_num_threads(config.engine.threads)
     with lease_of(config.storage) as lease:
-        teach(config, data, place, Listeners(events_of(config)), lease)
+        teach(config, data, worker, Listeners(events_of(config)), lease)
 
 
 def write_all_cards(config: TrainJobConfig) -> list[str]:

@@ -20,11 +20,11 @@ from models.config import NetworkConfig
 from models.data import Pair
 from models.distillation import check_distillation
 from models.mixing import Mix
-from models.place import Place
 from models.run import BEST, LAST
 from models.sgddiff import SGDDiff
 from models.storage import Below, Storage
 from models.teacher import check_compatible
+from models.worker import TrainingWorker
 from sgddiff_batch.config import is_absolute
 from sgddiff_batch.errors import ConfigError
 from sgddiff_batch.io.ledger import Fence, fenced
@@ -52,7 +52,7 @@ class Listeners:
 class TrainingPlan:
     """What every stage of every seed shares.
 
-    source and validation: the pictures. facts: what a checkpoint says of them. place: that of this worker.
+    source and validation: the pictures. facts: what a checkpoint says of them. worker: which one this is.
     fence: asked before each write whether this run still is the one that may.
     """
 
@@ -60,7 +60,7 @@ class TrainingPlan:
     source: Mix
     validation: Sequence[Pair]
     facts: Mapping[str, Any]
-    place: Place
+    worker: TrainingWorker
     listeners: Listeners
     fence: Fence
 
@@ -101,7 +101,7 @@ def shown(name: str | None) -> str:
     return "/".join(Path(name).parts[-3:])
 
 
-def check_stages(config: TrainJobConfig, place: Place) -> None:
+def check_stages(config: TrainJobConfig, worker: TrainingWorker) -> None:
     """Find what is wrong with the stages before any of them is trained.
 
     Raises:
@@ -123,7 +123,7 @@ def check_stages(config: TrainJobConfig, place: Place) -> None:
         section = config.section(name)
         settings = section.settings(config.seeds[0])
         sizes[name] = _buildable(name, section.sizes())
-        place.parts(settings.batch)
+        worker.parts(settings.batch)
         multiple = sizes[name].multiple_px
         if settings.crops.crop_px % multiple:
             raise ConfigError(

@@ -18,9 +18,9 @@ from jobs.training.config import TrainJobConfig
 from jobs.training.events import EventGroup, Events
 from jobs.training.plan import Listeners
 from jobs.training.retries import retrying
-from jobs.training.session import WRONG, load_data, open_events, place_of, teach
-from models.place import Place
+from jobs.training.session import WRONG, load_data, open_events, teach, worker_of
 from models.training import TrainingError
+from models.worker import TrainingWorker
 from sgddiff_batch.errors import ConfigError, FatalError
 from sgddiff_batch.io.ledger import LeaseWatch, parsed_lease, read_lease
 from sgddiff_batch.io.storage import Store, open_store
@@ -52,14 +52,14 @@ def train_share(values: Mapping[str, Any]) -> None:
     values: `config`, a TrainJobConfig as plain values, and `token`, which the driver's lease has.
     """
     config = TrainJobConfig.model_validate(values["config"])
-    place = _place(config)
-    _speak(place)
-    events: Events = open_events(config) if place.is_first else EventGroup()
-    train_as(place, config, values["token"], Listeners(events, _report))
+    worker = _worker_of(config)
+    _speak(worker)
+    events: Events = open_events(config) if worker.is_first else EventGroup()
+    train_as(worker, config, values["token"], Listeners(events, _report))
 
 
-def train_as(place: Place, config: TrainJobConfig, token: str, listeners: Listeners) -> None:
-    """Train as the worker at a place, as long as the driver holds the lease of that token.
+def train_as(worker: TrainingWorker, config: TrainJobConfig, token: str, listeners: Listeners) -> None:
+    """Train as a worker, as long as the driver holds the lease of that token.
 
     Raises:
         ConfigError: if this node has another storage than the driver's.
@@ -68,22 +68,22 @@ def train_as(place: Place, config: TrainJobConfig, token: str, listeners: Listen
     """
     torch.set_num_threads(config.engine.threads)
     store = open_store(config.storage)
-    _check_shared(store, token, place)
+    _check_shared(store, token, worker)
     data = load_data(config)
     # A training writes so seldom that it can look each time.
-    teach(config, data, place, listeners, LeaseWatch(store, token, every_s=0.0))
+    teach(config, data, worker, listeners, LeaseWatch(store, token, every_s=0.0))
 
 
-def _place(config: TrainJobConfig) -> Place:
+def _worker_of(config: TrainJobConfig) -> TrainingWorker:
     device = ray.train.torch.get_device()
     if device.type == "cuda":
         torch.cuda.set_device(device)
-    return place_of(config.engine, ray.train.get_context().get_world_rank(), device)
+    return worker_of(config.engine, ray.train.get_context().get_world_rank(), device)
 
 
-def _speak(place: Place) -> None:
+def _speak(worker: TrainingWorker) -> None:
     """The first worker says what a local training would; Ray prints it at the driver."""
-    level = logging.INFO if place.is_first else logging.WARNING
+    level = logging.INFO if worker.is_first else logging.WARNING
     start_log(level, "%(asctime)s %(message)s", None, force=True)
 
 
@@ -91,11 +91,11 @@ def _report(values: Mapping[str, Any]) -> None:
     ray.train.report(dict(values))
 
 
-def _check_shared(store: Store, token: str, place: Place) -> None:
+def _check_shared(store: Store, token: str, worker: TrainingWorker) -> None:
     """The driver's lease lies where its storage is."""
     found = retrying(partial(read_lease, store))
     if found is None or parsed_lease(store, found.data).token != token:
         raise ConfigError(
-            f"storage: {store.uri} on {socket.gethostname()} (worker {place.rank}) is not the folder that "
+            f"storage: {store.uri} on {socket.gethostname()} (worker {worker.rank}) is not the folder that "
             "the driver sees, or another run took it over; name one that all nodes share, such as s3://"
         )

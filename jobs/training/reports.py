@@ -63,7 +63,7 @@ class Reporter(Listener):
 
     def validated(self, row: Mapping[str, float], state: StageState) -> None:
         """Write and pass on scores; every worker reports to whoever started it."""
-        if self.plan.place.is_first:
+        if self.plan.worker.is_first:
             scores = {name: value for name, value in row.items() if name != "step"}
             self.plan.listeners.events.scores(self.name, int(row["step"]), scores)
             self._write(state)
@@ -71,7 +71,7 @@ class Reporter(Listener):
 
     def finish(self, state: StageState) -> None:
         """Assess what was trained, unless that is done, and write the cards; on the first worker."""
-        if self.plan.place.is_first:
+        if self.plan.worker.is_first:
             if not self.plan.validation:
                 self._write(state)
             batch = self.plan.config.section(self.stage).batch
@@ -139,7 +139,7 @@ def record_assessment(
     if pairs:
         log.info("assessing %s on %d validation pictures, tile by tile", kept, len(pairs))
     checkpoint = read_checkpoint(f"{plan.root(stage, seed)}/{kept}")
-    network = checkpoint.network.to(plan.place.device)
+    network = checkpoint.network.to(plan.worker.device)
     scores = assess(network, pairs, _names(plan), validate_as) if pairs else None
     storage.write(ASSESSMENT_NAME, assessment_of(stage, seed, kept, checkpoint, validate_as, scores, cost))
 
@@ -153,13 +153,13 @@ def _names(plan: TrainingPlan) -> list[str]:
 
 def cost_of(plan: TrainingPlan, state: StageState, batch: int) -> dict[str, Any]:
     """What a stage's training cost so far, as plain values."""
-    place, engine = plan.place, plan.config.engine
+    worker, engine = plan.worker, plan.config.engine
     return {
         "spent_s": state.spent_s,
         "steps": state.step,
         "crops": state.step * batch,
-        "workers": place.workers,
-        "device": device_name(place.device),
-        "threads": engine.threads if place.device.type == "cpu" else None,
-        "precision": place.precision,
+        "workers": worker.workers,
+        "device": device_name(worker.device),
+        "threads": engine.threads if worker.device.type == "cpu" else None,
+        "precision": worker.precision,
     }

@@ -11,10 +11,10 @@ from jobs.training.averages import write_average
 from jobs.training.config import StageName
 from jobs.training.plan import TrainingPlan, shown
 from jobs.training.reports import Reporter
-from models.place import Place
 from models.run import Run, train
 from models.sgddiff import SGDDiff
 from models.stages import StageState, start_on_labels, start_student
+from models.worker import TrainingWorker
 
 log = logging.getLogger(__name__)
 
@@ -33,35 +33,35 @@ def train_all(plan: TrainingPlan) -> None:
     for name in stages:
         for seed in seeds:
             _train_stage(plan, name, seed)
-        if plan.place.is_first:
+        if plan.worker.is_first:
             write_average(plan, name)
-        _wait_for_all(plan.place)
+        _wait_for_all(plan.worker)
 
 
 def _train_stage(plan: TrainingPlan, name: StageName, seed: int) -> None:
     section = plan.config.section(name)
     storage = plan.storage(name, seed)
     settings = section.settings(seed)
-    if plan.place.is_first:
+    if plan.worker.is_first:
         log.info("seed %d, %s: %d steps of %d crops", seed, name, settings.steps, settings.batch)
     state, teacher = _start(plan, name, seed)
     reporter = Reporter(name, seed, plan, storage, teacher)
     facts = {**plan.facts, "init": shown(section.init), "encoder": shown(section.encoder)}
     train(
         state,
-        Run(plan.source, plan.validation, settings, storage, facts, plan.place, reporter),
+        Run(plan.source, plan.validation, settings, storage, facts, plan.worker, reporter),
     )
     reporter.finish(state)
-    _wait_for_all(plan.place)
+    _wait_for_all(plan.worker)
 
 
-def _wait_for_all(place: Place) -> None:
+def _wait_for_all(worker: TrainingWorker) -> None:
     """No worker may look for a checkpoint before the first one has written it."""
-    place.sum(np.zeros(1))
+    worker.sum(np.zeros(1))
 
 
 def _start(plan: TrainingPlan, name: StageName, seed: int) -> tuple[StageState, SGDDiff | None]:
-    section, device = plan.config.section(name), plan.place.device
+    section, device = plan.config.section(name), plan.worker.device
     warm = plan.checkpoint(section.init, seed).network if section.init else None
     settings, sizes = section.settings(seed), section.sizes()
     if name != "student":

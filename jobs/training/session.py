@@ -15,7 +15,7 @@ from models.checkpoint import CheckpointError
 from models.config import ConfigError as NetworkConfigError
 from models.data import DataError
 from models.mixing import Mix
-from models.place import Place
+from models.worker import TrainingWorker
 from sgddiff_batch.errors import ConfigError
 from sgddiff_batch.io.ledger import Fence
 
@@ -24,12 +24,12 @@ WRONG = (ConfigError, NetworkConfigError, DataError, CheckpointError, FileNotFou
 
 
 def teach(
-    config: TrainJobConfig, data: TrainingData, place: Place, listeners: Listeners, fence: Fence
+    config: TrainJobConfig, data: TrainingData, worker: TrainingWorker, listeners: Listeners, fence: Fence
 ) -> None:
-    """Train as the worker at a place, and close the events. Raises as :func:`train_all`."""
+    """Train as a worker, and close the events. Raises as :func:`train_all`."""
     source = Mix(data.sets, data.weights)
     try:
-        train_all(TrainingPlan(config, source, data.validation, data.facts, place, listeners, fence))
+        train_all(TrainingPlan(config, source, data.validation, data.facts, worker, listeners, fence))
     finally:
         listeners.events.close()
 
@@ -42,13 +42,13 @@ def load_data(config: TrainJobConfig) -> TrainingData:
     )
 
 
-def place_of(engine: EngineSection, rank: int, device: torch.device | None = None) -> Place:
-    """The place of a worker, on a device given or on this machine's. Raises ConfigError if there is none."""
+def worker_of(engine: EngineSection, rank: int, device: torch.device | None = None) -> TrainingWorker:
+    """A worker, on a device given or on this machine's. Raises ConfigError if there is none."""
     device = device or _device(engine)
     precision = engine.precision
     if precision == "auto":
         precision = "bf16" if device.type == "cuda" else "fp32"
-    return Place(rank, engine.workers, device, precision, engine.accumulate)
+    return TrainingWorker(rank, engine.workers, device, precision, engine.accumulate)
 
 
 def _device(engine: EngineSection) -> torch.device:

@@ -125,7 +125,7 @@ class Driver:
             yield from tasks
 
     def _begin(self, mosaic: SceneMosaic, settled: list[SceneResult]) -> list[Task]:
-        mosaic, finished = self._placed(mosaic)
+        mosaic, finished = self._with_sound_path(mosaic)
         if finished is not None and not self._writer.is_complete(mosaic.path):
             # First what the ledger says of it: a kill in between must leave no mark without its store.
             self._ledger.forget_mosaic(mosaic.path)
@@ -142,7 +142,7 @@ class Driver:
             settled.append(self._settle(progress))
         return tasks
 
-    def _placed(self, mosaic: SceneMosaic) -> tuple[SceneMosaic, SceneRecord | None]:
+    def _with_sound_path(self, mosaic: SceneMosaic) -> tuple[SceneMosaic, SceneRecord | None]:
         """Return a mosaic in a store where it discards no complete one, and the record of its commit.
 
         A complete store without a record is what readers see where the ledger lost it. It counts if the marks

@@ -21,7 +21,6 @@ from jobs.training.pictures.data import DataSet, load_training_data
 from models.augmentation import augment
 from models.crops import CropSettings
 from models.mixing import Mix
-from models.place import Place
 from models.presets import preset
 from models.run import Run, draw_parts, train
 from models.sgddiff import SGDDiff
@@ -29,6 +28,7 @@ from models.stages import StageState, start_on_labels, start_student
 from models.steps import draw
 from models.storage import FolderStorage
 from models.training import TrainSettings
+from models.worker import TrainingWorker
 
 WARM_STEPS = 2
 PICTURES = 24
@@ -71,7 +71,7 @@ def _work(rank: int, workers: int, stage: str, source: Mix, settings: TrainSetti
     if workers > 1:
         distributed.init_process_group("gloo", f"file://{folder}/group", rank=rank, world_size=workers)
     state = _start(stage, settings)
-    run = Run(source, [], settings, FolderStorage(Path(folder)), place=Place(rank, workers))
+    run = Run(source, [], settings, FolderStorage(Path(folder)), worker=TrainingWorker(rank, workers))
     train(state, run)
     if rank == 0:
         torch.save(state.history["losses"], Path(folder) / "rows")

@@ -9,11 +9,11 @@ from torch import distributed
 from models.augmentation import augment
 from models.config import with_settings
 from models.mixing import Mix
-from models.place import Place
 from models.run import Listener, Run, draw_parts, train
 from models.steps import stage_step
 from models.storage import FolderStorage
 from models.training import TrainingError
+from models.worker import TrainingWorker
 
 from .test_stages import (
     SETTINGS,
@@ -54,7 +54,7 @@ def train_a_share(rank, workers, folder, which):
     rows, pairs = Rows(), _shapes(7)
     source = Mix((pairs[:4],), (1.0,))
     storage = FolderStorage(folder / "run")
-    train(state, Run(source, pairs[4:], SHARED, storage, place=Place(rank, workers), listener=rows))
+    train(state, Run(source, pairs[4:], SHARED, storage, worker=TrainingWorker(rank, workers), listener=rows))
     if rank == 0:
         torch.save((torch.tensor(rows.losses), torch.tensor(rows.scores)), folder / "rows")
     distributed.destroy_process_group()
@@ -82,12 +82,12 @@ def meet_a_loss_that_is_no_number(rank, workers, folder):
     if rank == 1:
         with torch.no_grad():
             state.network.decoder.classify.bias.fill_(float("nan"))
-    place = Place(rank, workers)
-    run = Run(Mix((_shapes(2),), (1.0,)), [], SHARED, FolderStorage(folder / "run"), place=place)
+    worker = TrainingWorker(rank, workers)
+    run = Run(Mix((_shapes(2),), (1.0,)), [], SHARED, FolderStorage(folder / "run"), worker=worker)
     crops = [augment(windows) for windows in draw_parts(run, 0)]
     try:
         # Not `train`: what it wraps the stage in would give both workers the first one's weights.
-        stage_step(state, crops, SHARED, place)
+        stage_step(state, crops, SHARED, worker)
     except TrainingError as error:
         (folder / f"error{rank}").write_text(str(error))
     distributed.destroy_process_group()

@@ -13,7 +13,6 @@ from models.crops import CropSettings, draw_batch
 from models.data import make_pair
 from models.distillation import DistillWeights
 from models.mixing import Mix
-from models.place import Place
 from models.presets import preset
 from models.run import Run, shown, train, validate
 from models.sgddiff import SGDDiff
@@ -21,6 +20,7 @@ from models.stages import start_on_labels, start_student, take_over
 from models.steps import draw, stage_losses, stage_step
 from models.storage import FolderStorage
 from models.training import TrainingError, TrainSettings
+from models.worker import TrainingWorker
 
 TEACHER = with_settings(
     preset("tiny"),
@@ -239,7 +239,9 @@ def test_parts_of_a_batch_add_up_to_the_whole_dropped_branches_included(which, s
     settings = dataclasses.replace(SETTINGS, batch=4)
     pixels, mask = draw_batch(squares, 4, settings.crops, 0, 0)
     one = stage_step(whole, [(pixels, mask)], settings)
-    two = stage_step(parted, [(pixels[:2], mask[:2]), (pixels[2:], mask[2:])], settings, Place(accumulate=2))
+    two = stage_step(
+        parted, [(pixels[:2], mask[:2]), (pixels[2:], mask[2:])], settings, TrainingWorker(accumulate=2)
+    )
     assert two == pytest.approx(one, rel=1e-4)
     for (name, a), b in zip(
         whole.network.state_dict().items(), parted.network.state_dict().values(), strict=True
@@ -251,7 +253,7 @@ def test_parts_of_a_batch_add_up_to_the_whole_dropped_branches_included(which, s
 def test_a_step_in_bfloat16_is_near_one_in_float32(which, squares):
     batch = draw_batch(squares, 2, SETTINGS.crops, 0, 0)
     exact = stage_step(start(which), [batch], SETTINGS)
-    rough = stage_step(start(which), [batch], SETTINGS, Place(precision="bf16"))
+    rough = stage_step(start(which), [batch], SETTINGS, TrainingWorker(precision="bf16"))
     assert rough != exact
     assert rough == pytest.approx(exact, rel=0.05, abs=0.01)
 
@@ -264,8 +266,8 @@ def test_a_step_on_a_gpu_is_near_one_on_the_cpu(which, precision, rel, squares):
     pixels, mask = draw_batch(squares, 2, SETTINGS.crops, 0, 0)
     here, there = start(which), start(which, device=cuda)
     exact = stage_step(here, [(pixels, mask)], SETTINGS)
-    place = Place(device=cuda, precision=precision)
-    found = stage_step(there, [(pixels.to(cuda), mask.to(cuda))], SETTINGS, place)
+    worker = TrainingWorker(device=cuda, precision=precision)
+    found = stage_step(there, [(pixels.to(cuda), mask.to(cuda))], SETTINGS, worker)
     assert found == pytest.approx(exact, rel=rel, abs=0.01 if precision == "bf16" else 1e-4)
     assert all(parameter.isfinite().all() for parameter in there.network.parameters())
 

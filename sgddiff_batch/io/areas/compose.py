@@ -67,7 +67,7 @@ class Composer:
             ConfigError, RetryableError: as the stores do.
         """
         ledger, writer = ObjectLedger(self.area), AreaBlockWriter(self.area)
-        plan = self._placed(plan)
+        plan = self._with_sound_path(plan)
         finished = ledger.finished_mosaic(plan.path)
         if finished is not None and writer.is_complete(plan.path):
             record = replace(finished, finished_at=_now())
@@ -87,7 +87,7 @@ class Composer:
 
     def quarantine(self, plan: AreaPlan, earlier: SceneRecord | None, reason: str) -> SceneRecord:
         """Record why an area mosaic could not be made; the one of earlier scenes stays the current one."""
-        plan = self._placed(plan)
+        plan = self._with_sound_path(plan)
         base = earlier or SceneRecord(plan.area_id, "", "", None)
         if base.store == plan.path:
             base = SceneRecord(plan.area_id, "", "", None)
@@ -95,7 +95,7 @@ class Composer:
         ObjectLedger(self.area).finish(record)
         return record
 
-    def _placed(self, plan: AreaPlan) -> AreaPlan:
+    def _with_sound_path(self, plan: AreaPlan) -> AreaPlan:
         """Return a plan with a store where no complete mosaic is of which neither record nor marks tell."""
         ledger, writer = ObjectLedger(self.area), AreaBlockWriter(self.area)
         while ledger.finished_mosaic(plan.path) is None and writer.is_complete(plan.path):

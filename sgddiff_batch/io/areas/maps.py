@@ -70,7 +70,7 @@ class AreaMap:
                     yield piece, low, high
                     continue
                 piece = shapely.intersection(piece, self._use)
-                for one in shapely.get_parts(shapely.intersection(piece, _lattice(piece))):
+                for one in shapely.get_parts(shapely.intersection(piece, _squares(piece))):
                     if one.area:
                         yield one, low, high
 
@@ -124,7 +124,7 @@ def _within_globe(use: BaseGeometry) -> BaseGeometry:
     return shapely.intersection(shapely.union_all(turned), _GLOBE)
 
 
-def _lattice(shape: BaseGeometry) -> np.ndarray[tuple[int, ...], np.dtype[np.object_]]:
+def _squares(shape: BaseGeometry) -> np.ndarray[tuple[int, ...], np.dtype[np.object_]]:
     west, south, east, north = np.asarray(shape.bounds) / PIECE_DEG
     if not np.isfinite(west):
         return np.array([], dtype=object)

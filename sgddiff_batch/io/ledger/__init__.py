@@ -6,7 +6,7 @@ pixels, and nothing outside spells the names of its objects.
 
 from __future__ import annotations
 
-from sgddiff_batch.io.ledger.area_cells import check_lattice, keep_lattice
+from sgddiff_batch.io.ledger.area_cells import check_cells, keep_cells
 from sgddiff_batch.io.ledger.damage import DamageBook, DamagedRecordError
 from sgddiff_batch.io.ledger.fence import Fence, LeaseWatch, fenced, parsed_lease, read_lease
 from sgddiff_batch.io.ledger.lease import Lease
@@ -27,10 +27,10 @@ __all__ = [
     "Rate",
     "RedoMark",
     "RefusedScene",
-    "check_lattice",
+    "check_cells",
     "drop_redo",
     "fenced",
-    "keep_lattice",
+    "keep_cells",
     "kind_of_work",
     "mark_redo",
     "mended_records",

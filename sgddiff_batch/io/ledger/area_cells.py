@@ -1,4 +1,4 @@
-"""The cells and periods that an area was begun with: one catalogue holds those of one lattice alone."""
+"""The cells and periods that an area was begun with: one catalogue holds those of one grid of cells alone."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from sgddiff_batch.io.ledger.marks import LEDGER
 from sgddiff_batch.io.storage import Store
 
 _SHOWN = 60
-LATTICE = f"{LEDGER}/lattice~.json"
+CELLS = f"{LEDGER}/lattice~.json"
 """What an area was begun with, written once."""
 
 
-def check_lattice(area: Store, name: str, settings: AreaSettings) -> None:
+def check_cells(area: Store, name: str, settings: AreaSettings) -> None:
     """Return if an area has the cells and periods that it was begun with, or was not begun.
 
     Raises:
@@ -26,10 +26,10 @@ def check_lattice(area: Store, name: str, settings: AreaSettings) -> None:
         FatalError: if the object that says so is damaged.
     """
     try:
-        begun = _parsed(area.read(LATTICE))
+        begun = _parsed(area.read(CELLS))
     except FileNotFoundError:
         return
-    now = _lattice(settings)
+    now = _facts_of(settings)
     other = [key for key, value in now.items() if not _is_same(key, begun[key], value)]
     if other:
         told = "; ".join(f"{key} was {_short(begun[key])}, is {_short(now[key])}" for key in other)
@@ -39,7 +39,7 @@ def check_lattice(area: Store, name: str, settings: AreaSettings) -> None:
         )
 
 
-def keep_lattice(area: Store, name: str, settings: AreaSettings, run_id: str) -> None:
+def keep_cells(area: Store, name: str, settings: AreaSettings, run_id: str) -> None:
     """Write what an area is begun with, unless that is done.
 
     Raises:
@@ -47,12 +47,12 @@ def keep_lattice(area: Store, name: str, settings: AreaSettings, run_id: str) ->
         FatalError: if the object that says so is damaged, or the lease was lost.
         RetryableError: as the store does.
     """
-    data = json.dumps({**_lattice(settings), "run_id": run_id}).encode()
-    if area.create(LATTICE, data) is None:
-        check_lattice(area, name, settings)
+    data = json.dumps({**_facts_of(settings), "run_id": run_id}).encode()
+    if area.create(CELLS, data) is None:
+        check_cells(area, name, settings)
 
 
-def _lattice(settings: AreaSettings) -> dict[str, object]:
+def _facts_of(settings: AreaSettings) -> dict[str, object]:
     cells = settings.cells
     return {
         "crs": cells.crs_wkt,
@@ -69,7 +69,7 @@ def _parsed(data: bytes) -> Mapping[str, object]:
         return {key: row[key] for key in ("crs", "resolution", "origin", "cell_px", "period")}
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise FatalError(
-            f"the object {LATTICE} of the area is damaged ({error}); restore it, or delete it if the area's "
+            f"the object {CELLS} of the area is damaged ({error}); restore it, or delete it if the area's "
             "crs, resolution, origin, cell_px and period were never changed"
         ) from None
 

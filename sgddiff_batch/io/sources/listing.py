@@ -55,15 +55,17 @@ def list_archive(query: ArchiveQuery, output_uri: str | None = None, web: Web | 
     """
     allowed = allowed_links_of(query)
     web = web or Web(allowed, read_headers(query))
-    survey = _Survey(query, allowed, web, full_uri(output_uri).rstrip("/") if output_uri else None)
+    reconciliation = _Reconciliation(
+        query, allowed, web, full_uri(output_uri).rstrip("/") if output_uri else None
+    )
     for number, source in enumerate(query.sources):
-        survey.ask(number, source)
-    survey.look_up()
-    return survey.conclude()
+        reconciliation.ask(number, source)
+    reconciliation.look_up()
+    return reconciliation.conclude()
 
 
 @dataclass(slots=True)
-class _Survey:
+class _Reconciliation:
     """What has been found so far. ``named`` are places that lists and catalogues name, by source."""
 
     query: ArchiveQuery

@@ -28,9 +28,9 @@ from sgddiff_batch.io.ledger import (
     Lease,
     ObjectLedger,
     RedoMark,
-    check_lattice,
+    check_cells,
     fenced,
-    keep_lattice,
+    keep_cells,
     mended_records,
     untold,
 )
@@ -116,7 +116,7 @@ def plan_area(
     """
     settings = settings_of(area)
     archive, store = open_store(config.output.uri), fenced(open_store(area_uri(config, area)), lease)
-    check_lattice(store, area.name, settings)
+    check_cells(store, area.name, settings)
     members = find_members(archive, settings.cells, area.time_pattern)
     try:
         plans = plan_areas(settings, members.scenes)
@@ -136,7 +136,7 @@ def plan_area(
             len(kept),
             first_of(sorted(kept)),
         )
-    touched = _placed(changes.touched, ledger, marks)
+    touched = _with_sound_path(changes.touched, ledger, marks)
     workers = area.workers if isinstance(area.workers, int) else cores()
     run_id = lease.run_id if lease else new_run_id()
     return AreaRun(
@@ -145,7 +145,7 @@ def plan_area(
     )  # fmt: skip
 
 
-def _placed(
+def _with_sound_path(
     plans: Sequence[AreaPlan], ledger: ObjectLedger, marks: Mapping[str, RedoMark]
 ) -> tuple[AreaPlan, ...]:
     """Return plans each with a store that is not damaged: readers may see the one that is."""
@@ -166,7 +166,7 @@ def compose_area(run: AreaRun) -> Ending:
     started, start = datetime.now(UTC).isoformat(timespec="seconds"), time.monotonic()
     ledger = run.ledger
     if run.changes.touched:
-        keep_lattice(run.area_store, run.area.name, run.settings, run.run_id)
+        keep_cells(run.area_store, run.area.name, run.settings, run.run_id)
     waiting = set(run.changes.returned) & {plan.area_id for plan in run.changes.touched}
     for area_id in run.changes.returned:
         if area_id not in waiting:

@@ -17,7 +17,7 @@ from jobs.training.config import load_train_config
 from jobs.training.events import EventGroup, Events
 from jobs.training.job import run_training
 from jobs.training.plan import Listeners
-from models.place import Place
+from models.worker import TrainingWorker
 from sgddiff_batch.errors import FatalError, LeaseHeldError
 from sgddiff_batch.io.ledger.fence import LEASE, parsed_lease, read_lease
 from sgddiff_batch.io.storage.store import open_store
@@ -157,7 +157,7 @@ def test_a_worker_of_ray_whose_driver_has_gone_finds_out_before_it_writes(run, m
     driver = storage.lease_on(str(run), alone=False)
     events = Disturbed(run, driver.release)
     with driver, pytest.raises(FatalError, match="was lost: the run of this worker has ended"):
-        ray_worker.train_as(Place(), config_of(run), driver.watch().token, Listeners(events))
+        ray_worker.train_as(TrainingWorker(), config_of(run), driver.watch().token, Listeners(events))
     assert events.stored
     assert files(run) == events.stored
 

@@ -5,21 +5,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.config import ConfigError
-from models.place import Place
+from models.worker import TrainingWorker
 
 
 @given(workers=st.integers(1, 6), accumulate=st.integers(1, 5), size=st.integers(1, 7))
 def test_the_parts_of_all_workers_are_the_batch_each_place_once(workers, accumulate, size):
     batch = workers * accumulate * size
-    parts = [p for r in range(workers) for p in Place(r, workers, accumulate=accumulate).parts(batch)]
-    assert [place for part in parts for place in part] == list(range(batch))
+    parts = [
+        p for r in range(workers) for p in TrainingWorker(r, workers, accumulate=accumulate).parts(batch)
+    ]
+    assert [position for part in parts for position in part] == list(range(batch))
     assert {len(part) for part in parts} == {size}
 
 
 @pytest.mark.parametrize("batch", [1, 3, 5, 10])
 def test_a_batch_that_cannot_be_shared_evenly_is_refused(batch):
     with pytest.raises(ConfigError, match="make it a multiple of 4"):
-        Place(0, 2, accumulate=2).parts(batch)
+        TrainingWorker(0, 2, accumulate=2).parts(batch)
 
 
 @pytest.mark.parametrize(
@@ -32,8 +34,8 @@ def test_a_batch_that_cannot_be_shared_evenly_is_refused(batch):
 )
 def test_a_place_that_cannot_be_is_refused(wrong, message):
     with pytest.raises(ConfigError, match=message):
-        Place(**wrong)
+        TrainingWorker(**wrong)
 
 
 def test_alone_the_mean_over_workers_is_the_value():
-    assert Place().mean({"a": 1.5, "b": -2.0}) == {"a": 1.5, "b": -2.0}
+    assert TrainingWorker().mean({"a": 1.5, "b": -2.0}) == {"a": 1.5, "b": -2.0}

@@ -17,7 +17,7 @@ PRECISIONS = ("fp32", "bf16")
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class TrainingWorker:
     """One worker of a training. `accumulate`: into how many parts it cuts its share of a batch.
 
     Neither the number of workers nor of parts changes what is learnt, but for the order of sums.
