@@ -44,12 +44,12 @@ def told():
 
 class TestLines:
     def test_our_own_are_shown_from_info_on_as_they_are(self, told):
-        for name in ("infer_archive", "jobs.publishing", "sgddiff_batch.engine.driver", "models.predictor"):
+        for name in ("__main__", "jobs.verbs.run", "sgddiff_batch.engine.driver", "models.predictor"):
             logging.getLogger(name).info("of %s", name)
             logging.getLogger(name).debug("detail")
         assert [line[9:] for line in told()] == [
-            "INFO of infer_archive",
-            "INFO of jobs.publishing",
+            "INFO of __main__",
+            "INFO of jobs.verbs.run",
             "INFO of sgddiff_batch.engine.driver",
             "INFO of models.predictor",
         ]
@@ -76,9 +76,9 @@ class TestLines:
         named = set()
         for folder in ("jobs", "models", "sgddiff_batch"):
             for path in (jobs.ROOT / folder).rglob("*.py"):
-                named |= set(re.findall(r'^log = logging\.getLogger\("(\w+)"\)', path.read_text(), re.M))
-        assert {"infer_archive"} <= named
-        assert named <= OURS
+                named |= set(re.findall(r"^log = logging\.getLogger\((.+)\)", path.read_text(), re.M))
+        assert named == {"__name__"}
+        assert {"jobs", "models", "sgddiff_batch"} <= OURS
 
 
 class TestWarnings:

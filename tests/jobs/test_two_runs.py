@@ -23,6 +23,8 @@ SHORT = ("--set", "lease.seconds=5")
 
 HELD = """
 import sys, time
+from pathlib import Path
+from jobs import infer_archive
 from sgddiff_batch.io.mosaics import ZarrBlockWriter
 
 reached, go, call = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3]

@@ -22,6 +22,9 @@ from tests.kit.networks import Brightness, BrightNetwork, KeptView
 
 WITHOUT_A_NETWORK = """
 import sys
+from sgddiff_batch.config import load_config
+from sgddiff_batch.runs import leased_bench, run_all
+from tests.kit.networks import BrightNetwork, KeptView
 
 if __name__ == "__main__":
     config, view = load_config(sys.argv[1]), KeptView()

@@ -152,6 +152,8 @@ def test_of_sixteen_threads_one_creates_and_one_replaces(store):
 
 RACE = """
 import os, sys
+from sgddiff_batch.io.storage.backend import PART
+from sgddiff_batch.io.storage.store import open_store
 
 def race(act):
     ready, go, children = os.pipe(), os.pipe(), []
