@@ -6,6 +6,7 @@ count from the config file.
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -49,8 +50,8 @@ class ModelConfig(Section):
 
 
 def _check_stretch(ends: tuple[float, float]) -> tuple[float, float]:
-    if not ends[0] < ends[1]:
-        raise ValueError(f"the low end must be below the high end, got {list(ends)}")
+    if not (ends[0] < ends[1] and math.isfinite(ends[1] - ends[0])):
+        raise ValueError(f"the low end must be below the high end, and both finite, got {list(ends)}")
     return ends
 
 
@@ -160,7 +161,8 @@ def is_absolute(uri: str) -> bool:
 
 def _resolve_paths(config: ArchiveJobConfig, folder: Path) -> ArchiveJobConfig:
     def resolve(uri: str) -> str:
-        return uri if is_absolute(uri) else os.path.normpath(folder / Path(uri).expanduser())
+        # Not Path.expanduser, which raises where ~name is a file's name and nobody's home.
+        return uri if is_absolute(uri) else os.path.normpath(folder / os.path.expanduser(uri))  # noqa: PTH111
 
     updates: Mapping[str, Any] = {
         "archive": config.archive.with_paths(resolve),

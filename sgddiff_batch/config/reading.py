@@ -49,6 +49,9 @@ Uri = Annotated[str, Field(min_length=1), AfterValidator(_check_scheme)]
 
 Config = TypeVar("Config", bound=BaseModel)
 
+_NO_YAML = (yaml.YAMLError, ValueError, RecursionError)
+"""What a text raises that is no YAML, or looks like a value and is none: 2026-02-30 is no date."""
+
 
 def read_config(kind: type[Config], path: str, assignments: Sequence[str] = ()) -> Config:
     """Read a config file and lay ``key=value`` assignments (dotted keys, YAML values) over it.
@@ -81,7 +84,7 @@ def _read_yaml(path: str) -> dict[str, Any]:
         tree = yaml.load(Path(path).read_text(encoding="utf-8"), Loader=_UniqueKeyLoader)
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"--config {path}: cannot be read: {error}") from None
-    except yaml.YAMLError as error:
+    except _NO_YAML as error:
         raise ConfigError(f"--config {path}: is not a YAML config: {' '.join(str(error).split())}") from None
     if tree is None:
         return {}
@@ -96,7 +99,7 @@ def _assign(tree: dict[str, Any], assignment: str) -> None:
         raise ConfigError(f"--set {assignment!r}: must be key=value, such as tiling.block_px=1024")
     try:
         value = yaml.safe_load(text)
-    except yaml.YAMLError:
+    except _NO_YAML:
         raise ConfigError(f"--set {assignment!r}: {text!r} is not a YAML value") from None
     *sections, name = key.strip().split(".")
     for section in sections:
@@ -104,7 +107,8 @@ def _assign(tree: dict[str, Any], assignment: str) -> None:
         if branch is None:
             branch = tree[section] = {}
         if not isinstance(branch, dict):
-            raise ConfigError(f"--set {assignment!r}: {section} is {branch!r}, not a section")
+            # Not what it is: it may hold a secret.
+            raise ConfigError(f"--set {assignment!r}: {section} holds a {type(branch).__name__}, not keys")
         tree = branch
     tree[name] = value
 

@@ -16,13 +16,18 @@ def first_of(ids: Sequence[str]) -> str:
 
 def printable(path: str) -> str:
     """Return a path that can be encoded and shown on one line; bytes that are not UTF-8 become escapes."""
-    decoded = path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    try:
+        encoded = path.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        # JSON may name half of a pair of surrogates, which no byte stands for.
+        encoded = path.encode("utf-8", "surrogatepass")
+    decoded = encoded.decode("utf-8", "backslashreplace")
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in decoded)
 
 
 def redact_uri(uri: str) -> str:
     """Return a URI, or a text with some in it, without users, passwords, and the queries of web addresses."""
-    return _QUERY.sub(r"\1", re.sub(r"(?<=://)[^/@]*@", "", uri))
+    return _QUERY.sub(r"\1", re.sub(r"(?<=://)[^/\s]*@", "", uri))
 
 
 def redacted(tree: object) -> object:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from sgddiff_batch.core.planning import SceneMosaic, Task
 from sgddiff_batch.core.window import Window
-from sgddiff_batch.errors import RetryableError, SceneError
+from sgddiff_batch.errors import ChangedSceneError, RetryableError, SceneError
 from sgddiff_batch.io.archive import current_scene
 from sgddiff_batch.io.mosaics import DamagedObjectError, StoredMosaic, open_stored
 from sgddiff_batch.io.reports import versions
@@ -20,6 +20,9 @@ from sgddiff_batch.io.storage import open_store
 from sgddiff_batch.pipeline import infer_task, read_task
 from sgddiff_batch.protocols import Predictor, SceneReader
 from sgddiff_batch.runs.bench import PIXELS_VERSION, Bench
+
+_OF_ONE_BLOCK = (SceneError, ChangedSceneError, DamagedObjectError, FileNotFoundError, RetryableError)
+"""What keeps one block from being recomputed and must not stop the others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +86,7 @@ class Recomputer:
         for block in sorted(blocks, key=lambda block: (block.store, block.window)):
             try:
                 yield self._recompute(block)
-            except (SceneError, DamagedObjectError, FileNotFoundError, RetryableError) as error:
+            except _OF_ONE_BLOCK as error:
                 yield Recomputed(block, "not possible", " ".join(str(error).split()))
 
     def _recompute(self, block: Sampled) -> Recomputed:

@@ -14,7 +14,7 @@ from sgddiff_batch.engine.driver import Driver
 from sgddiff_batch.engine.local import run_local
 from sgddiff_batch.engine.survey import Workers, forecast, survey
 from sgddiff_batch.engine.worker import Worker
-from sgddiff_batch.errors import ConfigError, FatalError, RetryableError, SceneError
+from sgddiff_batch.errors import FatalError, RetryableError, SceneError
 from tests.kit.fakes import (
     TINY,
     Fault,
@@ -356,14 +356,6 @@ def test_an_engine_that_loses_a_block_stops_the_run():
 
     with pytest.raises(FatalError, match="never stored"):
         list(driver.run(plan, {}, lossy))
-
-
-def test_a_plan_that_does_not_fit_is_refused_with_both_numbers():
-    reader = SyntheticReader(SCENES)
-    plan = survey(reader.scenes(), {}, reader, TINY, "key")
-    words = r"task_memory_gib.*3 tasks.*take 3\.94e-05 GiB.*allows 9\.31e-07.*block_px"
-    with pytest.raises(ConfigError, match=words):
-        forecast(plan, MemoryLedger(), Workers(1, 3, 1000, 0))
 
 
 def test_the_forecast_counts_what_the_run_then_does():

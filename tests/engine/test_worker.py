@@ -7,9 +7,11 @@ from itertools import accumulate
 import pytest
 
 from sgddiff_batch.core.planning import Task
+from sgddiff_batch.core.scene import Scene
 from sgddiff_batch.engine.local import run_local
-from sgddiff_batch.engine.worker import Worker, tasks_in_flight
+from sgddiff_batch.engine.worker import Worker
 from sgddiff_batch.errors import FatalError, RetryableError, SceneError
+from sgddiff_batch.io.scenes.guarded_reader import GuardedReader
 from tests.kit.fakes import (
     Fault,
     MemoryLedger,
@@ -127,14 +129,6 @@ def test_as_many_tasks_are_on_the_device_as_there_are_predictors(predictors):
     assert max(accumulate(changes)) == predictors
 
 
-def test_the_local_engine_draws_no_more_tasks_than_it_holds():
-    drawn = []
-    outcomes = run_local((drawn.append(task) or task for task in TASKS), Parts().worker())
-    next(outcomes)
-    assert len(drawn) <= tasks_in_flight(1)
-    outcomes.close()
-
-
 @pytest.mark.parametrize("stage", ["read", "write_block"])
 def test_a_call_that_may_succeed_is_made_again_after_growing_pauses(stage):
     parts = Parts()
@@ -204,3 +198,23 @@ def test_a_fatal_error_is_raised():
     parts = Parts(Fault("s.tif", FatalError("stop")))
     with pytest.raises(FatalError, match="stop"):
         parts.worker().run(TASKS[0])
+
+
+def test_a_worker_that_distrusts_a_scene_reads_it_apart_from_then_on():
+    scenes = {name: make_scene(20, 20, 1) for name in ("scene.tif", "other.tif")}
+    plain, isolated, ledger = SyntheticReader(scenes), SyntheticReader(scenes), MemoryLedger()
+    writer = MemoryWriter()
+    worker = Worker(GuardedReader(plain, isolated, ledger), ToyPredictor(), writer, ledger)
+    worker.distrust(Scene("scene.tif", "memory://scene.tif", "v1", 1))
+    for scene_id in scenes:
+        mosaic = make_mosaic(20, 20, scene_id=scene_id)
+        writer.create(mosaic, {})
+        assert worker.run(Task(mosaic, mosaic.grid.window)).state == "stored"
+    assert {scene_id for _, scene_id in isolated.calls} == {"scene.tif"}
+    assert {scene_id for _, scene_id in plain.calls} == {"other.tif"}
+
+
+def test_a_reader_that_knows_no_care_is_left_as_it_is():
+    reader = SyntheticReader({})
+    Worker(reader, ToyPredictor(), MemoryWriter(), MemoryLedger()).distrust(Scene("a", "b", "c", 1))
+    assert not reader.calls

@@ -10,12 +10,10 @@ import yaml
 import sgddiff_batch
 from jobs import infer_archive
 from jobs.exits import Exit
-from sgddiff_batch.core.query import AssetRule, Source
-from sgddiff_batch.core.words import redact_uri
 from sgddiff_batch.io.ledger.marks import ObjectLedger
 from sgddiff_batch.io.reports import build_report, write_report
 from sgddiff_batch.io.storage.store import open_store
-from sgddiff_batch.runs import execute, withdrawals
+from sgddiff_batch.runs import execute
 from tests.kit import jobs
 from tests.kit.stac import make_catalog, make_item, write_documents
 
@@ -166,48 +164,6 @@ def test_two_archives_that_share_an_output_and_ids_are_told(night, out, tmp_path
     told = newest_report(out)["run"]["withdrawals"]
     assert told["last_listed_by_another_archive"] == {"scenes": 1, "first": ["a.tif"]}
     assert told["other_archives"] == [str(tmp_path / "x")]
-
-
-class TestNames:
-    def test_one_source_of_which_nothing_else_is_said_is_its_uri(self):
-        assert withdrawals.archive_name([Source("s3://b/x/")]) == "s3://b/x"
-
-    def test_whatever_decides_what_is_listed_makes_another_name(self):
-        uri = "https://h/stac"
-        sources = [
-            [Source(uri)],
-            [Source(uri, "stac-api")],
-            [Source(uri, collections=("a",))],
-            [Source(uri, collections=("a", "b"))],
-            [Source(uri, asset=AssetRule(role="data"))],
-            [Source(uri), Source("s3://b/x")],
-            [Source("s3://b/x"), Source(uri)],
-            [Source(f"{uri}?map=1")],
-            [Source(f"{uri}?map=2")],
-        ]
-        assert len(set(map(withdrawals.archive_name, sources))) == len(sources)
-
-    def test_the_order_of_the_others_and_of_collections_does_not_matter(self):
-        one, two, three = Source("a"), Source("b", collections=("x", "y")), Source("c")
-        turned = Source("b", collections=("y", "x"))
-        assert withdrawals.archive_name([one, two, three]) == withdrawals.archive_name([one, three, turned])
-
-    def test_no_secret_is_in_it(self):
-        assert "SECRET" not in withdrawals.archive_name([Source("https://h/stac?token=SECRET"), Source("x")])
-
-
-@pytest.mark.parametrize(
-    ("text", "redacted"),
-    [
-        ("https://h/stac?token=SECRET", "https://h/stac"),
-        ("HTTPS://h/stac?a='SECRET'&b=\"SECRET#x", "HTTPS://h/stac"),
-        ("no answer from http://u:SECRET@h:1/x#SECRET today", "no answer from http://h:1/x today"),
-        ("s3://bucket/what?.tif", "s3://bucket/what?.tif"),
-        ("/scenes/a?b#c.tif", "/scenes/a?b#c.tif"),
-    ],
-)
-def test_uris_are_shown_without_secrets(text, redacted):
-    assert redact_uri(text) == redacted
 
 
 def test_no_secret_is_in_a_report(tmp_path):

@@ -6,18 +6,15 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 import sgddiff_batch
 from jobs import cli, infer_archive
 from jobs.exits import Exit
-from sgddiff_batch.core.window import Window
 from sgddiff_batch.io.ledger.marks import ObjectLedger
 from sgddiff_batch.io.ledger.redo import mark_redo, redo_marks
 from sgddiff_batch.io.storage.store import open_store
 from sgddiff_batch.runs import bench
-from sgddiff_batch.runs.recompute import Sample, Sampled
 from sgddiff_batch.runs.scope import read_marks
 from tests.kit import jobs
 from tests.kit.counting import counted_work
@@ -343,24 +340,6 @@ def test_a_damaged_ledger_ends_with_5_and_names_the_object(config, output, capsy
     (output / "_ledger" / "scenes" / "a.tif~.json").write_text("{")
     assert cli.main(["verify", "--config", str(config)]) == Exit.DAMAGED
     assert "_ledger/scenes/a.tif~.json" in capsys.readouterr().err
-
-
-def test_every_block_is_drawn_equally_often_and_a_seed_draws_the_same():
-    blocks = [Sampled("s", Window(n, n + 1, 0, 1)) for n in range(10)]
-
-    def draw(seed):
-        sample = Sample(3, seed)
-        sample.offer(blocks[:4])
-        sample.offer(blocks[4:])
-        return sample.drawn
-
-    assert draw(5) == draw(5)
-    counts = np.bincount(
-        [block.window.row_start for seed in range(600) for block in draw(seed)], minlength=10
-    )
-    assert counts.sum() == 1800
-    assert counts.min() > 120
-    assert len({block.window for block in draw(1)}) == 3
 
 
 def quarantined_redo(config, output, scene_id, monkeypatch):

@@ -1,13 +1,12 @@
-"""Processes that die: when it is the scene, and when it is the machines."""
+"""Processes of a cluster that die: what all know of a task, and whether its scene or the machines are bad."""
+
+import pickle
 
 import pytest
 
 from sgddiff_batch.core.planning import Task
-from sgddiff_batch.core.scene import Scene
 from sgddiff_batch.engine.ray_worker import MAX_STARTS, SharedCounts, TaskHistory, judged
-from sgddiff_batch.engine.worker import Worker
-from sgddiff_batch.io.scenes.guarded_reader import GuardedReader
-from tests.kit.fakes import MemoryLedger, MemoryWriter, SyntheticReader, ToyPredictor, make_mosaic, make_scene
+from tests.kit.fakes import make_mosaic
 
 MOSAIC = make_mosaic(20, 20)
 TASK = Task(MOSAIC, MOSAIC.grid.window)
@@ -54,22 +53,33 @@ def test_a_task_that_ends_well_after_a_death_in_company_proves_nothing():
 def test_the_reason_says_how_often_and_how():
     outcome = judged(TASK, TaskHistory(3, ("one", "one"), False, False), {"one"})
     assert outcome.reason.startswith("its worker process died 3 times, 2 of them with no other task in it: ")
+    outcome = judged(TASK, TaskHistory(3, ("one",), False, False), {"one"})
+    assert outcome.reason.startswith("its worker process died 3 times: ")
 
 
-def test_a_worker_that_distrusts_a_scene_reads_it_apart_from_then_on():
-    scenes = {name: make_scene(20, 20, 1) for name in ("scene.tif", "other.tif")}
-    plain, isolated, ledger = SyntheticReader(scenes), SyntheticReader(scenes), MemoryLedger()
-    worker = Worker(GuardedReader(plain, isolated, ledger), ToyPredictor(), MemoryWriter(), ledger)
-    worker.distrust(Scene("scene.tif", "memory://scene.tif", "v1", 1))
-    for scene_id in scenes:
-        mosaic = make_mosaic(20, 20, scene_id=scene_id)
-        worker._writer.create(mosaic, {})
-        assert worker.run(Task(mosaic, mosaic.grid.window)).state == "stored"
-    assert {scene_id for _, scene_id in isolated.calls} == {"scene.tif"}
-    assert {scene_id for _, scene_id in plain.calls} == {"other.tif"}
+class TestCounts:
+    def test_of_what_was_never_started_nothing_is_known(self):
+        assert SharedCounts().history_of(7, MOSAIC.path) == TaskHistory(0, (), False, False, None)
 
+    def test_starts_of_tasks_and_workers_are_counted_apart_and_can_be_forgotten(self):
+        counts = SharedCounts()
+        for what in (1, 1, "worker 1"):
+            counts.start(what)
+        assert [counts.history_of(what).starts for what in (1, "worker 1", 2)] == [2, 1, 0]
+        counts.forget("worker 1")
+        counts.forget("worker never")
+        assert [counts.history_of(what).starts for what in (1, "worker 1")] == [2, 0]
 
-def test_a_reader_that_knows_no_care_is_left_as_it_is():
-    reader = SyntheticReader({})
-    Worker(reader, ToyPredictor(), MemoryWriter(), MemoryLedger()).distrust(Scene("a", "b", "c", 1))
-    assert not reader.calls
+    def test_a_spoiled_store_is_spoiled_for_all_its_tasks_and_for_no_other(self):
+        counts = SharedCounts()
+        counts.spoil(1, MOSAIC.path, "quarantine", "torn")
+        assert counts.history_of(1, MOSAIC.path).end == ("quarantine", "torn")
+        assert counts.history_of(2, MOSAIC.path).is_spoiled
+        assert counts.history_of(2, MOSAIC.path).end is None
+        assert not counts.history_of(2, "other.zarr").is_spoiled
+
+    def test_they_can_be_sent_to_the_process_that_keeps_them(self):
+        counts = pickle.loads(pickle.dumps(SharedCounts()))
+        died(counts, 1, "one")
+        assert counts.history_of(1).alone_on == ("one",)
+        assert pickle.loads(pickle.dumps(counts.history_of(1))) == counts.history_of(1)

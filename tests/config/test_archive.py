@@ -147,3 +147,37 @@ def test_a_secret_in_place_of_a_variable_is_refused_and_not_shown(tmp_path: Path
         load(tmp_path, PRIVATE, assignment)
     assert "s3cr3t" not in str(refusal.value)
     assert "archive." in str(refusal.value)
+
+
+def test_each_bucket_is_asked_as_its_source_or_a_row_says(tmp_path: Path) -> None:
+    text = "archive: {uri: 's3://public/x', access: anonymous}\noutput: {uri: mosaics}\n"
+    access = load(tmp_path, text, "archive.bucket_access={paid: requester-pays}").archive.query().access
+    uris = ("s3://public/y", "s3://paid/x", "s3://other/x")
+    assert [access.of(uri) for uri in uris] == ["anonymous", "requester-pays", "own"]
+
+
+@pytest.mark.parametrize(
+    ("assignment", "words"),
+    [
+        ("archive.bucket_access={b: anonymous}", "the bucket b is given two accesses, anonymous and own"),
+        ("archive.also=[{uri: 's3://b/y', access: anonymous}]", "the bucket b is given two accesses"),
+        ("archive.also=[{uri: folder, access: anonymous}]", "access anonymous is for s3://, got 'folder'"),
+        ("archive.bucket_access={b: free}", "archive.bucket_access"),
+        ("archive.bucket_access={'s3://b': own}", "archive.bucket_access"),
+    ],
+)
+def test_a_bucket_is_asked_in_one_way_or_not_at_all(tmp_path: Path, assignment: str, words: str) -> None:
+    with pytest.raises(ConfigError) as refusal:
+        load(tmp_path, "archive: {uri: 's3://b/x'}\noutput: {uri: mosaics}\n", assignment)
+    assert words in str(refusal.value)
+
+
+def test_every_local_path_of_the_section_is_resolved_and_nothing_else(tmp_path: Path) -> None:
+    archive = load(tmp_path, LONG).archive
+    moved = archive.with_paths(lambda uri: uri if "://" in uri else f"/moved{uri}")
+    assert [source.uri for source in moved.also] == [
+        "https://stac.example.com/v1",
+        f"/moved{tmp_path}/catalog/catalog.json",
+    ]
+    assert moved.allow_folders == (f"/moved{tmp_path}/more",)
+    assert (moved.uri, moved.host_buckets) == (archive.uri, archive.host_buckets)

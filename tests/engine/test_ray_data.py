@@ -5,10 +5,8 @@ import signal
 from functools import partial
 
 import numpy as np
-import psutil
 import pytest
 
-from sgddiff_batch.engine.ray_cluster import connect_ray, count_workers, fitting_workers
 from sgddiff_batch.engine.ray_worker import MAX_STARTS
 from sgddiff_batch.errors import ConfigError, FatalError, SceneError
 from tests.engine.archives import Archive, UnheardWorker, WatchedReader, read_log
@@ -113,49 +111,3 @@ def test_a_worker_that_cannot_be_made_ends_the_run_with_the_reason(tmp_path, mak
     archive = Archive(tmp_path, scenes, SyntheticReader(scenes))
     with pytest.raises(error, match=message):
         list(run_ray(archive.tasks, make_worker, workers=1))
-
-
-def test_a_worker_that_fits_nowhere_is_refused_with_both_sides():
-    with pytest.raises(ConfigError, match=r"1 CPU and 1000000\.0 GB.*found .*memory"):
-        count_workers(0.0, 10**15)
-    with pytest.raises(ConfigError, match="1 GPU"):
-        count_workers(1.0, 0)
-
-
-def test_a_connection_that_is_there_is_used_and_left():
-    import ray
-
-    with connect_ray():
-        assert count_workers(0.0, 0) == 2
-    assert ray.is_initialized()
-
-
-def listeners(process):
-    """The names and addresses at which a process listens; none for one that has just ended."""
-    try:
-        sockets = process.net_connections("tcp")
-        return {(process.name(), each.laddr.ip) for each in sockets if each.status == "LISTEN"}
-    except psutil.NoSuchProcess:
-        return set()
-
-
-def test_our_own_cluster_listens_on_the_loopback_alone():
-    listening = set().union(*map(listeners, psutil.Process().children(recursive=True)))
-    assert {"gcs_server", "raylet"} <= {name for name, _ in listening}
-    loopback = {"127.0.0.1", "::1", "::ffff:127.0.0.1"}
-    assert {(name, ip) for name, ip in listening if ip not in loopback} == set()
-
-
-@pytest.mark.parametrize(
-    ("nodes", "gpus", "memory", "count"),
-    [
-        ([{"CPU": 4.0, "memory": 1e9}, {"CPU": 2.0}], 0.0, 0, 6),
-        ([{"CPU": 4.0, "memory": 5e9}, {"CPU": 2.0, "memory": 1e9}], 0.0, 2 * 10**9, 2),
-        ([{"CPU": 16.0, "GPU": 2.0, "memory": 1e12}], 1.0, 10**9, 2),
-        ([{"CPU": 16.0, "GPU": 1.0}], 0.25, 0, 4),
-        ([{"memory": 1e9}], 0.0, 0, 0),
-        ([], 0.0, 0, 0),
-    ],
-)
-def test_workers_are_counted_machine_by_machine(nodes, gpus, memory, count):
-    assert fitting_workers(nodes, gpus, memory) == count

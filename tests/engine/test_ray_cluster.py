@@ -1,0 +1,85 @@
+"""The cluster of a run: how many workers fit, and what ours listens at."""
+
+import psutil
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sgddiff_batch.engine.ray_cluster import connect_ray, count_workers, fitting_workers
+from sgddiff_batch.errors import ConfigError
+
+NODES = st.lists(
+    st.fixed_dictionaries(
+        {}, optional={"CPU": st.integers(0, 64), "GPU": st.integers(0, 8), "memory": st.integers(0, 10**12)}
+    ),
+    max_size=5,
+)
+BYTES = st.integers(0, 10**11)
+
+
+@pytest.mark.parametrize(
+    ("nodes", "gpus", "memory", "count"),
+    [
+        ([{"CPU": 4.0, "memory": 1e9}, {"CPU": 2.0}], 0.0, 0, 6),
+        ([{"CPU": 4.0, "memory": 5e9}, {"CPU": 2.0, "memory": 1e9}], 0.0, 2 * 10**9, 2),
+        ([{"CPU": 4.0, "memory": 4e9}], 0.0, 2 * 10**9, 2),
+        ([{"CPU": 16.0, "GPU": 2.0, "memory": 1e12}], 1.0, 10**9, 2),
+        ([{"CPU": 16.0, "GPU": 1.0}], 0.25, 0, 4),
+        ([{"CPU": 16.0}], 1.0, 0, 0),
+        ([{"memory": 1e9}], 0.0, 0, 0),
+        ([], 0.0, 0, 0),
+    ],
+)
+def test_workers_are_counted_machine_by_machine(nodes, gpus, memory, count):
+    assert fitting_workers(nodes, gpus, memory) == count
+
+
+@given(NODES, NODES, st.sampled_from([0.0, 1.0]), BYTES)
+def test_a_machine_more_takes_no_worker_away_from_another(some, others, gpus, memory):
+    together = fitting_workers([*some, *others], gpus, memory)
+    assert together == fitting_workers(some, gpus, memory) + fitting_workers(others, gpus, memory)
+
+
+@given(NODES, st.sampled_from([0.0, 1.0]), BYTES, BYTES)
+def test_workers_that_take_more_memory_are_not_more(nodes, gpus, memory, more):
+    assert fitting_workers(nodes, gpus, memory + more) <= fitting_workers(nodes, gpus, memory)
+
+
+@given(NODES, BYTES)
+def test_no_machine_is_asked_for_more_than_it_has(nodes, memory):
+    for node in nodes:
+        count = fitting_workers([node], 0.0, memory)
+        assert count <= node.get("CPU", 0)
+        assert not memory or count * memory <= node.get("memory", 0)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("ray_cluster")
+class TestCluster:
+    def test_a_worker_that_fits_nowhere_is_refused_with_both_sides(self):
+        with pytest.raises(ConfigError, match=r"1 CPU and 1000000\.0 GB.*found .*memory"):
+            count_workers(0.0, 10**15)
+        with pytest.raises(ConfigError, match="1 GPU"):
+            count_workers(1.0, 0)
+
+    def test_a_connection_that_is_there_is_used_and_left(self):
+        import ray
+
+        with connect_ray():
+            assert count_workers(0.0, 0) == 2
+        assert ray.is_initialized()
+
+    def test_our_own_listens_on_the_loopback_alone(self):
+        listening = set().union(*map(listeners, psutil.Process().children(recursive=True)))
+        assert {"gcs_server", "raylet"} <= {name for name, _ in listening}
+        loopback = {"127.0.0.1", "::1", "::ffff:127.0.0.1"}
+        assert {(name, ip) for name, ip in listening if ip not in loopback} == set()
+
+
+def listeners(process):
+    """The names and addresses at which a process listens; none for one that has just ended."""
+    try:
+        sockets = process.net_connections("tcp")
+        return {(process.name(), each.laddr.ip) for each in sockets if each.status == "LISTEN"}
+    except psutil.NoSuchProcess:
+        return set()
