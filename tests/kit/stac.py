@@ -1,11 +1,16 @@
-"""STAC items and catalogues for tests, as plain JSON."""
+"""STAC items and catalogues for tests, as plain JSON and as stac-geoparquet."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import shapely
 
 JsonObject = dict[str, Any]
 
@@ -47,3 +52,26 @@ def write_documents(folder: Path, documents: Mapping[str, object]) -> None:
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(document if isinstance(document, bytes) else json.dumps(document).encode())
+
+
+def write_geoparquet(path: Path, hrefs: list[str], **columns: object) -> None:
+    """Write items as stac-geoparquet 1.0 has them: assets that a row lacks are nulls in its struct."""
+    count = len(hrefs)
+    table: dict[str, object] = {
+        "type": ["Feature"] * count,
+        "id": [f"i{n}" for n in range(count)],
+        "collection": ["c"] * count,
+        "geometry": [shapely.to_wkb(shapely.box(10 + n, 50, 11 + n, 51)) for n in range(count)],
+        "datetime": pa.array(
+            [datetime(2026, 1, 1 + n, tzinfo=UTC) for n in range(count)], pa.timestamp("ns", "UTC")
+        ),
+        "eo:cloud_cover": [10.0 * n for n in range(count)],
+        "assets": [
+            {
+                "visual": {"href": href, "type": "image/tiff", "roles": ["visual"]},
+                "B01": {"href": "b.tif", "type": "image/tiff", "roles": ["data"]} if n else None,
+            }
+            for n, href in enumerate(hrefs)
+        ],
+    } | columns
+    pq.write_table(pa.table(table), path)

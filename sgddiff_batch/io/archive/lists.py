@@ -81,7 +81,8 @@ def _parquet_entries(data: bytes) -> list[str]:
     file = pq.ParquetFile(pa.BufferReader(data))
     names = file.schema_arrow.names
     column = names[_column([name.lower() for name in names])]
-    values = file.read(columns=[column]).column(column).to_pylist()
+    # By its place: of two columns of one name there is no telling by it.
+    values = file.read(columns=[column]).column(0).to_pylist()
     if wrong := [value for value in values if not isinstance(value, str | None)]:
         raise ValueError(f"its column {column!r} holds no text but {wrong[0]!r}")
     return [value for value in values if value is not None]

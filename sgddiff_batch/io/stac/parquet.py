@@ -90,12 +90,25 @@ def _rows(batch: Any) -> list[dict[str, Any]]:  # noqa: ANN401 - pyarrow has no 
 
     columns: dict[str, list[Any]] = {}
     for name, column in zip(batch.schema.names, batch.columns, strict=True):
-        if pa.types.is_timestamp(column.type):
-            micros = column.cast(pa.timestamp("us", tz=column.type.tz), safe=False)
-            columns[name] = [None if one is None else one.isoformat() for one in micros.to_pylist()]
-        else:
-            columns[name] = column.to_pylist()
+        columns[name] = _times(column) if pa.types.is_timestamp(column.type) else column.to_pylist()
     return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+
+
+def _times(column: Any) -> list[str | None]:  # noqa: ANN401 - pyarrow has no types
+    """Return times as text; one that no calendar has is None."""
+    import pyarrow as pa
+
+    # Into no finer unit, in which a far time may come out as another one; in UTC, for a zone may be unknown.
+    unit = "us" if column.type.unit == "ns" else column.type.unit
+    return list(map(_iso, column.cast(pa.timestamp(unit, column.type.tz and "UTC"), safe=False)))
+
+
+def _iso(time: Any) -> str | None:  # noqa: ANN401 - pyarrow has no types
+    try:
+        known = time.as_py()
+    except (ValueError, OverflowError):
+        return None
+    return None if known is None else str(known.isoformat())
 
 
 def _item(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -186,7 +186,8 @@ class LocalBackend(Backend):
     def sweep(self, path: str) -> None:
         """As :meth:`Backend.sweep`."""
         for file in Path(path).rglob(f"*{TEMPORARY}"):
-            file.unlink(missing_ok=True)
+            if not file.is_dir():
+                file.unlink(missing_ok=True)
 
 
 def _facts(path: str, status: os.stat_result) -> ObjectFacts | None:

@@ -9,16 +9,12 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from sgddiff_batch.core.query import ArchiveQuery, Source
 from sgddiff_batch.core.scene import Scene
 from sgddiff_batch.errors import ConfigError
 from sgddiff_batch.io.archive import files as archive_files
-from sgddiff_batch.io.archive import globs
 from sgddiff_batch.io.archive import walk as archive_walk
-from sgddiff_batch.io.archive.places import places_of
 from sgddiff_batch.io.sources.listing import Listing, list_archive
 
 
@@ -213,9 +209,6 @@ class TestSingleFilesAndGlobs:
             list_scenes(f"{tmp_path}/{pattern}")
         assert ids(list_scenes(f"{tmp_path}/*.tif")) == ids(list_scenes(f"{tmp_path}/x*/c*.tif")) == []
 
-    def test_a_pattern_of_many_stars_takes_no_time(self) -> None:
-        assert not globs.matches(["a"] * 60, ["**", "a"] * 25 + ["b"])
-
 
 class TestLists:
     @pytest.mark.parametrize("kind", ["txt", "csv", "bare.csv", "path.csv", "parquet"])
@@ -279,27 +272,3 @@ class TestLists:
         assert only(listing).uri == f"{tmp_path}/a.tif"
         assert listing.missing == ()
         assert "another scene has its id" in listing.ignored[0].reason
-
-    @pytest.mark.parametrize(
-        ("name", "content", "words"),
-        [
-            ("l.csv", b"a,b\n1,2\n", "one must be called 'uri' or 'path'"),
-            ("l.txt", b"\xff\xfe", "is not UTF-8"),
-            ("l.parquet", b"nothing", "cannot be understood"),
-        ],
-    )
-    def test_a_list_that_cannot_be_understood_is_told(
-        self, tmp_path: Path, name: str, content: bytes, words: str
-    ) -> None:
-        put(tmp_path, name, content=content)
-        with pytest.raises(ConfigError, match=words):
-            list_scenes(str(tmp_path / name))
-
-    def test_a_list_that_is_not_there_is_told(self, tmp_path: Path) -> None:
-        with pytest.raises(ConfigError, match=r"archive\.uri: there is no list"):
-            list_scenes(str(tmp_path / "l.txt"))
-
-    @given(st.text(max_size=30))
-    def test_any_entry_ends_somewhere(self, entry: str) -> None:
-        places = places_of([f"{entry}.tif"], "/nowhere-at-all")
-        assert len(places.missing) + len(places.ignored) + len(places.names) == 1

@@ -13,7 +13,6 @@ import pytest
 
 from sgddiff_batch.core.query import ArchiveQuery, Source
 from sgddiff_batch.core.scene import escape_scene_id
-from sgddiff_batch.io.archive.file_names import is_no_archive, no_archive_above
 from sgddiff_batch.io.archive.files import NO_ARCHIVE
 from sgddiff_batch.io.sources.listing import Listing, list_archive
 
@@ -150,12 +149,6 @@ def test_folders_of_leavings_are_one_line_and_no_scene(tmp_path: Path, name: str
     listing = listed(tmp_path)
     assert set(ids(listing)) == {"a.tif", escape_scene_id(f"{name}.tif"), "git/g.tif", "trash/t.tif"}
     assert told(listing) == {f"d/{name}": NO_ARCHIVE}
-
-
-@pytest.mark.parametrize("name", ["git", "trash", ".hidden", "snapshot", "lost", "recycle", "2024.git"])
-def test_other_folders_are_walked(name: str) -> None:
-    assert not is_no_archive(name)
-    assert no_archive_above(f"{name}/{name}/.git") is None
 
 
 def test_an_archive_that_lies_in_such_a_folder_is_walked(tmp_path: Path) -> None:

@@ -5,24 +5,20 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 import s3fs
-import shapely
 
 from sgddiff_batch.core.boxes import Box
-from sgddiff_batch.core.query import ArchiveQuery, AssetRule, Source
+from sgddiff_batch.core.query import ArchiveQuery, Source
 from sgddiff_batch.core.selection import Duplicates, Filters
 from sgddiff_batch.core.times import parse_span
 from sgddiff_batch.errors import ConfigError
 from sgddiff_batch.io.sources.listing import Listing, list_archive
 from tests.kit.s3 import S3Server, new_bucket
-from tests.kit.stac import make_catalog, make_item, write_documents
+from tests.kit.stac import make_catalog, make_item, write_documents, write_geoparquet
 
 
 def put(folder: Path, *names: str, content: bytes = b"x") -> None:
@@ -161,80 +157,6 @@ class TestFiltersAndVersions:
         os.utime(tmp_path / "a_1.tif", (2e9, 2e9))
         rule = Duplicates(re.compile(r"(\w)_"), "modified")
         assert ids(list_archive(ArchiveQuery((Source(str(tmp_path)),), duplicates=rule))) == ["a_1.tif"]
-
-
-def write_geoparquet(path: Path, hrefs: list[str], **columns: object) -> None:
-    """Write items as stac-geoparquet 1.0 has them: assets that a row lacks are nulls in its struct."""
-    count = len(hrefs)
-    table: dict[str, object] = {
-        "type": ["Feature"] * count,
-        "id": [f"i{n}" for n in range(count)],
-        "collection": ["c"] * count,
-        "geometry": [shapely.to_wkb(shapely.box(10 + n, 50, 11 + n, 51)) for n in range(count)],
-        "datetime": pa.array(
-            [datetime(2026, 1, 1 + n, tzinfo=UTC) for n in range(count)], pa.timestamp("ns", "UTC")
-        ),
-        "eo:cloud_cover": [10.0 * n for n in range(count)],
-        "assets": [
-            {
-                "visual": {"href": href, "type": "image/tiff", "roles": ["visual"]},
-                "B01": {"href": "b.tif", "type": "image/tiff", "roles": ["data"]} if n else None,
-            }
-            for n, href in enumerate(hrefs)
-        ],
-    } | columns
-    pq.write_table(pa.table(table), path)
-
-
-class TestStacGeoparquet:
-    def test_items_are_read_with_time_area_and_cloud(self, tmp_path: Path) -> None:
-        put(tmp_path, "s/a.tif", "s/b.tif", "b.tif")
-        write_geoparquet(tmp_path / "items.parquet", ["./s/a.tif", "s/b.tif", "s/gone.tif", "../../x.tif"])
-        source = Source(str(tmp_path / "items.parquet"))
-        listing = list_archive(ArchiveQuery((source,)))
-        assert ids(listing) == ["s/a.tif", "s/b.tif"]
-        facts = listing.facts["s/b.tif"]
-        assert (facts.time, facts.boxes) == (parse_span("2026-01-02T00:00:00Z"), (Box(11, 50, 12, 51),))
-        assert (facts.cloud_percent, facts.item) == (10.0, "c/i1")
-        assert [file.path for file in listing.missing] == ["s/gone.tif"]
-        assert [file.path for file in listing.not_listed] == ["c/i3"]
-        chosen = list_archive(ArchiveQuery((source,), Filters(box=Box(11.5, 50, 12, 51))))
-        assert ids(chosen) == ["s/b.tif"]
-        other = Source(source.uri, "list", asset=AssetRule(key="B01"))
-        assert ids(list_archive(ArchiveQuery((other,)))) == ["b.tif"]
-
-    def test_boxes_are_taken_where_there_are_any_and_bad_geometries_are_not_known(
-        self, tmp_path: Path
-    ) -> None:
-        put(tmp_path, "a.tif", "b.tif")
-        box = [{"xmin": 1.0, "ymin": 2.0, "xmax": 3.0, "ymax": 4.0}, None]
-        write_geoparquet(tmp_path / "i.parquet", ["a.tif", "b.tif"], bbox=box, geometry=[b"\x01junk", None])
-        listing = list_archive(ArchiveQuery((Source(str(tmp_path / "i.parquet")),)))
-        assert listing.facts["a.tif"].boxes == (Box(1, 2, 3, 4),)
-        assert listing.facts["b.tif"].boxes is None
-
-    @pytest.mark.parametrize("box", [None, [-180.0, -18.0, 180.0, -17.0]])
-    def test_a_geometry_cut_at_180_covers_its_halves_alone(
-        self, tmp_path: Path, box: list[float] | None
-    ) -> None:
-        put(tmp_path, "a.tif")
-        halves = shapely.MultiPolygon([shapely.box(179, -18, 180, -17), shapely.box(-180, -18, -179, -17)])
-        boxes = {} if box is None else {"bbox": [box]}
-        write_geoparquet(tmp_path / "i.parquet", ["a.tif"], geometry=[shapely.to_wkb(halves)], **boxes)
-        source = Source(str(tmp_path / "i.parquet"))
-        for west, east, found in ((9, 9.5, []), (179.5, -179.5, ["a.tif"]), (-179.5, -170, ["a.tif"])):
-            listing = list_archive(ArchiveQuery((source,), Filters(box=Box(west, -20, east, 20))))
-            assert ids(listing) == found
-
-    def test_one_that_is_damaged_is_told(self, tmp_path: Path) -> None:
-        write_geoparquet(tmp_path / "i.parquet", ["a.tif"] * 3)
-        data = (tmp_path / "i.parquet").read_bytes()
-        (tmp_path / "i.parquet").write_bytes(data[:4] + b"\xff" * 400 + data[404:])
-        with pytest.raises(ConfigError, match="cannot be understood"):
-            list_archive(ArchiveQuery((Source(str(tmp_path / "i.parquet")),)))
-        (tmp_path / "i.parquet").write_bytes(data[:-20])
-        with pytest.raises(ConfigError, match="cannot be understood"):
-            list_archive(ArchiveQuery((Source(str(tmp_path / "i.parquet")),)))
 
 
 class TestOnS3:

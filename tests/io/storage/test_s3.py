@@ -7,23 +7,19 @@ from botocore.exceptions import ClientError
 from s3fs.errors import translate_boto_error
 
 from sgddiff_batch.config.archive import ArchiveConfig
-from sgddiff_batch.core.query import BucketAccess
 from sgddiff_batch.core.scene import Scene
 from sgddiff_batch.errors import ConfigError, RetryableError, SceneError
 from sgddiff_batch.io.scenes.checked_reader import CheckedReader
-from sgddiff_batch.io.scenes.gdal import gdal_options
 from sgddiff_batch.io.scenes.geotiff import GeoTiffReader
 from sgddiff_batch.io.sources.listing import list_archive
 from sgddiff_batch.io.storage.errors import ClosedBucketError, NoBucketError
 from sgddiff_batch.io.storage.s3 import S3Backend
-from sgddiff_batch.io.storage.s3_client import endpoint_of, gdal_access_options
 from sgddiff_batch.io.storage.store import Store, open_store
 from tests.kit import jobs
 from tests.kit.guarded_buckets import guarded_buckets
 from tests.kit.stac import make_item, write_documents
 
 pytestmark = pytest.mark.timeout(120)
-ACCESS = BucketAccess({"public": "anonymous", "paid": "requester-pays"})
 
 
 @pytest.fixture
@@ -144,48 +140,6 @@ def test_the_archive_is_the_same_one_whatever_its_access():
 
     names = {archive_name(query("s3://b/x", access).sources) for access in ("own", "anonymous")}
     assert names == {"s3://b/x"}
-
-
-def test_gdal_is_told_of_every_access_explicitly():
-    # It shows threads that set nothing what another thread set: of an anonymous bucket, for one.
-    kinds = {access: gdal_access_options(access, {}) for access in ("own", "anonymous", "requester-pays")}
-    assert {frozenset(told) for told in kinds.values()} == {
-        frozenset({"AWS_NO_SIGN_REQUEST", "AWS_REQUEST_PAYER"})
-    }
-    assert kinds["own"] == {"AWS_NO_SIGN_REQUEST": "NO", "AWS_REQUEST_PAYER": ""}
-    assert gdal_options(Scene("a", "s3://public/a.tif", "v", 1), {}, ACCESS)["AWS_NO_SIGN_REQUEST"] == "YES"
-    assert gdal_options(Scene("a", "s3://other/a.tif", "v", 1), {}, ACCESS)["AWS_NO_SIGN_REQUEST"] == "NO"
-
-
-def test_what_the_environment_asks_for_everywhere_stays():
-    told = gdal_access_options("own", {"AWS_NO_SIGN_REQUEST": "YES", "AWS_REQUEST_PAYER": "requester"})
-    assert told == {"AWS_NO_SIGN_REQUEST": "YES", "AWS_REQUEST_PAYER": "requester"}
-
-
-@pytest.mark.parametrize(
-    ("text", "url"),
-    [
-        ("[profile p]\nendpoint_url = http://one:1\n", "http://one:1"),
-        ("[profile p]\nservices = s\n[services s]\ns3 =\n  endpoint_url = http://two:2\n", "http://two:2"),
-        ("[profile other]\nendpoint_url = http://one:1\n", None),
-        ("no config at all", None),
-    ],
-)
-def test_the_endpoint_of_the_profile_is_told_to_both_clients(tmp_path, text, url):
-    (tmp_path / "config").write_text(text)
-    environment = {"AWS_PROFILE": "p", "AWS_CONFIG_FILE": str(tmp_path / "config")}
-    assert endpoint_of(environment) == url
-    host = url and url.removeprefix("http://")
-    assert gdal_access_options("own", environment).get("AWS_S3_ENDPOINT") == host
-    assert endpoint_of({**environment, "AWS_ENDPOINT_URL": "http://mine"}) == "http://mine"
-
-
-def test_a_profile_is_a_client_of_its_own(tmp_path, monkeypatch):
-    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
-    monkeypatch.delenv("AWS_PROFILE", raising=False)
-    bare = open_store("s3://b").backend.filesystem
-    monkeypatch.setenv("AWS_PROFILE", "p")
-    assert open_store("s3://b").backend.filesystem is not bare
 
 
 def list_of(folder, *entries):

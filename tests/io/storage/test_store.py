@@ -2,13 +2,11 @@
 
 import os
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
 
 from sgddiff_batch.errors import ConfigError
 from sgddiff_batch.io.storage.store import open_store
-from sgddiff_batch.io.storage.uris import local_path
 
 
 @pytest.fixture
@@ -54,13 +52,6 @@ def test_temporary_files_are_no_objects_and_can_be_swept(store, tmp_path):
     assert store.keys("a") == ["a/b.json"]
     store.sweep_temporary("a")
     assert len(list((tmp_path / "root/a").iterdir())) == 1
-
-
-def test_only_local_paths_and_s3_are_spoken():
-    assert local_path("/data/a") == Path("/data/a")
-    assert local_path("s3://bucket/a") is None
-    with pytest.raises(ConfigError, match="ftp"):
-        local_path("ftp://host/a")
 
 
 def test_writers_and_deleters_of_one_folder_do_not_trip_over_each_other(store):

@@ -1,0 +1,78 @@
+"""What a URI alone tells: no store is asked."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from sgddiff_batch.core.query import OWN, BucketAccess
+from sgddiff_batch.errors import ConfigError, UnreadableSceneError
+from sgddiff_batch.io.storage.uris import gdal_path, gdal_settings, local_path, over_network
+
+PUBLIC = BucketAccess({"public": "anonymous"})
+
+
+def test_only_local_paths_and_s3_are_spoken():
+    assert local_path("/data/a") == Path("/data/a")
+    assert local_path("s3://bucket/a") is None
+    with pytest.raises(ConfigError, match="ftp"):
+        local_path("ftp://host/a")
+
+
+def test_a_local_path_is_made_full_and_its_links_stay(tmp_path, monkeypatch):
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to("real")
+    monkeypatch.chdir(tmp_path)
+    assert local_path("link/x/../a.tif") == Path.cwd() / "link" / "a.tif"
+
+
+@pytest.mark.parametrize(("uri", "asks"), [("/data/a", False), ("a.tif", False), ("s3://bucket/a", True)])
+def test_a_bucket_is_asked_over_a_network_and_a_file_is_not(uri, asks):
+    assert over_network(uri) is asks
+
+
+@pytest.mark.parametrize("ask", [over_network, gdal_path, lambda uri: gdal_settings(uri, OWN, {})])
+def test_a_scheme_that_is_not_spoken_is_told(ask):
+    with pytest.raises(ConfigError, match="starts with ftp://; allowed are local paths and s3://"):
+        ask("ftp://host/a.tif")
+
+
+@pytest.mark.parametrize(
+    ("uri", "name"),
+    [
+        ("/data/a.tif", "/data/a.tif"),
+        ("/vsizip/a.zip/b.tif", "/./vsizip/a.zip/b.tif"),
+        ("s3://bucket/x/a b%20#?.tif", "/vsis3/bucket/x/a b%20#?.tif"),
+        ("s3://bucket/..a/b..tif", "/vsis3/bucket/..a/b..tif"),
+    ],
+)
+def test_gdal_opens_exactly_what_a_uri_names(uri, name):
+    assert gdal_path(uri) == name
+
+
+def test_a_relative_path_is_none_of_gdals_own_file_systems(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert gdal_path("vsimem/a.tif") == os.path.join(os.path.abspath("vsimem"), "a.tif")  # noqa: PTH100, PTH118
+
+
+@pytest.mark.parametrize("key", ["x/../a.tif", "./a.tif", "x/.", ".."])
+def test_a_key_that_clients_would_resolve_is_not_asked_for(key):
+    with pytest.raises(UnreadableSceneError, match="segment and cannot be asked for safely"):
+        gdal_path(f"s3://bucket/{key}")
+
+
+def test_gdal_is_told_the_same_settings_of_every_uri_and_only_their_values_differ():
+    told = {uri: gdal_settings(uri, PUBLIC, {}) for uri in ("/data/a", "s3://public/a", "s3://mine/a")}
+    assert {frozenset(settings) for settings in told.values()} == {
+        frozenset({"CPL_VSIL_CURL_NON_CACHED", "AWS_NO_SIGN_REQUEST", "AWS_REQUEST_PAYER"})
+    }
+    assert {uri: settings["AWS_NO_SIGN_REQUEST"] for uri, settings in told.items()} == {
+        "/data/a": "NO",
+        "s3://public/a": "YES",
+        "s3://mine/a": "NO",
+    }
+
+
+def test_gdal_keeps_nothing_that_it_read_of_a_bucket():
+    assert gdal_settings("s3://mine/a", OWN, {})["CPL_VSIL_CURL_NON_CACHED"] == "/vsis3/"
+    assert gdal_settings("/data/a", OWN, {})["CPL_VSIL_CURL_NON_CACHED"] == ""
