@@ -10,11 +10,9 @@ from jobs import infer_archive
 from jobs.exits import Exit
 from jobs.printing import plan
 from sgddiff_batch.engine.driver import Driver
-from sgddiff_batch.errors import ConfigError
 from sgddiff_batch.io.ledger.marks import ObjectLedger
 from sgddiff_batch.io.ledger.redo import mark_redo
-from sgddiff_batch.io.ledger.speed import RATE, Rate, read_rate, write_rate
-from sgddiff_batch.io.storage.store import Store, open_store
+from sgddiff_batch.io.storage.store import open_store
 from sgddiff_batch.protocols import SceneRecord
 from sgddiff_batch.runs.conclude import RunEnd
 from tests.kit import jobs
@@ -101,32 +99,6 @@ class TestPlan:
         assert plan_of(seen[2])["estimated time"] == "nothing to compute"
         assert night("--set", "tiling.overlap_px=16", "--set", "tiling.block_px=160") == Exit.DONE
         assert plan_of(seen[3])["other model or settings"] == "3"
-
-    def test_the_time_is_that_of_as_many_tiles_at_the_last_run_s_rate(self, tmp_path):
-        store = open_store(str(tmp_path))
-        write_rate(store, Rate(100, 50.0, 2, "work"))
-        rate = read_rate(store, "work")
-        assert rate is not None
-        assert rate.seconds_for(300, 2) == 150.0
-        assert rate.seconds_for(300, 4) == 75.0
-        assert read_rate(store, "other work") is None
-
-    @pytest.mark.parametrize(
-        "data",
-        [b"", b"{", b"[]", b'{"tiles": 0, "seconds": 1, "predictors": 1, "of": "w"}', b'{"tiles": "x"}'],
-    )
-    def test_a_damaged_rate_is_none(self, tmp_path, data):
-        store = open_store(str(tmp_path))
-        store.write(RATE, data)
-        assert read_rate(store, "w") is None
-
-    def test_a_rate_that_cannot_be_read_is_none(self, tmp_path, monkeypatch, caplog):
-        def denied(*_):
-            raise ConfigError("denied")
-
-        monkeypatch.setattr(Store, "read", denied)
-        assert read_rate(open_store(str(tmp_path)), "w") is None
-        assert "cannot be read: denied" in caplog.text
 
     @pytest.mark.parametrize(
         ("seconds", "words"), [(3, "3 s"), (600, "10 min"), (7200, "2.0 h"), (864000, "10.0 days")]

@@ -91,5 +91,6 @@ def _side(source: Grid, target_crs_wkt: str, share: float) -> float:
     cols, rows = np.array([col, col + 1, col]), np.array([row, row, row + 1])
     x, y = t.a * cols + t.b * rows + t.c, t.d * cols + t.e * rows + t.f
     x, y = to_crs(CRS.from_wkt(source.crs_wkt), CRS.from_wkt(target_crs_wkt), x, y)
-    area: Any = abs((x[1] - x[0]) * (y[2] - y[0]) - (x[2] - x[0]) * (y[1] - y[0]))
+    with np.errstate(invalid="ignore"):  # what is not finite has no place
+        area: Any = abs((x[1] - x[0]) * (y[2] - y[0]) - (x[2] - x[0]) * (y[1] - y[0]))
     return float(np.sqrt(area)) if np.isfinite(area) else float("nan")

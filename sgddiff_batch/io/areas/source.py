@@ -227,7 +227,7 @@ def open_source(output: Store, scene: AreaScene, settings: AreaSettings) -> Scen
         number, grid = _chosen(_levels(document), settings)
         array = document["consolidated_metadata"]["metadata"][f"{number}/{mosaics.ARRAY_NAME}"]
         shard_px = int(array["chunk_grid"]["configuration"]["chunk_shape"][0])
-    except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError) as error:
         raise SceneError(
             f"the root of {scene.path} is damaged ({type(error).__name__}: {error}); {_CURE}"
         ) from None

@@ -190,7 +190,7 @@ def _versioned_pointer(store: Store) -> tuple[Pointer | None, str | None]:
         tree = json.loads(found.data)
         kept = tuple(Generation(**row) for row in tree["kept"])
         return Pointer(tree["generation"], kept), found.version
-    except (ValueError, TypeError, KeyError) as error:
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise FatalError(
             f"{POINTER} in {store.uri} is damaged ({error}); remove it, and the next run publishes anew"
         ) from None

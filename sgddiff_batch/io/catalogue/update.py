@@ -28,6 +28,7 @@ log = logging.getLogger(__name__)
 _REQUESTS = 16
 _OPENED = 256
 _CONVERTED = 65_536
+_NOT_A_ROOT = (ValueError, KeyError, TypeError, IndexError, AttributeError, ArithmeticError, RecursionError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +113,7 @@ def _fresh_rows(
                     if not mosaics.is_complete(root):
                         raise ValueError("it is not complete")
                     row = rows.row(current, store.uri, root, times.get(record.scene_id), footprints)
-                except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
+                except _NOT_A_ROOT as error:
                     log.warning(
                         "%s is left out of the catalogue: %s: %s", record.scene_id, record.store, error
                     )

@@ -296,5 +296,5 @@ def _contents(key: str, data: bytes) -> MosaicContents:
         row = json.loads(data)
         blocks = (BlockRecord(Window(*block[:4]), *block[4:]) for block in row["blocks"])
         return MosaicContents(str(row["root"]), tuple(blocks))
-    except (ValueError, TypeError, KeyError) as error:
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise damaged(key, error) from None

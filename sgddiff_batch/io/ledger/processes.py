@@ -20,7 +20,7 @@ def is_alive(mark: bytes) -> bool:
     try:
         process = json.loads(mark)
         host, pid, started = process["host"], int(process["pid"]), process["started"]
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
         return False
     return bool(host == socket.gethostname() and started == _started(pid) != 0)
 
@@ -28,8 +28,8 @@ def is_alive(mark: bytes) -> bool:
 def _started(pid: int) -> int:
     """Return the start of a process in clock ticks since boot, 0 where it has ended or there is no /proc."""
     try:
-        # The second field is the command in brackets and may hold anything.
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        return 0 if fields[0] in "ZX" else int(fields[19])
+        # The second field is the command in brackets and may hold anything, half of a letter too.
+        fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
+        return 0 if fields[0] in b"ZX" else int(fields[19])
     except (OSError, ValueError, IndexError):
         return 0

@@ -108,7 +108,7 @@ def describe_same(one: bytes, other: bytes) -> bool:
     """Whether two root objects have the same layout and provenance, times and completeness apart."""
     try:
         return _lasting(one) == _lasting(other)
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return False
 
 

@@ -64,7 +64,7 @@ def read_root(store: Store) -> dict[str, Any]:
     try:
         attributes: dict[str, Any] = json.loads(data)["attributes"]
         marked, _ = attributes[conventions.COMPLETE], mosaic_levels(attributes)
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         raise ValueError(f"{store.uri!r} is not the root of a mosaic of this project") from None
     if marked is not True:
         raise ValueError(f"the mosaic {store.uri!r} is not complete: run the job again to finish it")

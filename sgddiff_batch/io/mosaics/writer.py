@@ -171,7 +171,7 @@ def is_committed(output: Store, path: str) -> bool:
     """Whether a mosaic's root is there and marked complete; one that cannot be understood is not."""
     try:
         return metadata.is_complete(output.read(f"{path}/{ROOT}"))
-    except (FileNotFoundError, ValueError, KeyError, TypeError, AttributeError):
+    except (FileNotFoundError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return False
 
 

@@ -7,13 +7,10 @@ from rasterio.crs import CRS
 from sgddiff_batch.core.cells import Cell, CellGrid
 from sgddiff_batch.core.grid import Transform
 from sgddiff_batch.errors import ConfigError, FatalError
-from sgddiff_batch.io.areas import cells as area_cells
 from sgddiff_batch.io.areas.members import find_members, parse_crs
-from sgddiff_batch.io.geodesy.transformations import to_crs
 from sgddiff_batch.io.ledger.marks import ObjectLedger
 from sgddiff_batch.io.storage.store import open_store
 from tests.io.area_examples import LEFT, TOP, UTM33, publish_scenes, put_scene, smooth
-from tests.io.mosaic_examples import NO_CODE
 
 CELLS = CellGrid(UTM33, 10.0, 80)
 CORNER = Cell(625, 6624)
@@ -39,34 +36,6 @@ def reasons_of(output, cells=CELLS, **options):
     return {one.scene_id: one.reason for one in find_members(output, cells, **options).refused}
 
 
-@pytest.mark.parametrize(
-    ("row", "col", "height", "width", "wanted"),
-    [
-        (0, 0, 80, 80, {(0, 0)}),
-        (0, 0, 80, 81, {(0, 0), (1, 0)}),
-        (-1, 0, 80, 80, {(0, 0), (0, 1)}),
-        (79, 79, 2, 2, {(0, 0), (1, 0), (0, -1), (1, -1)}),
-        (80, 80, 1, 1, {(1, -1)}),
-    ],
-)
-def test_a_scene_on_the_grid_touches_exactly_the_cells_with_its_pixels(
-    output, row, col, height, width, wanted
-):
-    put_scene(output, "a.tif", smooth(height, width, hole=False), row=row, col=col)
-    publish_scenes(output, {"a.tif": DAY})
-    assert cells_of(output)["a.tif"] == {Cell(CORNER.x + x, CORNER.y + y) for x, y in wanted}
-
-
-def test_a_scene_that_lies_askew_does_not_touch_the_corners_of_its_box(output):
-    # A long thin scene along a diagonal.
-    turn = Transform(10, 10, LEFT, -10, 10, TOP - 4000)
-    put_scene(output, "a.tif", smooth(8, 400, hole=False), transform=turn)
-    publish_scenes(output, {"a.tif": DAY})
-    touched = cells_of(output)["a.tif"]
-    assert 6 <= len(touched) <= 14
-    assert len(touched) < 5 * 5
-
-
 def test_a_scene_of_the_neighbouring_zone_is_found_where_gdal_puts_it(output):
     from rasterio.warp import transform
 
@@ -76,46 +45,6 @@ def test_a_scene_of_the_neighbouring_zone_is_found_where_gdal_puts_it(output):
     put_scene(output, "a.tif", smooth(4, 4, hole=False), crs=wkt(32632), transform=corner)
     publish_scenes(output, {"a.tif": DAY})
     assert cells_of(output)["a.tif"] == {CORNER}
-
-
-def test_across_the_antimeridian_cells_of_both_ends_of_the_globe_are_touched(output):
-    # Zone 1 begins at 180 degrees; this scene reaches 30 km to either side of it.
-    from rasterio.warp import transform
-
-    (x,), (y,) = transform(CRS.from_epsg(4326), CRS.from_epsg(32601), [-180], [10])
-    where = Transform(1000, 0, x - 30_000, 0, -1000, y)
-    put_scene(output, "a.tif", smooth(20, 60, hole=False), crs=wkt(32601), transform=where)
-    publish_scenes(output, {"a.tif": DAY})
-    touched = cells_of(output, CellGrid(wkt(4326), 0.01, 100))["a.tif"]
-    assert {cell.x for cell in touched} == {179, -180}
-    assert {cell.y for cell in touched} <= {9, 10}
-
-
-@pytest.mark.parametrize("crs", [32601, 4326])
-def test_across_the_antimeridian_cells_of_both_ends_of_a_world_map_are_touched(output, crs):
-    # Fiji: 0.2 degrees to either side of 180.
-    where = Transform(0.01, 0, 179.8, 0, -0.01, -17)
-    if crs == 32601:
-        from rasterio.warp import transform
-
-        (x,), (y,) = transform(CRS.from_epsg(4326), CRS.from_epsg(crs), [179.8], [-17])
-        where = Transform(1000, 0, x, 0, -1000, y)
-    put_scene(output, "a.tif", smooth(40, 43, hole=False), crs=wkt(crs), transform=where)
-    publish_scenes(output, {"a.tif": DAY})
-    touched = cells_of(output, CellGrid(wkt(3857), 100.0, 100))["a.tif"]
-    ends = {cell.x for cell in touched}
-    assert {x for x in ends if x < 0} == {-2004, -2003, -2002} | ({-2001} & ends)
-    assert {x for x in ends if x >= 0} == {2001, 2002, 2003}
-
-
-def test_across_the_antimeridian_a_map_that_goes_on_there_has_no_gap(output):
-    where = Transform(0.01, 0, 179.8, 0, -0.01, -17)
-    put_scene(output, "a.tif", smooth(40, 40, hole=False), crs=wkt(4326), transform=where)
-    publish_scenes(output, {"a.tif": DAY})
-    touched = cells_of(output, CellGrid(wkt(3832), 100.0, 10))["a.tif"]
-    columns = sorted({cell.x for cell in touched})
-    assert columns == list(range(columns[0], columns[-1] + 1))
-    assert len(columns) in range(44, 50)
 
 
 def test_a_scene_without_time_is_refused_by_name_unless_its_id_tells(output):
@@ -152,20 +81,6 @@ def test_a_scene_far_from_where_the_crs_holds_is_refused_by_name(output):
     assert list(reasons_of(output)) == ["far.tif"]
     assert "area of use" in reasons_of(output)["far.tif"]
     assert list(cells_of(output)) == ["near.tif"]
-
-
-def test_a_scene_that_touches_absurdly_many_cells_is_refused_before_they_are_made(output, monkeypatch):
-    monkeypatch.setattr(area_cells, "MOST_CELLS", 10)
-    put_scene(output, "a.tif", smooth(80, 80))
-    publish_scenes(output, {"a.tif": DAY})
-    assert "more than 10 cells" in reasons_of(output, CellGrid(UTM33, 10.0, 4))["a.tif"]
-
-
-def test_a_crs_without_a_code_is_no_hindrance(output):
-    where = Transform(10, 0, 0, 0, -10, 0)
-    put_scene(output, "a.tif", smooth(8, 8), crs=NO_CODE, transform=where)
-    publish_scenes(output, {"a.tif": DAY})
-    assert cells_of(output, CellGrid(NO_CODE, 10.0, 8))["a.tif"] == {Cell(0, -1)}
 
 
 def test_a_withdrawn_scene_is_no_member(output):
@@ -208,17 +123,3 @@ def test_degrees_that_do_not_begin_at_greenwich_and_other_angles_are_refused(tex
 )
 def test_degrees_of_other_datums_and_any_plane_are_taken(text):
     assert parse_crs(text) == CRS.from_user_input(text)
-
-
-def test_a_scene_is_found_where_the_degrees_of_another_datum_put_it(output):
-    """Tokyo's datum lies 400 m off: here on the other side of a border of cells, in both directions."""
-    tokyo, zone = CRS.from_epsg(4301), CRS.from_epsg(32654)
-    x, y = (float(v[0]) for v in to_crs(CRS.from_epsg(4326), zone, np.array([139.698]), np.array([35.702])))
-    put_scene(output, "a.tif", smooth(8, 8), crs=zone.to_wkt(), transform=Transform(10, 0, x, 0, -10, y))
-    publish_scenes(output, {"a.tif": DAY})
-    lon, lat = (float(v[0]) for v in to_crs(zone, tokyo, np.array([x + 40]), np.array([y - 40])))
-    assert lon > 139.7 > 139.698 + 0.001
-    assert lat < 35.7 < 35.702 - 0.001
-    cells = CellGrid(tokyo.to_wkt(), 1e-3, 100)
-    (place,) = cells.cells_in((lon, lat, lon + 1e-9, lat + 1e-9))
-    assert place in cells_of(output, cells)["a.tif"]

@@ -186,7 +186,9 @@ def test_a_scene_that_was_made_anew_is_noticed(output):
         source.check()
 
 
-@pytest.mark.parametrize("root", [b"", b"[]", b"{}", b"null", b'{"attributes": {"complete": false}}'])
+@pytest.mark.parametrize(
+    "root", [b"", b"[]", b"{}", b"null", b'{"attributes": {"complete": false}}', b"[" * 100_000]
+)
 def test_a_damaged_root_names_the_mosaic_and_the_cure(output, root):
     source = opened(output, smooth(80, 80))
     output.write(f"{source.scene.path}/zarr.json", root)

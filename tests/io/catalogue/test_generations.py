@@ -316,7 +316,9 @@ def test_a_lost_generation_is_built_anew_from_the_ledger(store, caplog):
     assert publish_all(store).number == 3
 
 
-@pytest.mark.parametrize("data", [b"", b"[]", b"{}", b'{"generation": 1, "kept": []}', b"\xff"])
+@pytest.mark.parametrize(
+    "data", [b"", b"[]", b"{}", b'{"generation": 1, "kept": []}', b"\xff", b"[" * 100_000]
+)
 def test_a_damaged_pointer_is_told_and_never_overwritten(store, data):
     finish(store, "a.tif")
     publish_all(store)

@@ -622,38 +622,6 @@ def test_a_look_at_the_lease_is_not_repeated_at_every_write(folder, monkeypatch)
         assert len(looks) == 1
 
 
-def test_no_method_that_changes_a_store_goes_past_its_fence(folder):
-    """A new method of stores has to be added to one of these lists, and has to ask if it writes."""
-    changes = {
-        "write": (b"1",),
-        "create": (b"1",),
-        "replace": (b"1", "version"),
-        "delete": (),
-        "delete_tree": (),
-        "sweep_temporary": (),
-    }
-    asks = {
-        "uri",
-        "uri_of",
-        "over_network",
-        "path",
-        "local_path",
-        "guarded",
-        "translated",
-        "arrow",
-        "zarr",
-    }
-    looks = {"keys", "listed", "find", "files_in", "stat", "entries", "is_link", "is_in_sight"}
-    reads = {"read", "read_part", "open", "read_versioned", "read_all", "read_many", "temporary"}
-    public = {name for name in vars(Store) if not name.startswith("_")} - {"root", "backend", "check"}
-    assert public == changes.keys() | asks | looks | reads
-    guarded = fenced(folder, Turnstile(0, lose_the_lease))
-    for change, arguments in changes.items():
-        with pytest.raises(FatalError, match="the lease was lost"):
-            getattr(guarded, change)("a", *arguments)
-    assert folder.keys() == []
-
-
 class Turnstile:
     """A fence that lets a few changes pass and calls ``then`` before the others."""
 

@@ -118,25 +118,6 @@ def test_a_damaged_record_is_told_by_its_key(ledger, data):
         ledger.records()
 
 
-@pytest.mark.parametrize("data", [b"{", b"[]", WRONG_TYPES, b"[" * 100000])
-def test_a_damaged_record_is_rebuilt_from_the_scene_s_last_commit_and_others_go_on(ledger, data, caplog):
-    ledger.finish(replace(DONE, store="north/a.tif/old.zarr", finished_at="2026-01-01T00:00:00+00:00"))
-    last = replace(DONE, finished_at="2026-02-01T00:00:00+00:00")
-    ledger.finish(last)
-    other = replace(DONE, scene_id="b.tif", store="b.tif/x.zarr")
-    ledger.finish(other)
-    for key in ("north/a.tif", "never.tif"):
-        ledger.store.write(f"_ledger/scenes/{key}~.json", data)
-    before = ledger.store.read_all("")
-    wanted = {"north/a.tif": last, "b.tif": other}
-    assert mended_records(ledger, write=False) == wanted
-    assert ledger.store.read_all("") == before
-    assert mended_records(ledger, write=True) == ledger.records() == wanted
-    assert ledger.store.read("_ledger/damaged/never.tif~.json") == data
-    assert "scenes/north/a.tif~.json is damaged" in caplog.text
-    assert "its scene is new now" in caplog.text
-
-
 def test_a_record_of_a_newer_version_is_read_without_what_is_new(ledger):
     ledger.finish(DONE)
     key = "_ledger/scenes/north/a.tif~.json"

@@ -208,7 +208,9 @@ def test_a_store_of_another_layout_is_begun_anew(tmp_path, grid, cut, provenance
     assert not [name for name in files(tmp_path) if "saliency/c/" in name]
 
 
-@pytest.mark.parametrize("root", [b"", b"[]", b'{"attributes": 1}', b'{"zarr_format": 3}', b"\xff{"])
+@pytest.mark.parametrize(
+    "root", [b"", b"[]", b'{"attributes": 1}', b'{"zarr_format": 3}', b"\xff{", b"[" * 100_000]
+)
 def test_a_store_with_a_damaged_root_is_begun_anew(tmp_path, root):
     mosaic, writer = mosaic_of(GRID), ZarrBlockWriter(open_store(str(tmp_path)))
     writer.create(mosaic, PROVENANCE)

@@ -1,14 +1,13 @@
-"""A scene that ends the process that reads it ends a child, and an innocent one is read."""
+"""A scene that ends the process that reads it ends a child alone."""
 
 from __future__ import annotations
 
 import os
-import pickle
 import signal
 import subprocess
 import sys
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +19,6 @@ from sgddiff_batch.core.scene import Scene, SceneProfile
 from sgddiff_batch.core.window import Window
 from sgddiff_batch.errors import FatalError, RetryableError, SceneError, StuckError, UnreadableSceneError
 from sgddiff_batch.io.scenes.geotiff import GeoTiffReader
-from sgddiff_batch.io.scenes.guarded_reader import GuardedReader
 from sgddiff_batch.io.scenes.isolated_reader import IsolatedReader
 from tests.kit.scenes import noise, scene_of, write_scene
 
@@ -67,32 +65,12 @@ class OnceKilledReader:
 
 @dataclass(frozen=True)
 class TellingReader:
-    """Answers with who it is, and fails if it is told to."""
+    """Answers with who it is."""
 
     name: str
-    fails: bool = False
 
     def profile(self, scene: Scene) -> SceneProfile:
-        if self.fails:
-            raise UnreadableSceneError("no")
         return SceneProfile(Grid(4, 5), (1, 2, 3), "uint8", 1, notes=(self.name,))
-
-    def read(self, scene: Scene, profile: SceneProfile, window: Window) -> tuple[np.ndarray, np.ndarray]:
-        self.profile(scene)
-        return np.zeros((3, 4, 5), np.uint8), np.ones((4, 5), bool)
-
-
-@dataclass
-class MarkingLedger:
-    """Keeps the order of marks."""
-
-    log: list[tuple[str, str, str]] = field(default_factory=list)
-
-    def reading(self, scene: Scene, what: str) -> None:
-        self.log.append(("reading", scene.scene_id, what))
-
-    def read_ended(self, scene: Scene, what: str) -> None:
-        self.log.append(("ended", scene.scene_id, what))
 
 
 class TestIsolatedReader:
@@ -183,35 +161,3 @@ class TestIsolatedReader:
                     return child
             time.sleep(0.05)
         raise AssertionError("no child was started")
-
-
-class TestGuardedReader:
-    def guarded(self, *suspects: str, fails: bool = False) -> GuardedReader:
-        plain, isolated = TellingReader("plain", fails), TellingReader("isolated", fails)
-        return GuardedReader(plain, isolated, MarkingLedger(), frozenset(suspects))
-
-    def test_every_call_is_marked_while_it_lasts(self) -> None:
-        reader = self.guarded()
-        reader.profile(SCENE)
-        reader.read(SCENE, PROFILE, Window(1, 3, 2, 7))
-        assert reader.ledger.log == [
-            ("reading", "a.tif", "profile"),
-            ("ended", "a.tif", "profile"),
-            ("reading", "a.tif", "r1c2h2w5"),
-            ("ended", "a.tif", "r1c2h2w5"),
-        ]
-
-    def test_the_mark_is_taken_back_when_reading_fails(self) -> None:
-        reader = self.guarded(fails=True)
-        with pytest.raises(UnreadableSceneError):
-            reader.read(SCENE, PROFILE, WINDOW)
-        assert [entry[0] for entry in reader.ledger.log] == ["reading", "ended"]
-
-    def test_only_suspects_are_read_in_isolation(self) -> None:
-        reader = self.guarded("a.tif")
-        assert reader.profile(SCENE).notes == ("isolated",)
-        assert reader.profile(Scene("b.tif", "b.tif", "v1", 1)).notes == ("plain",)
-
-    def test_it_can_be_pickled(self) -> None:
-        reader = GuardedReader(GeoTiffReader(), IsolatedReader(GeoTiffReader()), MarkingLedger())
-        assert pickle.loads(pickle.dumps(reader)).reader == reader.reader

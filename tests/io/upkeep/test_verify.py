@@ -249,7 +249,7 @@ def test_verifying_changes_nothing_and_reads_every_object_of_a_sound_mosaic(outp
 
 
 @pytest.mark.parametrize(
-    "data", [b"", b"[]", b'{"root": "x", "blocks": [[1]]}', b'{"root": "x", "blocks": 3}']
+    "data", [b"", b"[]", b'{"root": "x", "blocks": [[1]]}', b'{"root": "x", "blocks": 3}', b"[" * 100_000]
 )
 def test_damaged_digests_are_told_by_their_key(output, data):
     output.write(f"_ledger/digests/{MOSAIC.path}~.json", data)

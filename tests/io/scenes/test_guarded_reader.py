@@ -1,0 +1,119 @@
+"""A mark lies in the ledger while a scene is read, and suspects are read apart."""
+
+from __future__ import annotations
+
+import pickle
+from dataclasses import dataclass, field
+
+import numpy as np
+import pytest
+
+from sgddiff_batch.core.grid import Grid
+from sgddiff_batch.core.scene import Scene, SceneProfile
+from sgddiff_batch.core.window import Window
+from sgddiff_batch.errors import UnreadableSceneError
+from sgddiff_batch.io.scenes.geotiff import GeoTiffReader
+from sgddiff_batch.io.scenes.guarded_reader import GuardedReader
+from sgddiff_batch.io.scenes.isolated_reader import IsolatedReader
+
+SCENE = Scene("a.tif", "a.tif", "v1", 1)
+OTHER = Scene("b.tif", "b.tif", "v1", 1)
+PROFILE = SceneProfile(Grid(4, 5), (1, 2, 3), "uint8", 1)
+WINDOW = Window(0, 4, 0, 5)
+
+
+@dataclass(frozen=True)
+class TellingReader:
+    """Answers with who it is, and fails if it is told to."""
+
+    name: str
+    fails: bool = False
+
+    def profile(self, scene: Scene) -> SceneProfile:
+        if self.fails:
+            raise UnreadableSceneError("no")
+        return SceneProfile(Grid(4, 5), (1, 2, 3), "uint8", 1, notes=(self.name,))
+
+    def read(self, scene: Scene, profile: SceneProfile, window: Window) -> tuple[np.ndarray, np.ndarray]:
+        self.profile(scene)
+        code = {"plain": 1, "isolated": 2}[self.name]
+        return np.full((3, 4, 5), code, np.uint8), np.ones((4, 5), bool)
+
+
+@dataclass
+class MarkingLedger:
+    """Keeps the order of marks."""
+
+    log: list[tuple[str, str, str]] = field(default_factory=list)
+
+    def reading(self, scene: Scene, what: str) -> None:
+        self.log.append(("reading", scene.scene_id, what))
+
+    def read_ended(self, scene: Scene, what: str) -> None:
+        self.log.append(("ended", scene.scene_id, what))
+
+
+def guarded(*suspects: str, fails: bool = False) -> GuardedReader:
+    plain, isolated = TellingReader("plain", fails), TellingReader("isolated", fails)
+    return GuardedReader(plain, isolated, MarkingLedger(), frozenset(suspects))
+
+
+def test_every_call_is_marked_while_it_lasts():
+    reader = guarded()
+    reader.profile(SCENE)
+    reader.read(SCENE, PROFILE, Window(1, 3, 2, 7))
+    assert reader.ledger.log == [
+        ("reading", "a.tif", "profile"),
+        ("ended", "a.tif", "profile"),
+        ("reading", "a.tif", "r1c2h2w5"),
+        ("ended", "a.tif", "r1c2h2w5"),
+    ]
+
+
+@pytest.mark.parametrize("call", ["profile", "read"])
+def test_the_mark_is_taken_back_when_reading_fails(call):
+    reader = guarded(fails=True)
+    with pytest.raises(UnreadableSceneError):
+        reader.profile(SCENE) if call == "profile" else reader.read(SCENE, PROFILE, WINDOW)
+    assert [entry[0] for entry in reader.ledger.log] == ["reading", "ended"]
+
+
+def test_the_mark_is_there_before_the_reader_is_asked():
+    class LookingReader(TellingReader):
+        def profile(self, scene: Scene) -> SceneProfile:
+            seen.extend(ledger.log)
+            return PROFILE
+
+    ledger, seen = MarkingLedger(), []
+    GuardedReader(LookingReader("plain"), LookingReader("isolated"), ledger).profile(SCENE)
+    assert seen == [("reading", "a.tif", "profile")]
+
+
+def test_only_suspects_are_read_in_isolation():
+    reader = guarded("a.tif")
+    assert reader.profile(SCENE).notes == ("isolated",)
+    assert reader.profile(OTHER).notes == ("plain",)
+    assert reader.read(SCENE, PROFILE, WINDOW)[0].max() == 2
+    assert reader.read(OTHER, PROFILE, WINDOW)[0].max() == 1
+
+
+def test_a_scene_that_is_distrusted_is_read_in_isolation_from_then_on():
+    reader = guarded()
+    assert reader.profile(SCENE).notes == ("plain",)
+    reader.distrust(SCENE)
+    assert reader.profile(SCENE).notes == ("isolated",)
+    assert reader.profile(OTHER).notes == ("plain",)
+
+
+def test_two_readers_do_not_share_their_distrust():
+    reader, another = guarded(), guarded()
+    reader.distrust(SCENE)
+    assert another.profile(SCENE).notes == ("plain",)
+
+
+def test_it_can_be_pickled_and_keeps_whom_it_distrusts():
+    reader = GuardedReader(GeoTiffReader(), IsolatedReader(GeoTiffReader()), MarkingLedger())
+    assert pickle.loads(pickle.dumps(reader)).reader == reader.reader
+    careful = guarded()
+    careful.distrust(SCENE)
+    assert pickle.loads(pickle.dumps(careful)).profile(SCENE).notes == ("isolated",)
