@@ -9,7 +9,7 @@ ON_RAY = (
     "tests/engine/test_contract.py",
     "tests/engine/test_ray.py",
     "tests/engine/test_ray_deaths.py",
-    "tests/jobs/test_training_ray.py",
+    "tests/jobs/training/test_on_ray.py",
     "tests/jobs/test_ray_job.py",
     "tests/cluster/test_head.py",
 )
