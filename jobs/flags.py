@@ -113,8 +113,12 @@ def under_ray_job() -> bool:
 
 
 def write_json(tree: object, target: str) -> None:
-    """Write JSON to standard output (:data:`TO_STDOUT`), or whole or not at all into a file."""
-    text = json.dumps(tree, indent=1) + "\n"
+    """Write JSON to standard output (:data:`TO_STDOUT`), or whole or not at all into a file.
+
+    Raises:
+        ValueError: for a number that is none, or has no end: JSON knows neither.
+    """
+    text = json.dumps(tree, indent=1, allow_nan=False) + "\n"
     if target == TO_STDOUT:
         sys.stdout.write(text)
         return

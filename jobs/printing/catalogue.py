@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from rich.markup import escape
 from rich.table import Table
 
 from jobs.printing.console import console
 from sgddiff_batch.core.generations import Pointer
+from sgddiff_batch.core.words import printable
 from sgddiff_batch.io.catalogue import MosaicEntry
 
 _WIDTH = 200
@@ -32,7 +34,7 @@ def _cells(entry: MosaicEntry) -> tuple[str, ...]:
 
 def print_generations(output: str, pointer: Pointer) -> None:
     """Print the generations that an output keeps as a table."""
-    table = Table(title=f"generations of {output}")
+    table = Table(title=f"generations of {escape(printable(output))}")
     for heading in ("generation", "mosaics", "created", "run", ""):
         table.add_column(heading, overflow="fold")
     for one in pointer.kept:

@@ -9,5 +9,5 @@ _WIDTH = 160
 
 def console(width: int = _WIDTH) -> Console:
     """Return what prints to people; where that is no terminal, so wide."""
-    found = Console(highlight=False)
-    return found if found.is_terminal else Console(highlight=False, width=width)
+    found = Console(highlight=False, emoji=False)
+    return found if found.is_terminal else Console(highlight=False, emoji=False, width=width)

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from rich.table import Table
 
 from jobs.printing.console import console
+from sgddiff_batch.core.words import printable
 from sgddiff_batch.io.upkeep import Garbage, Inventory
 
 _MIB = 2.0**20
@@ -22,15 +23,15 @@ def print_garbage(inventory: Inventory, output: str, what: str) -> None:
         )
     for item in inventory.garbage:
         size = f"{item.size_bytes / _MIB:.2f}"
-        table.add_row(item.kind, item.path, str(item.objects), size, item.why)
+        table.add_row(*map(printable, (item.kind, item.path, str(item.objects), size, item.why)))
     console().print(table, markup=False)
     for kind, count in sorted(Counter(item.kind for item in inventory.young).items()):
         print(f"left alone for now, too young: {count} of kind {kind}")
-    for name in inventory.broken:
+    for name in map(printable, inventory.broken):
         print(
             f"named, but not there: {name}; `sgddiff verify --mark-for-redo` lets the next run make it anew"
         )
-    for name in inventory.unknown:
+    for name in map(printable, inventory.unknown):
         print(f"left alone, complete, but the ledger does not know it: {name}")
     if inventory.garbage:
         print(f"{what}; output: {output}")

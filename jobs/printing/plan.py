@@ -9,6 +9,7 @@ from rich.table import Table
 
 from jobs.printing.console import console
 from sgddiff_batch.core.planning import SceneMosaic
+from sgddiff_batch.core.words import printable
 from sgddiff_batch.runs import Run, expected_seconds
 
 _GIB, _MIB = 2.0**30, 2.0**20
@@ -26,7 +27,8 @@ def print_plan(run: Run) -> None:
     out = console()
     out.print(table)
     for refusal in run.plan.refused[:_TOLD]:
-        out.print(f"{refusal.scene.scene_id}: {refusal.reason}", style="yellow", markup=False)
+        words = printable(f"{refusal.scene.scene_id}: {refusal.reason}")
+        out.print(words, style="yellow", markup=False)
     if len(run.plan.refused) > _TOLD:
         out.print(f"and {len(run.plan.refused) - _TOLD} more", style="yellow")
 

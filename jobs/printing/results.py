@@ -5,6 +5,7 @@ from __future__ import annotations
 from rich.table import Table
 
 from jobs.printing.console import console
+from sgddiff_batch.core.words import printable
 from sgddiff_batch.engine.driver import SceneResult
 from sgddiff_batch.io.reports import DAMAGED
 from sgddiff_batch.runs import RunEnd
@@ -51,4 +52,4 @@ def _cells(row: SceneResult) -> tuple[str, str, str, str, str]:
     salient = f"{row.salient_px / row.valid_px:.2%}" if row.valid_px else "-"
     seconds = f"{sum(row.seconds.values()):.1f}" if row.seconds else "-"
     state = f"{row.state}: {row.reason}" if row.reason else row.state
-    return row.scene_id, size, salient, seconds, state
+    return row.scene_id, size, salient, seconds, printable(state)

@@ -66,7 +66,7 @@ def run(options: argparse.Namespace) -> Exit:
 
 def _request(options: argparse.Namespace) -> Request:
     report = Path(options.json) if options.json not in (None, TO_STDOUT) else None
-    beside = report.with_name(f"{report.stem}-worst") if report else None
+    beside = report.parent / f"{report.stem}-worst" if report else None
     return Request(
         options.images,
         options.labels,

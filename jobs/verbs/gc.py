@@ -80,7 +80,10 @@ def _show(options: argparse.Namespace, inventory: Inventory, output: str, what: 
 
 
 def _hours(text: str) -> float:
-    hours = float(text)
+    try:
+        hours = float(text)
+    except ValueError:
+        hours = float("nan")
     if not 0 <= hours < float("inf"):
-        raise argparse.ArgumentTypeError(f"must be 0 or more hours, got {text}")
+        raise argparse.ArgumentTypeError(f"must be 0 or more hours, got {text!r}")
     return hours

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
-import logging
 import shlex
 import subprocess
 import sys
@@ -13,60 +11,9 @@ from pathlib import Path
 import pytest
 
 from jobs import cli
-from jobs.exits import Exit, guarded
-from jobs.flags import TO_STDOUT, add_json, add_verbose, level_of, write_json
-from sgddiff_batch.errors import ConfigError, FatalError, LeaseHeldError, RetryableError, SceneError
 
 ROOT = Path(__file__).resolve().parents[2]
 HEAVY = ("torch", "rasterio", "zarr", "ray", "pyarrow", "s3fs", "numpy", "pydantic")
-
-CODES = {
-    "DONE": 0,
-    "FAILED": 1,
-    "WRONG": 2,
-    "QUARANTINED": 3,
-    "HELD": 4,
-    "DAMAGED": 5,
-    "INTERRUPTED": 130,
-}
-
-
-def test_the_exit_codes_are_these():
-    assert {code.name: code.value for code in Exit} == CODES
-
-
-@pytest.mark.parametrize(
-    ("error", "code"),
-    [
-        (LeaseHeldError("a run is at work"), 4),
-        (ConfigError("engine.kind: is wrong"), 2),
-        (FileNotFoundError("there is no mosaic"), 2),
-        (ValueError("no number"), 2),
-        (RetryableError("the store is slow"), 1),
-        (SceneError("the scene is bad"), 1),
-        (FatalError("damage"), 1),
-        (OSError("no space left"), 1),
-        (KeyError("a mistake of ours"), 1),
-        (KeyboardInterrupt(), 130),
-    ],
-)
-def test_an_error_is_one_line_and_its_code(error, code, capsys):
-    def work():
-        raise error
-
-    assert guarded("gc", work) == code
-    said = capsys.readouterr()
-    assert said.err.startswith("gc: ")
-    assert said.err.count("\n") == 1
-    assert said.out == ""
-
-
-def test_an_error_shows_no_bytes_that_a_terminal_would_obey(capsys):
-    def work():
-        raise ConfigError("a\x1b[2J\nb")
-
-    guarded("gc", work)
-    assert capsys.readouterr().err == "gc: a\\x1b[2J b\n"
 
 
 def run(*arguments, cwd=ROOT):
@@ -123,39 +70,6 @@ def test_the_help_names_all_verbs_and_ends_with_two_examples():
     assert [verb for verb in cli.VERBS if not any(line.split()[:1] == [verb] for line in lines)] == []
     assert lines[-3] == "examples:"
     assert all(line.startswith("  sgddiff ") for line in lines[-2:])
-
-
-@pytest.mark.parametrize(("words", "level"), [(["-v"], logging.DEBUG), ([], logging.INFO)])
-def test_v_logs_all_there_is(words, level):
-    parser = argparse.ArgumentParser()
-    add_verbose(parser)
-    assert level_of(parser.parse_args(words)) == level
-
-
-def test_v_may_stand_over_a_quieter_level():
-    assert level_of(argparse.Namespace(verbose=False), logging.WARNING) == logging.WARNING
-    assert level_of(argparse.Namespace(verbose=True), logging.WARNING) == logging.DEBUG
-
-
-@pytest.mark.parametrize(
-    ("words", "target"), [([], None), (["--json"], TO_STDOUT), (["--json=a.json"], "a.json")]
-)
-def test_json_goes_to_standard_output_where_no_file_is_named(words, target):
-    parser = argparse.ArgumentParser()
-    add_json(parser)
-    assert parser.parse_args(words).json == target
-
-
-def test_json_is_written_whole_to_standard_output_or_over_a_file(tmp_path, capsys):
-    write_json({"a": [1]}, TO_STDOUT)
-    assert json.loads(capsys.readouterr().out) == {"a": [1]}
-    (tmp_path / "a.json").write_text("old")
-    write_json({"a": [1]}, str(tmp_path / "a.json"))
-    assert json.loads((tmp_path / "a.json").read_text()) == {"a": [1]}
-    assert [path.name for path in tmp_path.iterdir()] == ["a.json"]
-    with pytest.raises(TypeError):
-        write_json({"a": object()}, str(tmp_path / "a.json"))
-    assert json.loads((tmp_path / "a.json").read_text()) == {"a": [1]}
 
 
 def test_the_program_that_an_installation_has_is_this_command():

@@ -3,10 +3,8 @@
 import importlib
 import json
 import os
-import pickle
 import re
 import signal
-from types import SimpleNamespace
 
 import psutil
 import pytest
@@ -14,12 +12,7 @@ import pytest
 from jobs import cli
 from jobs.exits import Exit
 from jobs.training.config import EngineSection
-from jobs.training.storage import lease_on
-from models.checkpoint import CheckpointError
-from models.data import DataError
-from models.training import TrainingError
-from sgddiff_batch.errors import ConfigError, RetryableError
-from sgddiff_batch.io.storage.store import open_store
+from sgddiff_batch.errors import ConfigError
 from tests.kit import trainings
 
 pytestmark = [
@@ -150,47 +143,6 @@ def test_a_loss_that_is_no_number_ends_the_run_at_once_with_its_own_words(cluste
     assert re.search(words, said, re.MULTILINE), said
 
 
-@pytest.mark.usefixtures("_ray_is_imported")
-@pytest.mark.parametrize(
-    "error",
-    [
-        TrainingError("state.train is of another run: rate is 1, was 2"),
-        DataError(["a.png: no label"]),
-        ConfigError("storage: another"),
-        CheckpointError("no checkpoint"),
-        FileNotFoundError("the package with the ImageNet weights"),
-    ],
-)
-def test_what_would_only_come_again_ends_a_run_and_reaches_the_driver_as_it_was(error):
-    from ray.train import ControllerError
-
-    from jobs.training.on_ray import cause_of
-    from jobs.training.ray_worker import StopsForGood
-
-    with pytest.raises(type(error)) as raised:
-        StopsForGood().after_exception(None, {0: RuntimeError("the other worker left"), 1: error})
-    cause = cause_of(pickle.loads(pickle.dumps(ControllerError(raised.value))), 3)
-    assert (type(cause), str(cause)) == (type(error), str(error))
-
-
-@pytest.mark.usefixtures("_ray_is_imported")
-@pytest.mark.parametrize(
-    "error", [RuntimeError("Connection closed by peer"), RetryableError("the store is busy")]
-)
-def test_what_may_pass_is_left_to_ray_trains_retries(error):
-    from ray.train import WorkerGroupError
-
-    from jobs.training.on_ray import cause_of
-    from jobs.training.ray_worker import StopsForGood
-
-    StopsForGood().after_exception(None, {0: error})
-    cause = cause_of(WorkerGroupError(str(error), {0: error}), 3)
-    assert isinstance(cause, TrainingError)
-    assert f"engine.failures allows 3 lost workers: Training failed due to worker errors: {error}" in str(
-        cause
-    )
-
-
 def test_more_workers_than_there_is_room_for_are_refused(cluster, config, tmp_path, capsys):
     settings = ("engine.kind=ray", "engine.workers=4", f"storage={tmp_path}")
     assert run(config, *settings) == Exit.WRONG
@@ -245,16 +197,3 @@ def test_what_ray_train_makes_of_ctrl_c_is_an_interrupt_again(code):
     with pytest.raises(KeyboardInterrupt):
         train()
     assert signal.getsignal(signal.SIGINT) is before
-
-
-@pytest.mark.usefixtures("_ray_is_imported")
-def test_a_node_without_the_drivers_storage_is_told_apart(tmp_path):
-    from jobs.training.ray_worker import _check_shared
-
-    place, store = SimpleNamespace(rank=3), open_store(str(tmp_path))
-    with lease_on(store.uri, alone=False) as lease:
-        token = lease.watch().token
-        _check_shared(store, token, place)
-        for folder, given in ((store, "another"), (open_store(str(tmp_path / "elsewhere")), token)):
-            with pytest.raises(ConfigError, match=r"\(worker 3\) is not the folder that the driver sees"):
-                _check_shared(folder, given, place)

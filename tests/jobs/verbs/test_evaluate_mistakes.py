@@ -93,6 +93,7 @@ def test_maps_that_do_not_fit_the_labels_are_mistakes(data, maps, tmp_path, caps
         (["--score-maps", "somebodys", "--labels", "labels", "--worst", "somebodys"], "--worst: is the"),
         (["--images", "images", "--labels", "labels", "--maps", "x", "--worst", "x"], "--worst: is the"),
         (["--images", "images", "--labels", "labels", "--json", "labels"], "--json: is a folder"),
+        (["--images", "images", "--labels", "labels", "--json", "."], "--json: is a folder"),
         (["--images", "images", "--maps", "labels/a.png"], "--maps: is a file"),
         (["--images", "images", "--maps", "out", "--checkpoint", "net.pth"], "--checkpoint: net.pth is a"),
         (["--images", "images", "--maps", "out", "--checkpoint", "nowhere"], "no such folder"),

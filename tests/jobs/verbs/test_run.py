@@ -9,33 +9,10 @@ import sys
 import pytest
 
 from jobs.cli import build_parser
-from jobs.exits import Exit, logged
-from sgddiff_batch.errors import ConfigError, FatalError, LeaseHeldError, RetryableError
+from jobs.exits import Exit
 from tests.kit import jobs
-from tests.kit.logs import enable_our_loggers
 
 DOOR = "jobs/infer_archive.py"
-
-
-@pytest.mark.parametrize(
-    ("error", "code", "words"),
-    [
-        (LeaseHeldError("another run is at work"), Exit.HELD, "another run is at work"),
-        (ConfigError("model.device: wrong"), Exit.WRONG, "model.device: wrong"),
-        (FatalError("the lease was lost"), Exit.FAILED, "the run stopped: the lease was lost"),
-        (RetryableError("no answer"), Exit.FAILED, "the run stopped: no answer"),
-        (KeyboardInterrupt(), Exit.FAILED, "interrupted; run the same command again to go on"),
-        (ValueError("of all\n things"), Exit.FAILED, "the run stopped: ValueError: of all things"),
-        (FileNotFoundError("it is gone"), Exit.FAILED, "the run stopped: FileNotFoundError: it is gone"),
-    ],
-)
-def test_what_stops_a_night_is_one_line_of_its_log_and_a_code(error, code, words, caplog):
-    def stopped():
-        raise error
-
-    enable_our_loggers()
-    assert logged(stopped) is code
-    assert [record.getMessage() for record in caplog.records if record.levelname == "ERROR"] == [words]
 
 
 def test_the_door_calls_the_verb_of_the_checkout_that_it_lies_in(tmp_path):
