@@ -10,7 +10,7 @@ import dataclasses
 import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeVar, get_type_hints
+from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 LITE_STEMS = ("efficientnet-lite0", "efficientnet-lite1", "efficientnet-lite2")
 STEMS = ("conv", *LITE_STEMS)
@@ -209,13 +209,24 @@ def _value(hint: object, value: object, where: str) -> object:
         if not isinstance(value, Mapping):
             raise ConfigError(f"{where} must be a mapping, found {value!r}")
         return _build(hint, value, where + ".")
-    if isinstance(value, list | tuple):
-        return tuple(value)
+    if get_origin(hint) is tuple:
+        return _whole_numbers(get_args(hint), value, where)
     if hint is float and type(value) is int:
         return float(value)
     if isinstance(hint, type) and type(value) is not hint:
         raise ConfigError(f"{where} must be {hint.__name__}, found {value!r}")
     return value
+
+
+def _whole_numbers(kinds: tuple[object, ...], value: object, where: str) -> tuple[int, ...]:
+    count = None if Ellipsis in kinds else len(kinds)
+    if (
+        isinstance(value, list | tuple)
+        and all(type(number) is int for number in value)
+        and count in (None, len(value))
+    ):
+        return tuple(value)
+    raise ConfigError(f"{where} must be {f'{count} ' if count else ''}whole numbers, found {value!r}")
 
 
 def with_settings(config: NetworkConfig, settings: Mapping[str, Any]) -> NetworkConfig:

@@ -18,6 +18,7 @@ PAGES = (
     "cluster/RUNBOOK.md",
     "models/DESIGN.md",
     "sgddiff_batch/DESIGN.md",
+    "tests/README.md",
     "tests/reports/README.md",
 )
 FOR_USERS = ("README.md", "CHANGELOG.md", "cluster/README.md", "cluster/RUNBOOK.md")

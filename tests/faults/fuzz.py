@@ -98,15 +98,20 @@ def _sound(folder: Path) -> list[bytes]:
     return [path.read_bytes() for path in sorted(folder.glob("sound-*"))]
 
 
-def verdicts(count: int, seed: int, first: int = 0, keep: Path | None = None) -> Iterator[Verdict]:
-    """Judge ``count`` mutants from ``first`` on in children, a new one after each that died or hung."""
+def verdicts(
+    count: int, seed: int, first: int = 0, keep: Path | None = None, child: Sequence[str] = CHILD
+) -> Iterator[Verdict]:
+    """Judge ``count`` mutants from ``first`` on in children, a new one after each that died or hung.
+
+    child: what Python runs as one.
+    """
     with tempfile.TemporaryDirectory(prefix="fuzz-") as name:
         folder = Path(name)
         for number, data in enumerate(sound_files(folder)):
             (folder / f"sound-{number:02}").write_bytes(data)
         mutator, following = Mutator(_sound(folder), seed), first
         while following < first + count:
-            for verdict in _verdicts_of_child(folder, seed, following, first + count):
+            for verdict in _verdicts_of_child(folder, seed, following, first + count, child):
                 following = verdict.number + 1
                 if verdict.is_finding and keep is not None:
                     keep.mkdir(parents=True, exist_ok=True)
@@ -114,8 +119,10 @@ def verdicts(count: int, seed: int, first: int = 0, keep: Path | None = None) ->
                 yield verdict
 
 
-def _verdicts_of_child(folder: Path, seed: int, first: int, stop: int) -> Iterator[Verdict]:
-    command = [sys.executable, *CHILD, "--child", str(folder)]
+def _verdicts_of_child(
+    folder: Path, seed: int, first: int, stop: int, program: Sequence[str]
+) -> Iterator[Verdict]:
+    command = [sys.executable, *program, "--child", str(folder)]
     command += ["--seed", str(seed), "--first", str(first), "--count", str(stop - first)]
     with (folder / "stderr").open("wb") as words:
         child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=words)

@@ -44,7 +44,7 @@ def test_mutants_are_done_or_in_quarantine():
     assert min(states.count("done"), states.count("quarantine")) > COUNT // 20
 
 
-def test_a_mutant_that_ends_its_process_is_told_and_the_next_one_is_read(monkeypatch, tmp_path):
+def test_a_mutant_that_ends_its_process_is_told_and_the_next_one_is_read(tmp_path):
     source = (
         "import os, signal, sys\n"
         "from tests.faults import fuzz\n"
@@ -52,8 +52,7 @@ def test_a_mutant_that_ends_its_process_is_told_and_the_next_one_is_read(monkeyp
         "fuzz.judge = lambda path, n: os.kill(os.getpid(), signal.SIGSEGV) if n == 1 else judge(path, n)\n"
         "sys.exit(fuzz.main(sys.argv[1:]))\n"
     )
-    monkeypatch.setattr(fuzz, "CHILD", ["-c", source])
-    found = list(fuzz.verdicts(3, SEED, keep=tmp_path / "kept"))
+    found = list(fuzz.verdicts(3, SEED, keep=tmp_path / "kept", child=["-c", source]))
     assert [verdict.number for verdict in found] == [0, 1, 2]
     assert [verdict.is_finding for verdict in found] == [False, True, False]
     assert (found[1].state, found[1].reason.split()[1].rstrip(":")) == ("died", "-11")

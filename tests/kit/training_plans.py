@@ -13,7 +13,7 @@ from jobs.training.config import TrainJobConfig
 from jobs.training.plan import Listeners, TrainingPlan
 from models.data import Pair, make_pair
 from models.mixing import Mix
-from models.place import Place
+from models.worker import TrainingWorker
 
 STAGE = {
     "preset": "tiny",
@@ -89,7 +89,7 @@ def plan_of(
     storage: Path,
     /,
     validation: Sequence[Pair] = (),
-    place: Place | None = None,
+    place: TrainingWorker | None = None,
     facts: Mapping[str, Any] | None = None,
     **changes: object,
 ) -> TrainingPlan:
@@ -100,7 +100,7 @@ def plan_of(
         source=Mix((make_pairs(4),), (1.0,)),
         validation=validation,
         facts=given,
-        place=place or Place(),
+        place=place or TrainingWorker(),
         listeners=Listeners(HeardEvents()),
         fence=OpenFence(),
     )

@@ -11,8 +11,9 @@ from models.checkpoint import (
     save_checkpoint,
     tensor_digest,
 )
-from models.config import ConfigError, NetworkConfig, with_settings
+from models.config import with_settings
 from models.presets import preset
+from models.sgddiff import SGDDiff
 from models.storage import FolderStorage
 
 
@@ -156,28 +157,21 @@ def test_the_networks_that_ship_are_in_the_package_with_their_cards(name, kind):
     assert checkpoint.digest in (folder / "README.md").read_text()
 
 
-@pytest.mark.parametrize("name", ["student", "tiny", "student-paper", "teacher-paper"])
-def test_a_preset_survives_json(name):
-    config = preset(name)
-    assert NetworkConfig.from_dict(json.loads(json.dumps(config.to_dict()))) == config
+def test_the_bundled_checkpoint_is_a_verified_student_of_at_most_twenty_megabytes():
+    folder = resolve_checkpoint("bundled")
+    assert sum(p.stat().st_size for p in folder.iterdir()) <= 20e6
+    assert load_checkpoint("bundled").network.config == preset("student")
 
 
-def test_an_unknown_preset_is_refused_with_the_known_ones():
-    with pytest.raises(ConfigError, match="student-paper"):
-        preset("studnet")
+def test_the_fine_student_comes_back_from_its_checkpoint(tmp_path):
+    network = SGDDiff(preset("student-fine"))
+    save_checkpoint(tmp_path / "fine", network, {}, {})
+    assert load_checkpoint(tmp_path / "fine").network.config == network.config
+    sizes = json.loads((tmp_path / "fine" / "checkpoint.json").read_text())["sizes"]
+    assert sizes["decoder"]["head"] == "pyramid"
 
 
-@pytest.mark.parametrize(
-    ("setting", "value", "message"),
-    [
-        ("encoder.scan", "s5", "one of s6, ssd"),
-        ("diffusion.steps", 0, "at least 1"),
-        ("diffusion.steps", "three", "must be int"),
-        ("decoder.heads", 7, "must divide"),
-        ("stride", 32, "stride must be 4, 8 or 16"),
-        ("encoder.scans", "s6", "unknown setting"),
-    ],
-)
-def test_wrong_sizes_are_refused(setting, value, message):
-    with pytest.raises(ConfigError, match=message):
-        with_settings(preset("tiny"), {setting: value})
+def test_the_fine_student_that_ships_is_of_its_preset_and_at_most_25_megabytes():
+    folder = resolve_checkpoint("bundled-fine")
+    assert sum(p.stat().st_size for p in folder.iterdir()) <= 25e6
+    assert load_checkpoint("bundled-fine").network.config == preset("student-fine")

@@ -12,7 +12,6 @@ from models.decoder import (
     compass_offsets,
     sample_points,
 )
-from models.denoiser import DenoisingUNet
 
 
 def _bilinear(plane, x, y):
@@ -80,10 +79,3 @@ def test_the_refining_head_ends_at_stride_two(stride):
     head = RefineHead(16, (16, 8), {2: 4, 4: 6}, stride)
     stem = {2: torch.randn(1, 4, 32, 32), 4: torch.randn(1, 6, 16, 16)}
     assert head(torch.randn(1, 16, 64 // stride, 64 // stride), stem).shape == (1, 1, 32, 32)
-
-
-def test_the_unet_returns_to_the_finest_stride_from_odd_sizes():
-    unet = DenoisingUNet((16, 24, 32), (8, 12, 16), 4, 20, "dyt")
-    sizes = [(8, 11, 9), (12, 6, 5), (16, 3, 3)]
-    features = [torch.randn(2, c, h, w) for c, h, w in sizes]
-    assert unet(features, torch.randn(2, 4, 11, 9)).shape == (2, 20, 11, 9)

@@ -1,17 +1,14 @@
-import io
-
 import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image
 
 from models.augmentation import Colour, Haze, Stretch, Wedge, Window, augment
 from models.crops import CropSettings
 from models.data import make_pair
 from models.device_crops import Sheet, draw_sheet, folded_grid, make_crops, to_device, turned
-from models.device_photometry import COLUMNS, NOTHING, QUALITY, draw_photometry, inside_wedge, recolour
+from models.device_photometry import NOTHING
 
 PLAIN = CropSettings(
     crop_px=64,
@@ -143,13 +140,6 @@ def test_a_fold_reflects_what_is_kept(kept, across):
     assert np.array_equal(straight.numpy(), np.arange(64))
 
 
-def test_a_row_of_nothing_changes_nothing():
-    x, row = torch.rand(2, 3, 32, 32), np.array([NOTHING] * 2, dtype=np.float32)
-    torch.testing.assert_close(recolour(x, torch.from_numpy(row), row), x, rtol=1e-4, atol=1e-4)
-    assert inside_wedge(torch.from_numpy(row), 32).all()
-    assert len(NOTHING) == COLUMNS
-
-
 @pytest.mark.parametrize(
     "part",
     [
@@ -180,41 +170,6 @@ def test_a_batch_is_changed_as_single_windows_are(part):
     differing = (made - wanted).abs().amax(1) > 1.0
     assert float(differing.float().mean()) < 0.01
     assert torch.equal(mask, wanted_mask)
-
-
-@pytest.mark.parametrize("quality", [30, 60, 90])
-def test_jpeg_is_what_a_codec_does(quality):
-    pixels = _pair(side=64).pixels
-    row = np.array([NOTHING], dtype=np.float32)
-    row[0, QUALITY] = quality
-    ours = recolour(torch.from_numpy(pixels)[None] / 255, torch.from_numpy(row), row)[0] * 255
-    stored = io.BytesIO()
-    Image.fromarray(pixels.transpose(1, 2, 0)).save(stored, "JPEG", quality=quality)
-    theirs = torch.from_numpy(np.asarray(Image.open(stored)).transpose(2, 0, 1).astype(np.float32))
-    lost = float((theirs - torch.from_numpy(pixels)).abs().mean())
-    assert float((ours - theirs).abs().mean()) < 0.7 * lost
-
-
-def test_noise_has_the_strength_that_was_drawn_and_comes_from_its_generator():
-    row = np.array([NOTHING], dtype=np.float32)
-    row[0, 10] = 0.02
-    x = torch.full((1, 3, 64, 64), 0.5)
-    first, again, other = (
-        recolour(x, torch.from_numpy(row), row, torch.Generator().manual_seed(seed)) for seed in (1, 1, 2)
-    )
-    assert torch.equal(first, again)
-    assert not torch.equal(first, other)
-    assert float((first - x).std()) == pytest.approx(0.02, rel=0.05)
-
-
-def test_photometry_is_drawn_as_often_as_asked():
-    rng = np.random.default_rng(0)
-    never = np.array([draw_photometry(PLAIN, rng) for _ in range(20)])
-    assert np.array_equal(never, np.array([NOTHING] * 20, dtype=float))
-    always = CropSettings(**{**_fields(PLAIN), "jpeg": 1.0, "haze": 1.0})
-    drawn = np.array([draw_photometry(always, rng) for _ in range(20)])
-    assert (drawn[:, QUALITY] >= 30).all()
-    assert (drawn[:, 9] >= 0.1).all()
 
 
 def _fields(config):

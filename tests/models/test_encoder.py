@@ -6,6 +6,7 @@ from torch.nn import functional as fn
 
 from models.config import EncoderConfig
 from models.encoder import SS2D, VDEncoder, VMRNNCell, initial_step_bias
+from models.layers import GDB
 from models.presets import preset
 from models.scan import cross_merge, cross_scan, selective_scan_loop
 
@@ -98,3 +99,12 @@ def test_the_paper_presets_build_their_stages_from_stride_four():
     assert preset("student-paper").stride == 4
     assert preset("teacher-paper").diffusion.steps == 10
     assert preset("teacher-paper").diffusion.trajectories == 5
+
+
+@pytest.mark.parametrize(("first", "gated"), [(0, 3), (1, 2), (2, 1), (3, 0)])
+def test_gated_blocks_begin_at_the_stage_that_is_named(first, gated):
+    config = EncoderConfig(dims=(8, 16, 24), gdb_from=first)
+    encoder = VDEncoder(config, {8: 4, 16: 4, 32: 4}, 8)
+    assert sum(isinstance(m, GDB) for m in encoder.modules()) == gated
+    features, _ = encoder({s: torch.randn(1, 4, 64 // s, 64 // s) for s in (8, 16, 32)})
+    assert [tuple(f.shape) for f in features] == [(1, 8, 8, 8), (1, 16, 4, 4), (1, 24, 2, 2)]

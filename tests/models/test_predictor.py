@@ -162,8 +162,8 @@ def test_threads_that_share_a_predictor_get_the_bytes_of_one(predictor):
     assert all(np.array_equal(a, b) for a, b in zip(expected, found, strict=True))
 
 
-def test_no_data_is_255_and_its_tiles_are_never_computed(predictor, monkeypatch):
-    monkeypatch.setattr(predictor, "_predict_batch", lambda *_: pytest.fail("computed"))
+def test_no_data_is_255_and_its_tiles_are_never_computed(predictor):
+    predictor._network.register_forward_pre_hook(lambda *_: pytest.fail("computed"))
     pixels, layout = np.zeros((3, 100, 90), np.uint8), make_layout(100, 90)
     out = predictor.predict(pixels, np.zeros((100, 90), bool), layout)
     assert (out == 255).all()
@@ -234,3 +234,22 @@ def test_a_loaded_predictor_answers_like_the_network_it_was_saved_from(tmp_path,
 def test_unknown_devices_are_refused():
     with pytest.raises(ValueError, match="auto, cpu or cuda"):
         choose_device("gpu")
+
+
+def test_the_bundled_student_gives_the_same_bytes_twice():
+    tile = np.random.default_rng(0).integers(0, 256, (1, 3, 128, 128), dtype=np.uint8)
+    origin = np.array([[512, 1024]])
+    first, second = (load_predictor("bundled", "cpu").predict_tiles(tile, origin) for _ in range(2))
+    assert np.array_equal(first, second)
+    assert first.max() <= 254
+
+
+def test_a_tile_of_the_fine_student_has_the_same_bytes_alone_and_in_any_place_of_a_batch():
+    tiles = np.random.default_rng(0).integers(0, 256, (3, 3, 192, 192), dtype=np.uint8)
+    origins = np.array([[0, 0], [512, 1024], [32, 96]])
+    together = load_predictor("bundled-fine", "cpu", 3).predict_tiles(tiles, origins)
+    for index in (0, 2):
+        alone = load_predictor("bundled-fine", "cpu", 1).predict_tiles(
+            tiles[index : index + 1], origins[index : index + 1]
+        )
+        assert np.array_equal(alone[0], together[index])

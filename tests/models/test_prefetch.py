@@ -1,11 +1,10 @@
-"""Batches drawn ahead, and the storages that a training keeps itself in."""
+"""Batches drawn ahead."""
 
 import threading
 
 import pytest
 
 from models.prefetch import Ahead
-from models.storage import Below, FolderStorage
 
 
 def test_batches_come_in_order_each_once_and_no_further_than_the_last_step():
@@ -40,17 +39,3 @@ def test_what_drawing_raises_reaches_the_one_who_takes():
 
     with pytest.raises(ValueError, match="picture 0 is gone"), Ahead(draw, 0, 9) as ahead:
         ahead.take()
-
-
-def test_a_storage_gives_back_what_was_written_and_none_for_what_was_not(tmp_path):
-    storage = FolderStorage(tmp_path / "run")
-    assert storage.read("a/b") is None
-    storage.delete("a/b")
-    storage.write("a/b", b"one")
-    storage.write("a/b", b"two")
-    assert Below(storage, "a").read("b") == b"two"
-    Below(storage, "a").write("c", b"three")
-    assert storage.read("a/c") == b"three"
-    assert sorted(path.name for path in (tmp_path / "run" / "a").iterdir()) == ["b", "c"]
-    Below(storage, "a").delete("b")
-    assert storage.read("a/b") is None

@@ -8,7 +8,6 @@ import pytest
 from PIL import Image
 
 from models.sod_metrics import MEASURE_NAMES, ScoreSums, score_map
-from models.sod_metrics_objects import AlarmSums, ObjectSums, measure_alarms, measure_objects
 
 BUNDLED_PICTURES = 6
 
@@ -188,49 +187,5 @@ def test_what_cannot_be_scored_is_refused():
         score_map(flat[:1, :1], np.zeros((1, 1), bool))
     with pytest.raises(ValueError, match="no pictures"):
         ScoreSums().means()
-    with pytest.raises(ValueError, match="differ in size"):
-        measure_objects(flat, np.zeros((3, 4), bool))
     with pytest.raises(ValueError, match="518"):
         ScoreSums.from_vector(np.zeros(3))
-
-
-def test_objects_are_told_apart_by_their_share_of_the_picture():
-    label = np.zeros((100, 100), bool)
-    label[0:5, 0:9] = True  # 45 px, below 0.5 %
-    label[20:25, 0:10] = True  # 50 px, exactly 0.5 %
-    label[40:50, 0:20] = True  # 200 px, exactly 2 %
-    label[60:80, 0:20] = True  # 400 px
-    saliency = label.astype(np.uint8) * 255
-    saliency[20:25, 0:4] = 127  # of 50 px 30 are found
-    saliency[40:50, 0:11] = 0  # of 200 px 90 are found
-    found = measure_objects(saliency, label).means()
-    assert [row["objects"] for row in found.values()] == [1, 2, 1]
-    assert found["0.5 to 2 %"]["pixel_recall"] == pytest.approx((0.6 + 0.45) / 2)
-    assert found["0.5 to 2 %"]["found"] == 0.5
-    assert found["above 2 %"]["found"] == 1.0
-
-
-def test_corners_join_an_object_and_a_half_is_128():
-    label = np.eye(10, dtype=bool)
-    sums = measure_objects(np.where(label, 128, 127).astype(np.uint8), label)
-    assert sums.objects.tolist() == [0, 0, 1]
-    assert sums.found.tolist() == [0, 0, 1]
-    assert measure_objects(np.full((10, 10), 127, np.uint8), label).found.tolist() == [0, 0, 0]
-
-
-def test_no_objects_and_no_empty_pictures_are_none_rather_than_a_number():
-    assert ObjectSums().means()["above 2 %"] == {"objects": 0, "pixel_recall": None, "found": None}
-    assert AlarmSums().means()["false_alarm_area"] is None
-    empty = measure_objects(np.zeros((4, 4), np.uint8), np.zeros((4, 4), bool))
-    assert empty.objects.sum() == 0
-
-
-def test_sums_over_objects_and_alarms_merge():
-    label = np.eye(10, dtype=bool)
-    one = measure_objects(np.full((10, 10), 255, np.uint8), label)
-    two = one + measure_objects(np.zeros((10, 10), np.uint8), label) + ObjectSums()
-    assert two.means()["above 2 %"] == {"objects": 2, "pixel_recall": 0.5, "found": 0.5}
-    quarter = np.zeros((4, 4), np.uint8)
-    quarter[:2, :2] = 128
-    alarms = measure_alarms(quarter) + measure_alarms(quarter * 0)
-    assert alarms.means() == {"pictures": 2, "false_alarm_area": 0.125, "pictures_with_alarm": 0.5}

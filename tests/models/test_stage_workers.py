@@ -10,18 +10,17 @@ from models.augmentation import augment
 from models.config import with_settings
 from models.mixing import Mix
 from models.run import Listener, Run, draw_parts, train
+from models.stages import start_on_labels, start_student
 from models.steps import stage_step
 from models.storage import FolderStorage
 from models.training import TrainingError
 from models.worker import TrainingWorker
 
-from .test_stages import (
+from .stage_examples import (
     SETTINGS,
     TEACHER,
-    _shapes,
     make_teacher,
-    start_on_labels,
-    start_student,
+    shapes,
     tiny_student,
 )
 
@@ -51,7 +50,7 @@ def train_a_share(rank, workers, folder, which):
         carries = {"encoder.carry_state": which == "teacher"}
         state = start_on_labels(with_settings(TEACHER, carries), SHARED)
     distributed.init_process_group("gloo", f"file://{folder}/group", rank=rank, world_size=workers)
-    rows, pairs = Rows(), _shapes(7)
+    rows, pairs = Rows(), shapes(7)
     source = Mix((pairs[:4],), (1.0,))
     storage = FolderStorage(folder / "run")
     train(state, Run(source, pairs[4:], SHARED, storage, worker=TrainingWorker(rank, workers), listener=rows))
@@ -82,12 +81,12 @@ def meet_a_loss_that_is_no_number(rank, workers, folder):
     if rank == 1:
         with torch.no_grad():
             state.network.decoder.classify.bias.fill_(float("nan"))
-    worker = TrainingWorker(rank, workers)
-    run = Run(Mix((_shapes(2),), (1.0,)), [], SHARED, FolderStorage(folder / "run"), worker=worker)
+    place = TrainingWorker(rank, workers)
+    run = Run(Mix((shapes(2),), (1.0,)), [], SHARED, FolderStorage(folder / "run"), worker=place)
     crops = [augment(windows) for windows in draw_parts(run, 0)]
     try:
         # Not `train`: what it wraps the stage in would give both workers the first one's weights.
-        stage_step(state, crops, SHARED, worker)
+        stage_step(state, crops, SHARED, place)
     except TrainingError as error:
         (folder / f"error{rank}").write_text(str(error))
     distributed.destroy_process_group()

@@ -1,6 +1,5 @@
 import dataclasses
 
-import numpy as np
 import pytest
 import torch
 
@@ -8,10 +7,8 @@ from models.config import ConfigError
 from models.crops import CropSettings, draw_batch
 from models.distillation import DistillWeights
 from models.presets import preset
-from models.run import validate
 from models.sgddiff import SGDDiff
-from models.sod_metrics import ScoreSums, score_map
-from models.stages import label_code, start_on_labels
+from models.stages import start_on_labels
 from models.steps import stage_step
 from models.training import TrainingError, TrainSettings, build_optimiser, descend, learning_rate
 
@@ -113,15 +110,6 @@ def test_the_rate_warms_up_and_falls_to_zero():
     assert learning_rate(100, settings) == 0.0
 
 
-def test_a_cell_of_the_label_code_takes_the_class_of_most_of_its_pixels(tiny):
-    mask = torch.zeros(1, 1, 16, 16)
-    mask[..., :8, :5] = 1
-    mask[..., 8:, 8:11] = 1
-    code = label_code(tiny, mask, 2, 2)
-    one_hot = torch.tensor([[[1.0, 0.0], [0.0, 0.0]]])
-    torch.testing.assert_close(code, tiny.code(torch.stack([1 - one_hot, one_hot], 1)))
-
-
 def test_a_gradient_that_is_no_number_changes_no_weight(squares):
     state = _fresh()
     before = {name: p.detach().clone() for name, p in state.network.named_parameters()}
@@ -130,19 +118,3 @@ def test_a_gradient_that_is_no_number_changes_no_weight(squares):
     with pytest.raises(TrainingError, match="gradient of step 3 is not a number"):
         descend(state.optimiser, 3, SETTINGS)
     assert all(torch.equal(p, before[name]) for name, p in state.network.named_parameters())
-
-
-def test_pictures_without_objects_do_not_enter_the_scores(tiny, squares):
-    empty = dataclasses.replace(squares[0], mask=np.zeros_like(squares[0].mask))
-    assert validate(tiny, [*squares, empty]) == validate(tiny, squares)
-    with pytest.raises(ValueError, match="no pictures"):
-        validate(tiny, [empty])
-
-
-def test_validation_scores_whole_pictures_as_the_predictor_maps_them(tiny, squares):
-    scores = []
-    for pair in squares:
-        with torch.inference_mode():
-            saliency = tiny(torch.from_numpy(pair.pixels)[None])[0, 0]
-        scores.append(score_map((saliency * 255).round().to(torch.uint8).numpy(), pair.mask))
-    assert validate(tiny, squares) == ScoreSums.over(scores).means()

@@ -10,16 +10,16 @@ from jobs.training.plan import below, check_stages, shown
 from jobs.training.storage import StoreStorage
 from models.checkpoint import save_checkpoint
 from models.config import ConfigError as NetworkConfigError
-from models.place import Place
 from models.presets import preset
 from models.sgddiff import SGDDiff
 from models.storage import Below
+from models.worker import TrainingWorker
 from sgddiff_batch.errors import ConfigError, FatalError
 from tests.kit.training_plans import STAGE, config_of, make_pairs, plan_of
 
 
 def check(tmp_path, place=None, **changes):
-    check_stages(config_of(tmp_path, **changes), place or Place())
+    check_stages(config_of(tmp_path, **changes), place or TrainingWorker())
 
 
 def test_a_seeds_stage_and_the_average_of_the_seeds_have_folders_of_their_own(tmp_path):
@@ -99,7 +99,7 @@ def test_a_wrong_stage_is_refused_by_its_key(tmp_path, changes, words):
 
 def test_a_batch_that_the_workers_cannot_share_is_refused(tmp_path):
     with pytest.raises(NetworkConfigError, match="a batch of 2 cannot be shared evenly by 3 workers"):
-        check(tmp_path, Place(0, 3))
+        check(tmp_path, TrainingWorker(0, 3))
 
 
 def test_an_encoder_of_other_sizes_is_refused(tmp_path):

@@ -14,8 +14,8 @@ from jobs.training.plan import Listeners
 from jobs.training.storage import lease_on
 from models.checkpoint import CheckpointError
 from models.data import DataError
-from models.place import Place
 from models.training import TrainingError
+from models.worker import TrainingWorker
 from sgddiff_batch.errors import ConfigError, FatalError, RetryableError
 from sgddiff_batch.io.storage.store import open_store
 from tests.kit.data_sets import write_set
@@ -121,9 +121,9 @@ def test_a_worker_trains_as_long_as_the_driver_holds_the_lease(config, tmp_path)
     before, events = torch.get_num_threads(), HeardEvents()
     try:
         with lease_on(config.storage, alone=False) as lease:
-            train_as(Place(), config, lease.watch().token, Listeners(events))
+            train_as(TrainingWorker(), config, lease.watch().token, Listeners(events))
         with pytest.raises(ConfigError, match="is not the folder that the driver sees"):
-            train_as(Place(), config, "the token of a driver of before", Listeners(HeardEvents()))
+            train_as(TrainingWorker(), config, "the token of a driver of before", Listeners(HeardEvents()))
     finally:
         torch.set_num_threads(before)
     assert (tmp_path / "run/seed-0/direct/last/checkpoint.json").is_file()

@@ -14,11 +14,11 @@ from jobs.training.plan import Listeners
 from jobs.training.reports import NOT_LOSSES, SHEET_ROWS, Reporter, cost_of, record_assessment
 from jobs.training.results import ASSESSMENT_NAME, read_assessment
 from models.checkpoint import save_checkpoint
-from models.place import Place
 from models.presets import preset
 from models.sgddiff import SGDDiff
 from models.stages import start_on_labels
 from models.storage import Below
+from models.worker import TrainingWorker
 from tests.kit.training_plans import HeardEvents, make_pairs, plan_of
 
 ROW = {"step": 1, "rate": 0.1, "loss": 0.5, "pictures_per_s": 3.0}
@@ -72,7 +72,7 @@ def test_every_worker_reports_scores_and_only_the_first_writes(tmp_path, state):
     told = []
     for rank in (0, 1):
         heard = Listeners(HeardEvents(), told.append)
-        plan = replace(plan_of(tmp_path / str(rank), place=Place(rank, 2)), listeners=heard)
+        plan = replace(plan_of(tmp_path / str(rank), worker=TrainingWorker(rank, 2)), listeners=heard)
         reporter_of(plan).validated(SCORES, state)
     assert told == [{"stage": "direct", **SCORES}] * 2
     assert (tmp_path / "0/seed-0/direct/history.json").is_file()
@@ -98,7 +98,7 @@ def test_a_student_is_shown_beside_its_teacher_which_is_asked_once(tmp_path, sta
 
 def test_the_cost_is_that_of_all_workers(tmp_path, state):
     state.spent_s = 7.5
-    cost = cost_of(plan_of(tmp_path, place=Place(0, 2)), state, batch=6)
+    cost = cost_of(plan_of(tmp_path, worker=TrainingWorker(0, 2)), state, batch=6)
     assert cost.pop("device")
     assert cost == {
         "spent_s": 7.5, "steps": 1, "crops": 6, "workers": 2, "threads": 1, "precision": "fp32",

@@ -7,8 +7,8 @@ import torch
 
 from jobs.training.schedule import train_all
 from models.checkpoint import load_checkpoint
-from models.place import Place
 from models.training import TrainingError
+from models.worker import TrainingWorker
 from tests.kit.training_plans import STAGE, make_pairs, plan_of
 
 
@@ -62,7 +62,7 @@ def test_a_student_learns_from_the_teacher_of_its_own_seed_and_says_where_it_beg
 
 
 def test_a_worker_that_is_not_the_first_writes_no_average(tmp_path):
-    class Second(Place):
+    class Second(TrainingWorker):
         """Alone in this process, so that it need not wait for the others."""
 
         @property

@@ -9,11 +9,11 @@ from jobs.training.config import EngineSection
 from jobs.training.events import EventGroup
 from jobs.training.pictures import TrainingData
 from jobs.training.plan import Listeners
-from jobs.training.session import WRONG, load_data, open_events, place_of, teach
+from jobs.training.session import WRONG, load_data, open_events, teach, worker_of
 from models.checkpoint import CheckpointError
 from models.data import DataError
-from models.place import Place
 from models.training import TrainingError
+from models.worker import TrainingWorker
 from sgddiff_batch.errors import ConfigError, RetryableError
 from tests.kit.data_sets import write_set
 from tests.kit.training_plans import HeardEvents, OpenFence, config_of, make_pairs
@@ -32,19 +32,19 @@ CUDA = torch.device("cuda")
 )
 def test_a_place_computes_in_the_precision_of_its_device_unless_one_is_named(precision, device, found):
     engine = EngineSection(kind="ray", workers=3, precision=precision, accumulate=2)
-    place = place_of(engine, 2, device)
-    assert place == Place(2, 3, device, found, 2)
+    place = worker_of(engine, 2, device)
+    assert place == TrainingWorker(2, 3, device, found, 2)
 
 
 def test_a_place_on_this_machine_is_the_cpu_where_that_is_named():
-    assert place_of(EngineSection(device="cpu"), 0).device == torch.device("cpu")
+    assert worker_of(EngineSection(device="cpu"), 0).device == torch.device("cpu")
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")
 def test_a_gpu_that_is_not_there_is_refused():
     with pytest.raises(ConfigError, match=r"engine\.device: cuda was asked for, but PyTorch finds no GPU"):
-        place_of(EngineSection(device="cuda"), 0)
-    assert place_of(EngineSection(), 0).device.type == "cpu"
+        worker_of(EngineSection(device="cuda"), 0)
+    assert worker_of(EngineSection(), 0).device.type == "cpu"
 
 
 def test_pictures_are_those_of_the_config_with_some_held_out(tmp_path):
@@ -82,7 +82,7 @@ def data_of(validation=()):
 
 def test_a_worker_trains_all_stages_and_closes_its_events(tmp_path):
     events, fence = HeardEvents(), OpenFence()
-    teach(config_of(tmp_path), data_of(), Place(), Listeners(events), fence)
+    teach(config_of(tmp_path), data_of(), TrainingWorker(), Listeners(events), fence)
     assert (tmp_path / "seed-0/direct/last/checkpoint.json").is_file()
     assert events.closed == 1
     assert ("losses", "direct", 1) in events.heard
@@ -92,7 +92,7 @@ def test_a_worker_trains_all_stages_and_closes_its_events(tmp_path):
 def test_events_are_closed_also_where_a_training_fails(tmp_path):
     events, config = HeardEvents(), config_of(tmp_path, stages=["student"])
     with pytest.raises(CheckpointError):
-        teach(config, data_of(), Place(), Listeners(events), OpenFence())
+        teach(config, data_of(), TrainingWorker(), Listeners(events), OpenFence())
     assert events.closed == 1
 
 

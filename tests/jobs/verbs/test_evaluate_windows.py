@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from models.sod_metrics_objects import WINDOW_PX, AlarmSums, measure_windows
+from models.sod_metrics_objects import WINDOW_PX
 from tests.kit.pictures import run, write
 
 AREA = WINDOW_PX**2
@@ -25,43 +25,6 @@ def example():
     saliency[640:, :] = 255  # the rest below
     saliency[:, 960:] = 255  # the rest to the right
     return saliency, label
-
-
-def test_whole_windows_without_a_salient_pixel_count_and_nothing_else(example):
-    sums = measure_windows(*example)
-    assert (sums.pictures, sums.with_alarm) == (5, 1)
-    assert sums.area == pytest.approx((102 + 103) / AREA)
-    assert sums.means("windows") == {
-        "windows": 5,
-        "false_alarm_area": pytest.approx(205 / AREA / 5),
-        "windows_with_alarm": 0.2,
-    }
-
-
-def test_sums_over_windows_merge_as_if_they_were_of_one_worker(example):
-    saliency, label = example
-    whole = measure_windows(saliency[:640, :960], label[:640, :960])
-    parts = [measure_windows(saliency[k : k + 320, :960], label[k : k + 320, :960]) for k in (0, 320)]
-    merged = parts[0] + AlarmSums() + parts[1]
-    assert (merged.pictures, merged.with_alarm) == (whole.pictures, whole.with_alarm)
-    assert merged.area == pytest.approx(whole.area)
-
-
-@pytest.mark.parametrize("shape", [(319, 5000), (1, 1), (0, 0)])
-def test_a_picture_without_a_whole_window_has_none_and_no_number(shape):
-    sums = measure_windows(np.full(shape, 255, np.uint8), np.zeros(shape, bool))
-    assert sums == AlarmSums()
-    assert sums.means("windows")["false_alarm_area"] is None
-
-
-def test_a_window_that_is_all_alarm_is_all_of_its_area():
-    sums = measure_windows(np.full((320, 320), 128, np.uint8), np.zeros((320, 320), bool))
-    assert sums == AlarmSums(1, 1.0, 1)
-
-
-def test_a_map_of_another_size_is_refused():
-    with pytest.raises(ValueError, match="differ in size"):
-        measure_windows(np.zeros((320, 320), np.uint8), np.zeros((320, 321), bool))
 
 
 def test_the_table_and_the_report_tell_of_the_windows(example, tmp_path, capsys):
