@@ -89,7 +89,7 @@ def plan_of(
     storage: Path,
     /,
     validation: Sequence[Pair] = (),
-    place: TrainingWorker | None = None,
+    worker: TrainingWorker | None = None,
     facts: Mapping[str, Any] | None = None,
     **changes: object,
 ) -> TrainingPlan:
@@ -100,7 +100,7 @@ def plan_of(
         source=Mix((make_pairs(4),), (1.0,)),
         validation=validation,
         facts=given,
-        place=place or TrainingWorker(),
+        worker=worker or TrainingWorker(),
         listeners=Listeners(HeardEvents()),
         fence=OpenFence(),
     )

@@ -81,12 +81,12 @@ def meet_a_loss_that_is_no_number(rank, workers, folder):
     if rank == 1:
         with torch.no_grad():
             state.network.decoder.classify.bias.fill_(float("nan"))
-    place = TrainingWorker(rank, workers)
-    run = Run(Mix((shapes(2),), (1.0,)), [], SHARED, FolderStorage(folder / "run"), worker=place)
+    worker = TrainingWorker(rank, workers)
+    run = Run(Mix((shapes(2),), (1.0,)), [], SHARED, FolderStorage(folder / "run"), worker=worker)
     crops = [augment(windows) for windows in draw_parts(run, 0)]
     try:
         # Not `train`: what it wraps the stage in would give both workers the first one's weights.
-        stage_step(state, crops, SHARED, place)
+        stage_step(state, crops, SHARED, worker)
     except TrainingError as error:
         (folder / f"error{rank}").write_text(str(error))
     distributed.destroy_process_group()

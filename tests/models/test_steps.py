@@ -135,8 +135,8 @@ def test_a_step_on_a_gpu_is_near_one_on_the_cpu(which, precision, rel, squares):
     pixels, mask = draw_batch(squares, 2, SETTINGS.crops, 0, 0)
     here, there = start(which), start(which, device=cuda)
     exact = stage_step(here, [(pixels, mask)], SETTINGS)
-    place = TrainingWorker(device=cuda, precision=precision)
-    found = stage_step(there, [(pixels.to(cuda), mask.to(cuda))], SETTINGS, place)
+    worker = TrainingWorker(device=cuda, precision=precision)
+    found = stage_step(there, [(pixels.to(cuda), mask.to(cuda))], SETTINGS, worker)
     assert found == pytest.approx(exact, rel=rel, abs=0.01 if precision == "bf16" else 1e-4)
     assert all(parameter.isfinite().all() for parameter in there.network.parameters())
 

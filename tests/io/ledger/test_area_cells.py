@@ -15,8 +15,8 @@ from sgddiff_batch.io.ledger.area_cells import CELLS, check_cells, keep_cells
 from sgddiff_batch.io.storage.store import open_store
 
 WKT = CRS.from_epsg(32633).to_wkt()
-CELLS = CellGrid(WKT, 10.0, 80)
-SETTINGS = AreaSettings(CELLS, "month", "latest")
+GRID = CellGrid(WKT, 10.0, 80)
+SETTINGS = AreaSettings(GRID, "month", "latest")
 
 
 @pytest.fixture
@@ -52,11 +52,11 @@ def test_rule_and_resampling_may_change(area):
     ("changed", "told"),
     [
         (replace(SETTINGS, period="year"), "period was month, is year"),
-        (replace(SETTINGS, cells=replace(CELLS, cell_px=81)), "cell_px was 80, is 81"),
-        (replace(SETTINGS, cells=replace(CELLS, resolution=5.0)), r"resolution was 10\.0, is 5\.0"),
-        (replace(SETTINGS, cells=replace(CELLS, origin=(1.0, 0.0))), r"origin was \[0\.0, 0\.0\]"),
-        (replace(SETTINGS, cells=replace(CELLS, crs_wkt=CRS.from_epsg(32632).to_wkt())), "crs was PROJCS"),
-        (replace(SETTINGS, cells=replace(CELLS, crs_wkt="words")), r"crs was .{60}\.\.\., is words"),
+        (replace(SETTINGS, cells=replace(GRID, cell_px=81)), "cell_px was 80, is 81"),
+        (replace(SETTINGS, cells=replace(GRID, resolution=5.0)), r"resolution was 10\.0, is 5\.0"),
+        (replace(SETTINGS, cells=replace(GRID, origin=(1.0, 0.0))), r"origin was \[0\.0, 0\.0\]"),
+        (replace(SETTINGS, cells=replace(GRID, crs_wkt=CRS.from_epsg(32632).to_wkt())), "crs was PROJCS"),
+        (replace(SETTINGS, cells=replace(GRID, crs_wkt="words")), r"crs was .{60}\.\.\., is words"),
     ],
 )
 def test_other_cells_or_periods_are_refused_with_both_values(area, changed, told):
@@ -70,14 +70,14 @@ def test_other_cells_or_periods_are_refused_with_both_values(area, changed, told
 def test_all_that_is_other_is_told_at_once(area):
     keep_cells(area, "north", SETTINGS, "run-1")
     with pytest.raises(ConfigError, match="cell_px was 80, is 40; period was month, is day"):
-        check_cells(area, "north", replace(SETTINGS, cells=replace(CELLS, cell_px=40), period="day"))
+        check_cells(area, "north", replace(SETTINGS, cells=replace(GRID, cell_px=40), period="day"))
 
 
 def test_the_same_crs_in_other_words_is_the_same(area):
     keep_cells(area, "north", SETTINGS, "run-1")
     other = CRS.from_epsg(32633).to_wkt(version="WKT2_2019")
     assert other != WKT
-    check_cells(area, "north", replace(SETTINGS, cells=replace(CELLS, crs_wkt=other)))
+    check_cells(area, "north", replace(SETTINGS, cells=replace(GRID, crs_wkt=other)))
 
 
 @pytest.mark.parametrize("data", [b"", b"{", b"[]", b"7", b'{"crs": "x"}', b"\xff", b"[" * 100_000])

@@ -29,8 +29,8 @@ def finish(plan, seed):
         "step": 10,
         "validation": {},
     }
-    place = Below(plan.storage("direct", seed), plan.kept)
-    digest = save_checkpoint(place, SGDDiff(preset("tiny")), plan.facts, training)
+    worker = Below(plan.storage("direct", seed), plan.kept)
+    digest = save_checkpoint(worker, SGDDiff(preset("tiny")), plan.facts, training)
     record_assessment("direct", seed, plan, {**COST, "spent_s": float(seed)})
     return digest
 

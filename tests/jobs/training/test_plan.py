@@ -18,8 +18,8 @@ from sgddiff_batch.errors import ConfigError, FatalError
 from tests.kit.training_plans import STAGE, config_of, make_pairs, plan_of
 
 
-def check(tmp_path, place=None, **changes):
-    check_stages(config_of(tmp_path, **changes), place or TrainingWorker())
+def check(tmp_path, worker=None, **changes):
+    check_stages(config_of(tmp_path, **changes), worker or TrainingWorker())
 
 
 def test_a_seeds_stage_and_the_average_of_the_seeds_have_folders_of_their_own(tmp_path):

@@ -106,13 +106,13 @@ def test_lost_workers_are_logged_by_their_numbers_in_a_line_each(caplog):
 def test_a_node_without_the_drivers_storage_is_told_apart(tmp_path):
     from jobs.training.ray_worker import _check_shared
 
-    place, store = SimpleNamespace(rank=3), open_store(str(tmp_path))
+    worker, store = SimpleNamespace(rank=3), open_store(str(tmp_path))
     with lease_on(store.uri, alone=False) as lease:
         token = lease.watch().token
-        _check_shared(store, token, place)
+        _check_shared(store, token, worker)
         for folder, given in ((store, "another"), (open_store(str(tmp_path / "elsewhere")), token)):
             with pytest.raises(ConfigError, match=r"\(worker 3\) is not the folder that the driver sees"):
-                _check_shared(folder, given, place)
+                _check_shared(folder, given, worker)
 
 
 def test_a_worker_trains_as_long_as_the_driver_holds_the_lease(config, tmp_path):

@@ -70,7 +70,7 @@ def test_a_worker_that_is_not_the_first_writes_no_average(tmp_path):
             return False
 
     train_all(plan_of(tmp_path, seeds=[3, 4]))
-    second = plan_of(tmp_path, place=Second(), seeds=[3, 4], average=True)
+    second = plan_of(tmp_path, worker=Second(), seeds=[3, 4], average=True)
     train_all(second)
     assert second.listeners.events.heard == []
     assert not (tmp_path / "average").exists()

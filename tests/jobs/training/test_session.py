@@ -32,8 +32,8 @@ CUDA = torch.device("cuda")
 )
 def test_a_place_computes_in_the_precision_of_its_device_unless_one_is_named(precision, device, found):
     engine = EngineSection(kind="ray", workers=3, precision=precision, accumulate=2)
-    place = worker_of(engine, 2, device)
-    assert place == TrainingWorker(2, 3, device, found, 2)
+    worker = worker_of(engine, 2, device)
+    assert worker == TrainingWorker(2, 3, device, found, 2)
 
 
 def test_a_place_on_this_machine_is_the_cpu_where_that_is_named():
