@@ -194,7 +194,7 @@ def test_a_job_that_is_killed_again_and_again_ends_as_an_unbroken_one(config, tm
         ("teacher.preset=teecher", "unknown preset 'teecher'"),
         ("teacher.network={encoder.scan: s5}", "encoder.scan must be one of"),
         ("teacher.network={encoder.gdb: false}", "encoder: teacher"),
-        ("teacher.network={encoder.dims: 16}", "teacher.network: "),
+        ("teacher.network={encoder.dims: 16}", "encoder.dims must be whole numbers, found 16"),
         ("teacher.network={stem.width: 7}", "teacher.network: no network can be built of these sizes"),
         ("student.network={decoder.layers: 2}", "features are aligned after layer 4"),
         ("teacher.rate=0", "rate must be positive"),
