@@ -12,7 +12,7 @@ import sgddiff_batch
 from jobs import cli
 from jobs.exits import Exit
 from sgddiff_batch.io.areas.compose import Composer
-from sgddiff_batch.io.ledger.area_cells import LATTICE
+from sgddiff_batch.io.ledger.area_cells import CELLS
 from sgddiff_batch.io.ledger.marks import ObjectLedger
 from tests.io.area_examples import object_bytes, put_scene, smooth
 from tests.runs.areas.test_compose import ALL, MONTHLY, World, filled
@@ -132,20 +132,20 @@ def test_an_area_is_not_gone_on_with_on_another_lattice(world, caplog, changes):
 
 def test_the_same_crs_in_other_words_is_no_other_lattice(world):
     assert world.night() == 0
-    row = json.loads(world.area.read(LATTICE))
+    row = json.loads(world.area.read(CELLS))
     words = CRS.from_epsg(32633).to_wkt(version="WKT2_2019")
     assert words != row["crs"]
     row["crs"] = words
-    world.area.write(LATTICE, json.dumps(row).encode())
+    world.area.write(CELLS, json.dumps(row).encode())
     assert world.night() == 0
 
 
 @pytest.mark.parametrize("data", [b"", b"[]", b"{}", b"\xff"])
 def test_a_damaged_note_of_the_lattice_stops_the_run_with_its_key(world, caplog, data):
     assert world.night() == 0
-    world.area.write(LATTICE, data)
+    world.area.write(CELLS, data)
     assert world.night() == Exit.FAILED
-    assert LATTICE in caplog.text
+    assert CELLS in caplog.text
 
 
 def test_a_damaged_note_of_the_ledger_about_one_scene_stops_no_other(world):
