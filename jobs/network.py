@@ -48,7 +48,7 @@ class Student:
             raise ConfigError(f"model.checkpoint: {error}") from None
         return NetworkFacts(model, self.batch_tiles or BATCH_TILES[device], _at_once(device))
 
-    def load(self, device: str) -> Predictor:
+    def load(self, device: str, predictors: int = 1) -> Predictor:
         """Load the network onto a device, with the number of threads that belongs to its results."""
         from models.predictor import limit_threads, load_predictor
 

@@ -4,6 +4,7 @@ SgddiffBatchError
   RetryableError    try again: a time-out, a throttled store, a lost worker
   ChangedSceneError leave the scene to the next run, which lists it anew
   StuckError        leave the scene to the next run; trying at once would take as long again
+  LostClaimError    drop what was made: another worker has the mosaic now
   SceneError        put the scene into quarantine and go on with the others
   ConfigError       mend the config or the command (exit code 2)
   FatalError        stop: going on would lose or damage data
@@ -25,6 +26,10 @@ class ChangedSceneError(SgddiffBatchError):
 
 class StuckError(SgddiffBatchError):
     """A call did not end in time. It may be running still."""
+
+
+class LostClaimError(SgddiffBatchError):
+    """Another worker took the mosaic over meanwhile; nothing of it may be committed or removed here."""
 
 
 class SceneError(SgddiffBatchError):

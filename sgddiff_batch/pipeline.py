@@ -1,11 +1,11 @@
-"""The whole path of a task: read_task -> infer_task -> store_task.
+"""The whole path of a task: read_task -> infer_task -> store_task, and mark_task where a scene has several.
 
-Every engine runs these three verbs and nothing else; they may run in several threads at once.
+Every worker runs these verbs for pixels, and nothing else; they may run in several threads at once.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -40,18 +40,27 @@ def infer_task(task: Task, read: TaskPixels, predictor: Predictor) -> NDArray[np
 
 
 def store_task(
-    task: Task, codes: NDArray[np.uint8], writer: BlockWriter, ledger: Ledger
-) -> list[BlockRecord]:
-    """Store the task's blocks, each whole, then mark them: a kill in between costs this task alone."""
-    records = list(_store_blocks(task, codes, writer))
-    ledger.mark_blocks(task.mosaic, task.window, records)
-    return records
+    task: Task,
+    codes: NDArray[np.uint8],
+    writer: BlockWriter,
+    beside: Mapping[str, bytes] | None = None,
+) -> tuple[BlockRecord, ...]:
+    """Store the task's blocks, each whole; with the first one the objects ``beside`` it, by key."""
+    return tuple(_store_blocks(task, codes, writer, beside))
 
 
-def _store_blocks(task: Task, codes: NDArray[np.uint8], writer: BlockWriter) -> Iterator[BlockRecord]:
+def mark_task(task: Task, blocks: Iterable[BlockRecord], ledger: Ledger) -> None:
+    """Mark the stored blocks of a task: a kill costs those of other tasks, and not these."""
+    ledger.mark_blocks(task.mosaic, task.window, blocks)
+
+
+def _store_blocks(
+    task: Task, codes: NDArray[np.uint8], writer: BlockWriter, beside: Mapping[str, bytes] | None
+) -> Iterator[BlockRecord]:
     for block in task.blocks():
         part = codes[block.relative_to(task.window).slices]
-        writer.write_block(task.mosaic, block, part)
+        writer.write_block(task.mosaic, block, part, beside)
+        beside = None
         valid_px = int(np.count_nonzero(part != NO_DATA))
         salient_px = int(np.count_nonzero(part >= (MAX_CODE + 1) // 2)) - (part.size - valid_px)
         yield BlockRecord(block, array_digest(part), valid_px, salient_px)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -63,7 +64,10 @@ class SceneRecord:
 
 
 class SceneReader(Protocol):
-    """Opens scenes. Both calls may be made from several threads at once."""
+    """Opens scenes. All calls may be made from several threads at once."""
+
+    def held(self, scene: Scene) -> AbstractContextManager[SceneReader]:
+        """Yield a reader for several calls about one scene: what is small and far is fetched once."""
 
     def profile(self, scene: Scene) -> SceneProfile:
         """Return what planning needs to know.
@@ -90,6 +94,28 @@ class CarefulReader(Protocol):
 
     def distrust(self, scene: Scene) -> None:
         """Read a scene from now on so that only a child process can die of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """The ids of scenes that processes were opening or reading, or computing, when they died.
+
+    ``is_known``: there were notes at all; else they died on another machine, or could leave none.
+    """
+
+    reading: frozenset[str] = frozenset()
+    computing: frozenset[str] = frozenset()
+    is_known: bool = False
+
+
+class Activity(Protocol):
+    """Where a process notes what it is at work on, for whoever comes after its death."""
+
+    def reading(self, scene_id: str) -> AbstractContextManager[None]:
+        """Note, as long as the context lasts, that this process opens or reads a scene."""
+
+    def computing(self, scene_id: str) -> AbstractContextManager[None]:
+        """Note, as long as the context lasts, that pixels of a scene are on the device."""
 
 
 class Predictor(Protocol):
@@ -131,36 +157,86 @@ class NetworkSource(Protocol):
             ConfigError: if there is no such network, or it cannot be used.
         """
 
-    def load(self, device: str) -> Predictor:
-        """Load the network onto a device; what a worker's process needs besides is set up here, once."""
+    def load(self, device: str, predictors: int = 1) -> Predictor:
+        """Load the network onto a device; what a worker's process needs besides is set up here, once.
+
+        predictors: so many batches are computed at the same time.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The right to commit a mosaic, or to remove it: the root object that its holder put, and its version.
+
+    Who takes a mosaic over replaces the root, so that no earlier claim holds any more. ``files`` are the
+    mosaic's other metadata objects, by key below it, that are still to be put.
+    """
+
+    root: bytes
+    version: str
+    files: Mapping[str, bytes] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class FoundRoot:
+    """A root object that is there already.
+
+    ``is_same``: it has the layout and the provenance that is wanted, so that blocks stored in it are good.
+    ``valid_px`` and ``salient_px`` are those it was committed with, None where it does not say.
+    """
+
+    version: str
+    is_complete: bool
+    is_same: bool
+    root_digest: str = ""
+    valid_px: int | None = None
+    salient_px: int | None = None
 
 
 class BlockWriter(Protocol):
-    """Writes mosaics. A block and its pyramid are written whole, by one call."""
+    """Writes mosaics. The root object is both the claim and the commit; all others are put in between."""
 
-    def is_ready(self, mosaic: Mosaic, provenance: Mapping[str, object]) -> bool:
-        """Whether :meth:`create` would keep the store, and the blocks in it, as it is."""
+    def claim(self, mosaic: Mosaic, provenance: Mapping[str, object]) -> Claim | None:
+        """Put the root of a new mosaic; None, and nothing is changed, if there is one already."""
 
     def is_complete(self, path: str) -> bool:
         """Whether a store is there and was committed."""
 
-    def create(self, mosaic: Mosaic, provenance: Mapping[str, object]) -> bool:
-        """Make the store ready for blocks; return whether blocks stored in it earlier are still good.
+    def find_root(self, mosaic: Mosaic, provenance: Mapping[str, object]) -> FoundRoot | None:
+        """Return what is known of the root that is there; None if there is none."""
 
-        A store of the same layout is kept as it is. One of another layout is begun anew.
+    def take_over(self, mosaic: Mosaic, provenance: Mapping[str, object], found: FoundRoot) -> Claim | None:
+        """Replace the root that was found, so that no earlier claim holds; None if it is another by now."""
+
+    def describe(self, mosaic: Mosaic, claim: Claim) -> Claim:
+        """Put the metadata objects of a mosaic; return the claim without them."""
+
+    def write_block(
+        self,
+        mosaic: Mosaic,
+        block: Window,
+        codes: NDArray[np.uint8],
+        beside: Mapping[str, bytes] | None = None,
+    ) -> None:
+        """Store a block's shards of all levels that belong to it alone, and ``beside`` in the same trip."""
+
+    def commit(self, mosaic: Mosaic, claim: Claim, *, valid_px: int, salient_px: int) -> str:
+        """Build the coarse levels and mark the mosaic complete; return the digest of its root.
+
+        Raises:
+            LostClaimError: if somebody took the mosaic over.
+            SceneError: if what was stored of it is damaged.
         """
 
-    def write_block(self, mosaic: Mosaic, block: Window, codes: NDArray[np.uint8]) -> None:
-        """Store a block's shards of all levels that belong to it alone."""
+    def empty(self, path: str, claim: Claim | None = None) -> None:
+        """Let the root say that nothing is there, so that no claim holds; only if it still is this claim's.
 
-    def commit(self, mosaic: Mosaic) -> str:
-        """Build the coarse levels, write consolidated metadata and mark the mosaic complete.
-
-        Returns a digest of the metadata that is there now.
+        Raises:
+            LostClaimError: if somebody took the mosaic over.
         """
 
-    def discard(self, path: str) -> None:
-        """Remove whatever there is of a store."""
+    def clear(self, path: str) -> None:
+        """Remove all objects of a store that was emptied, its root last."""
 
 
 class Ledger(Protocol):
@@ -184,17 +260,11 @@ class Ledger(Protocol):
     def mark_blocks(self, mosaic: Mosaic, window: Window, blocks: Iterable[BlockRecord]) -> None:
         """Mark the stored blocks of a task, whose window it is."""
 
-    def reading(self, scene: Scene, what: str) -> None:
-        """Mark that this process is about to read from a scene, which may end the process."""
-
-    def read_ended(self, scene: Scene, what: str) -> None:
-        """Take the mark of :meth:`reading` back."""
-
-    def deaths(self) -> set[str]:
-        """Return the ids of scenes with a :meth:`reading` mark of a process that is not known to live."""
+    def disowned(self, paths: Iterable[str]) -> set[str]:
+        """Return those of some paths that no mosaic may be made current in: damaged, or their record is."""
 
     def finish(self, record: SceneRecord, contents: MosaicContents | None = None) -> None:
-        """Record a scene as done or in quarantine, and drop all its marks of reading.
+        """Record a scene as done or in quarantine.
 
         ``contents`` are those of the mosaic that was committed just now; None keeps what is known of it.
         """

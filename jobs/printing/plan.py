@@ -8,13 +8,14 @@ from rich.markup import escape
 from rich.table import Table
 
 from jobs.printing.console import console
-from sgddiff_batch.core.planning import SceneMosaic
+from sgddiff_batch.core.scene import Scene
 from sgddiff_batch.core.words import printable
+from sgddiff_batch.engine.forecast import Forecast
 from sgddiff_batch.runs import Run, expected_seconds
 
 _GIB, _MIB = 2.0**30, 2.0**20
 _TOLD = 20
-"""So many scenes that cannot be opened are named."""
+"""So many scenes that are missing are named."""
 
 NEW, CHANGED, OTHER, AGAIN = "new", "changed", "other model or settings", "asked for again"
 
@@ -26,17 +27,16 @@ def print_plan(run: Run) -> None:
         table.add_row(*map(escape, row))
     out = console()
     out.print(table)
-    for refusal in run.plan.refused[:_TOLD]:
-        words = printable(f"{refusal.scene.scene_id}: {refusal.reason}")
-        out.print(words, style="yellow", markup=False)
-    if len(run.plan.refused) > _TOLD:
-        out.print(f"and {len(run.plan.refused) - _TOLD} more", style="yellow")
+    for scene, reason in run.plan.missing[:_TOLD]:
+        out.print(printable(f"{scene.scene_id}: {reason}"), style="yellow", markup=False)
+    if len(run.plan.missing) > _TOLD:
+        out.print(f"and {len(run.plan.missing) - _TOLD} more", style="yellow")
 
 
 def _scenes(run: Run) -> list[tuple[str, str]]:
-    plan, why = run.plan, Counter(_why(run, mosaic) for mosaic in run.plan.mosaics)
+    plan, why = run.plan, Counter(_why(run, scene) for scene in run.plan.todo)
     counts = {
-        "scenes to do": len(plan.mosaics),
+        "scenes to do": len(plan.todo),
         **{
             f"  {word}": why[word]
             for word in (NEW, CHANGED, OTHER, AGAIN)
@@ -45,15 +45,15 @@ def _scenes(run: Run) -> list[tuple[str, str]]:
         "scenes withdrawn": len(run.withdrawals.withdrawn),
         "scenes unchanged": len(plan.unchanged),
         "scenes in quarantine": len(plan.still_quarantined),
-        "scenes that cannot be opened": len(plan.refused),
+        "scenes that are missing": len(plan.missing),
         "scenes left for another run": len(plan.postponed),
         "files ignored": len(run.listing.ignored),
     }
     return [(words, str(count)) for words, count in counts.items()]
 
 
-def _why(run: Run, mosaic: SceneMosaic) -> str:
-    scene, record = mosaic.scene, run.records.get(mosaic.scene.scene_id)
+def _why(run: Run, scene: Scene) -> str:
+    record = run.records.get(scene.scene_id)
     if record is None:
         return NEW
     if record.version != scene.version:
@@ -63,7 +63,9 @@ def _why(run: Run, mosaic: SceneMosaic) -> str:
 
 def _work(run: Run) -> list[tuple[str, str]]:
     forecast = run.forecast
+    estimated = [] if forecast.is_exact else [("numbers below", _how_estimated(forecast))]
     return [
+        *estimated,
         ("blocks", str(forecast.blocks)),
         ("tasks", str(forecast.tasks)),
         ("tiles", str(forecast.tiles)),
@@ -73,6 +75,10 @@ def _work(run: Run) -> list[tuple[str, str]]:
         ("to write", f"{forecast.write_bytes / _MIB:.1f} MiB before compression"),
         ("estimated time", _estimate(run)),
     ]
+
+
+def _how_estimated(forecast: Forecast) -> str:
+    return f"estimated: {forecast.opened} of {forecast.scenes} scenes were opened, the others by their size"
 
 
 def _estimate(run: Run) -> str:

@@ -6,7 +6,7 @@ from rich.table import Table
 
 from jobs.printing.console import console
 from sgddiff_batch.core.words import printable
-from sgddiff_batch.engine.driver import SceneResult
+from sgddiff_batch.engine.results import SceneResult
 from sgddiff_batch.io.reports import DAMAGED
 from sgddiff_batch.runs import RunEnd
 

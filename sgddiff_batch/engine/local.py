@@ -2,31 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 
-from sgddiff_batch.core.planning import Task
-from sgddiff_batch.engine.worker import TaskOutcome, Worker, tasks_in_flight
+from sgddiff_batch.engine.driver import Take
+from sgddiff_batch.engine.work import Outcome
+from sgddiff_batch.engine.worker import Worker
 
 
-def run_local(tasks: Iterable[Task], worker: Worker, predictors: int = 1) -> Iterator[TaskOutcome]:
-    """Run tasks on one worker and yield their outcomes as they end.
+def run_local(take: Take, worker: Worker, threads: int = 3) -> Iterator[Outcome]:
+    """Take work for one worker and yield its outcomes as they come, until there is none and none is at work.
 
-    Tasks are drawn from the iterable as they start. When the caller stops early, what has not started is
-    dropped and what has is waited for.
+    Work is taken as it starts. When the caller stops early, nothing more is taken, and what has started is
+    waited for.
     """
-    in_flight = tasks_in_flight(predictors)
-    pending: set[Future[TaskOutcome]] = set()
-    with ThreadPoolExecutor(in_flight, thread_name_prefix="task") as pool:
-        try:
-            for task in tasks:
-                pending.add(pool.submit(worker.run, task))
-                if len(pending) >= in_flight:
-                    ended, pending = wait(pending, return_when=FIRST_COMPLETED)
-                    yield from (future.result() for future in ended)
-            while pending:
-                ended, pending = wait(pending, return_when=FIRST_COMPLETED)
-                yield from (future.result() for future in ended)
-        finally:
-            for future in pending:
-                future.cancel()
+    pending: set[Future[Outcome]] = set()
+    with ThreadPoolExecutor(threads, thread_name_prefix="work") as pool:
+        while True:
+            while len(pending) < threads and (work := take()) is not None:
+                pending.add(pool.submit(worker.run, work))
+            if not pending:
+                return
+            ended, pending = wait(pending, return_when=FIRST_COMPLETED)
+            yield from (future.result() for future in ended)

@@ -2,23 +2,43 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from sgddiff_batch.core.planning import SceneMosaic
 from sgddiff_batch.core.window import Window
-from sgddiff_batch.engine.worker import TaskOutcome
-from sgddiff_batch.protocols import BlockRecord
+from sgddiff_batch.engine.work import TaskOutcome
+from sgddiff_batch.protocols import BlockRecord, Claim
 
 
 @dataclass(slots=True)
 class MosaicProgress:
-    """The tasks of one mosaic that have not ended, and what came of those that have."""
+    """The tasks of one mosaic that have not ended, and what came of those that have.
+
+    ``opening``: the seconds of the stages before the tasks.
+    """
 
     mosaic: SceneMosaic
+    claim: Claim
     waiting: int = 0
     blocks: dict[Window, BlockRecord] = field(default_factory=dict)
     outcomes: list[TaskOutcome] = field(default_factory=list)
-    commit_s: float | None = None
+    opening: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def is_spoiled(self) -> bool:
+        """Whether a task ended so that the others need not be done."""
+        return any(outcome.state != "stored" for outcome in self.outcomes)
+
+    def end(self, outcome: TaskOutcome) -> None:
+        """Take note of a task's end."""
+        self.outcomes.append(outcome)
+        self.blocks.update((block.window, block) for block in outcome.blocks)
+        self.waiting -= 1
+
+    def skip(self) -> None:
+        """Take note that a task is not done, for another one was spoiled."""
+        self.waiting -= 1
 
     def reason(self, state: str) -> str | None:
         """Return the reason of the first task that ended so, if one did."""
@@ -30,8 +50,8 @@ class MosaicProgress:
         return sum(lattice.tile_count(one.task.window) for one in self.outcomes if one.is_inferred)
 
     def seconds(self) -> dict[str, float]:
-        """Return the seconds of all tasks by stage, and of the commit."""
-        total: dict[str, float] = {} if self.commit_s is None else {"commit": self.commit_s}
+        """Return the seconds of all stages, over all tasks."""
+        total = dict(self.opening)
         for outcome in self.outcomes:
             for stage, seconds in outcome.seconds.items():
                 total[stage] = total.get(stage, 0.0) + seconds

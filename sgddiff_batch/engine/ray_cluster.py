@@ -33,7 +33,7 @@ def connect_ray(*, num_cpus: int | None = None) -> Iterator[None]:
     Raises:
         FatalError: if the cluster cannot be reached or started.
     """
-    if not _joins():
+    if not joins_cluster():
         for name, value in _PRIVATE.items():
             os.environ.setdefault(name, value)
     import ray
@@ -42,12 +42,12 @@ def connect_ray(*, num_cpus: int | None = None) -> Iterator[None]:
         yield
         return
     options: dict[str, Any] = {"logging_level": logging.ERROR}
-    if not _joins():
+    if not joins_cluster():
         # "local": otherwise Ray joins whatever cluster another user last started on this machine.
         options |= {"address": "local", "num_cpus": num_cpus, "include_dashboard": False}
         options |= {"object_store_memory": OBJECT_STORE_BYTES}
     try:
-        with nullcontext() if _joins() else _on_the_loopback():
+        with nullcontext() if joins_cluster() else _on_the_loopback():
             ray.init(**options)
     except Exception as error:
         raise FatalError(f"no Ray cluster: {_where()} failed with {type(error).__name__}: {error}") from error
@@ -74,7 +74,7 @@ def count_workers(gpus_per_worker: float, worker_bytes: int) -> int:
         return room
     need = f"{gpus_per_worker:g} GPU" if gpus_per_worker else "1 CPU"
     message = f"a worker needs {need} and {worker_bytes / 1e9:.1f} GB, no machine has that; found {nodes}"
-    if not _joins():
+    if not joins_cluster():
         raise ConfigError(f"{message}; lower the memory of a task, or change the device")
     log.warning("%s; waiting for the cluster to grow", message)
     return 1
@@ -106,9 +106,10 @@ def _on_the_loopback() -> Iterator[None]:
         ray_constants.ENABLE_RAY_CLUSTER = before
 
 
-def _joins() -> bool:
+def joins_cluster() -> bool:
+    """Whether there is a cluster to join, which may grow."""
     return os.environ.get(_ADDRESS, "local") != "local"
 
 
 def _where() -> str:
-    return f"joining {os.environ[_ADDRESS]}" if _joins() else "starting one on this machine"
+    return f"joining {os.environ[_ADDRESS]}" if joins_cluster() else "starting one on this machine"

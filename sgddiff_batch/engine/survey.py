@@ -1,44 +1,18 @@
-"""Survey: compare the archive with the ledger, and plan what is new or changed."""
+"""Survey: compare the archive with the ledger: what is new or changed, and what stays as it is."""
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from math import inf
 
-from sgddiff_batch.core import budget
-from sgddiff_batch.core.planning import SceneMosaic, Task, Tiling, plan_tasks
 from sgddiff_batch.core.scene import Scene
 from sgddiff_batch.core.store_names import store_path
-from sgddiff_batch.engine.retries import Retries, no_retries, one_line
-from sgddiff_batch.errors import (
-    ChangedSceneError,
-    ConfigError,
-    RetryableError,
-    SceneError,
-    SgddiffBatchError,
-    StuckError,
-)
-from sgddiff_batch.protocols import Ledger, SceneReader, SceneRecord
-
-log = logging.getLogger(__name__)
-
-_OPENED_AT_ONCE = 8
+from sgddiff_batch.protocols import SceneRecord
 
 NOT_ASKED_FOR = "not asked for"
 OVER_THE_LIMIT = "over the limit"
 """Why a scene is left for another run."""
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """A scene that cannot be planned: for quarantine, or (``retry``) for the next run to try again."""
-
-    scene: Scene
-    reason: str
-    retry: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,50 +53,37 @@ EVERYTHING = Extent()
 class RunPlan:
     """What a run will do, and what it leaves as it is.
 
-    ``postponed`` are the ids of scenes that are left for another run, with the reason.
+    ``todo`` are the scenes to work on, in their order; ``missing`` those that the archive names and does not
+    have, with the reasons: for quarantine. ``postponed`` are the ids of scenes that are left for another run,
+    with the reason. ``paths``: where the mosaic of a scene goes whose own store is damaged. ``marked`` are
+    the ids of scenes of which blocks are marked in the ledger, ``suspects`` those of which a process died.
     """
 
-    mosaics: tuple[SceneMosaic, ...]
-    refused: tuple[Refusal, ...]
-    unchanged: tuple[tuple[Scene, SceneRecord], ...]
-    still_quarantined: tuple[tuple[Scene, SceneRecord], ...]
+    run_key: str
+    todo: Sequence[Scene] = ()
+    missing: Sequence[tuple[Scene, str]] = ()
+    unchanged: Sequence[tuple[Scene, SceneRecord]] = ()
+    still_quarantined: Sequence[tuple[Scene, SceneRecord]] = ()
     postponed: Mapping[str, str] = field(default_factory=dict)
+    paths: Mapping[str, str] = field(default_factory=dict)
+    marked: Set[str] = frozenset()
+    suspects: Set[str] = frozenset()
 
-
-@dataclass(frozen=True, slots=True)
-class Forecast:
-    """The plan in numbers. ``read_px`` counts halos, ``mosaic_px`` does not; bytes are before compression."""
-
-    scenes: int
-    blocks: int
-    tasks: int
-    tiles: int
-    mosaic_px: int
-    read_px: int
-    read_bytes: int
-    write_bytes: int
-    peak_memory_bytes: int
-
-    @property
-    def halo_overhead(self) -> float:
-        """Pixels read more than once, as a share of the mosaics' pixels."""
-        return self.read_px / self.mosaic_px - 1 if self.mosaic_px else 0.0
+    def path_of(self, scene: Scene) -> str:
+        """Return the path of the store that a scene's mosaic is to be made in."""
+        return self.paths.get(scene.scene_id) or store_path(scene.scene_id, scene.version, self.run_key)
 
 
 def survey(
     scenes: Iterable[Scene],
     records: Mapping[str, SceneRecord],
-    reader: SceneReader,
-    tiling: Tiling,
     run_key: str,
     missing: Mapping[Scene, str] | None = None,
     extent: Extent = EVERYTHING,
-    retries: Retries | None = None,
 ) -> RunPlan:
-    """Plan every scene whose version or run key is not the ledger's; of those in ``extent`` each is opened.
+    """Plan every scene whose version or run key is not the ledger's, in the order of size, the largest first.
 
-    ``missing`` are scenes that the archive names and does not have, with the reasons: for quarantine.
-    Without ``retries`` each scene is opened once.
+    ``missing`` are scenes that the archive names and does not have, with the reasons.
     """
     absent = missing or {}
     unchanged: list[tuple[Scene, SceneRecord]] = []
@@ -136,118 +97,11 @@ def survey(
         else:
             (quarantined if record.reason else unchanged).append((scene, record))
     refused = [
-        Refusal(scene, absent[scene], retry=False)
+        (scene, absent[scene])
         for scene in new
         if scene in absent and (extent.only is None or scene.scene_id in extent.only)
     ]
     present, postponed = extent.divide([scene for scene in new if scene not in absent])
-    with ThreadPoolExecutor(_OPENED_AT_ONCE, thread_name_prefix="survey") as pool:
-        again = retries or no_retries()
-        planned = list(pool.map(lambda scene: _plan_scene(scene, reader, tiling, run_key, again), present))
-    return RunPlan(
-        tuple(plan for plan in planned if isinstance(plan, SceneMosaic)),
-        (*refused, *(plan for plan in planned if isinstance(plan, Refusal))),
-        tuple(unchanged),
-        tuple(quarantined),
-        postponed,
-    )
-
-
-def _plan_scene(
-    scene: Scene, reader: SceneReader, tiling: Tiling, run_key: str, retries: Retries
-) -> SceneMosaic | Refusal:
-    try:
-        profile = retries.call_in_time(scene.scene_id, "opening it", lambda: reader.profile(scene))
-    except SceneError as error:
-        return Refusal(scene, str(error), retry=False)
-    except (RetryableError, ChangedSceneError, StuckError) as error:
-        return Refusal(scene, str(error), retry=True)
-    except SgddiffBatchError:
-        raise
-    except Exception as error:
-        # No memory, a mistake of ours: as for a worker, it says nothing of the scene and stops no other.
-        log.debug("opening %s failed", scene.scene_id, exc_info=True)
-        return Refusal(scene, one_line(error), retry=True)
-    return SceneMosaic.at(store_path(scene.scene_id, scene.version, run_key), scene, profile, tiling)
-
-
-def remaining_tasks(mosaic: SceneMosaic, ledger: Ledger, task_bytes: int) -> list[Task]:
-    """Return the tasks of a mosaic's blocks that are not marked; none if it was committed before."""
-    if ledger.finished_mosaic(mosaic.path) is not None:
-        return []
-    done = {record.window for record in ledger.finished_blocks(mosaic.path)} & set(mosaic.blocks())
-    return plan_tasks(mosaic, task_bytes, done)
-
-
-@dataclass(frozen=True, slots=True)
-class Workers:
-    """Who will work on a plan: ``workers`` processes, each with ``in_flight`` tasks at once.
-
-    ``task_memory_bytes`` is what the tasks of one worker may take, ``batch_px`` the pixels of the tiles that
-    are in a worker's networks at once, on a CPU.
-    """
-
-    workers: int
-    in_flight: int
-    task_memory_bytes: int
-    batch_px: int
-
-    @property
-    def task_bytes(self) -> int:
-        """What one task may take."""
-        return self.task_memory_bytes // self.in_flight
-
-    @property
-    def worker_bytes(self) -> int:
-        """What one worker may take."""
-        return budget.worker_bytes(self.task_memory_bytes, self.batch_px)
-
-    def peak_bytes(self, largest_task_bytes: int) -> int:
-        """Return the peak memory of all workers with tasks of at most that size."""
-        tasks = min(self.in_flight * largest_task_bytes, self.task_memory_bytes)
-        return self.workers * budget.worker_bytes(tasks, self.batch_px)
-
-
-def forecast(plan: RunPlan, ledger: Ledger, workers: Workers) -> Forecast:
-    """Return what the plan takes.
-
-    Raises:
-        ConfigError: if its largest task does not fit the memory of the tasks in flight.
-    """
-    limit = workers.task_bytes
-    tasks = [task for mosaic in plan.mosaics for task in remaining_tasks(mosaic, ledger, limit)]
-    largest = max((_task_bytes(task) for task in tasks), default=0)
-    if largest > limit:
-        raise ConfigError(_does_not_fit(max(tasks, key=_task_bytes), largest, workers))
-    areas = list(_areas(tasks))
-    return Forecast(
-        scenes=len(plan.mosaics),
-        blocks=sum(1 for task in tasks for _ in task.blocks()),
-        tasks=len(tasks),
-        tiles=sum(task.mosaic.lattice.tile_count(task.window) for task in tasks),
-        mosaic_px=sum(area for area, _, _ in areas),
-        read_px=sum(read for _, read, _ in areas),
-        read_bytes=sum(read_bytes for _, _, read_bytes in areas),
-        write_bytes=sum(area * 4 // 3 for area, _, _ in areas),
-        peak_memory_bytes=workers.peak_bytes(largest),
-    )
-
-
-def _areas(tasks: Iterable[Task]) -> Iterator[tuple[int, int, int]]:
-    for task in tasks:
-        profile, read_px = task.profile, task.halo.area_px
-        yield task.window.area_px, read_px, read_px * len(set(profile.bands)) * profile.sample_bytes
-
-
-def _task_bytes(task: Task) -> int:
-    return budget.task_bytes(task.halo.area_px, task.profile.sample_bytes)
-
-
-def _does_not_fit(task: Task, largest: int, workers: Workers) -> str:
-    gib = 2.0**30
-    return (
-        f"tiling.task_memory_gib: a worker holds {workers.in_flight} tasks, which at one block each of "
-        f"{task.scene_id} take {workers.in_flight * largest / gib:.3g} GiB, but it allows "
-        f"{workers.task_memory_bytes / gib:.3g}; raise it, or lower tiling.block_px (it is "
-        f"{task.mosaic.tiling.block_px}) or engine.workers"
-    )
+    # The longest work first: else the last worker may be alone with a large scene at the end of a run.
+    present.sort(key=lambda scene: -scene.size_bytes)
+    return RunPlan(run_key, present, refused, unchanged, quarantined, postponed)

@@ -1,125 +1,205 @@
-"""Worker: runs tasks one after the other through the pipeline, on one process's predictors.
+"""Worker: does the work it is given, on one process's network.
 
-Both engines call :meth:`Worker.run` from a few threads: while one task is on the device, the next one is
-being read and the last one stored.
+Both engines call :meth:`Worker.run` from several threads: while tiles of some scenes are on the device, the
+next scenes are opened and read, and the last ones stored and committed.
 """
 
 from __future__ import annotations
 
 import logging
-import threading
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from typing import Literal
+from dataclasses import dataclass, field, replace
 
-from sgddiff_batch.core.planning import Task
-from sgddiff_batch.core.scene import Scene
+from sgddiff_batch.core.planning import SceneMosaic
+from sgddiff_batch.engine.memory import SharedMemory
+from sgddiff_batch.engine.results import SceneResult, result_of_mosaic, result_of_record, result_unopened
 from sgddiff_batch.engine.retries import Retries, one_line
-from sgddiff_batch.errors import FatalError, SceneError
-from sgddiff_batch.pipeline import infer_task, read_task, store_task
-from sgddiff_batch.protocols import BlockRecord, BlockWriter, CarefulReader, Ledger, Predictor, SceneReader
+from sgddiff_batch.engine.steps import NoActivity, Seconds, Steps, TaskLimits
+from sgddiff_batch.engine.work import (
+    CommitWork,
+    Outcome,
+    QuarantineWork,
+    SceneOutcome,
+    SceneWork,
+    SharedScene,
+    TakenOver,
+    TaskOutcome,
+    TaskWork,
+    Work,
+)
+from sgddiff_batch.errors import (
+    ChangedSceneError,
+    FatalError,
+    LostClaimError,
+    RetryableError,
+    SceneError,
+    StuckError,
+)
+from sgddiff_batch.lifecycle import MosaicLifecycle
+from sgddiff_batch.protocols import Activity, CarefulReader, Claim, Predictor, SceneReader, SceneRecord
 
 log = logging.getLogger(__name__)
 
-READ_AHEAD = 1
-STORE_BEHIND = 1
-
-SKIPPED = "another task of the scene could not be processed"
-"""The reason of a task that is skipped."""
+_MOST_THREADS = 64
+_SAYS_ALL = (RetryableError, ChangedSceneError, StuckError)
+"""Errors whose words tell an operator enough; of others, the kind is told, too."""
 
 
-def tasks_in_flight(predictors: int) -> int:
-    """Return how many tasks a worker with that many predictors holds at once."""
-    return predictors + READ_AHEAD + STORE_BEHIND
+def shares_of(predictors: int) -> int:
+    """Return into how many parts the memory for tasks is cut: some infer, one is read, one is stored."""
+    return predictors + 2
 
 
-@dataclass(frozen=True, slots=True)
-class TaskOutcome:
-    """What became of a task.
+def threads_of(predictors: int, batch_tiles: int) -> int:
+    """Return how many pieces of work a worker holds at once.
 
-    ``state`` is stored; quarantine: its scene cannot be processed; failed: the machinery could not, and the
-    next run will try again; skipped: another task of its scene had ended so. ``reason`` says why.
+    As many scenes of one tile as fill the batches of all predictors, and as many on their way to them and
+    from them as there are predictors, and two. What they hold of memory is bounded by itself.
     """
-
-    task: Task
-    state: Literal["stored", "quarantine", "failed", "skipped"]
-    reason: str | None = None
-    blocks: tuple[BlockRecord, ...] = ()
-    seconds: dict[str, float] = field(default_factory=dict)
-
-    @property
-    def is_inferred(self) -> bool:
-        """Whether the network's work on the task was done, whatever came of it."""
-        return self.state == "stored" or "store" in self.seconds
+    return min(_MOST_THREADS, predictors * (batch_tiles + 1) + 2)
 
 
 class Worker:
-    """Runs tasks; :meth:`run` may be called from several threads, ``predictors`` of which infer at once."""
+    """Does work; :meth:`run` may be called from several threads."""
 
     def __init__(
         self,
         reader: SceneReader,
         predictor: Predictor,
-        writer: BlockWriter,
-        ledger: Ledger,
+        lifecycle: MosaicLifecycle[SceneMosaic],
+        limits: TaskLimits,
         *,
-        predictors: int = 1,
-        sleep: Callable[[float], None] = time.sleep,
         retries: Retries | None = None,
+        activity: Activity | None = None,
     ) -> None:
-        self._reader, self._predictor, self._writer, self._ledger = reader, predictor, writer, ledger
-        self._device = threading.Semaphore(predictors)
-        self._retries = retries or Retries(sleep=sleep)
-        self._spoiled: set[str] = set()
+        memory, again = SharedMemory(limits.memory_bytes), retries or Retries()
+        self._steps = Steps(reader, predictor, lifecycle, limits, memory, again, activity or NoActivity())
 
-    def distrust(self, scene: Scene) -> None:
-        """Have a scene read with care from now on: a process died that worked on it."""
-        if isinstance(self._reader, CarefulReader):
-            self._reader.distrust(scene)
-
-    def run(self, task: Task) -> TaskOutcome:
-        """Run a task to its end and say what became of it.
+    def run(self, work: Work) -> Outcome:
+        """Do a piece of work to its end and say what became of it.
 
         Raises:
             FatalError: where going on would damage data.
         """
-        if task.mosaic.path in self._spoiled:
-            return TaskOutcome(task, "skipped", SKIPPED)
-        seconds: dict[str, float] = {}
+        if work.with_care and isinstance(self._steps.reader, CarefulReader):
+            self._steps.reader.distrust(work.scene)
         try:
-            blocks = self._run(task, seconds)
+            if isinstance(work, SceneWork):
+                return self._scene(work)
+            if isinstance(work, TaskWork):
+                return self._task(work)
+            return self._commit(work) if isinstance(work, CommitWork) else self._quarantine(work)
+        except LostClaimError:
+            return TakenOver(work)
+
+    def _scene(self, work: SceneWork) -> Outcome:
+        known = _Known()
+        try:
+            with self._steps.reader.held(work.scene) as reader:
+                return self._made(work, reader, known)
         except SceneError as error:
-            return self._spoil(TaskOutcome(task, "quarantine", str(error), seconds=seconds))
+            begun = known.begun
+            return self._quarantine(
+                QuarantineWork(work.scene, _line(error), work.earlier, begun), work, known
+            )
+        except (FatalError, LostClaimError):
+            raise
+        except Exception as error:
+            # No memory, a mistake of ours: it says nothing of the scene and stops no other.
+            log.debug("%s failed", work.scene_id, exc_info=True)
+            return SceneOutcome(work, known.row(work, "failed", _words(error)))
+
+    def _made(self, work: SceneWork, reader: SceneReader, known: _Known) -> Outcome:
+        steps, seconds = self._steps, known.seconds
+        mosaic = known.mosaic = steps.open(work.scene, reader, work.path, seconds)
+        if (refusal := steps.refusal(steps.tasks(mosaic))) is not None:
+            return SceneOutcome(work, known.row(work, "failed", refusal))
+        begun = steps.begin(mosaic, seconds, may_have_marks=work.may_have_marks)
+        if isinstance(begun, SceneRecord):
+            return SceneOutcome(work, known.done(work, begun))
+        mosaic, claim = known.mosaic, known.claim = begun.mosaic, begun.claim
+        tasks = steps.tasks(mosaic, begun.blocks.keys())
+        if begun.blocks or len(tasks) > 1:
+            claim = steps.describe(mosaic, claim)
+            return SharedScene(work, mosaic, claim, tuple(tasks), tuple(begun.blocks.values()), seconds)
+        blocks = steps.compute(tasks[0], reader, seconds, claim.files, marked=False)
+        return SceneOutcome(work, known.done(work, steps.commit(mosaic, claim, blocks, seconds)))
+
+    def _task(self, work: TaskWork) -> TaskOutcome:
+        seconds: Seconds = {}
+        try:
+            with self._steps.reader.held(work.scene) as reader:
+                blocks = self._steps.compute(work.task, reader, seconds, marked=True)
+        except SceneError as error:
+            return TaskOutcome(work, "quarantine", _line(error), seconds=seconds)
         except FatalError:
             raise
         except Exception as error:
-            log.debug("task %s of %s failed", task.name, task.scene_id, exc_info=True)
-            return self._spoil(TaskOutcome(task, "failed", one_line(error), seconds=seconds))
-        return TaskOutcome(task, "stored", blocks=tuple(blocks), seconds=seconds)
+            log.debug("task %s of %s failed", work.task.name, work.scene_id, exc_info=True)
+            return TaskOutcome(work, "failed", one_line(error), seconds=seconds)
+        return TaskOutcome(work, "stored", blocks=blocks, seconds=seconds)
 
-    def _run(self, task: Task, seconds: dict[str, float]) -> list[BlockRecord]:
-        store, call = task.mosaic.path, self._retries.call_in_time
-        with _timed(seconds, "read"):
-            read = call(store, "reading it", lambda: read_task(task, self._reader))
-        with self._device, _timed(seconds, "infer"):
-            codes = infer_task(task, read, self._predictor)
-        del read
-        with _timed(seconds, "store"):
-            return call(
-                store, "storing its blocks", lambda: store_task(task, codes, self._writer, self._ledger)
-            )
+    def _commit(self, work: CommitWork) -> SceneOutcome:
+        known = _Known(work.mosaic)
+        try:
+            record = self._steps.commit(work.mosaic, work.claim, work.blocks, known.seconds)
+            self._steps.forget_blocks(work.mosaic)
+        except (FatalError, LostClaimError):
+            raise
+        except Exception as error:
+            log.debug("%s could not be committed", work.scene_id, exc_info=True)
+            return SceneOutcome(work, known.row(work, "failed", f"it could not be finished: {_words(error)}"))
+        return SceneOutcome(work, known.done(work, record))
 
-    def _spoil(self, outcome: TaskOutcome) -> TaskOutcome:
-        self._spoiled.add(outcome.task.mosaic.path)
-        return outcome
+    def _quarantine(
+        self, work: QuarantineWork, of: SceneWork | None = None, known: _Known | None = None
+    ) -> SceneOutcome:
+        """Record a quarantine; ``of`` and ``known``: the work on the scene that ended so."""
+        known, state, reason = known or _Known(work.begun and work.begun[0]), "quarantined", work.reason
+        try:
+            self._steps.quarantine(work)
+        except (FatalError, LostClaimError):
+            raise
+        except Exception as error:
+            log.debug("%s could not be put into quarantine", work.scene_id, exc_info=True)
+            state, reason = "failed", f"{reason}; and its quarantine could not be recorded: {_words(error)}"
+        return SceneOutcome(of or work, known.row(work, state, reason))
 
 
-@contextmanager
-def _timed(seconds: dict[str, float], stage: str) -> Iterator[None]:
-    start = time.perf_counter()
-    try:
-        yield
-    finally:
-        seconds[stage] = time.perf_counter() - start
+@dataclass(slots=True)
+class _Known:
+    """What is known of a scene's mosaic so far, whatever becomes of it."""
+
+    mosaic: SceneMosaic | None = None
+    claim: Claim | None = None
+    seconds: Seconds = field(default_factory=dict)
+
+    @property
+    def begun(self) -> tuple[SceneMosaic, Claim] | None:
+        """The mosaic with its claim, once it has one."""
+        return None if self.mosaic is None or self.claim is None else (self.mosaic, self.claim)
+
+    def row(self, work: Work, state: str, reason: str) -> SceneResult:
+        """Return the row of a scene that is not done."""
+        if self.mosaic is None:
+            return replace(result_unopened(work.scene, state, reason), seconds=self.seconds)
+        row = result_of_mosaic(self.mosaic, state, reason)
+        return replace(row, seconds=self.seconds, tiles=self._tiles())
+
+    def done(self, work: Work, record: SceneRecord) -> SceneResult:
+        """Return the row of a scene whose mosaic is current."""
+        row = replace(result_of_record(work.scene, record, "done"), seconds=self.seconds, tiles=self._tiles())
+        return row if self.mosaic is None else replace(row, notes=self.mosaic.profile.notes)
+
+    def _tiles(self) -> int:
+        """Return how many tiles were computed: all, once anything was to be stored."""
+        if self.mosaic is None or "store" not in self.seconds:
+            return 0
+        return self.mosaic.lattice.tile_count(self.mosaic.grid.window)
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split())
+
+
+def _words(error: Exception) -> str:
+    return _line(error) if isinstance(error, _SAYS_ALL) else one_line(error)

@@ -6,25 +6,38 @@ What a worker in another process needs is made there from a :class:`WorkerRecipe
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cached_property
 
 from sgddiff_batch.config import ArchiveJobConfig, EngineConfig, InputConfig, TilingConfig
 from sgddiff_batch.core.fingerprint import run_key
+from sgddiff_batch.core.planning import SceneMosaic
+from sgddiff_batch.core.provenance import scene_provenance
 from sgddiff_batch.core.query import ArchiveQuery, BucketAccess
 from sgddiff_batch.core.scene import Scene, escape_scene_id
-from sgddiff_batch.engine.survey import Workers
-from sgddiff_batch.engine.worker import Worker, tasks_in_flight
+from sgddiff_batch.engine.forecast import Workers
+from sgddiff_batch.engine.steps import TaskLimits
+from sgddiff_batch.engine.worker import Worker, shares_of, threads_of
 from sgddiff_batch.errors import ConfigError, SgddiffBatchError
 from sgddiff_batch.io.archive import IgnoredFile
-from sgddiff_batch.io.ledger import DamageBook, Fence, Lease, ObjectLedger, fenced
+from sgddiff_batch.io.ledger import (
+    DamageBook,
+    Fence,
+    FileActivity,
+    Lease,
+    ObjectLedger,
+    fenced,
+    take_left,
+)
 from sgddiff_batch.io.mosaics import ZarrBlockWriter
-from sgddiff_batch.io.reports import new_run_id
+from sgddiff_batch.io.reports import new_run_id, versions
 from sgddiff_batch.io.scenes import CheckedReader, GeoTiffReader, GuardedReader, IsolatedReader
 from sgddiff_batch.io.storage import Store, open_store
-from sgddiff_batch.protocols import NetworkFacts, NetworkSource, SceneReader
+from sgddiff_batch.lifecycle import MosaicLifecycle
+from sgddiff_batch.protocols import Activity, Left, NetworkFacts, NetworkSource, SceneReader
 
 PIXELS_VERSION = 2
 """Raised whenever the code changes the value of a pixel for the same scene, model and settings.
@@ -35,7 +48,7 @@ PIXELS_VERSION = 2
 
 @dataclass(frozen=True, slots=True)
 class WorkerRecipe:
-    """Makes a worker in whatever process it is called: ``predictors`` of its tasks infer at once.
+    """Makes a worker in whatever process it is called: ``predictors`` of its batches are computed at once.
 
     ``fence`` is asked before the worker changes anything in the output.
     """
@@ -45,16 +58,39 @@ class WorkerRecipe:
     output_uri: str
     input: InputConfig
     access: BucketAccess
+    limits: TaskLimits
+    run_id: str
+    run_key: str
+    pixel_settings: Mapping[str, object]
     predictors: int = 1
     fence: Fence | None = None
 
-    def __call__(self) -> Worker:
-        """Load the network and open the stores."""
-        predictor = self.network.load(self.device)
+    def __call__(self, label: str = "worker") -> Worker:
+        """Load the network and open the stores. label: who this process is for one that takes its place."""
+        predictor = self.network.load(self.device, self.predictors)
         output = open_output(self.output_uri, self.fence)
-        ledger = ObjectLedger(output)
-        reader = make_reader(self.input, self.access, ledger)
-        return Worker(reader, predictor, ZarrBlockWriter(output), ledger, predictors=self.predictors)
+        activity = FileActivity(self.output_uri, label)
+        reader = make_reader(self.input, self.access, activity)
+        lifecycle = MosaicLifecycle(
+            ZarrBlockWriter(output), ObjectLedger(output), self.run_key, self.provenance
+        )
+        return Worker(reader, predictor, lifecycle, self.limits, activity=activity)
+
+    def provenance(self, mosaic: SceneMosaic) -> dict[str, object]:
+        """Return what a mosaic says about where it comes from."""
+        return scene_provenance(
+            mosaic.scene,
+            mosaic.profile,
+            self.pixel_settings,
+            run_key=self.run_key,
+            run_id=self.run_id,
+            software=versions(),
+            created=datetime.now(UTC).isoformat(timespec="seconds"),
+        ).to_json()
+
+    def take_left(self, label: str) -> Left:
+        """Return what the process was at work on that this one takes the place of."""
+        return take_left(self.output_uri, label)
 
 
 @dataclass(frozen=True)
@@ -109,10 +145,15 @@ class Bench:
         tiles = self.predictors * self.facts.batch_tiles if self.device == "cpu" else 0
         return Workers(
             1 if self.works_here else self.workers,
-            tasks_in_flight(self.predictors),
+            shares_of(self.predictors),
             self.tiling.task_memory_bytes,
             tiles * self.tiling.tile_px**2,
         )
+
+    @property
+    def threads(self) -> int:
+        """How many pieces of work a process holds at once."""
+        return threads_of(self.predictors, self.facts.batch_tiles)
 
     @cached_property
     def pixel_settings(self) -> Mapping[str, object]:
@@ -130,17 +171,27 @@ class Bench:
         """The digest of the pixel settings; mosaics of another one have other pixels."""
         return run_key(self.pixel_settings)
 
-    def reader(self, ledger: ObjectLedger | None = None) -> SceneReader:
-        """Return the reader of the archive's scenes; with a ledger, one that leaves marks there."""
-        return make_reader(self.input, self.query.access, ledger)
+    def reader(self, activity: Activity | None = None, suspects: Iterable[str] = ()) -> SceneReader:
+        """Return the reader of the archive's scenes, see :func:`make_reader`."""
+        return make_reader(self.input, self.query.access, activity, frozenset(suspects))
 
     def recipe(self) -> WorkerRecipe:
         """Return what makes the workers."""
         # Workers in other processes look at the lease; those in this one share it.
         fence = self.lease.watch() if self.lease and not self.works_here else self.lease
-        access = self.query.access
+        limits = TaskLimits(self.tiling.tiling, self.crew.task_bytes, self.crew.task_memory_bytes)
         return WorkerRecipe(
-            self.network, self.device, self.output.uri, self.input, access, self.predictors, fence
+            self.network,
+            self.device,
+            self.output.uri,
+            self.input,
+            self.query.access,
+            limits,
+            self.run_id,
+            self.run_key,
+            self.pixel_settings,
+            self.predictors,
+            fence,
         )
 
 
@@ -217,16 +268,21 @@ def check_output(uri: str) -> None:
         raise ConfigError(f"output.uri: cannot be written to: {error}") from error
 
 
-def make_reader(wanted: InputConfig, access: BucketAccess, ledger: ObjectLedger | None) -> SceneReader:
+def make_reader(
+    wanted: InputConfig,
+    access: BucketAccess,
+    activity: Activity | None,
+    suspects: frozenset[str] = frozenset(),
+) -> SceneReader:
     """Return the reader of scenes; those that a process died of are read in a process of their own.
 
-    Without a ledger it is the bare reader, which leaves no marks.
+    Without an activity it is the bare reader, which notes nothing. suspects: the ids of such scenes.
     """
     bare = GeoTiffReader(bands=wanted.bands, stretch=wanted.stretch, access=access)
     reader = CheckedReader(bare, access)
-    if ledger is None:
+    if activity is None:
         return reader
-    return GuardedReader(reader, IsolatedReader(reader), ledger, frozenset(ledger.deaths()))
+    return GuardedReader(reader, IsolatedReader(reader), activity, suspects)
 
 
 def missing_scene(file: IgnoredFile) -> Scene:

@@ -11,7 +11,7 @@ from itertools import chain
 from typing import Protocol
 
 from sgddiff_batch.core.words import first_of
-from sgddiff_batch.engine.driver import SceneResult
+from sgddiff_batch.engine.results import SceneResult
 from sgddiff_batch.errors import SgddiffBatchError
 from sgddiff_batch.io.ledger import ObjectLedger, Rate, kind_of_work, read_rate, write_rate
 from sgddiff_batch.io.reports import (

@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from functools import partial
 from typing import Protocol
 
-from sgddiff_batch.core.planning import SceneMosaic, Task
-from sgddiff_batch.core.provenance import scene_provenance
-from sgddiff_batch.engine.driver import Driver, SceneResult
+from sgddiff_batch.engine.driver import Driver, Engine, Take
 from sgddiff_batch.engine.local import run_local
-from sgddiff_batch.engine.retries import Retries
-from sgddiff_batch.engine.worker import TaskOutcome
-from sgddiff_batch.io.mosaics import ZarrBlockWriter
-from sgddiff_batch.io.reports import versions
+from sgddiff_batch.engine.results import SceneResult
+from sgddiff_batch.engine.work import Outcome, SceneOutcome, SceneWork, TaskOutcome
+from sgddiff_batch.io.ledger import FileActivity
 from sgddiff_batch.runs.bench import Bench
 from sgddiff_batch.runs.conclude import Ending, RunEnd, conclude, ending_of, keep_rate, unchanged_ids
 from sgddiff_batch.runs.plan import Run, plan_run
@@ -50,9 +47,6 @@ class RunView(Protocol):
         """Show what was done, also of a run that is being broken off."""
 
 
-Engine = Callable[[Iterable[Task]], Iterator[TaskOutcome]]
-
-
 def run_all(
     bench: Bench, view: RunView, scope: Scope = EVERYTHING, *, allow_withdrawals: bool = False
 ) -> Ending:
@@ -69,74 +63,73 @@ def run_all(
 def execute(run: Run, view: RunView, engine: Engine | None = None) -> Ending:
     """Do the work of a planned run, publish it, write its report, and say how it ended.
 
-    engine: runs the tasks; the config's by default.
+    engine: does the work; the config's by default.
     """
     bench, started, start = run.bench, datetime.now(UTC).isoformat(timespec="seconds"), time.monotonic()
     results: list[SceneResult] = []
     restore_returned(bench.ledger, run.withdrawals)
-    driver = Driver(
-        ZarrBlockWriter(bench.output),
-        bench.ledger,
-        bench.run_key,
-        partial(provenance, bench),
-        bench.crew.task_bytes,
-        Retries(),
-    )
-    planned = {mosaic.id for mosaic in run.plan.mosaics}
-    work = engine or _engine(bench)
+    driver = Driver(run.plan, run.records)
     try:
-        with view.progress(run.forecast.scenes, run.forecast.tiles) as progress:
-            for result in driver.run(run.plan, run.records, work, partial(_count, progress)):
-                if result.scene_id in planned:
+        with view.progress(run.forecast.scenes, run.forecast.tiles) as progress, _kept_suspects(run):
+            for result in driver.run(engine or _engine(bench), partial(_count, progress)):
+                if result.state != "still quarantined":
                     progress.scene()
                 _log_result(result)
                 settle_mark(bench.ledger, run.marks, result)
-                if result.state != "unchanged":
-                    results.append(result)
+                results.append(result)
     finally:
         results += driver.pending()
         keep_rate(run, results, time.monotonic() - start)
         published = publish_safely(run, results)
         view.ended(conclude(run, results, started, time.monotonic() - start))
+    forget_deaths(run, results)
     return ending_of(bench.ledger, results, published=published, unchanged=unchanged_ids(run))
 
 
-def provenance(bench: Bench, mosaic: SceneMosaic) -> dict[str, object]:
-    """Return what a mosaic says about where it comes from."""
-    return scene_provenance(
-        mosaic.scene,
-        mosaic.profile,
-        bench.pixel_settings,
-        run_key=bench.run_key,
-        run_id=bench.run_id,
-        software=versions(),
-        created=datetime.now(UTC).isoformat(timespec="seconds"),
-    ).to_json()
+@contextmanager
+def _kept_suspects(run: Run) -> Iterator[None]:
+    """Have the next run know, should this one be killed, of which scenes processes died before it."""
+    activity = FileActivity(run.bench.output.uri, "run")
+    activity.keep(run.plan.suspects)
+    yield
+    activity.close()
+
+
+def forget_deaths(run: Run, results: Iterable[SceneResult]) -> None:
+    """Drop the marks of reading, which former versions left in the ledger, of scenes that are settled."""
+    for result in results:
+        if result.scene_id in run.plan.suspects and result.state in ("done", "quarantined"):
+            run.bench.ledger.forget_deaths(result.scene_id)
 
 
 def _engine(bench: Bench) -> Engine:
     recipe = bench.recipe()
     if bench.works_here:
-        return lambda tasks: run_local(tasks, recipe(), bench.predictors)
+        return lambda take: run_local(take, recipe(), bench.threads)
     from sgddiff_batch.engine.ray_cluster import connect_ray
-    from sgddiff_batch.engine.ray_data import run_ray
+    from sgddiff_batch.engine.ray_pool import run_ray
 
-    def run_on_ray(tasks: Iterable[Task]) -> Iterator[TaskOutcome]:
+    def run_on_ray(take: Take) -> Iterator[Outcome]:
         wanted = bench.engine.workers
         with connect_ray():
             yield from run_ray(
-                tasks,
+                take,
                 recipe,
                 workers=wanted if isinstance(wanted, int) else None,
                 gpus_per_worker=1.0 if bench.device == "cuda" else 0.0,
                 worker_bytes=bench.crew.worker_bytes,
+                threads=bench.threads,
             )
 
     return run_on_ray
 
 
-def _count(progress: Progress, outcome: TaskOutcome) -> None:
-    progress.tiles(outcome.task.mosaic.lattice.tile_count(outcome.task.window))
+def _count(progress: Progress, outcome: Outcome) -> None:
+    """Count the tiles of what was computed."""
+    if isinstance(outcome, TaskOutcome) and outcome.is_inferred:
+        progress.tiles(outcome.task.mosaic.lattice.tile_count(outcome.task.window))
+    elif isinstance(outcome, SceneOutcome) and isinstance(outcome.work, SceneWork):
+        progress.tiles(outcome.result.tiles)
 
 
 def _log_result(result: SceneResult) -> None:

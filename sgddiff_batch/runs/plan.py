@@ -1,22 +1,33 @@
-"""Plan: the archive is listed and compared with the ledger; what is new or changed is opened and planned."""
+"""Plan: the archive is listed and compared with the ledger; what that takes is told by sizes and a sample."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from functools import partial
 
+from sgddiff_batch.core.planning import SceneMosaic
+from sgddiff_batch.core.scene import Scene
+from sgddiff_batch.core.store_names import id_of
 from sgddiff_batch.core.withdrawals import Withdrawals
-from sgddiff_batch.engine.retries import Retries
-from sgddiff_batch.engine.survey import Forecast, RunPlan, forecast, survey
-from sgddiff_batch.io.ledger import RedoMark, mended_records
+from sgddiff_batch.engine.forecast import Forecast, check_tiling, forecast
+from sgddiff_batch.engine.retries import no_retries
+from sgddiff_batch.engine.survey import RunPlan, survey
+from sgddiff_batch.errors import FatalError
+from sgddiff_batch.io.ledger import FileActivity, RedoMark, mended_records, take_left
 from sgddiff_batch.io.sources import Listing, list_archive
-from sgddiff_batch.protocols import SceneRecord
+from sgddiff_batch.protocols import SceneReader, SceneRecord
 from sgddiff_batch.runs.bench import Bench, missing_scene
-from sgddiff_batch.runs.scope import EVERYTHING, Scope, read_marks, tell_postponed, with_replacements
+from sgddiff_batch.runs.scope import EVERYTHING, Scope, read_marks, replacements, tell_postponed
 from sgddiff_batch.runs.withdrawals import plan_withdrawals
 
 log = logging.getLogger(__name__)
+
+_SAMPLE = 16
+"""So many scenes are opened for the plan, at most: of no more, all are."""
+_OPENED_AT_ONCE = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,22 +46,59 @@ class Run:
 def plan_run(bench: Bench, scope: Scope = EVERYTHING, *, allow_withdrawals: bool = False) -> Run:
     """List the archive, compare it with the ledger, and plan what is new or changed.
 
-    Without a lease on the output the plan is a dry one: no marks are left there while scenes are opened.
+    Without a lease on the output the plan is a dry one: nothing is changed there.
 
     Raises:
         ConfigError: if the archive is not there, or the plan does not fit its memory.
     """
-    crew, key, ledger, may_write = bench.crew, bench.run_key, bench.ledger, bench.lease is not None
+    key, ledger, may_write = bench.run_key, bench.ledger, bench.lease is not None
+    check_tiling(bench.tiling.tiling, bench.crew)
     listing = list_archive(bench.query, bench.output.uri)
     records = mended_records(ledger, write=may_write)
     withdrawals = plan_withdrawals(bench, listing, allow=allow_withdrawals)
-    reader = bench.reader(ledger if may_write else None)
     missing = {missing_scene(file): file.reason for file in listing.missing}
     marks = read_marks(ledger, records, drop_outdated=may_write)
-    extent = scope.extent(listing, records, marks)
-    plan = survey(listing.scenes, records, reader, bench.tiling.tiling, key, missing, extent, Retries())
-    plan = with_replacements(plan, ledger, marks)
+    plan = survey(listing.scenes, records, key, missing, scope.extent(listing, records, marks))
+    plan = replace(
+        plan,
+        paths=replacements(plan.todo, key, ledger, marks),
+        marked=frozenset(id_of(name.rpartition("/")[0]) for name in ledger.names("blocks")),
+        suspects=_suspects(bench) if may_write else frozenset(),
+    )
     tell_postponed(plan)
     if not (listing.scenes or listing.missing or listing.not_listed):
         log.warning("archive.uri: there are no .tif or .tiff files in %s", bench.query.sources[0].uri)
-    return Run(bench, listing, records, plan, forecast(plan, ledger, crew), withdrawals, marks)
+    return Run(bench, listing, records, plan, _forecast(bench, plan), withdrawals, marks)
+
+
+def _suspects(bench: Bench) -> frozenset[str]:
+    """Return the ids of scenes that processes were reading when they died: of this machine, or long ago."""
+    return frozenset(take_left(bench.output.uri).reading | bench.ledger.deaths())
+
+
+def _forecast(bench: Bench, plan: RunPlan) -> Forecast:
+    """Return what a plan takes; a few of its scenes are opened for it, of all sizes."""
+    at = range(0, len(plan.todo), max(1, -(-len(plan.todo) // _SAMPLE)))
+    sample = [plan.todo[number] for number in at]
+    # Those that processes died of are left to the workers, who read them with care.
+    sample = [scene for scene in sample if scene.scene_id not in plan.suspects]
+    activity = FileActivity(bench.output.uri, "plan")
+    try:
+        reader = bench.reader(activity)
+        with ThreadPoolExecutor(_OPENED_AT_ONCE, thread_name_prefix="sample") as pool:
+            opened = list(pool.map(partial(_opened, bench, plan, reader), sample))
+    finally:
+        activity.close()
+    return forecast(plan, [mosaic for mosaic in opened if mosaic is not None], bench.crew)
+
+
+def _opened(bench: Bench, plan: RunPlan, reader: SceneReader, scene: Scene) -> SceneMosaic | None:
+    """Return the mosaic of a scene; None if it cannot be opened, which is for a worker to tell."""
+    try:
+        profile = no_retries().call_in_time(scene.scene_id, "opening it", lambda: reader.profile(scene))
+    except FatalError:
+        raise
+    except Exception:
+        log.debug("%s could not be opened for the plan", scene.scene_id, exc_info=True)
+        return None
+    return SceneMosaic.at(plan.path_of(scene), scene, profile, bench.tiling.tiling)

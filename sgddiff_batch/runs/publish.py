@@ -12,7 +12,7 @@ from sgddiff_batch.core.generations import Generation
 from sgddiff_batch.core.times import TimeSpan
 from sgddiff_batch.core.withdrawals import Withdrawals
 from sgddiff_batch.core.words import first_of
-from sgddiff_batch.engine.driver import SceneResult
+from sgddiff_batch.engine.results import SceneResult
 from sgddiff_batch.io import catalogue
 from sgddiff_batch.io.catalogue import PublishContext
 from sgddiff_batch.io.ledger import ObjectLedger

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
+from sgddiff_batch.core.scene import Scene
 from sgddiff_batch.core.selection import Facts
-from sgddiff_batch.core.store_names import replacement_of
-from sgddiff_batch.engine.driver import SceneResult
+from sgddiff_batch.core.store_names import replacement_of, store_path
+from sgddiff_batch.engine.results import SceneResult
 from sgddiff_batch.engine.survey import Extent, RunPlan
 from sgddiff_batch.io.ledger import ObjectLedger, RedoMark, drop_redo, redo_marks
 from sgddiff_batch.io.sources import Listing
@@ -62,11 +63,15 @@ def _written_s(facts: Facts) -> float | None:
     return facts.time.stop_s if facts.time else None
 
 
-def with_replacements(plan: RunPlan, ledger: ObjectLedger, marks: Mapping[str, RedoMark]) -> RunPlan:
-    """Return the plan with each mosaic in a store that is not damaged, see :func:`undamaged`."""
-    stores = undamaged([mosaic.path for mosaic in plan.mosaics], ledger, marks)
-    placed = (replace(mosaic, path=store) for mosaic, store in zip(plan.mosaics, stores, strict=True))
-    return replace(plan, mosaics=tuple(placed))
+def replacements(
+    scenes: Iterable[Scene], run_key: str, ledger: ObjectLedger, marks: Mapping[str, RedoMark]
+) -> dict[str, str]:
+    """Return the paths of the mosaics of scenes whose own store was found damaged, see :func:`undamaged`."""
+    damaged = {scene_id for scene_id, mark in marks.items() if mark.why == "damaged"}
+    chosen = [scene for scene in scenes if scene.scene_id in damaged] if damaged else []
+    paths = [store_path(scene.scene_id, scene.version, run_key) for scene in chosen]
+    stores = undamaged(paths, ledger, marks)
+    return {scene.scene_id: path for scene, path in zip(chosen, stores, strict=True)}
 
 
 def undamaged(stores: Sequence[str], ledger: ObjectLedger, marks: Mapping[str, RedoMark]) -> list[str]:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -23,7 +24,8 @@ from sgddiff_batch.core.planning import Mosaic, SceneMosaic, Tiling
 from sgddiff_batch.core.scene import Scene, SceneProfile
 from sgddiff_batch.core.tiling import TaskTiles
 from sgddiff_batch.core.window import Window
-from sgddiff_batch.protocols import BlockRecord, MosaicContents, SceneRecord
+from sgddiff_batch.errors import LostClaimError
+from sgddiff_batch.protocols import BlockRecord, Claim, FoundRoot, MosaicContents, SceneRecord
 
 ScenePixels = tuple[NDArray[np.uint8], NDArray[np.bool_]]
 """Pixels (3, h, w) uint8, 0 where not valid, and validity (h, w) bool."""
@@ -111,6 +113,10 @@ class SyntheticReader(_Shared):
         """Return what a catalogue would list: the version is a digest of pixels and validity."""
         return [self._scene(scene_id) for scene_id in sorted(self._scenes)]
 
+    @contextmanager
+    def held(self, scene: Scene) -> Iterator[SyntheticReader]:
+        yield self
+
     def profile(self, scene: Scene) -> SceneProfile:
         self._call("profile", scene.scene_id, None)
         valid = self._scenes[scene.scene_id][1]
@@ -169,47 +175,82 @@ class ToyPredictor(_Shared):
 
 @dataclass
 class StoredMosaic:
-    """What a :class:`MemoryWriter` holds of a store: level 0 while blocks come in, all levels at commit."""
+    """What a :class:`MemoryWriter` holds of a store: level 0 while blocks come in, all levels at commit.
 
-    mosaic: Mosaic
+    ``mosaic`` is None of a store that was emptied and not cleared yet.
+    """
+
+    version: str
+    mosaic: Mosaic | None
     provenance: dict[str, object]
     levels: list[NDArray[np.uint8]]
     writes: Counter[Window] = field(default_factory=Counter)
     complete: bool = False
+    counts: tuple[int | None, int | None] = (None, None)
 
 
 class MemoryWriter(_Shared):
     """A BlockWriter that keeps arrays; ``stores`` maps a store's name to what is in it.
 
-    It refuses what no engine may do: a block that is none, a second version of a block's bytes, a commit
-    with blocks missing, a complete store discarded. ``before_write`` is called with the store
-    and block before a block is stored, to fail or to wait there.
+    It refuses what no engine may do: a block that is none, a second version of a block's bytes, a block that is
+    stored without a claim, a commit with blocks missing, a complete store emptied. ``before_write`` is called
+    with the store and block before a block is stored, to fail or to wait there.
     """
 
     def __init__(self, before_write: Callable[[str, Window], None] | None = None) -> None:
         super().__init__()
         self.stores: dict[str, StoredMosaic] = {}
         self._before_write = before_write
+        self._versions = 0
 
-    def is_ready(self, mosaic: Mosaic, provenance: Mapping[str, object]) -> bool:
+    def _version(self) -> str:
+        self._versions += 1
+        return f"v{self._versions}"
+
+    def _claimed(self, mosaic: Mosaic, provenance: Mapping[str, object]) -> Claim:
+        empty = np.full((mosaic.grid.height_px, mosaic.grid.width_px), NO_DATA, np.uint8)
+        version = self._version()
+        self.stores[mosaic.path] = StoredMosaic(version, mosaic, dict(provenance), [empty])
+        return Claim(version.encode(), version, {"zarr.json": b""})
+
+    def claim(self, mosaic: Mosaic, provenance: Mapping[str, object]) -> Claim | None:
+        with self._lock:
+            return None if mosaic.path in self.stores else self._claimed(mosaic, provenance)
+
+    def find_root(self, mosaic: Mosaic, provenance: Mapping[str, object]) -> FoundRoot | None:
         with self._lock:
             stored = self.stores.get(mosaic.path)
-            layout = (mosaic.grid, mosaic.tiling)
-            return stored is not None and (stored.mosaic.grid, stored.mosaic.tiling) == layout
+            if stored is None:
+                return None
+            there = stored.mosaic and (stored.mosaic.grid, stored.mosaic.tiling)
+            is_same = there == (mosaic.grid, mosaic.tiling)
+            return FoundRoot(stored.version, stored.complete, is_same, "root", *stored.counts)
+
+    def take_over(self, mosaic: Mosaic, provenance: Mapping[str, object], found: FoundRoot) -> Claim | None:
+        with self._lock:
+            stored = self.stores.get(mosaic.path)
+            if stored is None or stored.version != found.version:
+                return None
+            assert not stored.complete, f"{mosaic.path} is complete and was taken over"
+            before = stored.levels, stored.writes
+            claim = self._claimed(mosaic, provenance)
+            self.stores[mosaic.path].levels, self.stores[mosaic.path].writes = before
+            return claim
 
     def is_complete(self, path: str) -> bool:
         with self._lock:
             return path in self.stores and self.stores[path].complete
 
-    def create(self, mosaic: Mosaic, provenance: Mapping[str, object]) -> bool:
-        with self._lock:
-            if self.is_ready(mosaic, provenance):
-                return True
-            empty = np.full((mosaic.grid.height_px, mosaic.grid.width_px), NO_DATA, np.uint8)
-            self.stores[mosaic.path] = StoredMosaic(mosaic, dict(provenance), [empty])
-            return False
+    def describe(self, mosaic: Mosaic, claim: Claim) -> Claim:
+        return replace(claim, files={})
 
-    def write_block(self, mosaic: Mosaic, block: Window, codes: NDArray[np.uint8]) -> None:
+    def write_block(
+        self,
+        mosaic: Mosaic,
+        block: Window,
+        codes: NDArray[np.uint8],
+        beside: Mapping[str, bytes] | None = None,
+    ) -> None:
         if self._before_write:
             self._before_write(mosaic.path, block)
         assert block in set(mosaic.blocks()), f"{block} is no block of {mosaic.path}"
@@ -222,20 +263,34 @@ class MemoryWriter(_Shared):
             there[...] = codes
             stored.writes[block] += 1
 
-    def commit(self, mosaic: Mosaic) -> str:
+    def commit(self, mosaic: Mosaic, claim: Claim, *, valid_px: int, salient_px: int) -> str:
         with self._lock:
-            stored = self.stores[mosaic.path]
+            stored = self._held(mosaic.path, claim)
             missing = set(mosaic.blocks()) - set(stored.writes)
             assert not missing, f"{mosaic.path} was committed without {sorted(missing)}"
             while len(stored.levels) < mosaic.levels:
                 stored.levels.append(pyramid.halve(stored.levels[-1]))
-            stored.complete = True
+            stored.complete, stored.counts = True, (valid_px, salient_px)
             return array_digest(stored.levels[0])
 
-    def discard(self, path: str) -> None:
+    def _held(self, path: str, claim: Claim) -> StoredMosaic:
+        stored = self.stores.get(path)
+        if stored is None or stored.version != claim.version:
+            raise LostClaimError(f"{path} was taken over")
+        return stored
+
+    def empty(self, path: str, claim: Claim | None = None) -> None:
         with self._lock:
-            stored = self.stores.pop(path, None)
-            assert not (stored and stored.complete), f"{path} is complete and was discarded"
+            if claim is not None and path in self.stores and self.stores[path].mosaic is not None:
+                self._held(path, claim)
+            stored = self.stores.get(path)
+            assert not (stored and stored.complete), f"{path} is complete and was emptied"
+            self.stores[path] = StoredMosaic(self._version(), None, {}, [])
+
+    def clear(self, path: str) -> None:
+        with self._lock:
+            assert self.stores[path].mosaic is None, f"{path} was not emptied"
+            del self.stores[path]
 
 
 class MemoryLedger(_Shared):
@@ -246,7 +301,7 @@ class MemoryLedger(_Shared):
         self._records: dict[str, SceneRecord] = {}
         self._mosaics: dict[str, SceneRecord] = {}
         self._blocks: dict[str, dict[Window, BlockRecord]] = {}
-        self._reading: set[tuple[str, str]] = set()
+        self.disowned_paths: set[str] = set()
         self.contents: dict[str, MosaicContents] = {}
 
     def records(self) -> dict[str, SceneRecord]:
@@ -278,28 +333,17 @@ class MemoryLedger(_Shared):
         with self._lock:
             self._blocks.setdefault(mosaic.path, {}).update(marked)
 
-    def reading(self, scene: Scene, what: str) -> None:
+    def disowned(self, paths: Iterable[str]) -> set[str]:
         with self._lock:
-            self._reading.add((scene.scene_id, what))
-
-    def read_ended(self, scene: Scene, what: str) -> None:
-        with self._lock:
-            self._reading.discard((scene.scene_id, what))
-
-    def deaths(self) -> set[str]:
-        with self._lock:
-            return {scene_id for scene_id, _ in self._reading}
+            return {path for path in paths if path in self.disowned_paths}
 
     def finish(self, record: SceneRecord, contents: MosaicContents | None = None) -> None:
         with self._lock:
             self._records[record.scene_id] = record
-            self._reading = {mark for mark in self._reading if mark[0] != record.scene_id}
-            if record.store is not None:
-                if record.reason is None:
-                    self._mosaics[record.store] = record
-                    if contents is not None:
-                        self.contents[record.store] = contents
-                self._blocks.pop(record.store, None)
+            if record.store is not None and record.reason is None:
+                self._mosaics[record.store] = record
+                if contents is not None:
+                    self.contents[record.store] = contents
 
 
 def _overlap(a: Window, b: Window) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import numpy as np
@@ -15,7 +15,6 @@ from sgddiff_batch.core.composites import Composite, ranks_of
 from sgddiff_batch.core.fingerprint import array_digest
 from sgddiff_batch.core.planning import Mosaic, Tiling
 from sgddiff_batch.core.provenance import AreaOrigin, Member, Provenance
-from sgddiff_batch.core.store_names import replacement_of
 from sgddiff_batch.core.times import format_span
 from sgddiff_batch.core.window import Window
 from sgddiff_batch.errors import RetryableError, SceneError
@@ -24,7 +23,8 @@ from sgddiff_batch.io.ledger import ObjectLedger
 from sgddiff_batch.io.mosaics import AreaBlockWriter
 from sgddiff_batch.io.reports import versions
 from sgddiff_batch.io.storage import Store
-from sgddiff_batch.protocols import BlockRecord, MosaicContents, SceneRecord
+from sgddiff_batch.lifecycle import Begun, MosaicLifecycle
+from sgddiff_batch.protocols import BlockRecord, SceneRecord
 
 _BLOCK_BYTES = 32
 """A pixel of a block at its peak: the composite's 7, results, masks, levels, and a shard that is coded."""
@@ -66,60 +66,48 @@ class Composer:
             FatalError: if the lease was lost.
             ConfigError, RetryableError: as the stores do.
         """
-        ledger, writer = ObjectLedger(self.area), AreaBlockWriter(self.area)
-        plan = self._with_sound_path(plan)
-        finished = ledger.finished_mosaic(plan.path)
-        if finished is not None and writer.is_complete(plan.path):
-            record = replace(finished, finished_at=_now())
-            ledger.finish(record)
-            return record
-        if finished is not None:
-            # First the marks: a kill in between must leave none without its store.
-            ledger.forget_mosaic(plan.path)
-            writer.discard(plan.path)
-        mosaic = self._mosaic(plan)
+        lifecycle, mosaic = self._lifecycle(plan), self._mosaic(plan)
+        begun = lifecycle.begin(mosaic)
+        if isinstance(begun, SceneRecord):
+            return begun
         try:
-            return self._made(plan, mosaic, ledger, writer)
+            blocks = self._stored(plan, begun)
         except SceneError:
-            ledger.forget_blocks(plan.path)
-            writer.discard(plan.path)
+            lifecycle.remove(begun.mosaic, begun.claim)
             raise
+        try:
+            record = lifecycle.commit(begun.mosaic, begun.claim, blocks)
+        except SceneError as error:
+            # What this run stored itself is damaged: no scene is to blame.
+            raise RetryableError(str(error)) from error
+        lifecycle.ledger.forget_blocks(begun.mosaic.path)
+        return record
 
     def quarantine(self, plan: AreaPlan, earlier: SceneRecord | None, reason: str) -> SceneRecord:
         """Record why an area mosaic could not be made; the one of earlier scenes stays the current one."""
-        plan = self._with_sound_path(plan)
-        base = earlier or SceneRecord(plan.area_id, "", "", None)
-        if base.store == plan.path:
-            base = SceneRecord(plan.area_id, "", "", None)
-        record = replace(base, version=plan.version, run_key=plan.run_key, reason=reason, finished_at=_now())
-        ObjectLedger(self.area).finish(record)
-        return record
+        return self._lifecycle(plan).quarantine(
+            plan.area_id, plan.version, reason, earlier, left_at=plan.path
+        )
 
-    def _with_sound_path(self, plan: AreaPlan) -> AreaPlan:
-        """Return a plan with a store where no complete mosaic is of which neither record nor marks tell."""
-        ledger, writer = ObjectLedger(self.area), AreaBlockWriter(self.area)
-        while ledger.finished_mosaic(plan.path) is None and writer.is_complete(plan.path):
-            mosaic = self._mosaic(plan)
-            marked = {block.window for block in ledger.finished_blocks(plan.path)}
-            if marked.issuperset(mosaic.blocks()) and writer.is_ready(mosaic, self.provenance(plan)):
-                break
-            plan = replace(plan, replacement=replacement_of(plan.path))
-        return plan
+    def _lifecycle(self, plan: AreaPlan) -> MosaicLifecycle[Mosaic]:
+        return MosaicLifecycle(
+            AreaBlockWriter(self.area),
+            ObjectLedger(self.area),
+            plan.run_key,
+            lambda _: self.provenance(plan),
+            keeps_empty=False,
+        )
 
     def _mosaic(self, plan: AreaPlan) -> Mosaic:
         tiling = Tiling(self.settings.chunk_px, 0, self.block_px)
         grid = self.settings.cells.grid(plan.cell)
         return Mosaic(plan.path, plan.area_id, plan.version, grid, tiling)
 
-    def _made(
-        self, plan: AreaPlan, mosaic: Mosaic, ledger: ObjectLedger, writer: AreaBlockWriter
-    ) -> SceneRecord:
-        provenance = self.provenance(plan)
-        was_there = writer.is_ready(mosaic, provenance)
-        if not was_there:
-            ledger.forget_blocks(mosaic.path)
-        writer.create(mosaic, provenance)
-        blocks = {record.window: record for record in ledger.finished_blocks(mosaic.path)}
+    def _stored(self, plan: AreaPlan, begun: Begun[Mosaic]) -> list[BlockRecord]:
+        """Compose and store the blocks of a mosaic that are not there; return those of all its blocks."""
+        ledger, writer, mosaic = ObjectLedger(self.area), AreaBlockWriter(self.area), begun.mosaic
+        writer.describe(mosaic, begun.claim)
+        blocks = dict(begun.blocks)
         sources = [open_source(self.archive, scene, self.settings) for scene in plan.scenes]
         ranks = ranks_of([(scene.scene_id, scene.span) for scene in plan.scenes])
         for block in mosaic.blocks():
@@ -130,7 +118,7 @@ class Composer:
             writer.write_block(mosaic, block, codes)
             blocks[block] = _block_record(block, codes)
             ledger.mark_blocks(mosaic, block, [blocks[block]])
-        return _concluded(plan, mosaic, [blocks[block] for block in mosaic.blocks()], ledger, writer)
+        return [blocks[block] for block in mosaic.blocks()]
 
     def _composed(
         self, mosaic: Mosaic, block: Window, sources: Sequence[SceneSource], ranks: Mapping[str, int]
@@ -169,41 +157,6 @@ class Composer:
 
 def _member(scene: AreaScene) -> Member:
     return Member(scene.scene_id, scene.path, scene.created, format_span(scene.span), scene.model_digest)
-
-
-def _concluded(
-    plan: AreaPlan,
-    mosaic: Mosaic,
-    blocks: Sequence[BlockRecord],
-    ledger: ObjectLedger,
-    writer: AreaBlockWriter,
-) -> SceneRecord:
-    valid_px = sum(block.valid_px for block in blocks)
-    record = SceneRecord(
-        plan.area_id,
-        plan.version,
-        plan.run_key,
-        mosaic.path if valid_px else None,
-        valid_px=valid_px,
-        salient_px=sum(block.salient_px for block in blocks),
-        height_px=mosaic.grid.height_px,
-        width_px=mosaic.grid.width_px,
-        finished_at=_now(),
-    )
-    if not valid_px:
-        ledger.forget_blocks(mosaic.path)
-        writer.discard(mosaic.path)
-        ledger.finish(record)
-        return record
-    try:
-        root_digest = writer.commit(mosaic)
-    except SceneError as error:
-        # What this run stored itself is damaged: no scene is to blame.
-        ledger.forget_blocks(mosaic.path)
-        writer.discard(mosaic.path)
-        raise RetryableError(str(error)) from error
-    ledger.finish(record, MosaicContents(root_digest, tuple(blocks)))
-    return record
 
 
 def _block_record(block: Window, codes: NDArray[np.uint8]) -> BlockRecord:

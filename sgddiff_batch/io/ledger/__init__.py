@@ -6,6 +6,7 @@ pixels, and nothing outside spells the names of its objects.
 
 from __future__ import annotations
 
+from sgddiff_batch.io.ledger.activity import FileActivity, take_left
 from sgddiff_batch.io.ledger.area_cells import check_cells, keep_cells
 from sgddiff_batch.io.ledger.damage import DamageBook, DamagedRecordError
 from sgddiff_batch.io.ledger.fence import Fence, LeaseWatch, fenced, parsed_lease, read_lease
@@ -21,6 +22,7 @@ __all__ = [
     "DamageBook",
     "DamagedRecordError",
     "Fence",
+    "FileActivity",
     "Lease",
     "LeaseWatch",
     "ObjectLedger",
@@ -40,6 +42,7 @@ __all__ = [
     "read_rate",
     "read_records",
     "redo_marks",
+    "take_left",
     "untold",
     "write_rate",
 ]

@@ -1,10 +1,11 @@
 """The ledger as small JSON objects beside the mosaics, below ``_ledger/``.
 
 scenes/<scene id>~.json          what is current for a scene: its mosaic, or why it is in quarantine
-mosaics/<store>~.json            every mosaic that was ever committed
-digests/<store>~.json            what it held then: the digests of its blocks and of its metadata
-blocks/<store>/<task>~.json      blocks stored so far of a mosaic that is not committed yet
-reading/<scene id>/<what>~.json  a process is reading there now, or died while it did
+mosaics/<store>~.json            every mosaic that was ever committed, and what it held then: the digests of
+                                 its blocks and of its metadata
+digests/<store>~.json            the same digests, as they were kept before: beside the record
+blocks/<store>/<task>~.json      blocks stored so far of a mosaic of several tasks that is not committed yet
+reading/<scene id>/<what>~.json  not written any more: a process was reading there, or died while it did
 withdrawn/<scene id>~.json       the scene left the archive; its mosaic is current again if it comes back
 untold/<scene id>~.json          in quarantine, and no run that ended has told of it yet by its exit code
 damaged/<scene id>~.json         bytes of a record that was damaged, and rebuilt by a run
@@ -20,14 +21,15 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, astuple, dataclass
+from contextlib import suppress
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
 from sgddiff_batch.core.planning import Mosaic
-from sgddiff_batch.core.scene import Scene
 from sgddiff_batch.core.store_names import id_of
 from sgddiff_batch.core.window import Window
 from sgddiff_batch.io.ledger import processes
+from sgddiff_batch.io.ledger.contents import contents_row, kept_contents, parse_blocks, parse_contents
 from sgddiff_batch.io.ledger.damage import DamagedRecord, DamagedRecordError, OnDamage, damaged, log_damage
 from sgddiff_batch.io.ledger.index import read_indexed
 from sgddiff_batch.io.storage import Store
@@ -37,6 +39,8 @@ LEDGER = "_ledger"
 _REQUESTS = 16
 _SUFFIX = "~.json"
 """No part of a scene id ends so: the objects of one scene are never folders of another's."""
+
+_POOL = ThreadPoolExecutor(_REQUESTS, thread_name_prefix="ledger")
 
 _TYPES: Mapping[str, tuple[type, ...]] = {
     **dict.fromkeys(("scene_id", "version", "run_key", "finished_at", "mask_rule"), (str,)),
@@ -79,18 +83,19 @@ class ObjectLedger:
 
     def contents(self, path: str) -> MosaicContents | None:
         """Return what a mosaic held when it was committed; None if that was before digests were kept."""
-        key = _key("digests", path)
-        try:
-            return _contents(key, self.store.read(key))
-        except FileNotFoundError:
-            return None
+        for key in (_key("mosaics", path), _key("digests", path)):
+            with suppress(FileNotFoundError):
+                contents = parse_contents(key, self.store.read(key))
+                if contents is not None:
+                    return contents
+        return None
 
     def finished_blocks(self, path: str) -> list[BlockRecord]:
         """Return the marked blocks of a store, each once; those of a damaged mark are not among them."""
         records: dict[Window, BlockRecord] = {}
         for key, data in self.store.read_all(f"{LEDGER}/blocks/{path}").items():
             try:
-                records.update((record.window, record) for record in _block_records(key, data))
+                records.update((record.window, record) for record in parse_blocks(key, data))
             except DamagedRecordError as error:
                 self._damaged(key, id_of(path), error, "its blocks are computed again")
         return list(records.values())
@@ -104,33 +109,37 @@ class ObjectLedger:
         rows = [asdict(block) for block in blocks]
         self._write(_key("blocks", f"{mosaic.path}/{window.name}"), rows)
 
-    def reading(self, scene: Scene, what: str) -> None:
-        """Mark that this process is about to read from a scene."""
-        self._write(_key("reading", f"{scene.scene_id}/{what}"), processes.this_process())
-
-    def read_ended(self, scene: Scene, what: str) -> None:
-        """Take the mark of :meth:`reading` back."""
-        self.store.delete(_key("reading", f"{scene.scene_id}/{what}"))
-
     def deaths(self) -> set[str]:
-        """Return the ids of scenes with a mark of reading whose process is not known to live."""
+        """Return the ids of scenes that a process of a former version was reading when it died."""
         prefix = f"{LEDGER}/reading"
         marks = self.store.read_all(prefix)
         dead = (key for key, data in marks.items() if not processes.is_alive(data))
         return {key.removeprefix(f"{prefix}/").rpartition("/")[0] for key in dead}
 
+    def forget_deaths(self, scene_id: str) -> None:
+        """Drop the marks of :meth:`deaths` of a scene."""
+        self.store.delete_tree(f"{LEDGER}/reading/{scene_id}")
+
     def finish(self, record: SceneRecord, contents: MosaicContents | None = None) -> None:
-        """Record a scene as done or in quarantine; then its marks of reading and of blocks go."""
+        """Record a scene as done or in quarantine.
+
+        contents: those of the mosaic that was committed just now; None keeps what is known of it.
+        """
         if record.reason is not None:
             self._write(_key("untold", record.scene_id), {"scene_id": record.scene_id})
+        row = asdict(record)
+        objects: dict[str, object] = {_key("scenes", record.scene_id): row}
         if record.reason is None and record.store is not None:
-            if contents is not None:
-                self._write(_key("digests", record.store), _contents_row(contents))
-            self._write(_key("mosaics", record.store), asdict(record))
-        self._write(_key("scenes", record.scene_id), asdict(record))
-        self.store.delete_tree(f"{LEDGER}/reading/{record.scene_id}")
-        if record.store is not None:
-            self.forget_blocks(record.store)
+            key = _key("mosaics", record.store)
+            objects[key] = row | (self._kept_contents(key) if contents is None else contents_row(contents))
+        # Together: a record without that of its mosaic is made whole by the mosaic's own root.
+        list(_POOL.map(lambda key: self._write(key, objects[key]), objects))
+
+    def _kept_contents(self, key: str) -> dict[str, object]:
+        try:
+            return kept_contents(self.store.read(key))
+        except FileNotFoundError:
+            return {}
 
     def withdrawn(self, *, index: bool = False) -> dict[str, str]:
         """Return the scenes that left the archive, and when that was seen (ISO 8601 in UTC), by scene id.
@@ -170,8 +179,7 @@ class ObjectLedger:
     def told_of(self, scene_ids: Iterable[str]) -> None:
         """Note that a run told by its exit code that these scenes are in quarantine."""
         keys = [_key("untold", scene_id) for scene_id in scene_ids]
-        with ThreadPoolExecutor(_REQUESTS, thread_name_prefix="ledger") as pool:
-            list(pool.map(self.store.delete, keys))
+        list(_POOL.map(self.store.delete, keys))
 
     def disowned(self, paths: Iterable[str]) -> set[str]:
         """Return those of some paths that no mosaic may be made current in: damaged, or their record is."""
@@ -268,33 +276,5 @@ def _withdrawal(key: str, data: bytes) -> str:
         at = json.loads(data)["at"]
         datetime.fromisoformat(at)
         return str(at)
-    except (ValueError, TypeError, KeyError, RecursionError) as error:
-        raise damaged(key, error) from None
-
-
-def _block_records(key: str, data: bytes) -> list[BlockRecord]:
-    try:
-        return [_block_record(**row) for row in json.loads(data)]
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-        raise damaged(key, error) from None
-
-
-def _block_record(window: Mapping[str, int], digest: str, valid_px: int, salient_px: int) -> BlockRecord:
-    numbers = (*window.values(), valid_px, salient_px)
-    if type(digest) is not str or any(type(number) is not int for number in numbers):
-        raise TypeError(f"it holds {digest!r} and {numbers}")
-    return BlockRecord(Window(**window), digest, valid_px, salient_px)
-
-
-def _contents_row(contents: MosaicContents) -> dict[str, object]:
-    blocks = [[*astuple(b.window), b.digest, b.valid_px, b.salient_px] for b in contents.blocks]
-    return {"root": contents.root_digest, "blocks": blocks}
-
-
-def _contents(key: str, data: bytes) -> MosaicContents:
-    try:
-        row = json.loads(data)
-        blocks = (BlockRecord(Window(*block[:4]), *block[4:]) for block in row["blocks"])
-        return MosaicContents(str(row["root"]), tuple(blocks))
     except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise damaged(key, error) from None

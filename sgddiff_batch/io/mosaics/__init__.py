@@ -18,6 +18,7 @@ from sgddiff_batch.io.mosaics.export_cog import export_cog
 from sgddiff_batch.io.mosaics.metadata import ROOT, Level
 from sgddiff_batch.io.mosaics.opening import mosaic_levels, open_mosaic, read_root
 from sgddiff_batch.io.mosaics.reading import DamagedObjectError
+from sgddiff_batch.io.mosaics.removal import empty_root, remove_objects
 from sgddiff_batch.io.mosaics.stored import StoredMosaic, open_stored, parse_stored
 from sgddiff_batch.io.mosaics.writer import ZarrBlockWriter, is_committed
 
@@ -34,6 +35,7 @@ __all__ = [
     "StoredMosaic",
     "ZarrBlockWriter",
     "counts_level",
+    "empty_root",
     "export_cog",
     "is_committed",
     "is_complete",
@@ -42,5 +44,6 @@ __all__ = [
     "open_stored",
     "parse_stored",
     "read_root",
+    "remove_objects",
     "root_attributes",
 ]

@@ -24,6 +24,7 @@ from sgddiff_batch.io.mosaics import conventions, metadata
 from sgddiff_batch.io.mosaics.metadata import Level
 from sgddiff_batch.io.mosaics.shards import ShardSpec
 from sgddiff_batch.io.mosaics.writer import ZarrBlockWriter
+from sgddiff_batch.protocols import Claim
 
 COUNTS_NAME = "n_obs"
 
@@ -45,14 +46,12 @@ class AreaBlockWriter(ZarrBlockWriter):
             part = Window(row, row + n_obs.shape[0], col, col + n_obs.shape[1])
             self._write_shard(mosaic.path, level, part, n_obs)
 
-    def commit(self, mosaic: Mosaic) -> str:
+    def commit(self, mosaic: Mosaic, claim: Claim, *, valid_px: int, salient_px: int) -> str:
         """As :meth:`ZarrBlockWriter.commit`, the coarse levels of the counts first."""
-        root = self._read(f"{mosaic.path}/{metadata.ROOT}")
-        if root is not None and not metadata.is_complete(root):
-            levels = self._count_levels(mosaic)
-            for number in range(mosaic.block_levels, mosaic.levels):
-                self._build_counts(mosaic.path, levels[number - 1], levels[number])
-        return super().commit(mosaic)
+        levels = self._count_levels(mosaic)
+        for number in range(mosaic.block_levels, mosaic.levels):
+            self._build_counts(mosaic.path, levels[number - 1], levels[number])
+        return super().commit(mosaic, claim, valid_px=valid_px, salient_px=salient_px)
 
     def _count_levels(self, mosaic: Mosaic) -> list[Level]:
         return [counts_level(level) for level in metadata.levels_of(mosaic, self.zstd_level)]

@@ -1,10 +1,14 @@
-"""Mosaics: Zarr v3 groups with a pyramid, written shard by shard; every object is put whole."""
+"""Mosaics: Zarr v3 groups with a pyramid, written shard by shard; every object is put whole.
+
+The root object is the claim and the commit: it is put first, by a conditional write that one of many wins,
+and replaced at the end, if it still is the one that was put.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor, wait
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 import numpy as np
@@ -13,113 +17,144 @@ from numpy.typing import NDArray
 from sgddiff_batch.core import pyramid
 from sgddiff_batch.core.fingerprint import bytes_digest
 from sgddiff_batch.core.planning import Mosaic
-from sgddiff_batch.core.store_names import is_store_path
 from sgddiff_batch.core.window import Window
-from sgddiff_batch.errors import SceneError
+from sgddiff_batch.errors import LostClaimError, SceneError
 from sgddiff_batch.io.mosaics import metadata
 from sgddiff_batch.io.mosaics.metadata import ROOT, Level
 from sgddiff_batch.io.mosaics.reading import DamagedObjectError, read_window
+from sgddiff_batch.io.mosaics.removal import empty_root, remove_objects
 from sgddiff_batch.io.storage import Store
+from sgddiff_batch.protocols import Claim, FoundRoot
 
 _Item = TypeVar("_Item")
+
+
+_REQUESTS = ThreadPoolExecutor(32, thread_name_prefix="objects")
+"""Puts and fetches small objects at the same time, for all writers of this process."""
 
 
 @dataclass(frozen=True, slots=True)
 class ZarrBlockWriter:
     """Implements :class:`sgddiff_batch.protocols.BlockWriter`; safe in several threads and processes.
 
-    ``store`` is the output; ``requests`` how many of a mosaic's small objects are put or fetched at a time.
+    ``store`` is the output.
     """
 
     store: Store
     zstd_level: int = 1
-    requests: int = 8
 
-    def is_ready(self, mosaic: Mosaic, provenance: Mapping[str, object]) -> bool:
-        """Whether :meth:`create` would keep the store as it is."""
-        found = self._read(f"{mosaic.path}/{ROOT}")
-        return found is not None and metadata.describe_same(found, self._metadata(mosaic, provenance)[1])
-
-    def is_complete(self, path: str) -> bool:
-        """Whether a store's root is there and marked complete; no other object is looked at."""
-        return is_committed(self.store, path)
-
-    def create(self, mosaic: Mosaic, provenance: Mapping[str, object]) -> bool:
-        """Make the store ready for blocks; return whether blocks stored in it earlier are still good.
-
-        They are if the store has the same layout and provenance, the keys in ``PASSING`` apart. Any other
-        store, and what a killed call of this left, is removed and begun anew.
+    def claim(self, mosaic: Mosaic, provenance: Mapping[str, object]) -> Claim | None:
+        """Put the root of a new mosaic by a conditional write; None if there is one already.
 
         Raises:
             TypeError, ValueError: if the provenance is not JSON.
         """
         files, root = self._metadata(mosaic, provenance)
-        found = self._read(f"{mosaic.path}/{ROOT}")
-        if found is not None and metadata.describe_same(found, root):
-            return True
-        if found is None:
-            self.store.delete_tree(mosaic.path)
-        else:
-            self.discard(mosaic.path)
-        self._each(lambda key: self.store.write(f"{mosaic.path}/{key}", files[key]), files)
-        # Last: where there is a root, everything that it describes is there.
-        self.store.write(f"{mosaic.path}/{ROOT}", root)
-        return False
+        root = metadata.claimed(root)
+        version = self.store.create(_root_key(mosaic.path), root)
+        return None if version is None else Claim(root, version, files)
 
-    def write_block(self, mosaic: Mosaic, block: Window, codes: NDArray[np.uint8]) -> None:
+    def is_complete(self, path: str) -> bool:
+        """Whether a store's root is there and marked complete; no other object is looked at."""
+        return is_committed(self.store, path)
+
+    def find_root(self, mosaic: Mosaic, provenance: Mapping[str, object]) -> FoundRoot | None:
+        """Return what is known of the root that is there; one that cannot be understood is not the same."""
+        try:
+            found = self.store.read_versioned(_root_key(mosaic.path))
+        except FileNotFoundError:
+            return None
+        valid_px, salient_px = metadata.contents_of(found.data) or (None, None)
+        return FoundRoot(
+            found.version,
+            metadata.is_complete(found.data),
+            metadata.describe_same(found.data, self._metadata(mosaic, provenance)[1]),
+            bytes_digest(found.data),
+            valid_px,
+            salient_px,
+        )
+
+    def take_over(self, mosaic: Mosaic, provenance: Mapping[str, object], found: FoundRoot) -> Claim | None:
+        """Replace the root that was found, so that no earlier claim holds; None if it is another by now."""
+        files, root = self._metadata(mosaic, provenance)
+        root = metadata.claimed(root)
+        version = self.store.replace(_root_key(mosaic.path), root, found.version)
+        return None if version is None else Claim(root, version, files)
+
+    def describe(self, mosaic: Mosaic, claim: Claim) -> Claim:
+        """Put the metadata objects of a mosaic; return the claim without them."""
+        self._put(mosaic.path, claim.files)
+        return replace(claim, files={})
+
+    def write_block(
+        self,
+        mosaic: Mosaic,
+        block: Window,
+        codes: NDArray[np.uint8],
+        beside: Mapping[str, bytes] | None = None,
+    ) -> None:
         """Store a block's shards of all levels that belong to it alone; nothing is read.
 
         codes: (h, w) uint8 of the block, 0..254 and 255 for no data. A shard without data gets no object.
+        beside: other objects of the mosaic, by key, that are put at the same time.
 
         Raises:
             ValueError: if ``block`` is not a block of the mosaic, or ``codes`` are not of its shape.
         """
         _check_block(mosaic, block, codes)
-        levels = metadata.levels_of(mosaic, self.zstd_level)[: mosaic.block_levels]
-        for level in levels:
+        objects = dict(beside or {})
+        for level in metadata.levels_of(mosaic, self.zstd_level)[: mosaic.block_levels]:
             if level.number:
                 codes = pyramid.halve(codes)
             # Exact: such a level's shard is block_px / 2^level, and blocks start at multiples of block_px.
             row, col = block.row_start >> level.number, block.col_start >> level.number
             part = Window(row, row + codes.shape[0], col, col + codes.shape[1])
-            self._write_shard(mosaic.path, level, part, codes)
+            data = level.shards.encode(codes)
+            if data is not None:
+                objects[level.key(part)] = data
+        self._put(mosaic.path, objects)
 
-    def commit(self, mosaic: Mosaic) -> str:
+    def commit(self, mosaic: Mosaic, claim: Claim, *, valid_px: int, salient_px: int) -> str:
         """Build the coarse levels, remove what killed writers left, and mark the mosaic complete.
 
-        Takes at most about 85 MB, or 8 bytes a pixel of a block where that is more. A mosaic that is complete
-        already is left as it is. Returns the digest of the root object, which describes all others.
+        Takes at most about 85 MB, or 8 bytes a pixel of a block where that is more. Returns the digest of the
+        root object, which describes all others. Where the claim committed it already, nothing is changed.
 
         Raises:
-            SceneError: if the store was never created, or one of its objects is damaged.
+            LostClaimError: if the root is not the one that the claim put: another worker has the mosaic.
+            SceneError: if one of its objects is damaged.
         """
-        root = self._read(f"{mosaic.path}/{ROOT}")
-        if root is None:
-            raise SceneError(
-                f"cannot commit {mosaic.path} in {self.store.uri}: it has no {ROOT}; "
-                "it was removed while the run went on; run again"
-            )
-        if metadata.is_complete(root):
-            return bytes_digest(root)
         levels = metadata.levels_of(mosaic, self.zstd_level)
         for number in range(mosaic.block_levels, mosaic.levels):
             self._build_level(mosaic.path, levels[number - 1], levels[number])
         self.store.sweep_temporary(mosaic.path)
-        completed = metadata.completed(root)
-        self.store.write(f"{mosaic.path}/{ROOT}", completed)
+        completed = metadata.completed(claim.root, valid_px, salient_px)
+        self._replace_root(mosaic.path, claim, completed)
         return bytes_digest(completed)
 
-    def discard(self, path: str) -> None:
-        """Remove whatever there is of a store.
+    def empty(self, path: str, claim: Claim | None = None) -> None:
+        """Let the root say that nothing is there; with a claim, only if it still is this claim's.
 
         Raises:
+            LostClaimError: if somebody took the mosaic over.
             ValueError: if ``path`` is not that of a mosaic below the output.
         """
-        if not is_store_path(path):
-            raise ValueError(f"not the path of a mosaic below an output: {path!r}")
-        # The root goes first: a removal that is cut short must not leave a mosaic with holes.
-        self.store.delete(f"{path}/{ROOT}")
-        self.store.delete_tree(path)
+        if claim is None:
+            empty_root(self.store, path)
+        else:
+            self._replace_root(path, claim, metadata.emptied(claim.root), or_gone=True)
+
+    def clear(self, path: str) -> None:
+        """Remove all objects of a store that was emptied, its root last."""
+        remove_objects(self.store, path)
+
+    def _replace_root(self, path: str, claim: Claim, root: bytes, *, or_gone: bool = False) -> None:
+        if self.store.replace(_root_key(path), root, claim.version) is not None:
+            return
+        # Refused, too, is what is done again because its reply was lost, or because it was cut short.
+        found = self._read(_root_key(path))
+        if found != root and not (or_gone and found is None):
+            raise LostClaimError(f"{path} was taken over by another worker")
 
     def _metadata(
         self, mosaic: Mosaic, provenance: Mapping[str, object]
@@ -160,19 +195,32 @@ class ZarrBlockWriter:
         except FileNotFoundError:
             return None
 
+    def _put(self, path: str, objects: Mapping[str, bytes]) -> None:
+        """Put objects of a mosaic, several at a time."""
+        if len(objects) == 1:
+            ((key, data),) = objects.items()
+            self.store.write(f"{path}/{key}", data)
+        else:
+            self._each(lambda key: self.store.write(f"{path}/{key}", objects[key]), objects)
+
     def _each(self, call: Callable[[_Item], None], items: Iterable[_Item]) -> None:
         """Call for every item, several at a time; the first error is raised after all have ended."""
-        with ThreadPoolExecutor(self.requests) as pool:
-            for done in [pool.submit(call, item) for item in items]:
-                done.result()
+        calls = [_REQUESTS.submit(call, item) for item in items]
+        wait(calls)
+        for done in calls:
+            done.result()
 
 
 def is_committed(output: Store, path: str) -> bool:
     """Whether a mosaic's root is there and marked complete; one that cannot be understood is not."""
     try:
-        return metadata.is_complete(output.read(f"{path}/{ROOT}"))
-    except (FileNotFoundError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return metadata.is_complete(output.read(_root_key(path)))
+    except FileNotFoundError:
         return False
+
+
+def _root_key(path: str) -> str:
+    return f"{path}/{ROOT}"
 
 
 def _check_block(mosaic: Mosaic, block: Window, codes: NDArray[np.uint8]) -> None:

@@ -8,7 +8,8 @@ damage to the scene.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -46,6 +47,11 @@ class CheckedReader:
 
     reader: SceneReader
     access: BucketAccess = OWN
+
+    @contextmanager
+    def held(self, scene: Scene) -> Iterator[SceneReader]:
+        """Yield this reader."""
+        yield self
 
     def profile(self, scene: Scene) -> SceneProfile:
         """Return what the wrapped reader returns; a change that it does not mind is seen when it is read.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
 
@@ -60,6 +61,11 @@ class GeoTiffReader:
             Stretch(*self.stretch)
         elif self.stretch not in ("auto", "none"):
             raise ValueError(f"stretch must be 'auto', 'none' or (low, high), got {self.stretch!r}")
+
+    @contextmanager
+    def held(self, scene: Scene) -> Iterator[GeoTiffReader]:
+        """Yield this reader."""
+        yield self
 
     def profile(self, scene: Scene) -> SceneProfile:
         """Return a scene's grid, bands and radiometry.

@@ -1,4 +1,4 @@
-"""GuardedReader: leaves a mark while a scene is read, and reads those in isolation that ended a process."""
+"""GuardedReader: notes which scene is read, and reads those in isolation that ended a process."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from numpy.typing import NDArray
 
 from sgddiff_batch.core.scene import Scene, SceneProfile
 from sgddiff_batch.core.window import Window
-from sgddiff_batch.protocols import Ledger, SceneReader
+from sgddiff_batch.protocols import Activity, SceneReader
 
 
 @dataclass(frozen=True, slots=True)
 class GuardedReader:
-    """Reads through ``reader``, with a mark in ``ledger`` during each call; implements ``SceneReader``.
+    """Reads through ``reader``, with a note in ``activity`` during each call; implements ``SceneReader``.
 
-    ``suspects`` are the ids of scenes with a mark of a process that died. They are read through ``isolated``:
-    a scene that crashes GDAL ends the child, which makes its error, and one that was only being read when
-    somebody killed the process is simply read.
+    ``suspects`` are the ids of scenes that a process died of, as far as its notes say. They are read through
+    ``isolated``: a scene that crashes GDAL ends the child, which makes its error, and one that was only being
+    read when somebody killed the process is simply read.
     """
 
     reader: SceneReader
     isolated: SceneReader
-    ledger: Ledger
+    activity: Activity
     suspects: frozenset[str] = frozenset()
     _distrusted: set[str] = field(default_factory=set)
 
@@ -33,14 +33,19 @@ class GuardedReader:
         """Read a scene in isolation from now on: a process died that worked on it since this was made."""
         self._distrusted.add(scene.scene_id)
 
+    @contextmanager
+    def held(self, scene: Scene) -> Iterator[SceneReader]:
+        """Yield a reader for several calls about one scene; what is fetched, is fetched under a note."""
+        with self._reader_of(scene).held(scene) as held:
+            yield _Noting(held, self.activity)
+
     def profile(self, scene: Scene) -> SceneProfile:
         """Return what the wrapped reader returns.
 
         Raises:
             SceneError, RetryableError: if the wrapped reader does, or reading ends a process again.
         """
-        with self._marked(scene, "profile"):
-            return self._reader_of(scene).profile(scene)
+        return _Noting(self._reader_of(scene), self.activity).profile(scene)
 
     def read(
         self, scene: Scene, profile: SceneProfile, window: Window
@@ -50,17 +55,30 @@ class GuardedReader:
         Raises:
             SceneError, RetryableError: if the wrapped reader does, or reading ends a process again.
         """
-        with self._marked(scene, window.name):
-            return self._reader_of(scene).read(scene, profile, window)
+        return _Noting(self._reader_of(scene), self.activity).read(scene, profile, window)
 
     def _reader_of(self, scene: Scene) -> SceneReader:
         is_suspect = scene.scene_id in self.suspects or scene.scene_id in self._distrusted
         return self.isolated if is_suspect else self.reader
 
+
+@dataclass(frozen=True, slots=True)
+class _Noting:
+    """Notes each call of ``reader``."""
+
+    reader: SceneReader
+    activity: Activity
+
     @contextmanager
-    def _marked(self, scene: Scene, what: str) -> Iterator[None]:
-        self.ledger.reading(scene, what)
-        try:
-            yield
-        finally:
-            self.ledger.read_ended(scene, what)
+    def held(self, scene: Scene) -> Iterator[SceneReader]:
+        yield self
+
+    def profile(self, scene: Scene) -> SceneProfile:
+        with self.activity.reading(scene.scene_id):
+            return self.reader.profile(scene)
+
+    def read(
+        self, scene: Scene, profile: SceneProfile, window: Window
+    ) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+        with self.activity.reading(scene.scene_id):
+            return self.reader.read(scene, profile, window)

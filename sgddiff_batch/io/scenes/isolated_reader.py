@@ -65,6 +65,11 @@ class IsolatedReader:
         if self.time_limit_s <= 0:
             raise ValueError(f"time_limit_s must be positive, got {self.time_limit_s}")
 
+    @contextmanager
+    def held(self, scene: Scene) -> Iterator[SceneReader]:
+        """Yield this reader."""
+        yield self
+
     def profile(self, scene: Scene) -> SceneProfile:
         """Return what the wrapped reader returns.
 

@@ -103,10 +103,10 @@ def remove_garbage(store: Store, garbage: Iterable[Garbage]) -> Iterator[Garbage
 
 def _remove(store: Store, ledger: ObjectLedger, item: Garbage) -> None:
     if item.kind == "store":
-        # Without its root it is no mosaic any more, however little of it is gone.
-        store.delete(f"{item.path}/{mosaics.ROOT}")
+        # From then on it is no mosaic any more, however little of it is gone.
+        mosaics.empty_root(store, item.path)
         ledger.forget_mosaic(item.path)
-        store.delete_tree(item.path)
+        mosaics.remove_objects(store, item.path)
     elif item.kind == "withdrawn":
         ledger.restore(item.path)
     elif item.path.endswith(SUFFIX):

@@ -20,7 +20,7 @@ from sgddiff_batch.core.composite_planning import (
     plan_areas,
 )
 from sgddiff_batch.core.words import first_of
-from sgddiff_batch.engine.driver import SceneResult
+from sgddiff_batch.engine.results import SceneResult
 from sgddiff_batch.engine.retries import Retries
 from sgddiff_batch.errors import ChangedSceneError, ConfigError, FatalError, SceneError
 from sgddiff_batch.io.areas import Composer, find_members, made_of, parse_crs

@@ -1,0 +1,274 @@
+"""The Ray engine: a pool of actors, each with one call under way that brings work and fetches outcomes.
+
+Descriptors go in and outcomes come out, in batches; pixels stay in the actors. Plain actors and no data set:
+a list that is fixed at the start could not take back the tasks of a scene that is too large for one worker.
+
+Ray starts an actor that died again, on this machine or on another one; what it had in hand is handed out
+again by the rules of :mod:`sgddiff_batch.engine.deaths`. Work has tickets: an answer to one that is not out
+any more, from an actor that was cut off and came back, is not heard.
+"""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from sgddiff_batch.engine.deaths import MAX_STARTS, DeathBook
+from sgddiff_batch.engine.driver import Take
+from sgddiff_batch.engine.ray_cluster import count_workers, joins_cluster
+from sgddiff_batch.engine.ray_worker import Hello, RayWorker, WorkerSource
+from sgddiff_batch.engine.work import Outcome, Work
+from sgddiff_batch.errors import FatalError
+
+if TYPE_CHECKING:
+    from ray import ObjectRef
+
+WORK_TIMEOUT_S = 6 * 3600.0
+"""A piece of work that takes longer is taken for stuck."""
+
+_WAIT_S = 10.0
+"""So long a call waits for an outcome; then it is made again."""
+_GROW_S = 30.0
+"""How often it is looked whether a cluster has room for more workers."""
+_AHEAD = 2
+"""So many pieces of work more than it has threads are with a worker, lest one waits for the driver."""
+
+log = logging.getLogger(__name__)
+
+
+def run_ray(
+    take: Take,
+    make_worker: WorkerSource,
+    *,
+    workers: int | None = None,
+    gpus_per_worker: float = 0.0,
+    worker_bytes: int = 0,
+    threads: int = 3,
+    work_timeout_s: float = WORK_TIMEOUT_S,
+) -> Iterator[Outcome]:
+    """Take work for the connected Ray cluster and yield outcomes, until there is none and none is under way.
+
+    ``make_worker`` is called in every actor, once; it is pickled, and so is what it refers to. ``workers``
+    None is as many as fit, and more while a cluster grows. ``worker_bytes`` is what an actor reserves of its
+    machine's memory (0: nothing), ``threads`` how much work it does at once. Work without an end within
+    ``work_timeout_s`` is lost and its process replaced; so is, after some starts, what processes die of. When
+    the caller stops early, the actors are ended.
+
+    Raises:
+        FatalError: where going on would damage data, or a worker process cannot even start.
+        ConfigError: if no worker fits this machine. What ``make_worker`` raises is raised here, too.
+    """
+    first = take()
+    if first is None:
+        return
+    room = count_workers(gpus_per_worker, worker_bytes)
+    options: dict[str, Any] = {
+        "num_cpus": 0 if gpus_per_worker else 1,
+        "num_gpus": gpus_per_worker or None,
+        "memory": worker_bytes or None,
+        # Two threads of a process move the last bit, and many more than there are CPUs cost 30 times.
+        "runtime_env": {"env_vars": {"OMP_NUM_THREADS": "1"}},
+        "max_restarts": -1,
+        "max_task_retries": 0,
+        "max_concurrency": 2,
+    }
+    pool = _Pool(take, make_worker, options, threads, work_timeout_s)
+    pool.again.append(first)
+    try:
+        pool.start(workers or room)
+        yield from pool.outcomes(may_grow=workers is None and joins_cluster())
+    finally:
+        pool.stop()
+
+
+@dataclass(eq=False, slots=True)
+class _Actor:
+    """A worker process: the work that it holds, by ticket, and the call that is under way.
+
+    ``sent`` and ``heard`` are what that call brings. ``orphans`` is what it held when it died.
+    """
+
+    handle: Any
+    call: ObjectRef[Any] | None = None
+    node: str = ""
+    is_ready: bool = False
+    is_alone: bool = False
+    is_stuck: bool = False
+    deaths_in_start: int = 0
+    held: dict[int, Work] = field(default_factory=dict)
+    sent: list[tuple[int, Work]] = field(default_factory=list)
+    heard: list[int] = field(default_factory=list)
+    orphans: list[Work] = field(default_factory=list)
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing is to be expected of it."""
+        return not self.held and not self.orphans
+
+
+class _Pool:
+    """The actors, what they hold, and what is handed out ``again``: before all other work."""
+
+    def __init__(
+        self, take: Take, make_worker: WorkerSource, options: dict[str, Any], threads: int, timeout_s: float
+    ) -> None:
+        import ray
+
+        self._ray, self._take, self._threads = ray, take, threads
+        self._class: Any = ray.remote(**options)(RayWorker)
+        self._arguments = ray.put(make_worker), threads, timeout_s
+        self._actors: list[_Actor] = []
+        self._deaths, self._tickets = DeathBook(), itertools.count()
+        self._emptied: _Actor | None = None
+        self._looked_s = time.monotonic()
+        self.again: deque[Work] = deque()
+
+    def start(self, count: int) -> None:
+        """Start so many more actors."""
+        for _ in range(count):
+            actor = _Actor(self._class.remote(*self._arguments))
+            actor.call = actor.handle.hello.remote()
+            self._actors.append(actor)
+
+    def stop(self) -> None:
+        """End all actors, whatever they do."""
+        for actor in self._actors:
+            self._ray.kill(actor.handle)
+
+    def outcomes(self, *, may_grow: bool) -> Iterator[Outcome]:
+        """Yield outcomes until there is no work and nobody holds any."""
+        while True:
+            for actor in self._actors:
+                self._feed(actor)
+            if all(actor.is_idle for actor in self._actors) and not self.again:
+                work = self._take()
+                if work is None:
+                    return
+                self.again.append(work)
+            calls = {actor.call: actor for actor in self._actors if actor.call is not None}
+            if calls:
+                ready, _ = self._ray.wait(list(calls), num_returns=1, timeout=_WAIT_S)
+                for call in ready:
+                    yield from self._answered(calls[call], call)
+            if may_grow:
+                self._grow()
+
+    def _feed(self, actor: _Actor) -> None:
+        """Bring an actor as much work as it has room for, if no call is under way."""
+        if actor.call is not None or not actor.is_ready:
+            return
+        while not (actor.is_alone or actor.is_stuck) and len(actor.held) < self._threads + _AHEAD:
+            work = self._next_for(actor)
+            if work is None:
+                break
+            ticket = next(self._tickets)
+            actor.held[ticket] = work
+            actor.sent.append((ticket, work))
+        if actor.held:
+            self._exchange(actor)
+
+    def _exchange(self, actor: _Actor) -> None:
+        actor.call = actor.handle.exchange.remote(actor.sent, actor.heard, _WAIT_S)
+
+    def _next_for(self, actor: _Actor) -> Work | None:
+        """Return the next piece of work for an actor. A suspect needs one that holds nothing else: where all
+        have work, one of them is given no more until it has ended what it holds.
+        """
+        suspect = next((work for work in self.again if self._deaths.is_suspect(work)), None)
+        if suspect is not None and not actor.held:
+            self.again.remove(suspect)
+            actor.is_alone, self._emptied = True, None
+            return replace(suspect, with_care=True)
+        if suspect is not None and self._emptied in (None, actor):
+            self._emptied = actor
+            return None
+        other = next((work for work in self.again if not self._deaths.is_suspect(work)), None)
+        if other is not None:
+            self.again.remove(other)
+        return other or self._take()
+
+    def _answered(self, actor: _Actor, call: ObjectRef[Any]) -> Iterator[Outcome]:
+        actor.call = None
+        errors = self._ray.exceptions
+        try:
+            answer = self._ray.get(call)
+        except errors.ActorUnavailableError:
+            actor.call = actor.handle.hello.remote()
+            return
+        except errors.RayActorError as error:
+            self._died(actor, error)
+            return
+        except errors.RayTaskError as error:
+            raise error.cause if isinstance(error.cause, Exception) else FatalError(str(error)) from None
+        if isinstance(answer, Hello):
+            yield from self._greeted(actor, answer)
+            return
+        actor.sent, actor.heard = [], []
+        for ticket, outcome in answer.outcomes:
+            actor.heard.append(ticket)
+            work = actor.held.pop(ticket, None)
+            if work is not None:
+                self._deaths.ended(work)
+                yield outcome
+        actor.is_stuck |= answer.is_stuck
+        if not actor.held:
+            actor.is_alone = False
+            if actor.is_stuck:
+                self._replace(actor)
+
+    def _greeted(self, actor: _Actor, hello: Hello) -> Iterator[Outcome]:
+        if hello.left is None:
+            self._exchange(actor)
+            return
+        self._deaths.died(actor.orphans, hello.left, actor.node)
+        actor.node, actor.is_ready, actor.deaths_in_start = hello.node, True, 0
+        nodes: Callable[[], list[dict[str, Any]]] = self._ray.nodes
+        living = {node["NodeID"] for node in nodes() if node["Alive"]}
+        orphans, actor.orphans = actor.orphans, []
+        for work in orphans:
+            lost = self._deaths.judged(work, living)
+            if lost is None:
+                self.again.append(work)
+            else:
+                yield lost
+
+    def _died(self, actor: _Actor, error: Exception) -> None:
+        """Keep a dead actor's work until its successor tells what it was doing."""
+        log.warning("a worker process ended with %d scenes or tasks in hand", len(actor.held))
+        log.debug("%s", error)
+        if not actor.is_ready:
+            actor.deaths_in_start += 1
+            if actor.deaths_in_start >= MAX_STARTS:
+                raise FatalError(
+                    f"a worker process died {actor.deaths_in_start} times while it started: out of memory, "
+                    "or a broken library; its log is in the session folder of Ray"
+                )
+        actor.orphans += actor.held.values()
+        self._await(actor)
+
+    def _replace(self, actor: _Actor) -> None:
+        """End a process of which a thread hangs in a library; Ray starts another one."""
+        self._ray.kill(actor.handle, no_restart=False)
+        self._await(actor)
+
+    def _await(self, actor: _Actor) -> None:
+        """Wait for the process that takes the place of one that ended."""
+        if self._emptied is actor:
+            self._emptied = None
+        actor.held, actor.sent, actor.heard = {}, [], []
+        actor.is_ready, actor.is_alone, actor.is_stuck = False, False, False
+        actor.call = actor.handle.hello.remote()
+
+    def _grow(self) -> None:
+        """Ask for one more actor where all have work: a cluster that can grow does so for one that waits."""
+        now = time.monotonic()
+        if now - self._looked_s < _GROW_S:
+            return
+        self._looked_s = now
+        if all(actor.is_ready and actor.held for actor in self._actors):
+            self.start(1)

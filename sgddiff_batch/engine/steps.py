@@ -1,0 +1,158 @@
+"""The steps of a scene in a worker, each with its retries and its share of the memory."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Set
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
+
+from sgddiff_batch.core import budget
+from sgddiff_batch.core.planning import SceneMosaic, Task, Tiling, plan_tasks
+from sgddiff_batch.core.scene import Scene
+from sgddiff_batch.core.window import Window
+from sgddiff_batch.engine.memory import SharedMemory
+from sgddiff_batch.engine.retries import Retries
+from sgddiff_batch.engine.work import QuarantineWork
+from sgddiff_batch.lifecycle import Begun, MosaicLifecycle
+from sgddiff_batch.pipeline import infer_task, mark_task, read_task, store_task
+from sgddiff_batch.protocols import Activity, BlockRecord, Claim, Predictor, SceneReader, SceneRecord
+
+Seconds = dict[str, float]
+"""How long each stage took."""
+
+
+@dataclass(frozen=True, slots=True)
+class TaskLimits:
+    """How scenes are cut up: by ``tiling``, into tasks of ``task_bytes``, all at once in ``memory_bytes``."""
+
+    tiling: Tiling
+    task_bytes: int
+    memory_bytes: int
+
+
+class NoActivity:
+    """Notes nothing; see :class:`sgddiff_batch.protocols.Activity`."""
+
+    def reading(self, scene_id: str) -> AbstractContextManager[None]:
+        """Note nothing."""
+        return nullcontext()
+
+    def computing(self, scene_id: str) -> AbstractContextManager[None]:
+        """Note nothing."""
+        return nullcontext()
+
+
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """What a worker does with scenes, tasks and mosaics; safe in several threads."""
+
+    reader: SceneReader
+    predictor: Predictor
+    lifecycle: MosaicLifecycle[SceneMosaic]
+    limits: TaskLimits
+    memory: SharedMemory
+    retries: Retries
+    activity: Activity
+
+    def open(self, scene: Scene, reader: SceneReader, path: str, seconds: Seconds) -> SceneMosaic:
+        """Open a scene and return its mosaic, with its store at a path."""
+        with timed(seconds, "open"):
+            profile = self.retries.call_in_time(scene.scene_id, "opening it", lambda: reader.profile(scene))
+        return SceneMosaic.at(path, scene, profile, self.limits.tiling)
+
+    def tasks(self, mosaic: SceneMosaic, done: Set[Window] = frozenset()) -> list[Task]:
+        """Return the tasks of a mosaic's blocks that are not done."""
+        return plan_tasks(mosaic, self.limits.task_bytes, done)
+
+    def refusal(self, tasks: list[Task]) -> str | None:
+        """Return why tasks do not fit the memory even with nothing beside them, None where they do."""
+        largest, most, gib = max(map(task_bytes, tasks), default=0), self.limits.memory_bytes, 2.0**30
+        if largest <= most:
+            return None
+        return (
+            f"one block of it takes {largest / gib:.3g} GiB with nothing beside it, but "
+            f"tiling.task_memory_gib allows {most / gib:.3g}; raise it, or lower tiling.block_px (it is "
+            f"{self.limits.tiling.block_px})"
+        )
+
+    def begin(
+        self, mosaic: SceneMosaic, seconds: Seconds, *, may_have_marks: bool
+    ) -> Begun[SceneMosaic] | SceneRecord:
+        """Claim a mosaic, or return the record of one that is complete."""
+
+        def begin() -> Begun[SceneMosaic] | SceneRecord:
+            return self.lifecycle.begin(mosaic, may_have_marks=may_have_marks)
+
+        with timed(seconds, "begin"):
+            return self.retries.call(mosaic.path, begin)
+
+    def describe(self, mosaic: SceneMosaic, claim: Claim) -> Claim:
+        """Put the metadata objects of a mosaic, and return the claim without them."""
+        return self.retries.call(mosaic.path, lambda: self.lifecycle.writer.describe(mosaic, claim))
+
+    def compute(
+        self,
+        task: Task,
+        reader: SceneReader,
+        seconds: Seconds,
+        beside: Mapping[str, bytes] | None = None,
+        *,
+        marked: bool,
+    ) -> tuple[BlockRecord, ...]:
+        """Read, infer and store a task.
+
+        beside: objects that are put together with its blocks. marked: mark them in the ledger, so that a run
+        that is killed keeps them.
+        """
+        store, call, writer = task.mosaic.path, self.retries.call_in_time, self.lifecycle.writer
+        with self.memory.share(task_bytes(task)):
+            with timed(seconds, "read"):
+                read = call(store, "reading it", lambda: read_task(task, reader))
+            with timed(seconds, "infer"), self.activity.computing(task.scene_id):
+                codes = infer_task(task, read, self.predictor)
+            del read
+
+            def store_all() -> tuple[BlockRecord, ...]:
+                blocks = store_task(task, codes, writer, beside)
+                if marked:
+                    mark_task(task, blocks, self.lifecycle.ledger)
+                return blocks
+
+            with timed(seconds, "store"):
+                return call(store, "storing its blocks", store_all)
+
+    def commit(
+        self, mosaic: SceneMosaic, claim: Claim, blocks: tuple[BlockRecord, ...], seconds: Seconds
+    ) -> SceneRecord:
+        """Commit a mosaic and record it."""
+        with timed(seconds, "commit"):
+            return self.retries.call(mosaic.path, lambda: self.lifecycle.commit(mosaic, claim, blocks))
+
+    def forget_blocks(self, mosaic: SceneMosaic) -> None:
+        """Drop the marks of a mosaic's blocks: it is recorded."""
+        self.retries.call(mosaic.path, lambda: self.lifecycle.ledger.forget_blocks(mosaic.path))
+
+    def quarantine(self, work: QuarantineWork) -> None:
+        """Remove what was begun of a scene, and record why it cannot be worked on."""
+        self.retries.call(
+            work.scene_id,
+            lambda: self.lifecycle.quarantine(
+                work.scene_id, work.scene.version, work.reason, work.earlier, work.begun, work.left_at
+            ),
+        )
+
+
+def task_bytes(task: Task) -> int:
+    """Return the peak bytes of a task."""
+    return budget.task_bytes(task.halo.area_px, task.profile.sample_bytes)
+
+
+@contextmanager
+def timed(seconds: Seconds, stage: str) -> Iterator[None]:
+    """Note how long the body of a ``with`` takes."""
+    start = time.perf_counter()
+    try:
+        yield
+    finally:
+        seconds[stage] = time.perf_counter() - start

@@ -1,0 +1,187 @@
+"""What a worker is given, and what it answers: plain values that travel between processes.
+
+A scene is one piece of work. Only if it takes several tasks does its worker give those back, and its commit,
+or its removal, is one more piece once they have ended.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from sgddiff_batch.core.planning import SceneMosaic, Task
+from sgddiff_batch.core.scene import Scene
+from sgddiff_batch.engine.results import SceneResult
+from sgddiff_batch.protocols import BlockRecord, Claim, SceneRecord
+
+
+@dataclass(frozen=True, slots=True)
+class SceneWork:
+    """Open a scene, and make its mosaic in the store at ``path``; ``earlier`` is what is current of it.
+
+    ``may_have_marks``: blocks of it are marked in the ledger. ``with_care``: a process died that was at work
+    on it; only a child process may die of it again.
+    """
+
+    scene: Scene
+    path: str
+    earlier: SceneRecord | None = None
+    may_have_marks: bool = False
+    with_care: bool = False
+
+    @property
+    def scene_id(self) -> str:
+        """The scene's id."""
+        return self.scene.scene_id
+
+    @property
+    def key(self) -> str:
+        """What tells it from all other work of a run."""
+        return self.scene.scene_id
+
+
+@dataclass(frozen=True, slots=True)
+class TaskWork:
+    """Read, infer and store a task of a mosaic that is begun."""
+
+    task: Task
+    with_care: bool = False
+
+    @property
+    def scene(self) -> Scene:
+        """The scene that the task is read from."""
+        return self.task.scene
+
+    @property
+    def scene_id(self) -> str:
+        """The scene's id."""
+        return self.task.scene_id
+
+    @property
+    def key(self) -> str:
+        """What tells it from all other work of a run."""
+        return f"{self.task.scene_id} {self.task.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class CommitWork:
+    """Commit a mosaic of which all blocks are stored, and record it."""
+
+    mosaic: SceneMosaic
+    claim: Claim
+    blocks: tuple[BlockRecord, ...]
+    with_care: bool = False
+
+    @property
+    def scene(self) -> Scene:
+        """The mosaic's scene."""
+        return self.mosaic.scene
+
+    @property
+    def scene_id(self) -> str:
+        """The scene's id."""
+        return self.mosaic.id
+
+    @property
+    def key(self) -> str:
+        """What tells it from all other work of a run."""
+        return f"{self.mosaic.id} commit"
+
+
+@dataclass(frozen=True, slots=True)
+class QuarantineWork:
+    """Record why a scene cannot be worked on; what was begun of its mosaic is removed first.
+
+    ``left_at``: where a worker that died may have begun it.
+    """
+
+    scene: Scene
+    reason: str
+    earlier: SceneRecord | None = None
+    begun: tuple[SceneMosaic, Claim] | None = None
+    left_at: str | None = None
+    with_care: bool = False
+
+    @property
+    def scene_id(self) -> str:
+        """The scene's id."""
+        return self.scene.scene_id
+
+    @property
+    def key(self) -> str:
+        """What tells it from all other work of a run."""
+        return f"{self.scene.scene_id} quarantine"
+
+
+Work = SceneWork | TaskWork | CommitWork | QuarantineWork
+
+
+@dataclass(frozen=True, slots=True)
+class SceneOutcome:
+    """A scene is settled: recorded as done or in quarantine, or failed and left for the next run."""
+
+    work: Work
+    result: SceneResult
+
+
+@dataclass(frozen=True, slots=True)
+class SharedScene:
+    """A scene that takes several tasks: its mosaic is begun, and these are the tasks that are left.
+
+    ``blocks`` are those that an earlier run stored.
+    """
+
+    work: SceneWork
+    mosaic: SceneMosaic
+    claim: Claim
+    tasks: tuple[Task, ...]
+    blocks: tuple[BlockRecord, ...] = ()
+    seconds: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class TaskOutcome:
+    """What became of a task.
+
+    ``state`` is stored; quarantine: its scene cannot be processed; failed: the machinery could not, and the
+    next run will try again. ``reason`` says why.
+    """
+
+    work: TaskWork
+    state: Literal["stored", "quarantine", "failed"]
+    reason: str | None = None
+    blocks: tuple[BlockRecord, ...] = ()
+    seconds: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def task(self) -> Task:
+        """The task."""
+        return self.work.task
+
+    @property
+    def is_inferred(self) -> bool:
+        """Whether the network's work on the task was done, whatever came of it."""
+        return self.state == "stored" or "store" in self.seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """Work whose process died, or did not end in time, so often that it is not given out again.
+
+    ``is_own``: the scene is to blame, and not the machine.
+    """
+
+    work: Work
+    reason: str
+    is_own: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TakenOver:
+    """Another worker took the mosaic over, of this run or of one that followed it; nothing was committed."""
+
+    work: Work
+
+
+Outcome = SceneOutcome | SharedScene | TaskOutcome | Lost | TakenOver

@@ -1,0 +1,134 @@
+"""What a process is at work on, in a file of its own on the local disk: who comes after its death reads it.
+
+Nothing is asked of the object storage for it. The file is written over in place; that outlives the process,
+and not the machine. There is one folder an output, below that for temporary files.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import tempfile
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from sgddiff_batch.core.fingerprint import digest
+from sgddiff_batch.io.ledger import processes
+from sgddiff_batch.protocols import Left
+
+_SLOT_BYTES = 1024
+"""Longer than any scene id. The first slot says whose file it is, each other what one thread works on."""
+_READING, _COMPUTING = "reading ", "computing "
+
+
+class FileActivity:
+    """Implements :class:`sgddiff_batch.protocols.Activity`; may be used from several threads.
+
+    label: who this process is for the one that takes its place. Where there can be no file, nothing is noted:
+    a scene that ends processes then ends one more of them.
+    """
+
+    def __init__(self, output_uri: str, label: str) -> None:
+        self._lock, self._free, self._slots = threading.Lock(), list[int](), 0
+        self._file: int | None = None
+        with suppress(OSError):
+            self._path = _folder(output_uri) / secrets.token_hex(8)
+            self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+            self._write(0, json.dumps({**processes.this_process(), "label": label}))
+
+    @contextmanager
+    def reading(self, scene_id: str) -> Iterator[None]:
+        """Note, as long as the context lasts, that this process opens or reads a scene."""
+        with self._noted(_READING + scene_id):
+            yield
+
+    @contextmanager
+    def computing(self, scene_id: str) -> Iterator[None]:
+        """Note, as long as the context lasts, that pixels of a scene are on the device."""
+        with self._noted(_COMPUTING + scene_id):
+            yield
+
+    def keep(self, scene_ids: Iterable[str]) -> None:
+        """Note until :meth:`close` that processes died that were reading these scenes."""
+        for scene_id in scene_ids:
+            self._write(self._slot(), _READING + scene_id)
+
+    def close(self) -> None:
+        """Take all notes back: the process goes on, or ends by itself."""
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None
+            with suppress(OSError):
+                self._path.unlink(missing_ok=True)
+
+    @contextmanager
+    def _noted(self, words: str) -> Iterator[None]:
+        slot = self._slot()
+        self._write(slot, words)
+        try:
+            yield
+        finally:
+            self._write(slot, "")
+            with self._lock:
+                self._free.append(slot)
+
+    def _slot(self) -> int:
+        with self._lock:
+            if self._free:
+                return self._free.pop()
+            self._slots += 1
+            return self._slots
+
+    def _write(self, slot: int, words: str) -> None:
+        if self._file is not None:
+            with suppress(OSError):  # a full disk must not stop a run for a note
+                os.pwrite(self._file, words.encode().ljust(_SLOT_BYTES)[:_SLOT_BYTES], slot * _SLOT_BYTES)
+
+
+def take_left(output_uri: str, label: str | None = None) -> Left:
+    """Return what processes were at work on that died on this machine, and remove their notes.
+
+    label: only those of this label; None is all.
+    """
+    reading, computing, is_known = set[str](), set[str](), False
+    with suppress(OSError):
+        for path in _folder(output_uri).iterdir():
+            data = path.read_bytes()
+            slots = [data[at : at + _SLOT_BYTES].rstrip() for at in range(0, len(data), _SLOT_BYTES)]
+            owner = slots[0] if slots else b""
+            if processes.is_alive(owner) or label not in (None, _label(owner)):
+                continue
+            is_known = True
+            for words in (slot.decode(errors="replace") for slot in slots[1:]):
+                if words.startswith(_READING):
+                    reading.add(words.removeprefix(_READING))
+                elif words.startswith(_COMPUTING):
+                    computing.add(words.removeprefix(_COMPUTING))
+            path.unlink(missing_ok=True)
+    return Left(frozenset(reading), frozenset(computing), is_known)
+
+
+def _label(owner: bytes) -> str | None:
+    try:
+        found = json.loads(owner)["label"]
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return None
+    return found if isinstance(found, str) else None
+
+
+def _folder(output_uri: str) -> Path:
+    """Return the folder of an output, which only this user may enter.
+
+    Raises:
+        OSError: if it cannot be made, or is somebody else's.
+    """
+    own = Path(tempfile.gettempdir()) / f"sgddiff-batch-{os.getuid()}"
+    own.mkdir(mode=0o700, exist_ok=True)
+    if own.lstat().st_uid != os.getuid() or own.is_symlink():
+        raise PermissionError(f"{own} is somebody else's")
+    folder = own / digest(output_uri)[:32]
+    folder.mkdir(mode=0o700, exist_ok=True)
+    return folder

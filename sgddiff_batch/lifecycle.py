@@ -1,0 +1,210 @@
+"""The life of a mosaic: claimed or taken over, committed and recorded, or removed and in quarantine.
+
+Whoever holds the claim on a mosaic's root owns it. Only a claim that is refused says that something is there
+already: what a killed run left, a mosaic of an earlier model, one that the ledger lost, or another worker's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Generic, TypeVar
+
+from sgddiff_batch.core.planning import Mosaic, SceneMosaic
+from sgddiff_batch.core.store_names import replacement_of
+from sgddiff_batch.core.window import Window
+from sgddiff_batch.errors import RetryableError, SceneError
+from sgddiff_batch.protocols import (
+    BlockRecord,
+    BlockWriter,
+    Claim,
+    FoundRoot,
+    Ledger,
+    MosaicContents,
+    SceneRecord,
+)
+
+M = TypeVar("M", bound=Mosaic)
+
+_MOST_LOOKS = 100
+"""So often a store may turn out to be another worker's, or damaged, before that is an error."""
+
+
+@dataclass(frozen=True, slots=True)
+class Begun(Generic[M]):
+    """A mosaic that may be stored into: its claim, and the blocks that are good from an earlier run."""
+
+    mosaic: M
+    claim: Claim
+    blocks: Mapping[Window, BlockRecord]
+
+
+@dataclass(frozen=True, slots=True)
+class MosaicLifecycle(Generic[M]):
+    """Begins, commits and removes mosaics over a writer and a ledger; safe in several threads.
+
+    ``provenance`` is what a mosaic says of where it comes from. ``keeps_empty``: one without a valid pixel
+    has a store, too; else it is recorded without.
+    """
+
+    writer: BlockWriter
+    ledger: Ledger
+    run_key: str
+    provenance: Callable[[M], Mapping[str, object]]
+    keeps_empty: bool = True
+
+    def begin(self, mosaic: M, *, may_have_marks: bool = True) -> Begun[M] | SceneRecord:
+        """Claim the root of a mosaic; or return the record of one that was found complete.
+
+        may_have_marks: False where the run's listing of marks has none of the scene.
+
+        No complete mosaic is ever written into: one that is damaged, or that nobody vouches for, stays where
+        it is, and this one is made in the store that replaces it.
+
+        Raises:
+            RetryableError: if another worker takes it over again and again; or as the stores do.
+        """
+        for _ in range(_MOST_LOOKS):
+            provenance = self.provenance(mosaic)
+            claim = self.writer.claim(mosaic, provenance)
+            if claim is not None:
+                if may_have_marks:
+                    # Of a store that is gone: they must not count once blocks of this one are stored.
+                    self.ledger.forget_blocks(mosaic.path)
+                return Begun(mosaic, claim, {})
+            found = self.writer.find_root(mosaic, provenance)
+            if found is None:
+                continue
+            if not found.is_complete:
+                begun = self._take_over(mosaic, provenance, found)
+                if begun is not None:
+                    return begun
+            elif (record := self._vouched(mosaic, found)) is not None:
+                return record
+            else:
+                mosaic = replace(mosaic, path=replacement_of(mosaic.path))
+        raise RetryableError(f"{mosaic.path} cannot be claimed: others are at work on it")
+
+    def _take_over(self, mosaic: M, provenance: Mapping[str, object], found: FoundRoot) -> Begun[M] | None:
+        """Go on with what a killed worker left, if its layout is the same; else have it begun anew."""
+        path = mosaic.path
+        if self.ledger.finished_mosaic(path) is not None or not found.is_same:
+            self._discard(path)
+            return None
+        claim = self.writer.take_over(mosaic, provenance, found)
+        if claim is None:
+            return None
+        windows = set(mosaic.blocks())
+        stored = (block for block in self.ledger.finished_blocks(path) if block.window in windows)
+        return Begun(mosaic, claim, {block.window: block for block in stored})
+
+    def _vouched(self, mosaic: M, found: FoundRoot) -> SceneRecord | None:
+        """Return the record of a complete mosaic, made current; None if it must not be.
+
+        One without a record was committed by a worker that was killed then, or the ledger lost it. It counts
+        if its root, or the marks of all its blocks, say what a record needs; unless it was found damaged.
+        """
+        path = mosaic.path
+        finished = self.ledger.finished_mosaic(path)
+        if finished is not None:
+            return self._recorded(replace(finished, finished_at=_now()))
+        if not found.is_same or self.ledger.disowned([path]):
+            return None
+        marked = {block.window: block for block in self.ledger.finished_blocks(path)}
+        blocks = tuple(marked[window] for window in mosaic.blocks() if window in marked)
+        is_marked = len(blocks) == len(list(mosaic.blocks()))
+        if found.valid_px is not None and found.salient_px is not None:
+            record = self._record(mosaic, found.valid_px, found.salient_px)
+        elif is_marked:
+            record = self._record(mosaic, *_counts(blocks))
+        else:
+            return None
+        return self._recorded(record, MosaicContents(found.root_digest, blocks) if is_marked else None)
+
+    def commit(self, mosaic: M, claim: Claim, blocks: Sequence[BlockRecord]) -> SceneRecord:
+        """Commit a mosaic of which all blocks are stored, and record it; return the record.
+
+        Raises:
+            LostClaimError: if another worker took it over; nothing is recorded.
+            SceneError: if what was stored of it is damaged; it is removed, and the next run begins it anew.
+        """
+        valid_px, salient_px = _counts(blocks)
+        record = self._record(mosaic, valid_px, salient_px)
+        if not (valid_px or self.keeps_empty):
+            self.remove(mosaic, claim)
+            return self._recorded(replace(record, store=None))
+        try:
+            root = self.writer.commit(mosaic, claim, valid_px=valid_px, salient_px=salient_px)
+        except SceneError:
+            self.remove(mosaic, claim)
+            raise
+        return self._recorded(record, MosaicContents(root, tuple(blocks)))
+
+    def remove(self, mosaic: M, claim: Claim) -> None:
+        """Remove what was stored of a mosaic.
+
+        Raises:
+            LostClaimError: if another worker took it over; nothing is removed.
+        """
+        self._discard(mosaic.path, claim)
+
+    def _discard(self, path: str, claim: Claim | None = None) -> None:
+        # Marks go while the root says that nothing is there: a kill must leave none without its block.
+        self.writer.empty(path, claim)
+        self.ledger.forget_mosaic(path)
+        self.writer.clear(path)
+
+    def quarantine(
+        self,
+        mosaic_id: str,
+        version: str,
+        reason: str,
+        earlier: SceneRecord | None = None,
+        begun: tuple[M, Claim] | None = None,
+        left_at: str | None = None,
+    ) -> SceneRecord:
+        """Remove what was begun, and record the reason; an earlier version's mosaic stays the current one.
+
+        left_at: a store that is removed if it is not complete.
+
+        Raises:
+            LostClaimError: if another worker took the mosaic over; nothing is recorded.
+        """
+        gone = None
+        if begun is not None:
+            self.remove(*begun)
+            gone = begun[0].path
+        if left_at is not None and not self.writer.is_complete(left_at):
+            self._discard(left_at)
+        if earlier is None or earlier.store == gone:
+            earlier = SceneRecord(mosaic_id, "", "", None)
+        return self._recorded(
+            replace(earlier, version=version, run_key=self.run_key, reason=reason, finished_at=_now())
+        )
+
+    def _record(self, mosaic: M, valid_px: int, salient_px: int) -> SceneRecord:
+        return SceneRecord(
+            mosaic.id,
+            mosaic.version,
+            self.run_key,
+            mosaic.path,
+            valid_px=valid_px,
+            salient_px=salient_px,
+            height_px=mosaic.grid.height_px,
+            width_px=mosaic.grid.width_px,
+            finished_at=_now(),
+            mask_rule=mosaic.profile.mask.rule if isinstance(mosaic, SceneMosaic) else "",
+        )
+
+    def _recorded(self, record: SceneRecord, contents: MosaicContents | None = None) -> SceneRecord:
+        self.ledger.finish(record, contents)
+        return record
+
+
+def _counts(blocks: Sequence[BlockRecord]) -> tuple[int, int]:
+    return sum(block.valid_px for block in blocks), sum(block.salient_px for block in blocks)
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
