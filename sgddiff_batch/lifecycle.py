@@ -95,15 +95,13 @@ class MosaicLifecycle(Generic[M]):
         claim = self.writer.take_over(mosaic, provenance, found)
         if claim is None:
             return None
-        windows = set(mosaic.blocks())
-        stored = (block for block in self.ledger.finished_blocks(path) if block.window in windows)
-        return Begun(mosaic, claim, {block.window: block for block in stored})
+        return Begun(mosaic, claim, {block.window: block for block in self._marked(mosaic)})
 
     def _vouched(self, mosaic: M, found: FoundRoot) -> SceneRecord | None:
         """Return the record of a complete mosaic, made current; None if it must not be.
 
         One without a record was committed by a worker that was killed then, or the ledger lost it. It counts
-        if its root, or the marks of all its blocks, say what a record needs; unless it was found damaged.
+        if its root names all its blocks, or marks do, unless it was found damaged.
         """
         path = mosaic.path
         finished = self.ledger.finished_mosaic(path)
@@ -111,16 +109,14 @@ class MosaicLifecycle(Generic[M]):
             return self._recorded(replace(finished, finished_at=_now()))
         if not found.is_same or self.ledger.disowned([path]):
             return None
-        marked = {block.window: block for block in self.ledger.finished_blocks(path)}
-        blocks = tuple(marked[window] for window in mosaic.blocks() if window in marked)
-        is_marked = len(blocks) == len(list(mosaic.blocks()))
-        if found.valid_px is not None and found.salient_px is not None:
-            record = self._record(mosaic, found.valid_px, found.salient_px)
-        elif is_marked:
-            record = self._record(mosaic, *_counts(blocks))
-        else:
+        blocks = self._marked(mosaic) if found.blocks is None else found.blocks
+        if {block.window for block in blocks} != set(mosaic.blocks()):
             return None
-        return self._recorded(record, MosaicContents(found.root_digest, blocks) if is_marked else None)
+        return self._recorded(self._record(mosaic, blocks), MosaicContents(found.root_digest, blocks))
+
+    def _marked(self, mosaic: M) -> tuple[BlockRecord, ...]:
+        marked = {block.window: block for block in self.ledger.finished_blocks(mosaic.path)}
+        return tuple(marked[window] for window in mosaic.blocks() if window in marked)
 
     def commit(self, mosaic: M, claim: Claim, blocks: Sequence[BlockRecord]) -> SceneRecord:
         """Commit a mosaic of which all blocks are stored, and record it; return the record.
@@ -129,13 +125,12 @@ class MosaicLifecycle(Generic[M]):
             LostClaimError: if another worker took it over; nothing is recorded.
             SceneError: if what was stored of it is damaged; it is removed, and the next run begins it anew.
         """
-        valid_px, salient_px = _counts(blocks)
-        record = self._record(mosaic, valid_px, salient_px)
-        if not (valid_px or self.keeps_empty):
+        record = self._record(mosaic, blocks)
+        if not (record.valid_px or self.keeps_empty):
             self.remove(mosaic, claim)
             return self._recorded(replace(record, store=None))
         try:
-            root = self.writer.commit(mosaic, claim, valid_px=valid_px, salient_px=salient_px)
+            root = self.writer.commit(mosaic, claim, blocks)
         except SceneError:
             self.remove(mosaic, claim)
             raise
@@ -183,14 +178,14 @@ class MosaicLifecycle(Generic[M]):
             replace(earlier, version=version, run_key=self.run_key, reason=reason, finished_at=_now())
         )
 
-    def _record(self, mosaic: M, valid_px: int, salient_px: int) -> SceneRecord:
+    def _record(self, mosaic: M, blocks: Sequence[BlockRecord]) -> SceneRecord:
         return SceneRecord(
             mosaic.id,
             mosaic.version,
             self.run_key,
             mosaic.path,
-            valid_px=valid_px,
-            salient_px=salient_px,
+            valid_px=sum(block.valid_px for block in blocks),
+            salient_px=sum(block.salient_px for block in blocks),
             height_px=mosaic.grid.height_px,
             width_px=mosaic.grid.width_px,
             finished_at=_now(),
@@ -200,10 +195,6 @@ class MosaicLifecycle(Generic[M]):
     def _recorded(self, record: SceneRecord, contents: MosaicContents | None = None) -> SceneRecord:
         self.ledger.finish(record, contents)
         return record
-
-
-def _counts(blocks: Sequence[BlockRecord]) -> tuple[int, int]:
-    return sum(block.valid_px for block in blocks), sum(block.salient_px for block in blocks)
 
 
 def _now() -> str:

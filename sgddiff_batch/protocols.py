@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
@@ -182,15 +182,14 @@ class FoundRoot:
     """A root object that is there already.
 
     ``is_same``: it has the layout and the provenance that is wanted, so that blocks stored in it are good.
-    ``valid_px`` and ``salient_px`` are those it was committed with, None where it does not say.
+    ``blocks`` are those it was committed with, None where it does not say.
     """
 
     version: str
     is_complete: bool
     is_same: bool
     root_digest: str = ""
-    valid_px: int | None = None
-    salient_px: int | None = None
+    blocks: tuple[BlockRecord, ...] | None = None
 
 
 class BlockWriter(Protocol):
@@ -220,8 +219,10 @@ class BlockWriter(Protocol):
     ) -> None:
         """Store a block's shards of all levels that belong to it alone, and ``beside`` in the same trip."""
 
-    def commit(self, mosaic: Mosaic, claim: Claim, *, valid_px: int, salient_px: int) -> str:
+    def commit(self, mosaic: Mosaic, claim: Claim, blocks: Sequence[BlockRecord]) -> str:
         """Build the coarse levels and mark the mosaic complete; return the digest of its root.
+
+        blocks: all blocks of level 0, which the root then names.
 
         Raises:
             LostClaimError: if somebody took the mosaic over.

@@ -9,7 +9,7 @@ from sgddiff_batch.core.blending import NO_DATA, blend
 from sgddiff_batch.core.fingerprint import array_digest
 from sgddiff_batch.core.planning import Task, plan_tasks
 from sgddiff_batch.errors import RetryableError, SceneError
-from sgddiff_batch.pipeline import TaskPixels, infer_task, read_task, store_task
+from sgddiff_batch.pipeline import TaskPixels, infer_task, mark_task, read_task, store_task
 from tests.kit.fakes import (
     Fault,
     MemoryLedger,
@@ -20,6 +20,7 @@ from tests.kit.fakes import (
     make_scene,
     toy_tile,
 )
+from tests.kit.mosaics import begun
 
 SCENE = make_scene(40, 37, 1, collar_px=3, no_data_share=0.1)
 MOSAIC = make_mosaic(40, 37)
@@ -32,10 +33,10 @@ def reader(*faults):
 
 
 def stored(task, codes):
-    """Store codes (h, w) of a task; return the records, the writer and the ledger."""
-    writer, ledger = MemoryWriter(), MemoryLedger()
-    writer.create(MOSAIC, {})
-    return store_task(task, codes, writer, ledger), writer, ledger
+    """Store codes (h, w) of a task; return the records and the writer."""
+    writer = MemoryWriter()
+    begun(writer, MOSAIC, {})
+    return store_task(task, codes, writer), writer
 
 
 @pytest.mark.parametrize("task", [WHOLE, *BLOCKS], ids=lambda task: task.name)
@@ -74,7 +75,7 @@ def test_records_count_what_is_in_each_block_and_miss_none(seed, number):
     task = WHOLE if number < 0 else BLOCKS[number]
     shape = task.window.height_px, task.window.width_px
     codes = np.random.default_rng(seed).integers(0, 256, shape, dtype=np.uint8)
-    records, writer, ledger = stored(task, codes)
+    records, writer = stored(task, codes)
     assert [record.window for record in records] == list(task.blocks())
     for record in records:
         part = codes[record.window.relative_to(task.window).slices]
@@ -82,7 +83,9 @@ def test_records_count_what_is_in_each_block_and_miss_none(seed, number):
         assert record.digest == array_digest(part)
     assert sum(record.valid_px for record in records) == (codes != NO_DATA).sum()
     assert sum(record.salient_px for record in records) == ((codes >= 127) & (codes != NO_DATA)).sum()
-    assert ledger.finished_blocks(MOSAIC.path) == records
+    ledger = MemoryLedger()
+    mark_task(task, records, ledger)
+    assert ledger.finished_blocks(MOSAIC.path) == list(records)
 
 
 @pytest.mark.parametrize(
@@ -95,18 +98,29 @@ def test_salient_is_what_has_half_a_probability_or_more_and_no_data_is_not(code,
     assert (records[0].valid_px, records[0].salient_px) == (valid_px * area_px, salient_px * area_px)
 
 
-def test_no_block_is_marked_before_all_of_the_task_are_stored():
-    last = list(WHOLE.blocks())[-1]
-    marked = []
+def test_an_error_of_the_store_passes_and_later_blocks_are_not_stored():
+    blocks = list(WHOLE.blocks())
+    begun_blocks = []
 
     def broken(store, block):
-        marked.append(ledger.finished_blocks(store))
-        if block == last:
+        begun_blocks.append(block)
+        if block == blocks[1]:
             raise OSError("the disk is full")
 
-    writer, ledger = MemoryWriter(broken), MemoryLedger()
-    writer.create(MOSAIC, {})
+    writer = MemoryWriter(broken)
+    begun(writer, MOSAIC, {})
     with pytest.raises(OSError, match="the disk is full"):
-        store_task(WHOLE, np.zeros((40, 37), np.uint8), writer, ledger)
-    assert marked == [[]] * len(list(WHOLE.blocks()))
-    assert ledger.finished_blocks(MOSAIC.path) == []
+        store_task(WHOLE, np.zeros((40, 37), np.uint8), writer)
+    assert begun_blocks == blocks[:2]
+
+
+def test_what_is_to_be_put_beside_the_blocks_is_put_with_the_first_one():
+    class Noting(MemoryWriter):
+        def write_block(self, mosaic, block, codes, beside=None):
+            seen.append(beside)
+            super().write_block(mosaic, block, codes, beside)
+
+    seen, writer = [], Noting()
+    begun(writer, MOSAIC, {})
+    store_task(WHOLE, np.zeros((40, 37), np.uint8), writer, {"0/zarr.json": b"{}"})
+    assert seen == [{"0/zarr.json": b"{}"}] + [None] * (len(list(WHOLE.blocks())) - 1)

@@ -26,6 +26,7 @@ from sgddiff_batch.engine.work import (
     TaskWork,
     Work,
 )
+from sgddiff_batch.errors import FatalError
 from sgddiff_batch.protocols import SceneRecord
 
 log = logging.getLogger(__name__)
@@ -94,11 +95,15 @@ class Driver:
     def take(self) -> Work | None:
         """Return the next piece of work: what ends a scene first, then tasks of those that are begun."""
         while self._first or self._tasks:
-            work = self._first.popleft() if self._first else self._tasks.popleft()
-            progress = self._in_hand[work.scene_id].progress
-            if not isinstance(work, TaskWork) or progress is None or not progress.is_spoiled:
+            if self._first:
+                return self._first.popleft()
+            work = self._tasks.popleft()
+            progress = self._progress_of(work)
+            if progress is None:
+                continue
+            if not progress.is_spoiled:
                 return work
-            progress.skip()
+            progress.skip(work.task)
             self._end_tasks(progress)
         if self._next_missing < len(self._plan.missing):
             scene, reason = self._plan.missing[self._next_missing]
@@ -144,11 +149,20 @@ class Driver:
             result = replace(result, seconds=seconds, tiles=progress.tiles(), notes=notes)
         self._results.append(result)
 
+    def _progress_of(self, work: Work) -> MosaicProgress | None:
+        """Return the mosaic that a task is waited for by; None if it is settled, or was begun anew since."""
+        one = self._in_hand.get(work.scene_id)
+        progress = None if one is None else one.progress
+        is_its = progress is not None and isinstance(work, TaskWork) and progress.waits_for(work.task)
+        return progress if is_its else None
+
     def _share(self, outcome: SharedScene) -> None:
+        if self._in_hand[outcome.mosaic.id].progress is not None:
+            return  # it was opened twice
         progress = MosaicProgress(
             outcome.mosaic,
             outcome.claim,
-            len(outcome.tasks),
+            {task.name for task in outcome.tasks},
             {block.window: block for block in outcome.blocks},
             opening=outcome.seconds,
         )
@@ -158,7 +172,7 @@ class Driver:
         self._end_tasks(progress)
 
     def _end_task(self, outcome: TaskOutcome) -> None:
-        progress = self._in_hand[outcome.work.scene_id].progress
+        progress = self._progress_of(outcome.work)
         if progress is not None:
             progress.end(outcome)
             self._end_tasks(progress)
@@ -174,7 +188,12 @@ class Driver:
         elif (reason := progress.reason("failed")) is not None:
             self._settle(_row(progress, "failed", reason))
         else:
-            blocks = tuple(progress.blocks[window] for window in mosaic.blocks() if window in progress.blocks)
+            missing = set(mosaic.blocks()) - set(progress.blocks)
+            if missing:
+                raise FatalError(
+                    f"{mosaic.path}: all tasks ended, but {len(missing)} blocks were never stored"
+                )
+            blocks = tuple(progress.blocks[window] for window in mosaic.blocks())
             self._first.append(CommitWork(mosaic, claim, blocks))
 
     def _take_again(self, work: Work) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from sgddiff_batch.core.planning import SceneMosaic
+from sgddiff_batch.core.planning import SceneMosaic, Task
 from sgddiff_batch.core.window import Window
 from sgddiff_batch.engine.work import TaskOutcome
 from sgddiff_batch.protocols import BlockRecord, Claim
@@ -13,14 +13,14 @@ from sgddiff_batch.protocols import BlockRecord, Claim
 
 @dataclass(slots=True)
 class MosaicProgress:
-    """The tasks of one mosaic that have not ended, and what came of those that have.
+    """The tasks of one mosaic that have not ended (``waiting``, by name), and what came of those that have.
 
     ``opening``: the seconds of the stages before the tasks.
     """
 
     mosaic: SceneMosaic
     claim: Claim
-    waiting: int = 0
+    waiting: set[str] = field(default_factory=set)
     blocks: dict[Window, BlockRecord] = field(default_factory=dict)
     outcomes: list[TaskOutcome] = field(default_factory=list)
     opening: Mapping[str, float] = field(default_factory=dict)
@@ -34,11 +34,15 @@ class MosaicProgress:
         """Take note of a task's end."""
         self.outcomes.append(outcome)
         self.blocks.update((block.window, block) for block in outcome.blocks)
-        self.waiting -= 1
+        self.waiting.discard(outcome.task.name)
 
-    def skip(self) -> None:
+    def skip(self, task: Task) -> None:
         """Take note that a task is not done, for another one was spoiled."""
-        self.waiting -= 1
+        self.waiting.discard(task.name)
+
+    def waits_for(self, task: Task) -> bool:
+        """Whether it is a task of this mosaic that has not ended."""
+        return task.mosaic.path == self.mosaic.path and task.name in self.waiting
 
     def reason(self, state: str) -> str | None:
         """Return the reason of the first task that ended so, if one did."""

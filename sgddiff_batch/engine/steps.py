@@ -12,8 +12,9 @@ from sgddiff_batch.core.planning import SceneMosaic, Task, Tiling, plan_tasks
 from sgddiff_batch.core.scene import Scene
 from sgddiff_batch.core.window import Window
 from sgddiff_batch.engine.memory import SharedMemory
-from sgddiff_batch.engine.retries import Retries
+from sgddiff_batch.engine.retries import Retries, one_line
 from sgddiff_batch.engine.work import QuarantineWork
+from sgddiff_batch.errors import RetryableError, SceneError
 from sgddiff_batch.lifecycle import Begun, MosaicLifecycle
 from sgddiff_batch.pipeline import infer_task, mark_task, read_task, store_task
 from sgddiff_batch.protocols import Activity, BlockRecord, Claim, Predictor, SceneReader, SceneRecord
@@ -84,12 +85,13 @@ class Steps:
         def begin() -> Begun[SceneMosaic] | SceneRecord:
             return self.lifecycle.begin(mosaic, may_have_marks=may_have_marks)
 
-        with timed(seconds, "begin"):
+        with timed(seconds, "begin"), _blaming_the_store("begun"):
             return self.retries.call(mosaic.path, begin)
 
     def describe(self, mosaic: SceneMosaic, claim: Claim) -> Claim:
         """Put the metadata objects of a mosaic, and return the claim without them."""
-        return self.retries.call(mosaic.path, lambda: self.lifecycle.writer.describe(mosaic, claim))
+        with _blaming_the_store("begun"):
+            return self.retries.call(mosaic.path, lambda: self.lifecycle.writer.describe(mosaic, claim))
 
     def compute(
         self,
@@ -126,7 +128,7 @@ class Steps:
         self, mosaic: SceneMosaic, claim: Claim, blocks: tuple[BlockRecord, ...], seconds: Seconds
     ) -> SceneRecord:
         """Commit a mosaic and record it."""
-        with timed(seconds, "commit"):
+        with timed(seconds, "commit"), _blaming_the_store("finished"):
             return self.retries.call(mosaic.path, lambda: self.lifecycle.commit(mosaic, claim, blocks))
 
     def forget_blocks(self, mosaic: SceneMosaic) -> None:
@@ -146,6 +148,17 @@ class Steps:
 def task_bytes(task: Task) -> int:
     """Return the peak bytes of a task."""
     return budget.task_bytes(task.halo.area_px, task.profile.sample_bytes)
+
+
+@contextmanager
+def _blaming_the_store(done: str) -> Iterator[None]:
+    """What is wrong with a mosaic's objects is no fault of its scene: the next run makes it anew."""
+    try:
+        yield
+    except (SceneError, RetryableError) as error:
+        raise RetryableError(f"it could not be {done}: {error}") from error
+    except OSError as error:
+        raise RetryableError(f"it could not be {done}: {one_line(error)}") from error
 
 
 @contextmanager

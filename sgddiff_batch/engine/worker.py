@@ -147,7 +147,7 @@ class Worker:
             raise
         except Exception as error:
             log.debug("%s could not be committed", work.scene_id, exc_info=True)
-            return SceneOutcome(work, known.row(work, "failed", f"it could not be finished: {_words(error)}"))
+            return SceneOutcome(work, known.row(work, "failed", _words(error)))
         return SceneOutcome(work, known.done(work, record))
 
     def _quarantine(

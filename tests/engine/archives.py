@@ -5,21 +5,30 @@ import os
 import signal
 import threading
 import time
-from dataclasses import dataclass, field
-from functools import partial
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 import zarr
 
 from sgddiff_batch.core.blending import blend
-from sgddiff_batch.core.fingerprint import array_digest
-from sgddiff_batch.core.planning import Task, Tiling
+from sgddiff_batch.core.planning import Tiling
+from sgddiff_batch.engine.driver import Driver
+from sgddiff_batch.engine.retries import Retries
+from sgddiff_batch.engine.steps import TaskLimits
+from sgddiff_batch.engine.survey import survey
 from sgddiff_batch.engine.worker import Worker
+from sgddiff_batch.io.ledger.activity import FileActivity, take_left
 from sgddiff_batch.io.ledger.marks import ObjectLedger
 from sgddiff_batch.io.mosaics.writer import ZarrBlockWriter
+from sgddiff_batch.io.scenes.guarded_reader import GuardedReader
 from sgddiff_batch.io.storage.store import open_store
-from tests.kit.fakes import TINY, SyntheticReader, ToyPredictor, make_mosaic, toy_tile
+from sgddiff_batch.lifecycle import MosaicLifecycle
+from tests.kit.fakes import TINY, SyntheticReader, ToyPredictor, toy_tile
+
+ONE_BLOCK = 32 * 32 * 24
+"""Memory that lets a task hold one block of TINY with its halo, not two."""
+IN_FLIGHT = 3
 
 
 class WatchedReader(SyntheticReader):
@@ -54,23 +63,22 @@ def read_log(log: Path):
 
 
 class CountingWorker(Worker):
-    """A Worker whose outcomes tell how many tasks it was running when theirs began."""
+    """A Worker that notes in ``log`` how much it does at once."""
 
-    def __init__(self, *args, **options):
+    def __init__(self, log, *args, **options):
         super().__init__(*args, **options)
-        self._running, self._lock = 0, threading.Lock()
+        self._log, self._running, self._lock = log, 0, threading.Lock()
 
-    def run(self, task):
+    def run(self, work):
         with self._lock:
             self._running += 1
-            at_once = self._running
+            with self._log.open("a") as file:
+                file.write(f"{self._running}\n")
         try:
-            outcome = super().run(task)
+            return super().run(work)
         finally:
             with self._lock:
                 self._running -= 1
-        outcome.seconds["at once"] = at_once
-        return outcome
 
 
 @dataclass(frozen=True)
@@ -86,24 +94,61 @@ class LastWords:
         return float, ()
 
 
-class UnheardWorker:
-    """A worker whose process dies when the first outcome of a kind is ready and nobody has heard of it."""
-
-    def __init__(self, make_worker, state: str, marker: Path):
-        self._worker, self._state, self._marker = make_worker(), state, marker
-
-    def run(self, task):
-        outcome = self._worker.run(task)
-        if outcome.state == self._state:
-            outcome.seconds["last words"] = LastWords(self._marker)
-        return outcome
-
-    def distrust(self, scene):
-        self._worker.distrust(scene)
-
-
 def no_sleep(seconds):
     """Retry at once."""
+
+
+def no_provenance(mosaic):
+    """Say nothing of where a mosaic comes from."""
+    return {}
+
+
+@dataclass(frozen=True)
+class MakesWorkers:
+    """A WorkerSource over a folder. ``is_guarded``: as the job makes workers, which note what they read."""
+
+    root: Path
+    reader: SyntheticReader
+    tiling: Tiling
+    is_guarded: bool = False
+
+    def __call__(self, label):
+        store = open_store(str(self.root))
+        activity = FileActivity(str(self.root), label)
+        reader = GuardedReader(self.reader, self.reader, activity) if self.is_guarded else self.reader
+        lifecycle = MosaicLifecycle(ZarrBlockWriter(store), ObjectLedger(store), "key", no_provenance)
+        limits = TaskLimits(self.tiling, ONE_BLOCK, IN_FLIGHT * ONE_BLOCK)
+        retries = Retries(sleep=no_sleep)
+        log = Path(f"{self.root}.at-once")
+        return CountingWorker(
+            log, reader, ToyPredictor(), lifecycle, limits, retries=retries, activity=activity
+        )
+
+    def take_left(self, label):
+        return take_left(str(self.root), label)
+
+
+@dataclass(frozen=True)
+class UnheardWorkers:
+    """Makes workers whose process dies when the first outcome is ready and nobody has heard of it."""
+
+    make_worker: MakesWorkers
+    marker: Path
+
+    def __call__(self, label):
+        worker = self.make_worker(label)
+        run = worker.run
+
+        def unheard(work):
+            outcome = run(work)
+            seconds = {**outcome.result.seconds, "last words": LastWords(self.marker)}
+            return replace(outcome, result=replace(outcome.result, seconds=seconds))
+
+        worker.run = unheard
+        return worker
+
+    def take_left(self, label):
+        return self.make_worker.take_left(label)
 
 
 @dataclass(frozen=True)
@@ -113,52 +158,48 @@ class Archive:
     root: Path
     scenes: dict
     reader: SyntheticReader
-    tilings: tuple[Tiling, ...] = (TINY,)
-    predictors: int = 1
-    mosaics: list = field(init=False)
-
-    def __post_init__(self):
-        mosaics = [self._mosaic(scene_id, tiling) for scene_id in self.scenes for tiling in self.tilings]
-        object.__setattr__(self, "mosaics", mosaics)
-        for mosaic in mosaics:
-            self.writer.create(mosaic, {})
-
-    def _mosaic(self, scene_id, tiling):
-        shape = self.scenes[scene_id][1].shape
-        return make_mosaic(*shape, tiling, scene_id=scene_id, version=f"block{tiling.block_px}")
-
-    @property
-    def writer(self):
-        return ZarrBlockWriter(open_store(str(self.root)))
+    tiling: Tiling = TINY
+    is_guarded: bool = False
+    outcomes: list = field(default_factory=list)
 
     @property
     def ledger(self):
         return ObjectLedger(open_store(str(self.root)))
 
     @property
-    def tasks(self):
-        """One task a block."""
-        return [Task(mosaic, block) for mosaic in self.mosaics for block in mosaic.blocks()]
+    def make_worker(self):
+        return MakesWorkers(self.root, self.reader, self.tiling, self.is_guarded)
 
     @property
-    def make_worker(self):
-        return partial(_make_worker, str(self.root), self.reader, self.predictors)
+    def at_once(self):
+        """The most pieces of work that any worker was doing."""
+        return max(map(int, Path(f"{self.root}.at-once").read_text().split()))
 
-    def expected(self, mosaic):
+    def driver(self):
+        records = self.ledger.records()
+        return Driver(survey(self.reader.scenes(), records, "key"), records)
+
+    def run(self, engine):
+        """Run all that is new on an engine, a function of ``take``; return the results by scene id."""
+        results = list(self.driver().run(engine, self.outcomes.append))
+        assert len({result.scene_id for result in results}) == len(results)
+        return {result.scene_id: result for result in results}
+
+    def expected(self, scene_id):
         """The codes of a mosaic, from the reference and the whole scene at once."""
-        pixels, valid = self.scenes[mosaic.id]
+        pixels, valid = self.scenes[scene_id]
+        (scene,) = (scene for scene in self.reader.scenes() if scene.scene_id == scene_id)
+        mosaic = _mosaic(scene, self.reader.profile(scene), self.tiling)
         return blend(toy_tile, pixels, valid, mosaic.lattice.task_tiles(mosaic.grid.window))
 
-    def stored(self, mosaic):
-        """The decoded level 0 of a mosaic, as a stranger reads it."""
-        group = zarr.open_group(str(self.root / mosaic.path), mode="r")
+    def stored(self, scene_id):
+        """The decoded level 0 of a scene's current mosaic, as a stranger reads it."""
+        group = zarr.open_group(str(self.root / self.ledger.records()[scene_id].store), mode="r")
+        assert group.attrs["complete"] is True
         return np.asarray(group["0/saliency"])
 
-    def expected_digest(self, mosaic, block):
-        return array_digest(self.expected(mosaic)[block.slices])
 
+def _mosaic(scene, profile, tiling):
+    from sgddiff_batch.core.planning import SceneMosaic
 
-def _make_worker(root, reader, predictors):
-    store = open_store(root)
-    parts = reader, ToyPredictor(), ZarrBlockWriter(store), ObjectLedger(store)
-    return CountingWorker(*parts, predictors=predictors, sleep=no_sleep)
+    return SceneMosaic.at("any.zarr", scene, profile, tiling)

@@ -1,11 +1,11 @@
 """One Ray cluster of our own for all tests of this folder, and both engines behind one call."""
 
 import os
-import warnings
 
 import pytest
 
 from sgddiff_batch.engine.local import run_local
+from tests.engine.archives import IN_FLIGHT
 
 
 @pytest.fixture(scope="package")
@@ -27,37 +27,25 @@ def ray_cluster(pytestconfig):
         path = os.pathsep.join([str(pytestconfig.rootpath), os.environ.get("PYTHONPATH", "")])
         patch.setenv("PYTHONPATH", path.rstrip(os.pathsep))
         with connect_ray(num_cpus=2):
-            _make_data_context()
             yield
 
 
-def _make_data_context():
-    """Ray 2.60 warns of deprecated fields that it sets itself when its context is first made: let it here."""
-    import ray.data
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)
-        ray.data.DataContext.get_current()
+def local(archive):
+    """Return the local engine over an archive's worker."""
+    return lambda take: run_local(take, archive.make_worker("local"), IN_FLIGHT)
 
 
-def local(archive, tasks=None):
-    """Run on the local engine."""
-    tasks = archive.tasks if tasks is None else tasks
-    return run_local(tasks, archive.make_worker(), archive.predictors)
+def on_ray(archive, make_worker=None, **options):
+    """Return the Ray engine over an archive's workers."""
+    from sgddiff_batch.engine.ray_pool import run_ray
 
-
-def on_ray(archive, tasks=None, **options):
-    """Run on the Ray engine."""
-    from sgddiff_batch.engine.ray_data import run_ray
-
-    tasks = archive.tasks if tasks is None else tasks
-    options = {"make_worker": archive.make_worker, "predictors": archive.predictors, **options}
-    return run_ray(tasks, **options)
+    options = {"threads": IN_FLIGHT, **options}
+    return lambda take: run_ray(take, make_worker or archive.make_worker, **options)
 
 
 @pytest.fixture(scope="module", params=["local", pytest.param("ray", marks=pytest.mark.slow)])
 def engine(request):
-    """A function from an archive, and perhaps tasks, to the iterator of outcomes."""
+    """A function from an archive to an engine."""
     if request.param == "local":
         return local
     request.getfixturevalue("ray_cluster")

@@ -6,10 +6,10 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from sgddiff_batch.core.planning import Tiling, plan_tasks
-from sgddiff_batch.engine.worker import SKIPPED, tasks_in_flight
+from sgddiff_batch.core.planning import Tiling
+from sgddiff_batch.engine.work import SceneOutcome, SharedScene, TaskOutcome
 from sgddiff_batch.errors import FatalError, RetryableError, UnreadableSceneError
-from tests.engine.archives import Archive, WatchedReader, read_log
+from tests.engine.archives import IN_FLIGHT, Archive, WatchedReader, read_log
 from tests.kit.fakes import Fault, SyntheticReader, make_scene
 
 SCENES = {
@@ -18,116 +18,152 @@ SCENES = {
     "corrupt.tif": make_scene(64, 64, 3),
     "strange.tif": make_scene(64, 64, 4),
     "flaky.tif": make_scene(20, 20, 5),
+    "small.tif": make_scene(9, 7, 7),
     "down.tif": make_scene(16, 16, 6),
+    "torn.tif": make_scene(16, 16, 8),
 }
 FAULTS = [
     Fault("corrupt.tif", UnreadableSceneError("the last strip is cut off")),
     Fault("strange.tif", ValueError("nobody\nthought of this")),
     Fault("flaky.tif", RetryableError("the store is slow"), times=2),
     Fault("down.tif", RetryableError("the store is away")),
+    Fault("torn.tif", UnreadableSceneError("no raster"), stage="profile"),
 ]
+GOOD = ["good.tif", "collar.tif", "flaky.tif", "small.tif"]
 
 
 @pytest.fixture(scope="module")
 def mixed(engine, tmp_path_factory):
-    """An archive with good, bad and moody scenes, and the outcomes of its tasks."""
-    root = tmp_path_factory.mktemp("mixed")
-    archive = Archive(root, SCENES, SyntheticReader(SCENES, FAULTS))
-    return archive, list(engine(archive))
+    """An archive with good, bad and moody scenes, and the results of a run over it."""
+    archive = Archive(tmp_path_factory.mktemp("mixed") / "out", SCENES, SyntheticReader(SCENES, FAULTS))
+    return archive, archive.run(engine(archive))
 
 
-def of_scene(outcomes, scene_id):
-    return [outcome for outcome in outcomes if outcome.task.scene_id == scene_id]
+def test_every_scene_has_exactly_one_result(mixed):
+    assert sorted(mixed[1]) == sorted(SCENES)
 
 
-def test_every_task_has_exactly_one_outcome(mixed):
-    archive, outcomes = mixed
-    assert Counter(outcome.task for outcome in outcomes) == Counter(archive.tasks)
+@pytest.mark.parametrize("scene_id", GOOD)
+def test_mosaics_are_those_of_the_reference_whatever_becomes_of_other_scenes(mixed, scene_id):
+    archive, results = mixed
+    assert (results[scene_id].state, results[scene_id].reason) == ("done", None)
+    assert np.array_equal(archive.stored(scene_id), archive.expected(scene_id))
 
 
-@pytest.mark.parametrize("scene_id", ["good.tif", "collar.tif", "flaky.tif"])
-def test_stored_blocks_have_the_digests_of_the_reference_whatever_becomes_of_other_scenes(mixed, scene_id):
-    archive, outcomes = mixed
-    for outcome in of_scene(outcomes, scene_id):
-        assert (outcome.state, outcome.reason) == ("stored", None)
-        assert [block.window for block in outcome.blocks] == list(outcome.task.blocks())
-        for block in outcome.blocks:
-            assert block.digest == archive.expected_digest(outcome.task.mosaic, block.window)
+def test_what_is_done_is_recorded_with_what_it_holds(mixed):
+    archive, results = mixed
+    for scene_id in GOOD:
+        record = archive.ledger.records()[scene_id]
+        codes = archive.stored(scene_id)
+        assert record.store == results[scene_id].store
+        assert record.valid_px == results[scene_id].valid_px == np.count_nonzero(codes != 255)
+        contents = archive.ledger.contents(record.store)
+        assert sum(block.valid_px for block in contents.blocks) == record.valid_px
 
 
-def test_every_stored_block_is_in_the_ledger_and_no_other(mixed):
-    archive, outcomes = mixed
-    for mosaic in archive.mosaics:
-        told = {block for outcome in outcomes if outcome.task.mosaic == mosaic for block in outcome.blocks}
-        assert set(archive.ledger.finished_blocks(mosaic.path)) == told
+def test_a_scene_of_one_task_is_one_piece_of_work_and_a_larger_one_is_shared(mixed):
+    archive, _ = mixed
+    kinds = {scene_id: Counter() for scene_id in SCENES}
+    for outcome in archive.outcomes:
+        kinds[outcome.work.scene_id][type(outcome)] += 1
+    assert kinds["small.tif"] == {SceneOutcome: 1}
+    tasks = 4 * 3
+    assert kinds["good.tif"][SharedScene] == kinds["good.tif"][SceneOutcome] == 1
+    assert 1 < kinds["good.tif"][TaskOutcome] <= tasks
 
 
-def test_a_scene_error_is_a_quarantine_with_its_reason(mixed):
-    ends = Counter((o.state, o.reason) for o in of_scene(mixed[1], "corrupt.tif"))
-    assert set(ends) == {("quarantine", "the last strip is cut off"), ("skipped", SKIPPED)}
+def test_no_mark_of_work_that_is_done_is_left(mixed):
+    archive, _ = mixed
+    assert {name.partition("/")[0] for name in archive.ledger.names("blocks")} <= {"strange.tif"}
 
 
-def test_later_tasks_of_a_spoiled_scene_are_skipped_by_all_workers(mixed):
-    ends = Counter(outcome.state for outcome in of_scene(mixed[1], "corrupt.tif"))
-    at_once = 2 * tasks_in_flight(1)
-    assert ends["quarantine"] <= at_once
-    assert ends["skipped"] >= 16 - at_once
+@pytest.mark.parametrize(
+    ("scene_id", "reason"), [("corrupt.tif", "the last strip is cut off"), ("torn.tif", "no raster")]
+)
+def test_a_scene_error_is_a_quarantine_with_its_reason_and_leaves_nothing_else(mixed, scene_id, reason):
+    archive, results = mixed
+    assert (results[scene_id].state, results[scene_id].reason) == ("quarantined", reason)
+    record = archive.ledger.records()[scene_id]
+    assert (record.reason, record.store) == (reason, None)
+    assert not (archive.root / scene_id).exists()
+
+
+def test_later_tasks_of_a_spoiled_scene_are_not_done(mixed):
+    ends = Counter(
+        o.state for o in mixed[0].outcomes if isinstance(o, TaskOutcome) and o.task.scene_id == "corrupt.tif"
+    )
+    assert 1 <= ends["quarantine"] <= 2 * (IN_FLIGHT + 2)
+    assert ends.total() < 16
 
 
 def test_an_unexpected_exception_is_a_failure_in_one_line(mixed):
-    ends = {(o.state, o.reason) for o in of_scene(mixed[1], "strange.tif")}
-    assert ends == {("failed", "ValueError: nobody thought of this"), ("skipped", SKIPPED)}
+    assert (mixed[1]["strange.tif"].state, mixed[1]["strange.tif"].reason) == (
+        "failed",
+        "ValueError: nobody thought of this",
+    )
 
 
 def test_a_store_that_stays_away_is_a_failure_and_no_quarantine(mixed):
-    ends = {(o.state, o.reason) for o in of_scene(mixed[1], "down.tif")}
-    assert ends == {("failed", "RetryableError: the store is away")}
+    assert mixed[1]["down.tif"].state == "failed"
+    assert mixed[1]["down.tif"].reason.endswith("the store is away")
 
 
-def test_a_worker_never_runs_more_tasks_at_once_than_it_may_hold(mixed):
-    at_once = [o.seconds["at once"] for o in mixed[1] if "at once" in o.seconds]
-    assert 1 < max(at_once) <= tasks_in_flight(1)
+def test_a_worker_never_does_more_at_once_than_it_has_threads(mixed):
+    assert 1 < mixed[0].at_once <= IN_FLIGHT
 
 
 def test_seconds_are_told_by_stage(mixed):
-    assert all(set(o.seconds) >= {"read", "infer", "store"} for o in mixed[1] if o.state == "stored")
+    for scene_id in GOOD:
+        assert set(mixed[1][scene_id].seconds) == {"open", "begin", "read", "infer", "store", "commit"}
 
 
-def test_no_task_is_no_outcome(engine, tmp_path):
-    archive = Archive(tmp_path, {}, SyntheticReader({}))
-    assert list(engine(archive)) == []
+def test_a_second_run_does_what_is_left_and_nothing_else(engine, mixed):
+    archive, _ = mixed
+    again = Archive(archive.root, SCENES, SyntheticReader(SCENES))
+    states = {scene_id: result.state for scene_id, result in again.run(engine(again)).items()}
+    assert states == {
+        "strange.tif": "done",
+        "down.tif": "done",
+        "corrupt.tif": "still quarantined",
+        "torn.tif": "still quarantined",
+    }
+    assert np.array_equal(again.stored("strange.tif"), again.expected("strange.tif"))
 
 
-def test_mosaics_are_equal_to_the_byte_for_any_block_and_task_size(engine, tmp_path):
-    tilings = tuple(Tiling(12, 4, block_px) for block_px in (8, 24, 64, 128))
+def test_no_work_is_no_outcome(engine, tmp_path):
+    archive = Archive(tmp_path / "out", {}, SyntheticReader({}))
+    assert archive.run(engine(archive)) == {}
+
+
+@pytest.mark.parametrize("block_px", [8, 24, 64])
+def test_mosaics_are_equal_to_the_byte_for_any_block_size(engine, tmp_path, block_px):
     scenes = {"a.tif": make_scene(70, 53, 7, no_data_share=0.1), "tiny.tif": make_scene(5, 3, 8)}
-    archive = Archive(tmp_path, scenes, SyntheticReader(scenes), tilings)
-    memory = {8: 3 * 24 * 8 * 24, 24: 36 * 36 * 24, 64: 10**9, 128: 10**9}
-    tasks = [task for m in archive.mosaics for task in plan_tasks(m, memory[m.tiling.block_px])]
-    assert {outcome.state for outcome in engine(archive, tasks)} == {"stored"}
-    for mosaic in archive.mosaics:
-        archive.writer.commit(mosaic)
-        assert np.array_equal(archive.stored(mosaic), archive.expected(mosaic))
+    archive = Archive(tmp_path / "out", scenes, SyntheticReader(scenes), Tiling(12, 4, block_px))
+    results = archive.run(engine(archive))
+    fits = block_px < 64
+    assert results["a.tif"].state == ("done" if fits else "failed")
+    assert results["tiny.tif"].state == "done"
+    for scene_id in scenes if fits else ["tiny.tif"]:
+        assert np.array_equal(archive.stored(scene_id), archive.expected(scene_id))
 
 
 def test_a_fatal_error_stops_the_run_and_comes_out_of_it(engine, tmp_path):
-    scenes = {"a.tif": make_scene(128, 128, 9), "z.tif": make_scene(16, 16, 9)}
+    scenes = {"a.tif": make_scene(128, 128, 9), "z.tif": make_scene(129, 129, 9)}
     reader = SyntheticReader(scenes, [Fault("z.tif", FatalError("the ledger is damaged"))])
-    archive = Archive(tmp_path, scenes, reader)
-    tasks = [*archive.tasks[:8], archive.tasks[-1], *archive.tasks[8:-1]]
+    archive = Archive(tmp_path / "out", scenes, reader)
     with pytest.raises(FatalError, match="the ledger is damaged"):
-        list(engine(archive, tasks))
-    assert len(archive.ledger.finished_blocks(archive.mosaics[0].path)) < 64
+        archive.run(engine(archive))
+    assert archive.ledger.records() == {}
 
 
 def test_nothing_is_started_any_more_after_the_caller_stopped(engine, tmp_path):
     scenes = {"a.tif": make_scene(128, 128, 10)}
     log = tmp_path / "reads.jsonl"
     archive = Archive(tmp_path / "out", scenes, WatchedReader(scenes, log=log, read_s=0.05))
-    outcomes = engine(archive)
-    assert next(outcomes).state == "stored"
+    outcomes = engine(archive)(archive.driver().take)
+    assert isinstance(next(outcomes), SharedScene)
     outcomes.close()
     time.sleep(0.5)  # what had been started ends
     started = len(read_log(log))
     time.sleep(0.5)
-    assert len(read_log(log)) == started < len(archive.tasks)
+    assert len(read_log(log)) == started < 64

@@ -26,6 +26,7 @@ from sgddiff_batch.io.mosaics.writer import ZarrBlockWriter
 from sgddiff_batch.io.storage.store import Store
 from sgddiff_batch.protocols import BlockRecord, MosaicContents, SceneRecord
 from tests.io.catalogue_examples import version_of
+from tests.kit.mosaics import begun, committed
 
 UTM33 = CRS.from_epsg(32633).to_wkt()
 LEFT, TOP = 500_000.0, 5_300_000.0
@@ -72,11 +73,11 @@ def put_scene(
     mosaic = SceneMosaic.at(store, scene, SceneProfile(grid, (1, 2, 3), "uint8", 1), Tiling(40, 8, 64))
     writer, ledger = ZarrBlockWriter(output), ObjectLedger(output)
     settings = {"model": {"digest": "d" * 64}}
-    writer.create(mosaic, {"source_uri": scene.uri, "pixel_settings": settings, "created": "now"})
+    claim = begun(writer, mosaic, {"source_uri": scene.uri, "pixel_settings": settings, "created": "now"})
     for block in mosaic.blocks():
         writer.write_block(mosaic, block, codes[block.slices])
     blocks = tuple(_record_of(block, codes[block.slices]) for block in mosaic.blocks())
-    root = writer.commit(mosaic)
+    root = committed(writer, mosaic, claim)
     valid_px = int(np.count_nonzero(codes != NO_DATA))
     record = SceneRecord(
         scene_id, version_of(number), "aaaaaaaaaaaa", store, None, valid_px, 0, *codes.shape,

@@ -14,7 +14,9 @@ from sgddiff_batch.core.grid import Grid, Transform
 from sgddiff_batch.core.planning import Mosaic, SceneMosaic, Tiling
 from sgddiff_batch.core.scene import Scene, SceneProfile
 from sgddiff_batch.io.mosaics.writer import ZarrBlockWriter
+from sgddiff_batch.io.storage.backend import Versioned
 from sgddiff_batch.io.storage.store import Store, open_store
+from tests.kit.mosaics import begun, committed
 
 UTM = CRS.from_epsg(32633).to_wkt()
 LONLAT = CRS.from_epsg(4326).to_wkt()
@@ -63,9 +65,9 @@ def write_blocks(writer: ZarrBlockWriter, mosaic: Mosaic, codes: np.ndarray) -> 
 def build(folder: Path, mosaic: Mosaic, codes: np.ndarray) -> str:
     """Write a whole mosaic below a folder and return its URI."""
     writer = ZarrBlockWriter(open_store(str(folder)))
-    writer.create(mosaic, {"run_key": "key", "created": "2026-11-23T12:00:00Z"})
+    claim = begun(writer, mosaic, {"run_key": "key", "created": "2026-11-23T12:00:00Z"})
     write_blocks(writer, mosaic, codes)
-    writer.commit(mosaic)
+    committed(writer, mosaic, claim)
     return f"{folder}/{mosaic.path}"
 
 
@@ -83,27 +85,47 @@ class Killed(BaseException):
 
 @dataclass(frozen=True)
 class CountingStore(Store):
-    """Records every call, and dies before the write number ``die_at``."""
+    """Records every call, and dies before the change number ``die_at``."""
 
     calls: list[tuple[str, str]] = field(default_factory=list)
     die_at: int | None = None
 
-    def write(self, key: str, data: bytes) -> None:
-        if self.die_at is not None and len(self.keys_of("write")) >= self.die_at:
+    def _change(self, name: str, key: str) -> None:
+        changes = sum(name not in ("read", "read_versioned", "entries") for name, _ in self.calls)
+        if self.die_at is not None and changes >= self.die_at:
             raise Killed
-        self.calls.append(("write", key))
+        self.calls.append((name, key))
+
+    def write(self, key: str, data: bytes) -> None:
+        self._change("write", key)
         super().write(key, data)
+
+    def create(self, key: str, data: bytes) -> str | None:
+        self._change("create", key)
+        return super().create(key, data)
+
+    def replace(self, key: str, data: bytes, version: str) -> str | None:
+        self._change("replace", key)
+        return super().replace(key, data, version)
 
     def read(self, key: str) -> bytes:
         self.calls.append(("read", key))
         return super().read(key)
 
+    def read_versioned(self, key: str) -> Versioned:
+        self.calls.append(("read_versioned", key))
+        return super().read_versioned(key)
+
+    def entries(self, prefix: str = "") -> dict[str, str | None]:
+        self.calls.append(("entries", prefix))
+        return super().entries(prefix)
+
     def delete(self, key: str) -> None:
-        self.calls.append(("delete", key))
+        self._change("delete", key)
         super().delete(key)
 
     def delete_tree(self, prefix: str) -> None:
-        self.calls.append(("delete_tree", prefix))
+        self._change("delete_tree", prefix)
         super().delete_tree(prefix)
 
     def zarr(self, key: str, *, read_only: bool = False):

@@ -22,6 +22,7 @@ from sgddiff_batch.core.fingerprint import array_digest
 from sgddiff_batch.core.grid import Grid
 from sgddiff_batch.core.planning import Mosaic, SceneMosaic, Tiling
 from sgddiff_batch.core.scene import Scene, SceneProfile
+from sgddiff_batch.core.store_names import id_of
 from sgddiff_batch.core.tiling import TaskTiles
 from sgddiff_batch.core.window import Window
 from sgddiff_batch.errors import LostClaimError
@@ -186,15 +187,15 @@ class StoredMosaic:
     levels: list[NDArray[np.uint8]]
     writes: Counter[Window] = field(default_factory=Counter)
     complete: bool = False
-    counts: tuple[int | None, int | None] = (None, None)
+    blocks: tuple[BlockRecord, ...] | None = None
 
 
 class MemoryWriter(_Shared):
     """A BlockWriter that keeps arrays; ``stores`` maps a store's name to what is in it.
 
-    It refuses what no engine may do: a block that is none, a second version of a block's bytes, a block that is
-    stored without a claim, a commit with blocks missing, a complete store emptied. ``before_write`` is called
-    with the store and block before a block is stored, to fail or to wait there.
+    It refuses what no engine may do: a block that is none, a second version of a block's bytes, a block that
+    is stored without a claim, a commit with blocks missing, a complete store emptied. ``before_write`` is
+    called with the store and block before a block is stored, to fail or to wait there.
     """
 
     def __init__(self, before_write: Callable[[str, Window], None] | None = None) -> None:
@@ -224,7 +225,7 @@ class MemoryWriter(_Shared):
                 return None
             there = stored.mosaic and (stored.mosaic.grid, stored.mosaic.tiling)
             is_same = there == (mosaic.grid, mosaic.tiling)
-            return FoundRoot(stored.version, stored.complete, is_same, "root", *stored.counts)
+            return FoundRoot(stored.version, stored.complete, is_same, "root", stored.blocks)
 
     def take_over(self, mosaic: Mosaic, provenance: Mapping[str, object], found: FoundRoot) -> Claim | None:
         with self._lock:
@@ -263,14 +264,14 @@ class MemoryWriter(_Shared):
             there[...] = codes
             stored.writes[block] += 1
 
-    def commit(self, mosaic: Mosaic, claim: Claim, *, valid_px: int, salient_px: int) -> str:
+    def commit(self, mosaic: Mosaic, claim: Claim, blocks: Sequence[BlockRecord]) -> str:
         with self._lock:
             stored = self._held(mosaic.path, claim)
             missing = set(mosaic.blocks()) - set(stored.writes)
             assert not missing, f"{mosaic.path} was committed without {sorted(missing)}"
             while len(stored.levels) < mosaic.levels:
                 stored.levels.append(pyramid.halve(stored.levels[-1]))
-            stored.complete, stored.counts = True, (valid_px, salient_px)
+            stored.complete, stored.blocks = True, tuple(blocks)
             return array_digest(stored.levels[0])
 
     def _held(self, path: str, claim: Claim) -> StoredMosaic:
@@ -332,6 +333,11 @@ class MemoryLedger(_Shared):
         assert set(marked) <= own, f"task {window.name} marks blocks that are not its own"
         with self._lock:
             self._blocks.setdefault(mosaic.path, {}).update(marked)
+
+    def marked(self) -> frozenset[str]:
+        """Return the ids of scenes of which blocks are marked."""
+        with self._lock:
+            return frozenset(id_of(path) for path in self._blocks)
 
     def disowned(self, paths: Iterable[str]) -> set[str]:
         with self._lock:

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from sgddiff_batch.core.planning import SceneMosaic, Task, plan_tasks
-from sgddiff_batch.errors import RetryableError, SceneError
-from sgddiff_batch.pipeline import infer_task, read_task, store_task
+from sgddiff_batch.errors import LostClaimError, RetryableError, SceneError
+from sgddiff_batch.pipeline import infer_task, mark_task, read_task, store_task
 from sgddiff_batch.protocols import BlockWriter, Ledger, Predictor, SceneReader, SceneRecord
 from tests.kit.fakes import (
     TINY,
@@ -17,6 +17,7 @@ from tests.kit.fakes import (
     make_mosaic,
     make_scene,
 )
+from tests.kit.mosaics import begun, committed
 
 SEAMS: tuple[SceneReader, Predictor, BlockWriter, Ledger] = (
     SyntheticReader({}),
@@ -36,11 +37,11 @@ def test_a_whole_run_of_fakes_ends_in_the_same_mosaic_for_every_memory_budget():
     for memory_bytes in (0, 20_000, 10**9):
         predictor, writer, ledger = ToyPredictor(), MemoryWriter(), MemoryLedger()
         mosaic = mosaic_of(reader)
-        assert writer.create(mosaic, {"seed": 0}) is False
+        claim = begun(writer, mosaic, {"seed": 0})
         for task in plan_tasks(mosaic, memory_bytes):
             codes = infer_task(task, read_task(task, reader), predictor)
-            store_task(task, codes, writer, ledger)
-        writer.commit(mosaic)
+            mark_task(task, store_task(task, codes, writer), ledger)
+        committed(writer, mosaic, claim)
         assert {block.window for block in ledger.finished_blocks(mosaic.path)} == set(mosaic.blocks())
         found.append(writer.stores[mosaic.path].levels)
     assert [level.shape for level in found[0]] == [(45, 37), (23, 19), (12, 10), (6, 5)]
@@ -74,23 +75,33 @@ def test_the_writer_refuses_what_no_engine_may_do():
     mosaic, writer = make_mosaic(20, 20), MemoryWriter()
     block = next(mosaic.blocks())
     codes = np.zeros((16, 16), np.uint8)
-    writer.create(mosaic, {})
+    claim = begun(writer, mosaic, {})
     writer.write_block(mosaic, block, codes)
     writer.write_block(mosaic, block, codes)
-    assert writer.create(mosaic, {}) is True
     with pytest.raises(AssertionError, match="changed its bytes"):
         writer.write_block(mosaic, block, codes + 1)
     with pytest.raises(AssertionError, match="committed without"):
-        writer.commit(mosaic)
+        committed(writer, mosaic, claim)
+    with pytest.raises(AssertionError, match="was not emptied"):
+        writer.clear(mosaic.path)
 
 
-def test_a_finished_scene_keeps_its_record_and_loses_its_marks():
+def test_a_claim_on_the_writer_holds_until_it_is_taken_over():
+    mosaic, writer = make_mosaic(16, 16), MemoryWriter()
+    late = begun(writer, mosaic, {})
+    assert writer.claim(mosaic, {}) is None
+    claim = writer.take_over(mosaic, {}, writer.find_root(mosaic, {}))
+    writer.write_block(mosaic, next(mosaic.blocks()), np.zeros((16, 16), np.uint8))
+    with pytest.raises(LostClaimError):
+        committed(writer, mosaic, late)
+    committed(writer, mosaic, claim)
+    assert writer.find_root(mosaic, {}).is_complete
+
+
+def test_a_finished_scene_keeps_its_record():
     ledger, mosaic = MemoryLedger(), make_mosaic(20, 20)
-    ledger.reading(mosaic.scene, "profile")
-    assert ledger.deaths() == {"scene.tif"}
     record = SceneRecord("scene.tif", "v1", "k", mosaic.path)
     ledger.finish(record)
-    assert (ledger.deaths(), ledger.finished_blocks(mosaic.path)) == (set(), [])
     assert ledger.finished_mosaic(mosaic.path) == ledger.records()["scene.tif"] == record
 
 

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,7 +24,7 @@ from sgddiff_batch.io.mosaics import conventions, metadata
 from sgddiff_batch.io.mosaics.metadata import Level
 from sgddiff_batch.io.mosaics.shards import ShardSpec
 from sgddiff_batch.io.mosaics.writer import ZarrBlockWriter
-from sgddiff_batch.protocols import Claim
+from sgddiff_batch.protocols import BlockRecord, Claim
 
 COUNTS_NAME = "n_obs"
 
@@ -46,12 +46,12 @@ class AreaBlockWriter(ZarrBlockWriter):
             part = Window(row, row + n_obs.shape[0], col, col + n_obs.shape[1])
             self._write_shard(mosaic.path, level, part, n_obs)
 
-    def commit(self, mosaic: Mosaic, claim: Claim, *, valid_px: int, salient_px: int) -> str:
+    def commit(self, mosaic: Mosaic, claim: Claim, blocks: Sequence[BlockRecord]) -> str:
         """As :meth:`ZarrBlockWriter.commit`, the coarse levels of the counts first."""
         levels = self._count_levels(mosaic)
         for number in range(mosaic.block_levels, mosaic.levels):
             self._build_counts(mosaic.path, levels[number - 1], levels[number])
-        return super().commit(mosaic, claim, valid_px=valid_px, salient_px=salient_px)
+        return super().commit(mosaic, claim, blocks)
 
     def _count_levels(self, mosaic: Mosaic) -> list[Level]:
         return [counts_level(level) for level in metadata.levels_of(mosaic, self.zstd_level)]

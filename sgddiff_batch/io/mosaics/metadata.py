@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -13,7 +12,7 @@ from numpy.typing import NDArray
 from zarr.core.buffer import Buffer
 from zarr.storage import MemoryStore
 
-from sgddiff_batch.core.fingerprint import bytes_digest, canonical_json
+from sgddiff_batch.core.fingerprint import canonical_json
 from sgddiff_batch.core.grid import Grid
 from sgddiff_batch.core.planning import Mosaic
 from sgddiff_batch.core.window import Window
@@ -22,16 +21,6 @@ from sgddiff_batch.io.mosaics.shards import ShardSpec
 
 ROOT = "zarr.json"
 """Key of the root group's metadata: written before all others, and again when the mosaic is complete."""
-PASSING = frozenset({"created", "run_id", "software"})
-"""Provenance keys that say when and by what a store was made, not what is in it."""
-CLAIM, CONTENTS, REMOVED = "claim", "contents", "removed"
-"""Root attributes: a text that each claim has of its own; what a mosaic was committed with; the digest of the
-root that a store had before its removal began.
-"""
-
-_OF_ONE_CLAIM = frozenset({conventions.COMPLETE, CLAIM, CONTENTS})
-_NOT_A_ROOT = (ValueError, KeyError, TypeError, AttributeError, RecursionError)
-
 COARSE_SHARD_PX = 2048
 """Least side of a shard of the levels that commit builds, so that they are few objects."""
 
@@ -98,61 +87,6 @@ def metadata_objects(
         "consolidated_metadata": _consolidated(files),
     }
     return files, canonical_json(root).encode()
-
-
-def claimed(root: bytes) -> bytes:
-    """Return a root object that no other call returns: who put it can tell it from all others."""
-    document = json.loads(root)
-    document["attributes"][CLAIM] = secrets.token_hex(8)
-    return canonical_json(document).encode()
-
-
-def emptied(root: bytes) -> bytes:
-    """Return the root of a store that is being removed, a group without arrays, of the root that it had."""
-    attributes = {REMOVED: bytes_digest(root)}
-    return canonical_json({"attributes": attributes, "node_type": "group", "zarr_format": 3}).encode()
-
-
-def completed(root: bytes, valid_px: int, salient_px: int) -> bytes:
-    """Return a root object that is marked complete, with what a record of the mosaic needs."""
-    document = json.loads(root)
-    document["attributes"][conventions.COMPLETE] = True
-    document["attributes"][CONTENTS] = {"valid_px": valid_px, "salient_px": salient_px}
-    return canonical_json(document).encode()
-
-
-def contents_of(root: bytes) -> tuple[int, int] | None:
-    """Return the valid and the salient pixels that a root was completed with, None where it does not say."""
-    try:
-        found = json.loads(root)["attributes"][CONTENTS]
-        valid_px, salient_px = found["valid_px"], found["salient_px"]
-    except _NOT_A_ROOT:
-        return None
-    return (valid_px, salient_px) if type(valid_px) is type(salient_px) is int else None
-
-
-def is_complete(root: bytes) -> bool:
-    """Whether a root object is marked complete; one that cannot be understood is not."""
-    try:
-        return conventions.is_complete(json.loads(root)["attributes"])
-    except _NOT_A_ROOT:
-        return False
-
-
-def describe_same(one: bytes, other: bytes) -> bool:
-    """Whether two root objects have the same layout and provenance, times and completeness apart."""
-    try:
-        return _lasting(one) == _lasting(other)
-    except _NOT_A_ROOT:
-        return False
-
-
-def _lasting(root: bytes) -> object:
-    document = json.loads(root)
-    attributes = {k: v for k, v in document["attributes"].items() if k not in _OF_ONE_CLAIM}
-    provenance = attributes[conventions.PROVENANCE].items()
-    attributes[conventions.PROVENANCE] = {k: v for k, v in provenance if k not in PASSING}
-    return document | {"attributes": attributes}
 
 
 def _write_level(store: MemoryStore, level: Level) -> None:

@@ -9,8 +9,8 @@ from __future__ import annotations
 from contextlib import suppress
 
 from sgddiff_batch.core.store_names import is_store_path
-from sgddiff_batch.io.mosaics import metadata
 from sgddiff_batch.io.mosaics.metadata import ROOT
+from sgddiff_batch.io.mosaics.root import emptied
 from sgddiff_batch.io.storage import Store
 
 
@@ -25,7 +25,7 @@ def empty_root(store: Store, path: str) -> None:
     key, root = f"{path}/{ROOT}", b""
     with suppress(FileNotFoundError):
         root = store.read(key)
-    store.write(key, metadata.emptied(root))
+    store.write(key, emptied(root))
 
 
 def remove_objects(store: Store, path: str) -> None:

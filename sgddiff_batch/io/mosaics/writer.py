@@ -6,7 +6,7 @@ and replaced at the end, if it still is the one that was put.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
@@ -20,11 +20,12 @@ from sgddiff_batch.core.planning import Mosaic
 from sgddiff_batch.core.window import Window
 from sgddiff_batch.errors import LostClaimError, SceneError
 from sgddiff_batch.io.mosaics import metadata
+from sgddiff_batch.io.mosaics import root as roots
 from sgddiff_batch.io.mosaics.metadata import ROOT, Level
 from sgddiff_batch.io.mosaics.reading import DamagedObjectError, read_window
 from sgddiff_batch.io.mosaics.removal import empty_root, remove_objects
 from sgddiff_batch.io.storage import Store
-from sgddiff_batch.protocols import Claim, FoundRoot
+from sgddiff_batch.protocols import BlockRecord, Claim, FoundRoot
 
 _Item = TypeVar("_Item")
 
@@ -50,7 +51,7 @@ class ZarrBlockWriter:
             TypeError, ValueError: if the provenance is not JSON.
         """
         files, root = self._metadata(mosaic, provenance)
-        root = metadata.claimed(root)
+        root = roots.claimed(root)
         version = self.store.create(_root_key(mosaic.path), root)
         return None if version is None else Claim(root, version, files)
 
@@ -64,20 +65,18 @@ class ZarrBlockWriter:
             found = self.store.read_versioned(_root_key(mosaic.path))
         except FileNotFoundError:
             return None
-        valid_px, salient_px = metadata.contents_of(found.data) or (None, None)
         return FoundRoot(
             found.version,
-            metadata.is_complete(found.data),
-            metadata.describe_same(found.data, self._metadata(mosaic, provenance)[1]),
+            roots.is_complete(found.data),
+            roots.describe_same(found.data, self._metadata(mosaic, provenance)[1]),
             bytes_digest(found.data),
-            valid_px,
-            salient_px,
+            roots.blocks_of(found.data),
         )
 
     def take_over(self, mosaic: Mosaic, provenance: Mapping[str, object], found: FoundRoot) -> Claim | None:
         """Replace the root that was found, so that no earlier claim holds; None if it is another by now."""
         files, root = self._metadata(mosaic, provenance)
-        root = metadata.claimed(root)
+        root = roots.claimed(root)
         version = self.store.replace(_root_key(mosaic.path), root, found.version)
         return None if version is None else Claim(root, version, files)
 
@@ -114,7 +113,7 @@ class ZarrBlockWriter:
                 objects[level.key(part)] = data
         self._put(mosaic.path, objects)
 
-    def commit(self, mosaic: Mosaic, claim: Claim, *, valid_px: int, salient_px: int) -> str:
+    def commit(self, mosaic: Mosaic, claim: Claim, blocks: Sequence[BlockRecord]) -> str:
         """Build the coarse levels, remove what killed writers left, and mark the mosaic complete.
 
         Takes at most about 85 MB, or 8 bytes a pixel of a block where that is more. Returns the digest of the
@@ -128,7 +127,7 @@ class ZarrBlockWriter:
         for number in range(mosaic.block_levels, mosaic.levels):
             self._build_level(mosaic.path, levels[number - 1], levels[number])
         self.store.sweep_temporary(mosaic.path)
-        completed = metadata.completed(claim.root, valid_px, salient_px)
+        completed = roots.completed(claim.root, blocks)
         self._replace_root(mosaic.path, claim, completed)
         return bytes_digest(completed)
 
@@ -142,7 +141,7 @@ class ZarrBlockWriter:
         if claim is None:
             empty_root(self.store, path)
         else:
-            self._replace_root(path, claim, metadata.emptied(claim.root), or_gone=True)
+            self._replace_root(path, claim, roots.emptied(claim.root), or_gone=True)
 
     def clear(self, path: str) -> None:
         """Remove all objects of a store that was emptied, its root last."""
@@ -214,7 +213,7 @@ class ZarrBlockWriter:
 def is_committed(output: Store, path: str) -> bool:
     """Whether a mosaic's root is there and marked complete; one that cannot be understood is not."""
     try:
-        return metadata.is_complete(output.read(_root_key(path)))
+        return roots.is_complete(output.read(_root_key(path)))
     except FileNotFoundError:
         return False
 

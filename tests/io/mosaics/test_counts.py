@@ -17,6 +17,7 @@ from sgddiff_batch.io.mosaics.writer import ZarrBlockWriter
 from sgddiff_batch.io.storage.store import open_store
 from tests.io.mosaic_examples import GRIDS, codes_of, mosaic_of, tiling, write_blocks
 from tests.io.mosaics.test_conventions import schema
+from tests.kit.mosaics import begun, committed
 
 GRID = GRIDS["north-up"]
 PROVENANCE = {"run_key": "key", "created": "2026-11-23T12:00:00Z"}
@@ -30,11 +31,11 @@ def counts_of(codes: np.ndarray) -> np.ndarray:
 def write_area(folder: Path, strides: int = 2) -> tuple[str, np.ndarray, np.ndarray]:
     mosaic, codes = mosaic_of(GRID, tiling(strides)), codes_of(GRID)
     counts, writer = counts_of(codes), AreaBlockWriter(open_store(str(folder)))
-    writer.create(mosaic, PROVENANCE)
+    claim = begun(writer, mosaic, PROVENANCE)
     for block in mosaic.blocks():
         writer.write_counts(mosaic, block, counts[block.slices])
     write_blocks(writer, mosaic, codes)
-    writer.commit(mosaic)
+    committed(writer, mosaic, claim)
     return f"{folder}/{mosaic.path}", codes, counts
 
 
@@ -103,25 +104,17 @@ def test_the_consolidated_metadata_is_that_of_the_objects(tmp_path):
 
 def test_a_store_of_a_scene_is_not_taken_for_one_of_an_area(tmp_path):
     mosaic, store = mosaic_of(GRID), open_store(str(tmp_path))
-    ZarrBlockWriter(store).create(mosaic, PROVENANCE)
-    assert not AreaBlockWriter(store).is_ready(mosaic, PROVENANCE)
-    assert not AreaBlockWriter(store).create(mosaic, PROVENANCE)
-    assert AreaBlockWriter(store).create(mosaic, PROVENANCE)
-
-
-def test_a_commit_of_what_is_not_there_writes_nothing(tmp_path):
-    with pytest.raises(SceneError, match="cannot commit"):
-        AreaBlockWriter(open_store(str(tmp_path))).commit(mosaic_of(GRID))
-    assert not list(tmp_path.rglob("*"))
+    begun(ZarrBlockWriter(store), mosaic, PROVENANCE)
+    assert not AreaBlockWriter(store).find_root(mosaic, PROVENANCE).is_same
 
 
 def test_damaged_counts_are_found_when_the_pyramid_is_built(tmp_path):
     mosaic, codes = mosaic_of(GRID, tiling(1)), codes_of(GRID)
     writer = AreaBlockWriter(open_store(str(tmp_path)))
-    writer.create(mosaic, PROVENANCE)
+    claim = begun(writer, mosaic, PROVENANCE)
     for block in mosaic.blocks():
         writer.write_counts(mosaic, block, counts_of(codes)[block.slices])
     write_blocks(writer, mosaic, codes)
     writer.store.write(f"{mosaic.path}/0/n_obs/c/0/0", b"damaged")
     with pytest.raises(SceneError, match="n_obs/c/0/0 is damaged"):
-        writer.commit(mosaic)
+        committed(writer, mosaic, claim)

@@ -14,11 +14,7 @@ from sgddiff_batch.core.planning import Tiling
 from sgddiff_batch.core.window import Window
 from sgddiff_batch.io.mosaics.metadata import (
     COARSE_SHARD_PX,
-    PASSING,
     ROOT,
-    completed,
-    describe_same,
-    is_complete,
     levels_of,
     metadata_objects,
 )
@@ -82,44 +78,6 @@ def test_zarr_opens_what_the_objects_describe(name, tmp_path):
         assert ("x" in group["0"]) == mosaic.grid.transform.is_axis_aligned
         if mosaic.grid.transform.is_axis_aligned:
             assert group["0/x"][...].tolist() == mosaic.grid.x_centres().tolist()
-
-
-def test_a_new_root_is_not_complete_and_completion_changes_nothing_else():
-    root = root_of()
-    assert not is_complete(root)
-    assert is_complete(completed(root))
-    assert completed(completed(root)) == completed(root)
-    one, other = json.loads(root), json.loads(completed(root))
-    assert other["attributes"].pop("complete") is True
-    assert one["attributes"].pop("complete") is False
-    assert one == other
-
-
-@pytest.mark.parametrize("key", sorted(PASSING))
-def test_when_and_by_what_a_store_was_made_does_not_make_it_another(key):
-    assert root_of(**{key: "other"}) != root_of()
-    assert describe_same(root_of(**{key: "other"}), completed(root_of()))
-
-
-@pytest.mark.parametrize(
-    "other",
-    [
-        root_of(run_key="other"),
-        root_of(new="entry"),
-        root_of(GRIDS["dateline"]),
-        root_of(cut=tiling(1)),
-        b"",
-        b"{",
-        b"[]",
-        b"{}",
-        b"\xff",
-        b'{"attributes": {"provenance": 5}}',
-        b"[" * 100_000,
-    ],
-)
-def test_another_layout_provenance_or_a_damaged_root_is_not_the_same(other):
-    assert not describe_same(root_of(), other)
-    assert not describe_same(other, root_of())
 
 
 @pytest.mark.parametrize("bad", [{"a": {1, 2}}, {"a": float("nan")}])

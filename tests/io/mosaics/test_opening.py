@@ -17,6 +17,7 @@ from sgddiff_batch.io.mosaics.opening import open_mosaic
 from sgddiff_batch.io.mosaics.writer import ZarrBlockWriter
 from sgddiff_batch.io.storage.store import open_store
 from tests.io.mosaic_examples import GRIDS, NORTH_UP, UTM, build, codes_of, mosaic_of, tiling
+from tests.kit.mosaics import begun
 
 # rioxarray 0.19, the last for Python 3.11, multiplies matrices with an operator that affine 3 will retire.
 pytestmark = pytest.mark.filterwarnings("ignore:Use `@` matmul:PendingDeprecationWarning")
@@ -93,7 +94,7 @@ def test_a_level_that_there_is_not_is_refused(tmp_path, level):
 
 def test_an_incomplete_mosaic_is_refused(tmp_path):
     mosaic = mosaic_of(GRID)
-    ZarrBlockWriter(open_store(str(tmp_path))).create(mosaic, {"run_key": "key"})
+    begun(ZarrBlockWriter(open_store(str(tmp_path))), mosaic, {"run_key": "key"})
     with pytest.raises(ValueError, match="not complete: run the job again"):
         open_mosaic(f"{tmp_path}/{mosaic.path}")
 
@@ -180,7 +181,7 @@ def test_mosaics_of_real_scenes_have_their_crs_and_transform(tmp_path, data_root
 def test_block_size_does_not_show_in_what_is_opened(tmp_path):
     codes = codes_of(GRID)
     opened = [
-        open_mosaic(build(tmp_path / str(n), mosaic_of(GRID, tiling(n)), codes), level).values
+        open_mosaic(build(tmp_path / f"{level} {n}", mosaic_of(GRID, tiling(n)), codes), level).values
         for level in range(3)
         for n in (1, 2, 4)
     ]

@@ -14,6 +14,7 @@ from sgddiff_batch.io.mosaics.stored import open_stored, parse_stored
 from sgddiff_batch.io.mosaics.writer import ZarrBlockWriter
 from sgddiff_batch.io.storage.store import Store, open_store
 from tests.io.mosaic_examples import GRIDS, codes_of, mosaic_of, tiling, write_blocks
+from tests.kit.mosaics import begun, committed
 
 MOSAIC = mosaic_of(GRIDS["north-up"], tiling(2))
 CODES = codes_of(MOSAIC.grid, 3)
@@ -30,9 +31,9 @@ def write(folder, mosaic=MOSAIC, codes=CODES) -> Store:
         **{"bands": [1, 2, 3], "stretch": None, "notes": []},
         "pixel_settings": {"tile_px": mosaic.tiling.tile_px, "overlap_px": mosaic.tiling.overlap_px},
     }
-    writer.create(mosaic, provenance)
+    claim = begun(writer, mosaic, provenance)
     write_blocks(writer, mosaic, codes)
-    writer.commit(mosaic)
+    committed(writer, mosaic, claim)
     return open_store(f"{folder}/{mosaic.path}")
 
 
@@ -50,7 +51,7 @@ def test_grid_tiling_and_version_are_those_that_it_was_made_with(tmp_path, name)
 
 
 def test_a_mosaic_that_is_not_complete_opens_too(tmp_path):
-    ZarrBlockWriter(open_store(str(tmp_path))).create(MOSAIC, _provenance())
+    begun(ZarrBlockWriter(open_store(str(tmp_path))), MOSAIC, _provenance())
     stored = open_stored(open_store(f"{tmp_path}/{MOSAIC.path}"))
     assert stored.attributes["complete"] is False
     assert stored.read_shard(stored.levels[0], Window(0, 48, 0, 48)) is None

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import pickle
+import shutil
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -16,14 +17,14 @@ from sgddiff_batch.core import pyramid
 from sgddiff_batch.core.grid import Grid
 from sgddiff_batch.core.planning import Mosaic, Tiling
 from sgddiff_batch.core.window import Window
-from sgddiff_batch.errors import SceneError
+from sgddiff_batch.errors import LostClaimError, SceneError
 from sgddiff_batch.io.mosaics.writer import ZarrBlockWriter
 from sgddiff_batch.io.storage.store import open_store
+from sgddiff_batch.protocols import BlockRecord
 from tests.io.mosaic_examples import (
     GRIDS,
     NORTH_UP,
     UTM,
-    Killed,
     build,
     codes_of,
     counting_store,
@@ -33,6 +34,7 @@ from tests.io.mosaic_examples import (
     tiling,
     write_blocks,
 )
+from tests.kit.mosaics import begun, committed
 
 PROVENANCE = {"run_key": "key", "created": "2026-11-23T12:00:00Z"}
 GRID = Grid(101, 75, NORTH_UP, UTM)
@@ -47,10 +49,20 @@ def as_json(array: zarr.Array) -> str:
     return json.dumps(array.metadata.to_dict(), sort_keys=True, default=str)
 
 
+def settled(folder: Path) -> dict[str, bytes]:
+    """The objects of a mosaic, the root without what each claim has of its own."""
+    found = files(folder)
+    for name in [name for name in found if name.endswith(".zarr/zarr.json")]:
+        root = json.loads(found[name])
+        assert root["attributes"].pop("claim")
+        found[name] = json.dumps(root).encode()
+    return found
+
+
 def run(writer: ZarrBlockWriter, mosaic: Mosaic, codes: np.ndarray) -> None:
-    writer.create(mosaic, PROVENANCE)
+    claim = begun(writer, mosaic, PROVENANCE)
     write_blocks(writer, mosaic, codes)
-    writer.commit(mosaic)
+    committed(writer, mosaic, claim)
 
 
 @settings(max_examples=25)
@@ -143,51 +155,82 @@ def test_consolidated_metadata_lists_what_the_store_holds(tmp_path):
 def test_a_block_costs_one_put_a_level_and_no_read(tmp_path):
     mosaic = mosaic_of(GRID, tiling(4))
     codes = np.where(codes_of(GRID) == 255, 0, codes_of(GRID))
-    ZarrBlockWriter(open_store(str(tmp_path))).create(mosaic, PROVENANCE)
+    begun(ZarrBlockWriter(open_store(str(tmp_path))), mosaic, PROVENANCE)
     store = counting_store(tmp_path)
     write_blocks(ZarrBlockWriter(store), mosaic, codes)
-    assert [(name, key.partition(".zarr/")[2]) for name, key in store.calls] == [
-        ("write", f"{level}/saliency/c/{row}/0") for row in (0, 1) for level in range(mosaic.block_levels)
+    assert sorted((name, key.partition(".zarr/")[2]) for name, key in store.calls) == [
+        ("write", f"{level}/saliency/c/{row}/0") for level in range(mosaic.block_levels) for row in (0, 1)
     ]
+
+
+def test_what_is_put_beside_a_block_is_put_even_where_the_block_has_no_data(tmp_path):
+    mosaic, writer = mosaic_of(GRID, tiling(4)), ZarrBlockWriter(open_store(str(tmp_path)))
+    block = next(mosaic.blocks())
+    codes = np.full((block.height_px, block.width_px), 255, np.uint8)
+    writer.write_block(mosaic, block, codes, {"0/zarr.json": b"{}", "1/zarr.json": b"[]"})
+    found = files(tmp_path / mosaic.path)
+    assert found == {"0/zarr.json": b"{}", "1/zarr.json": b"[]"}
 
 
 def test_a_shard_of_a_coarse_level_is_written_once_and_each_below_is_read_once(tmp_path):
     mosaic = mosaic_of(Grid(500, 300, NORTH_UP, UTM), tiling(2))
     writer = ZarrBlockWriter(open_store(str(tmp_path)))
-    writer.create(mosaic, PROVENANCE)
+    claim = begun(writer, mosaic, PROVENANCE)
     write_blocks(writer, mosaic, np.zeros((500, 300), np.uint8))
     store = counting_store(tmp_path)
-    ZarrBlockWriter(store).commit(mosaic)
+    committed(ZarrBlockWriter(store), mosaic, claim)
     shards = [key for key in store.keys_of("read") if not key.endswith("zarr.json")]
     assert len(shards) == len(set(shards))
     assert len(store.keys_of("write")) == len(set(store.keys_of("write")))
-    assert store.calls[-1] == ("write", f"{mosaic.path}/zarr.json")
-    assert store.keys_of("write").count(f"{mosaic.path}/zarr.json") == 1
+    assert store.calls[-1] == ("replace", f"{mosaic.path}/zarr.json")
+    assert store.keys_of("replace") == [f"{mosaic.path}/zarr.json"]
 
 
-def test_creation_reads_one_object_and_writes_its_root_last(tmp_path):
+def test_a_claim_puts_the_root_and_asks_nothing(tmp_path):
     mosaic, store = mosaic_of(GRID), counting_store(tmp_path)
-    assert not ZarrBlockWriter(store).create(mosaic, PROVENANCE)
-    root = f"{mosaic.path}/zarr.json"
-    assert store.keys_of("read") == [root]
-    assert store.keys_of("delete") == []
-    assert store.calls[-1] == ("write", root)
-    assert len(store.keys_of("write")) == 1 + 7 * mosaic.levels
+    writer = ZarrBlockWriter(store)
+    claim = writer.claim(mosaic, PROVENANCE)
+    assert store.calls == [("create", f"{mosaic.path}/zarr.json")]
     assert root_attributes(f"{tmp_path}/{mosaic.path}")["complete"] is False
+    assert len(claim.files) == 7 * mosaic.levels
+    assert writer.describe(mosaic, claim).files == {}
+    assert len(store.keys_of("write")) == 7 * mosaic.levels
 
 
-def test_a_store_of_the_same_layout_is_kept_with_its_blocks(tmp_path):
-    mosaic, codes = mosaic_of(GRID), codes_of(GRID)
-    blocks = list(mosaic.blocks())
-    writer = ZarrBlockWriter(open_store(str(tmp_path)))
-    writer.create(mosaic, PROVENANCE)
-    for block in blocks[:2]:
-        writer.write_block(mosaic, block, codes[block.slices])
-    assert writer.create(mosaic, PROVENANCE | {"created": "later"})
-    for block in blocks[2:]:
-        writer.write_block(mosaic, block, codes[block.slices])
-    writer.commit(mosaic)
-    np.testing.assert_array_equal(stored_codes(f"{tmp_path}/{mosaic.path}"), codes)
+def test_of_many_claims_one_is_given(tmp_path):
+    mosaic, writer = mosaic_of(GRID), ZarrBlockWriter(open_store(str(tmp_path)))
+    with ThreadPoolExecutor(6) as pool:
+        claims = list(pool.map(lambda _: writer.claim(mosaic, PROVENANCE), range(12)))
+    (claim,) = [claim for claim in claims if claim is not None]
+    assert Path(tmp_path, mosaic.path, "zarr.json").read_bytes() == claim.root
+
+
+def test_a_claim_that_was_taken_over_commits_and_removes_nothing(tmp_path):
+    mosaic, writer = mosaic_of(GRID), ZarrBlockWriter(open_store(str(tmp_path)))
+    late = begun(writer, mosaic, PROVENANCE)
+    found = writer.find_root(mosaic, PROVENANCE | {"created": "later"})
+    assert (found.is_complete, found.is_same) == (False, True)
+    claim = writer.take_over(mosaic, PROVENANCE | {"created": "later"}, found)
+    assert writer.take_over(mosaic, PROVENANCE, found) is None, "what was found is not there any more"
+    before = files(tmp_path)
+    for act in (lambda: committed(writer, mosaic, late), lambda: writer.empty(mosaic.path, late)):
+        with pytest.raises(LostClaimError):
+            act()
+        assert files(tmp_path) == before
+    write_blocks(writer, mosaic, codes_of(GRID))
+    committed(writer, mosaic, claim)
+    np.testing.assert_array_equal(stored_codes(f"{tmp_path}/{mosaic.path}"), codes_of(GRID))
+    assert root_attributes(f"{tmp_path}/{mosaic.path}")["provenance"]["created"] == "later"
+
+
+def test_a_complete_root_says_what_it_was_committed_with(tmp_path):
+    mosaic, writer = mosaic_of(GRID), ZarrBlockWriter(open_store(str(tmp_path)))
+    claim = begun(writer, mosaic, PROVENANCE)
+    blocks = [BlockRecord(block, "d", 70, 7) for block in mosaic.blocks()]
+    digest = committed(writer, mosaic, claim, blocks)
+    found = writer.find_root(mosaic, PROVENANCE)
+    assert (found.is_complete, found.is_same, found.root_digest) == (True, True, digest)
+    assert found.blocks == tuple(blocks)
 
 
 @pytest.mark.parametrize(
@@ -200,77 +243,56 @@ def test_a_store_of_the_same_layout_is_kept_with_its_blocks(tmp_path):
     ],
     ids=["block", "size", "crs", "run key"],
 )
-def test_a_store_of_another_layout_is_begun_anew(tmp_path, grid, cut, provenance):
+def test_a_root_of_another_layout_or_provenance_is_not_the_same(tmp_path, grid, cut, provenance):
     writer = ZarrBlockWriter(open_store(str(tmp_path)))
-    writer.create(mosaic_of(GRID), PROVENANCE)
-    write_blocks(writer, mosaic_of(GRID), np.zeros((101, 75), np.uint8))
-    assert not writer.create(mosaic_of(grid, cut), provenance)
-    assert not [name for name in files(tmp_path) if "saliency/c/" in name]
+    begun(writer, mosaic_of(GRID), PROVENANCE)
+    assert writer.find_root(mosaic_of(GRID), PROVENANCE | {"created": "later", "run_id": "x"}).is_same
+    assert not writer.find_root(mosaic_of(grid, cut), provenance).is_same
 
 
 @pytest.mark.parametrize(
     "root", [b"", b"[]", b'{"attributes": 1}', b'{"zarr_format": 3}', b"\xff{", b"[" * 100_000]
 )
-def test_a_store_with_a_damaged_root_is_begun_anew(tmp_path, root):
+def test_a_damaged_root_is_neither_complete_nor_the_same(tmp_path, root):
     mosaic, writer = mosaic_of(GRID), ZarrBlockWriter(open_store(str(tmp_path)))
-    writer.create(mosaic, PROVENANCE)
+    begun(writer, mosaic, PROVENANCE)
     Path(tmp_path, mosaic.path, "zarr.json").write_bytes(root)
-    assert not writer.create(mosaic, PROVENANCE)
-    assert writer.create(mosaic, PROVENANCE)
+    found = writer.find_root(mosaic, PROVENANCE)
+    assert (found.is_complete, found.is_same, found.blocks) == (False, False, None)
+    assert not writer.is_complete(mosaic.path)
 
 
-def test_a_creation_killed_anywhere_is_repaired_by_the_next(tmp_path):
-    mosaic = mosaic_of(Grid(60, 30))
-    plain = ZarrBlockWriter(open_store(str(tmp_path)))
-    plain.create(mosaic, PROVENANCE)
-    whole = files(tmp_path)
-    plain.discard(mosaic.path)
-    for number in range(len(whole)):
-        with pytest.raises(Killed):
-            ZarrBlockWriter(counting_store(tmp_path, die_at=number)).create(mosaic, PROVENANCE)
-        assert not plain.create(mosaic, PROVENANCE)
-        assert files(tmp_path) == whole
-        plain.discard(mosaic.path)
+def test_where_nothing_is_no_root_is_found(tmp_path):
+    assert ZarrBlockWriter(open_store(str(tmp_path))).find_root(mosaic_of(GRID), PROVENANCE) is None
 
 
-def test_a_run_killed_at_any_write_and_repeated_equals_an_unbroken_one(tmp_path):
-    mosaic = mosaic_of(Grid(100, 60), tiling(2))
-    codes = codes_of(mosaic.grid)
-    build(tmp_path / "whole", mosaic, codes)
-    whole = files(tmp_path / "whole")
-    for number in range(0, len(whole) + 1, 3):
-        broken = tmp_path / f"broken-{number}"
-        writer = ZarrBlockWriter(counting_store(broken, die_at=number))
-        with pytest.raises(Killed):
-            run(writer, mosaic, codes)
-        build(broken, mosaic, codes)
-        assert files(broken) == whole
-
-
-def test_a_second_commit_changes_nothing(tmp_path):
-    mosaic = mosaic_of(GRID)
-    build(tmp_path, mosaic, codes_of(GRID))
+def test_a_commit_that_is_made_twice_changes_nothing_the_second_time(tmp_path):
+    mosaic, writer = mosaic_of(GRID), ZarrBlockWriter(open_store(str(tmp_path)))
+    claim = begun(writer, mosaic, PROVENANCE)
+    write_blocks(writer, mosaic, codes_of(GRID))
+    first = committed(writer, mosaic, claim)
     once = files(tmp_path)
-    store = counting_store(tmp_path)
-    ZarrBlockWriter(store).commit(mosaic)
+    assert committed(writer, mosaic, claim) == first
     assert files(tmp_path) == once
-    assert store.keys_of("write") == []
 
 
 def test_commit_sweeps_what_killed_writers_left(tmp_path):
     mosaic = mosaic_of(GRID)
     writer = ZarrBlockWriter(open_store(str(tmp_path)))
-    writer.create(mosaic, PROVENANCE)
+    claim = begun(writer, mosaic, PROVENANCE)
     shards = Path(tmp_path, mosaic.path, "0", "saliency", "c", "0")
     shards.mkdir(parents=True)
     (shards / "0.0123456789abcdef.partial").write_bytes(b"half")
-    writer.commit(mosaic)
+    committed(writer, mosaic, claim)
     assert not [name for name in files(tmp_path) if name.endswith(".partial")]
 
 
 def test_commit_of_a_store_that_was_removed_fails_and_makes_nothing(tmp_path):
-    with pytest.raises(SceneError, match=r"has no zarr\.json"):
-        ZarrBlockWriter(open_store(str(tmp_path))).commit(mosaic_of(GRID))
+    mosaic, writer = mosaic_of(GRID, tiling(8)), ZarrBlockWriter(open_store(str(tmp_path)))
+    claim = begun(writer, mosaic, PROVENANCE)
+    shutil.rmtree(tmp_path / mosaic.path)
+    with pytest.raises(LostClaimError):
+        committed(writer, mosaic, claim)
     assert files(tmp_path) == {}
 
 
@@ -278,12 +300,12 @@ def test_commit_of_a_store_that_was_removed_fails_and_makes_nothing(tmp_path):
 def test_commit_over_a_damaged_shard_fails_and_the_mosaic_stays_incomplete(tmp_path, damage):
     mosaic = mosaic_of(GRID)
     writer = ZarrBlockWriter(open_store(str(tmp_path)))
-    writer.create(mosaic, PROVENANCE)
+    claim = begun(writer, mosaic, PROVENANCE)
     write_blocks(writer, mosaic, np.zeros((101, 75), np.uint8))
     shard = Path(tmp_path, mosaic.path, f"{mosaic.block_levels - 1}/saliency/c/0/0")
     shard.write_bytes(damage(shard.read_bytes()))
     with pytest.raises(SceneError, match="is damaged"):
-        writer.commit(mosaic)
+        committed(writer, mosaic, claim)
     assert root_attributes(f"{tmp_path}/{mosaic.path}")["complete"] is False
 
 
@@ -299,27 +321,34 @@ def test_only_whole_blocks_with_codes_of_their_shape_are_written(tmp_path):
     assert files(tmp_path) == {}
 
 
-@pytest.mark.parametrize("store", ["", ".", "a", "../b.zarr", "/etc/x.zarr", "a//b.zarr", "a/../b.zarr"])
-def test_discard_refuses_what_is_no_path_of_a_mosaic(tmp_path, store):
-    (tmp_path / "precious").write_text("x")
-    with pytest.raises(ValueError, match="not the path of a mosaic"):
-        ZarrBlockWriter(open_store(str(tmp_path))).discard(store)
-    assert (tmp_path / "precious").exists()
-
-
-def test_discard_leaves_nothing_and_may_be_repeated(tmp_path):
-    mosaic = mosaic_of(GRID)
+def test_an_emptied_store_holds_no_mosaic_until_it_is_cleared_and_then_nothing_is_left(tmp_path):
+    mosaic, writer = mosaic_of(GRID), ZarrBlockWriter(open_store(str(tmp_path / "out")))
     build(tmp_path / "out", mosaic, codes_of(GRID))
-    writer = ZarrBlockWriter(open_store(str(tmp_path / "out")))
-    writer.discard(mosaic.path)
-    writer.discard(mosaic.path)
+    for _ in range(2):
+        writer.empty(mosaic.path)
+        found = writer.find_root(mosaic, PROVENANCE)
+        assert (found.is_complete, found.is_same) == (False, False)
+        assert writer.claim(mosaic, PROVENANCE) is None
+    for _ in range(2):
+        writer.clear(mosaic.path)
+        assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_who_holds_the_claim_may_empty_it_and_do_so_again(tmp_path):
+    mosaic, writer = mosaic_of(GRID), ZarrBlockWriter(open_store(str(tmp_path / "out")))
+    claim = begun(writer, mosaic, PROVENANCE)
+    for _ in range(2):
+        writer.empty(mosaic.path, claim)
+    writer.clear(mosaic.path)
+    writer.empty(mosaic.path, claim)
+    writer.clear(mosaic.path)
     assert list((tmp_path / "out").iterdir()) == []
 
 
 @pytest.mark.parametrize("bad", [{"stretch": float("nan")}, {"model": object()}, {"x": {1, 2}}])
 def test_provenance_that_is_no_json_is_refused_before_anything_is_written(tmp_path, bad):
     with pytest.raises((TypeError, ValueError)):
-        ZarrBlockWriter(open_store(str(tmp_path))).create(mosaic_of(GRID), bad)
+        begun(ZarrBlockWriter(open_store(str(tmp_path))), mosaic_of(GRID), bad)
     assert files(tmp_path) == {}
 
 
@@ -327,14 +356,14 @@ def test_a_pickled_writer_in_many_threads_writes_the_same_bytes(tmp_path):
     mosaic, codes = mosaic_of(GRID, tiling(1)), codes_of(GRID)
     build(tmp_path / "one", mosaic, codes)
     writer = pickle.loads(pickle.dumps(ZarrBlockWriter(open_store(str(tmp_path / "many")))))
-    writer.create(mosaic, PROVENANCE)
+    claim = begun(writer, mosaic, PROVENANCE)
     with ThreadPoolExecutor(6) as pool:
         for _ in pool.map(
             lambda block: writer.write_block(mosaic, block, codes[block.slices]), mosaic.blocks()
         ):
             pass
-    writer.commit(mosaic)
-    assert files(tmp_path / "many") == files(tmp_path / "one")
+    committed(writer, mosaic, claim)
+    assert settled(tmp_path / "many") == settled(tmp_path / "one")
 
 
 def test_the_root_is_strict_json_with_the_provenance_as_given(tmp_path):

@@ -17,6 +17,7 @@ from sgddiff_batch.io.storage.store import open_store
 from sgddiff_batch.io.upkeep.verify import verify_mosaic
 from sgddiff_batch.protocols import BlockRecord, MosaicContents, SceneRecord
 from tests.io.mosaic_examples import GRIDS, codes_of, counting_store, mosaic_of, tiling, write_blocks
+from tests.kit.mosaics import begun, committed
 
 
 def provenance_of(mosaic):
@@ -46,9 +47,9 @@ def commit(folder, mosaic, codes, *, with_digests=True):
     """Write a mosaic and record it, as the driver does."""
     store = open_store(str(folder))
     writer, ledger = ZarrBlockWriter(store), ObjectLedger(store)
-    writer.create(mosaic, provenance_of(mosaic))
+    claim = begun(writer, mosaic, provenance_of(mosaic))
     write_blocks(writer, mosaic, codes)
-    root_digest = writer.commit(mosaic)
+    root_digest = committed(writer, mosaic, claim)
     blocks = tuple(block_record(window, codes) for window in mosaic.blocks())
     record = SceneRecord(
         mosaic.id,

@@ -10,6 +10,7 @@ from sgddiff_batch.io.mosaics import AreaBlockWriter, ZarrBlockWriter, counts_le
 from sgddiff_batch.io.storage.store import open_store
 from sgddiff_batch.io.upkeep.verify_counts import check_counts
 from tests.io.mosaic_examples import GRIDS, codes_of, mosaic_of, tiling, write_blocks
+from tests.kit.mosaics import begun, committed
 
 MOSAIC = mosaic_of(GRIDS["north-up"], tiling(2))
 CODES = codes_of(MOSAIC.grid, 3)
@@ -27,12 +28,12 @@ PROVENANCE = {
 
 def write(folder, writer_type=AreaBlockWriter, counts=COUNTS):
     writer = writer_type(open_store(str(folder)))
-    writer.create(MOSAIC, PROVENANCE)
+    claim = begun(writer, MOSAIC, PROVENANCE)
     if writer_type is AreaBlockWriter:
         for block in MOSAIC.blocks():
             writer.write_counts(MOSAIC, block, counts[block.slices])
     write_blocks(writer, MOSAIC, CODES)
-    writer.commit(MOSAIC)
+    committed(writer, MOSAIC, claim)
     return open_stored(open_store(f"{folder}/{MOSAIC.path}"))
 
 

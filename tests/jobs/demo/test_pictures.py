@@ -16,6 +16,7 @@ from sgddiff_batch.core.scene import Scene, SceneProfile
 from sgddiff_batch.errors import UnreadableSceneError
 from sgddiff_batch.io.mosaics.writer import ZarrBlockWriter
 from sgddiff_batch.io.storage.store import open_store
+from tests.kit.mosaics import begun, committed
 
 TILING = Tiling(tile_px=288, overlap_px=32, block_px=512)
 
@@ -125,11 +126,11 @@ def write_mosaic(folder: Path, mosaic: Mosaic, stretch: list[float] | None = Non
         "stretch": stretch,
         **{"source_version": "v1", "source_size_bytes": 0, "notes": [], "pixel_settings": {}},
     }
-    writer.create(mosaic, provenance)
+    claim = begun(writer, mosaic, provenance)
     codes = make_codes(mosaic.grid.height_px, mosaic.grid.width_px)
     for block in mosaic.blocks():
         writer.write_block(mosaic, block, np.ascontiguousarray(codes[block.slices]))
-    writer.commit(mosaic)
+    committed(writer, mosaic, claim)
     return f"{folder}/{mosaic.path}"
 
 
@@ -178,6 +179,6 @@ def test_a_scene_that_is_gone_is_named_with_its_mosaic(tmp_path):
 
 def test_a_mosaic_that_is_not_complete_is_refused(tmp_path):
     mosaic = write_scene(tmp_path / "s.tif", np.zeros((3, 300, 300), np.uint8))
-    ZarrBlockWriter(open_store(str(tmp_path / "out"))).create(mosaic, {"scene_id": "s.tif"})
+    begun(ZarrBlockWriter(open_store(str(tmp_path / "out"))), mosaic, {"scene_id": "s.tif"})
     with pytest.raises(ValueError, match="not complete"):
         picture_of(f"{tmp_path}/out/{mosaic.path}", tmp_path / "p.png")

@@ -10,6 +10,7 @@ from sgddiff_batch.core.grid import Grid
 from sgddiff_batch.io.mosaics.writer import ZarrBlockWriter
 from sgddiff_batch.io.storage.store import open_store
 from tests.io.mosaic_examples import NORTH_UP, UTM, build, codes_of, mosaic_of
+from tests.kit.mosaics import begun
 
 GRID = Grid(101, 75, NORTH_UP, UTM)
 
@@ -23,7 +24,7 @@ def test_the_command_writes_the_file_and_returns_0(tmp_path, capsys):
 
 def test_a_wrong_command_is_one_line_and_returns_2(tmp_path, capsys):
     mosaic = mosaic_of(GRID)
-    ZarrBlockWriter(open_store(str(tmp_path))).create(mosaic, {})
+    begun(ZarrBlockWriter(open_store(str(tmp_path))), mosaic, {})
     incomplete = f"{tmp_path}/{mosaic.path}"
     for uri, out in (
         (str(tmp_path / "typo"), "a.tif"),
