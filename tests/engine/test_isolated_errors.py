@@ -2,33 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pytest
 
-from sgddiff_batch import errors
 from sgddiff_batch.core.grid import Grid
 from sgddiff_batch.core.planning import SceneMosaic, Task, Tiling
 from sgddiff_batch.core.scene import Scene, SceneProfile
 from sgddiff_batch.core.window import Window
 from sgddiff_batch.engine.retries import Retries, RetryBudget
-from sgddiff_batch.engine.survey import survey
+from sgddiff_batch.engine.steps import TaskLimits
+from sgddiff_batch.engine.work import SceneOutcome, SceneWork, TaskOutcome, TaskWork
 from sgddiff_batch.engine.worker import Worker
-from sgddiff_batch.errors import (
-    ChangedSceneError,
-    ConfigError,
-    FatalError,
-    SgddiffBatchError,
-)
+from sgddiff_batch.errors import ChangedSceneError, FatalError
 from sgddiff_batch.io.ledger.damage import DamagedRecordError
 from sgddiff_batch.io.ledger.lease import LeaseHeldError
 from sgddiff_batch.io.scenes.isolated_reader import IsolatedReader
 from sgddiff_batch.io.stac.allowed_links import LinkRefusedError
 from sgddiff_batch.io.stac.http import BadDocumentError
 from sgddiff_batch.io.storage.errors import NoBucketError
+from sgddiff_batch.lifecycle import MosaicLifecycle
 from sgddiff_batch.protocols import SceneReader
+from tests.kit.fakes import MemoryLedger, MemoryWriter, ToyPredictor
 
 pytestmark = [pytest.mark.timeout(120), pytest.mark.slow]
 SCENE = Scene("a.tif", "a.tif", "v1", 1)
@@ -41,6 +39,10 @@ class RaisingReader:
 
     error: type[Exception]
 
+    @contextmanager
+    def held(self, scene: Scene) -> Iterator[RaisingReader]:
+        yield self
+
     def profile(self, scene: Scene) -> SceneProfile:
         raise self.error("what went wrong")
 
@@ -48,31 +50,34 @@ class RaisingReader:
         raise self.error("what went wrong")
 
 
+def worker(reader: SceneReader) -> Worker:
+    lifecycle = MosaicLifecycle(MemoryWriter(), MemoryLedger(), "key", lambda mosaic: {})
+    limits = TaskLimits(Tiling(96, 32, 128), 10**9, 10**9)
+    retries = Retries(RetryBudget(attempts=2), sleep=lambda seconds: None)
+    return Worker(reader, ToyPredictor(), lifecycle, limits, retries=retries)
+
+
 def outcome(reader: SceneReader) -> str:
     """What becomes of a task whose scene is read so."""
     mosaic = SceneMosaic.at("a.tif/v1-key.zarr", SCENE, PROFILE, Tiling(96, 32, 128))
-    task = Task(mosaic, mosaic.grid.window)
-    retries = Retries(RetryBudget(attempts=2), sleep=lambda seconds: None)
-    # Nothing but the reader is come to.
-    worker: Any = Worker(reader, *[None] * 3, retries=retries)  # type: ignore[arg-type]
     try:
-        found = worker.run(task)
+        found = worker(reader).run(TaskWork(Task(mosaic, mosaic.grid.window)))
     except FatalError as error:
         return f"the run stops: {error}"
-    assert "what went wrong" in found.reason
+    assert isinstance(found, TaskOutcome)
+    assert "what went wrong" in str(found.reason)
     return found.state
 
 
-def planned(reader: SceneReader) -> str:
+def opened(reader: SceneReader) -> str:
     """What becomes of a scene that is opened so."""
     try:
-        plan = survey([SCENE], {}, reader, Tiling(96, 32, 128), "key")
-    except SgddiffBatchError as error:
-        known = next(one for one in type(error).__mro__ if getattr(errors, one.__name__, None) is one)
-        return f"the run stops: {known.__name__}: {error}"
-    (refusal,) = plan.refused
-    assert "what went wrong" in refusal.reason
-    return "left to the next run" if refusal.retry else "quarantine"
+        found = worker(reader).run(SceneWork(SCENE, "a.tif/v1-key.zarr"))
+    except FatalError as error:
+        return f"the run stops: {error}"
+    assert isinstance(found, SceneOutcome)
+    assert "what went wrong" in str(found.result.reason)
+    return {"quarantined": "quarantine"}.get(found.result.state, found.result.state)
 
 
 @pytest.mark.parametrize(
@@ -92,13 +97,6 @@ class TestErrors:
         reader = RaisingReader(error)
         assert outcome(reader) == outcome(IsolatedReader(reader)) == state
 
-    def test_a_plan_ends_alike_in_isolation_and_here(self, error: type[Exception], state: str) -> None:
+    def test_a_scene_that_is_opened_ends_alike(self, error: type[Exception], state: str) -> None:
         reader = RaisingReader(error)
-        found = planned(reader)
-        assert found == planned(IsolatedReader(reader))
-        if state == "quarantine":
-            assert found == "quarantine"
-        elif issubclass(error, ConfigError | FatalError | LeaseHeldError):
-            assert found.startswith("the run stops")
-        else:
-            assert found == "left to the next run"
+        assert opened(reader) == opened(IsolatedReader(reader)) == state

@@ -1,85 +1,103 @@
-"""Processes of a cluster that die: what all know of a task, and whether its scene or the machines are bad."""
+"""The actor of the Ray engine, without Ray: work and outcomes by ticket, told until they are heard."""
 
-import pickle
+import threading
+import time
 
 import pytest
 
-from sgddiff_batch.core.planning import Task
-from sgddiff_batch.engine.ray_worker import MAX_STARTS, SharedCounts, TaskHistory, judged
-from tests.kit.fakes import make_mosaic
+from sgddiff_batch.core.scene import Scene
+from sgddiff_batch.engine.ray_worker import RayWorker
+from sgddiff_batch.engine.work import Lost, SceneWork
+from sgddiff_batch.errors import FatalError, SceneError
 
-MOSAIC = make_mosaic(20, 20)
-TASK = Task(MOSAIC, MOSAIC.grid.window)
-
-
-def died(counts, number, *machines):
-    """Let a task be started MAX_STARTS times: in company, and then alone on these machines."""
-    counts.start(number)
-    for machine in machines:
-        counts.start(number, machine)
-    return counts.history_of(number, MOSAIC.path)
+WORKS = [SceneWork(Scene(f"{n}.tif", "", "v", 1), f"{n}.tif/v-k.zarr") for n in range(4)]
+LONG_S = 20.0
 
 
-def state(history, living=("one", "two")):
-    return judged(TASK, history, set(living)).state
+class StandIn:
+    """A worker that answers with its work; ``call`` is made of each, and may wait or raise."""
+
+    def __init__(self, call=lambda work: None):
+        self.call, self.begun = call, []
+
+    def run(self, work):
+        self.begun.append(work)
+        self.call(work)
+        return work
 
 
-def test_two_deaths_with_nothing_else_in_the_process_are_the_scene_s():
-    history = died(SharedCounts(), 1, "one", "two")
-    assert history.starts == MAX_STARTS
-    assert state(history) == "quarantine"
+def actor(worker, timeout_s=3600.0):
+    made = RayWorker(lambda label: worker, 2, timeout_s)
+    made._worker = worker
+    return made
 
 
-@pytest.mark.parametrize("machines", [("one", "gone"), ("gone", "gone"), ("one",), ()])
-def test_deaths_of_machines_or_in_company_are_left_to_the_next_run(machines):
-    assert state(died(SharedCounts(), 1, *machines)) == "failed"
+def exchanged(one, works, heard=(), wait_s=LONG_S):
+    answer = one.exchange(works, heard, wait_s)
+    return dict(answer.outcomes)
 
 
-def test_a_death_alone_that_was_not_the_task_s_clears_all_scenes():
-    counts = SharedCounts()
-    died(counts, 1, "one", "one")
-    counts.stored(1)
-    assert state(died(counts, 2, "one", "two")) == "failed"
+def test_work_is_answered_by_its_ticket():
+    one = actor(StandIn())
+    found = exchanged(one, [(0, WORKS[0]), (1, WORKS[1])])
+    while len(found) < 2:
+        found |= exchanged(one, [])
+    assert found == {0: WORKS[0], 1: WORKS[1]}
 
 
-def test_a_task_that_ends_well_after_a_death_in_company_proves_nothing():
-    counts = SharedCounts()
-    died(counts, 1, "one")
-    counts.stored(1)
-    counts.stored(3)
-    assert state(died(counts, 2, "one", "two")) == "quarantine"
+def test_an_outcome_is_told_until_it_was_heard():
+    one = actor(StandIn())
+    assert exchanged(one, [(0, WORKS[0])]) == {0: WORKS[0]}
+    assert exchanged(one, []) == {0: WORKS[0]}
+    assert exchanged(one, [], heard=[0], wait_s=0.0) == {}
 
 
-def test_the_reason_says_how_often_and_how():
-    outcome = judged(TASK, TaskHistory(3, ("one", "one"), False, False), {"one"})
-    assert outcome.reason.startswith("its worker process died 3 times, 2 of them with no other task in it: ")
-    outcome = judged(TASK, TaskHistory(3, ("one",), False, False), {"one"})
-    assert outcome.reason.startswith("its worker process died 3 times: ")
+def test_work_that_was_brought_before_is_not_begun_again():
+    worker = StandIn()
+    one = actor(worker)
+    exchanged(one, [(0, WORKS[0])])
+    assert exchanged(one, [(0, WORKS[0])]) == {0: WORKS[0]}
+    assert worker.begun == [WORKS[0]]
 
 
-class TestCounts:
-    def test_of_what_was_never_started_nothing_is_known(self):
-        assert SharedCounts().history_of(7, MOSAIC.path) == TaskHistory(0, (), False, False, None)
+def test_a_call_without_anything_to_tell_ends_after_a_while():
+    release = threading.Event()
+    one = actor(StandIn(lambda work: release.wait(LONG_S)))
+    begun = time.monotonic()
+    assert exchanged(one, [(0, WORKS[0])], wait_s=0.05) == {}
+    assert time.monotonic() - begun < LONG_S
+    release.set()
+    assert exchanged(one, []) == {0: WORKS[0]}
 
-    def test_starts_of_tasks_and_workers_are_counted_apart_and_can_be_forgotten(self):
-        counts = SharedCounts()
-        for what in (1, 1, "worker 1"):
-            counts.start(what)
-        assert [counts.history_of(what).starts for what in (1, "worker 1", 2)] == [2, 1, 0]
-        counts.forget("worker 1")
-        counts.forget("worker never")
-        assert [counts.history_of(what).starts for what in (1, "worker 1")] == [2, 0]
 
-    def test_a_spoiled_store_is_spoiled_for_all_its_tasks_and_for_no_other(self):
-        counts = SharedCounts()
-        counts.spoil(1, MOSAIC.path, "quarantine", "torn")
-        assert counts.history_of(1, MOSAIC.path).end == ("quarantine", "torn")
-        assert counts.history_of(2, MOSAIC.path).is_spoiled
-        assert counts.history_of(2, MOSAIC.path).end is None
-        assert not counts.history_of(2, "other.zarr").is_spoiled
+def test_what_has_ended_is_told_while_other_work_goes_on():
+    release = threading.Event()
+    one = actor(StandIn(lambda work: work is WORKS[1] or release.wait(LONG_S)))
+    assert exchanged(one, [(0, WORKS[0]), (1, WORKS[1])]) == {1: WORKS[1]}
+    release.set()
 
-    def test_they_can_be_sent_to_the_process_that_keeps_them(self):
-        counts = pickle.loads(pickle.dumps(SharedCounts()))
-        died(counts, 1, "one")
-        assert counts.history_of(1).alone_on == ("one",)
-        assert pickle.loads(pickle.dumps(counts.history_of(1))) == counts.history_of(1)
+
+@pytest.mark.parametrize(
+    ("error", "raised", "words"),
+    [
+        (FatalError("the ledger is damaged"), FatalError, "the ledger is damaged"),
+        (SceneError("odd"), SceneError, "odd"),
+        (ZeroDivisionError("one\ntwo"), FatalError, "a worker process failed with ZeroDivisionError: one$"),
+    ],
+)
+def test_an_error_of_the_worker_ends_the_run_as_one_of_ours(error, raised, words):
+    def fail(work):
+        raise error
+
+    with pytest.raises(raised, match=words):
+        exchanged(actor(StandIn(fail)), [(0, WORKS[0])])
+
+
+def test_work_that_takes_too_long_is_lost_and_the_process_to_be_replaced():
+    release = threading.Event()
+    one = actor(StandIn(lambda work: release.wait(LONG_S)), timeout_s=0.01)
+    answer = one.exchange([(0, WORKS[0])], [], LONG_S)
+    assert answer.is_stuck
+    assert dict(answer.outcomes) == {0: Lost(WORKS[0], "it did not end within 0.01 s")}
+    release.set()
+    assert exchanged(one, [], heard=[0], wait_s=0.05) == {}, "what it still comes to is not heard"

@@ -1,30 +1,39 @@
-"""The worker of both engines: stages of tasks overlap, calls are made again, errors become outcomes."""
+"""The worker of both engines: stages of scenes overlap, calls are made again, errors become outcomes."""
 
 import threading
-from concurrent.futures import ThreadPoolExecutor
-from itertools import accumulate
+from dataclasses import replace
 
 import pytest
 
-from sgddiff_batch.core.planning import Task
 from sgddiff_batch.core.scene import Scene
 from sgddiff_batch.engine.local import run_local
-from sgddiff_batch.engine.worker import Worker
+from sgddiff_batch.engine.retries import Retries
+from sgddiff_batch.engine.steps import TaskLimits
+from sgddiff_batch.engine.work import (
+    CommitWork,
+    QuarantineWork,
+    SceneOutcome,
+    SceneWork,
+    SharedScene,
+    TakenOver,
+    TaskWork,
+)
+from sgddiff_batch.engine.worker import Worker, shares_of, threads_of
 from sgddiff_batch.errors import FatalError, RetryableError, SceneError
 from sgddiff_batch.io.scenes.guarded_reader import GuardedReader
+from sgddiff_batch.lifecycle import MosaicLifecycle
+from tests.engine.archives import ONE_BLOCK
 from tests.kit.fakes import (
+    TINY,
     Fault,
     MemoryLedger,
     MemoryWriter,
     SyntheticReader,
     ToyPredictor,
-    make_mosaic,
     make_scene,
 )
 
-SCENES = {"s.tif": make_scene(40, 40, 1)}
-MOSAIC = make_mosaic(40, 40, scene_id="s.tif")
-TASKS = [Task(MOSAIC, block) for block in MOSAIC.blocks()]
+SCENES = {"large.tif": make_scene(40, 40, 1), **{f"{name}.tif": make_scene(12, 12, 2) for name in "abc"}}
 LONG_S = 20.0
 
 
@@ -41,180 +50,318 @@ class Gate:
 class Parts:
     """What a worker is made of; ``pauses`` collects how long it would have slept."""
 
-    def __init__(self, *faults, predictors=1):
+    def __init__(self, *faults, writer=None):
         self.reader = SyntheticReader(SCENES, faults)
-        self.predictor, self.ledger = ToyPredictor(), MemoryLedger()
-        self.writer = MemoryWriter()
-        self.predictors, self.pauses = predictors, []
+        self.predictor, self.ledger, self.writer = ToyPredictor(), MemoryLedger(), writer or MemoryWriter()
+        self.pauses, self.activity = [], NotedActivity()
 
-    def worker(self):
-        self.writer.create(MOSAIC, {})
-        parts = self.reader, self.predictor, self.writer, self.ledger
-        return Worker(*parts, predictors=self.predictors, sleep=self.pauses.append)
+    def worker(self, reader=None):
+        lifecycle = MosaicLifecycle(self.writer, self.ledger, "key", lambda mosaic: {})
+        limits = TaskLimits(TINY, ONE_BLOCK, 3 * ONE_BLOCK)
+        retries = Retries(sleep=self.pauses.append)
+        return Worker(
+            reader or self.reader, self.predictor, lifecycle, limits, retries=retries, activity=self.activity
+        )
+
+    def scene(self, name, **facts):
+        (scene,) = (scene for scene in self.reader.scenes() if scene.scene_id == name)
+        return SceneWork(scene, f"{name}/{scene.version}-key.zarr", **facts)
+
+    def shared(self, worker):
+        """The tasks of the large scene."""
+        outcome = worker.run(self.scene("large.tif"))
+        assert isinstance(outcome, SharedScene)
+        return outcome, [TaskWork(task) for task in outcome.tasks]
+
+
+class NotedActivity:
+    """Keeps what is noted."""
+
+    def __init__(self):
+        self.noted, self.now = [], []
+
+    def _note(self, kind, scene_id):
+        activity = self
+
+        class Noted:
+            def __enter__(self):
+                activity.noted.append((kind, scene_id))
+                activity.now.append((kind, scene_id))
+
+            def __exit__(self, *_):
+                activity.now.remove((kind, scene_id))
+
+        return Noted()
+
+    def reading(self, scene_id):
+        return self._note("reading", scene_id)
+
+    def computing(self, scene_id):
+        return self._note("computing", scene_id)
+
+
+def taking(works):
+    left = iter(works)
+    return lambda: next(left, None)
 
 
 def before(parts, name, call):
     """Have ``call`` made before each call of a method of a part."""
     method = getattr(parts, name)
 
-    def called(*args):
+    def called(*args, **options):
         call(*args)
-        return method(*args)
+        return method(*args, **options)
 
     setattr(parts, name, called)
 
 
-def test_the_next_task_is_read_while_one_is_on_the_device():
-    parts, gate = Parts(), Gate(2)
-    on_device = threading.Event()
+class TestScene:
+    def test_a_scene_of_one_task_is_opened_made_committed_and_recorded_in_one_go(self):
+        parts = Parts()
+        outcome = parts.worker().run(parts.scene("a.tif"))
+        assert isinstance(outcome, SceneOutcome)
+        row = outcome.result
+        assert (row.state, row.store, row.tiles) == ("done", outcome.work.path, 1)
+        assert set(row.seconds) == {"open", "begin", "read", "infer", "store", "commit"}
+        assert parts.ledger.records()["a.tif"].store == row.store
+        assert parts.writer.stores[row.store].complete
+        assert parts.ledger.marked() == frozenset()
 
-    def predicting(*args):
-        if not on_device.is_set():
-            on_device.set()
-            gate.meet()
+    def test_a_larger_one_is_begun_and_its_tasks_are_given_back(self):
+        parts = Parts()
+        worker = parts.worker()
+        shared, tasks = parts.shared(worker)
+        assert {block for work in tasks for block in work.task.blocks()} == set(shared.mosaic.blocks())
+        assert parts.predictor.tiles_computed == 0
+        outcomes = [worker.run(work) for work in tasks]
+        assert {outcome.state for outcome in outcomes} == {"stored"}
+        blocks = {block.window: block for outcome in outcomes for block in outcome.blocks}
+        ordered = tuple(blocks[window] for window in shared.mosaic.blocks())
+        end = worker.run(CommitWork(shared.mosaic, shared.claim, ordered)).result
+        assert (end.state, end.store) == ("done", shared.mosaic.path)
+        assert parts.ledger.marked() == frozenset()
 
-    def reading(scene, profile, window):
-        if window != TASKS[0].halo:
-            assert on_device.wait(LONG_S)
-            if window == TASKS[1].halo:
+    def test_blocks_that_a_killed_run_marked_are_given_back_with_the_tasks_that_are_left(self):
+        parts = Parts()
+        _, tasks = parts.shared(parts.worker())
+        done = parts.worker().run(tasks[0])
+        again, left = parts.shared(parts.worker())
+        assert again.blocks == done.blocks
+        assert [work.task.window for work in left] == [work.task.window for work in tasks[1:]]
+
+    def test_one_that_was_finished_before_is_not_read(self):
+        parts = Parts()
+        parts.worker().run(parts.scene("a.tif"))
+        reads = parts.reader.calls["read", "a.tif"]
+        row = parts.worker().run(parts.scene("a.tif")).result
+        assert (row.state, row.tiles) == ("done", 0)
+        assert parts.reader.calls["read", "a.tif"] == reads
+
+    @pytest.mark.parametrize("stage", ["profile", "read"])
+    def test_one_that_cannot_be_read_is_put_into_quarantine_by_its_worker_and_leaves_nothing(self, stage):
+        parts = Parts(Fault("a.tif", SceneError("no\nraster"), stage=stage))
+        row = parts.worker().run(parts.scene("a.tif")).result
+        assert (row.state, row.reason, row.store) == ("quarantined", "no raster", None)
+        assert parts.ledger.records()["a.tif"].reason == "no raster"
+        assert parts.writer.stores == {}
+        assert parts.pauses == [], "it is not tried again"
+
+    def test_a_quarantine_keeps_the_mosaic_of_an_earlier_version(self):
+        parts = Parts()
+        parts.worker().run(parts.scene("a.tif"))
+        earlier = parts.ledger.records()["a.tif"]
+        bad = Parts(Fault("a.tif", SceneError("torn")))
+        bad.ledger, bad.writer = parts.ledger, parts.writer
+        work = replace(bad.scene("a.tif", earlier=earlier), path="a.tif/v2-key.zarr")
+        assert bad.worker().run(work).result.state == "quarantined"
+        record = bad.ledger.records()["a.tif"]
+        assert (record.store, record.reason) == (earlier.store, "torn")
+
+    def test_a_quarantine_that_cannot_be_recorded_is_a_failure_that_tells_both(self):
+        parts = Parts(Fault("a.tif", SceneError("torn"), stage="profile"))
+        before(parts.ledger, "finish", lambda *_: (_ for _ in ()).throw(OSError("no space")))
+        row = parts.worker().run(parts.scene("a.tif")).result
+        assert row.state == "failed"
+        assert row.reason == "torn; and its quarantine could not be recorded: OSError: no space"
+
+    @pytest.mark.parametrize("error", [MemoryError("no room"), OSError(5, "I/O"), AssertionError("odd")])
+    def test_an_error_of_the_device_is_a_failure_and_the_device_is_free_again(self, error):
+        parts = Parts()
+        errors = [error]
+        before(parts.predictor, "predict", lambda *_: errors and (_ for _ in ()).throw(errors.pop()))
+        worker = parts.worker()
+        row = worker.run(parts.scene("a.tif")).result
+        assert row.state == "failed"
+        assert row.reason.startswith(type(error).__name__)
+        assert worker.run(parts.scene("b.tif")).result.state == "done"
+
+    def test_what_another_worker_took_over_is_told_as_that_and_nothing_is_committed(self):
+        parts = Parts()
+
+        def overtake(pixels, valid, tiles):
+            mosaic = parts.writer.stores[parts.scene("a.tif").path].mosaic
+            parts.writer.take_over(mosaic, {}, parts.writer.find_root(mosaic, {}))
+
+        before(parts.predictor, "predict", overtake)
+        work = parts.scene("a.tif")
+        assert parts.worker().run(work) == TakenOver(work)
+        assert parts.ledger.records() == {}
+        assert not parts.writer.stores[work.path].complete
+
+    def test_it_notes_what_is_on_the_device(self):
+        parts = Parts()
+        seen = []
+        before(parts.predictor, "predict", lambda *_: seen.append(list(parts.activity.now)))
+        parts.worker().run(parts.scene("a.tif"))
+        assert seen == [[("computing", "a.tif")]]
+        assert parts.activity.now == []
+
+
+class TestOverlap:
+    def test_the_next_scene_is_read_while_one_is_on_the_device(self):
+        parts, gate = Parts(), Gate(2)
+        on_device = threading.Event()
+
+        def predicting(*_):
+            if not on_device.is_set():
+                on_device.set()
                 gate.meet()
 
-    before(parts.predictor, "predict", predicting)
-    before(parts.reader, "read", reading)
-    assert [o.state for o in run_local(TASKS[:2], parts.worker())] == ["stored"] * 2
+        def reading(scene, *_):
+            if scene.scene_id != "a.tif":
+                assert on_device.wait(LONG_S)
+            if scene.scene_id == "b.tif":
+                gate.meet()
+
+        before(parts.predictor, "predict", predicting)
+        before(parts.reader, "read", reading)
+        outcomes = run_local(taking(map(parts.scene, ["a.tif", "b.tif"])), parts.worker())
+        assert [outcome.result.state for outcome in outcomes] == ["done"] * 2
+
+    def test_a_scene_is_stored_while_the_next_one_is_on_the_device(self):
+        gate, stored = Gate(2), threading.Event()
+
+        def writing(path, block):
+            if path.startswith("a.tif"):
+                stored.set()
+                gate.meet()
+
+        def predicting(*_):
+            if parts.activity.now[-1][1] == "b.tif":
+                assert stored.wait(LONG_S)
+                gate.meet()
+
+        parts = Parts(writer=MemoryWriter(writing))
+        before(parts.predictor, "predict", predicting)
+        outcomes = run_local(taking(map(parts.scene, ["a.tif", "b.tif"])), parts.worker())
+        assert [outcome.result.state for outcome in outcomes] == ["done"] * 2
+
+    def test_tasks_wait_for_their_share_of_the_memory(self):
+        parts, lock = Parts(), threading.Lock()
+        at_once, most = [0], []
+
+        def reading(*_):
+            with lock:
+                at_once[0] += 1
+                most.append(at_once[0])
+
+        def stored(*_):
+            with lock:
+                at_once[0] -= 1
+
+        before(parts.reader, "read", reading)
+        before(parts.ledger, "mark_blocks", stored)
+        worker = parts.worker()
+        _, tasks = parts.shared(worker)
+        assert len(list(run_local(taking(tasks), worker, threads=8))) == len(tasks)
+        assert max(most) <= 3
+
+    @pytest.mark.parametrize(
+        ("predictors", "batch_tiles", "threads"), [(1, 1, 4), (2, 1, 6), (1, 16, 19), (16, 16, 64)]
+    )
+    def test_a_worker_holds_enough_to_fill_its_batches(self, predictors, batch_tiles, threads):
+        assert threads_of(predictors, batch_tiles) == threads
+        assert shares_of(predictors) == predictors + 2
 
 
-def test_a_task_is_stored_while_the_next_one_is_on_the_device():
-    parts, gate, first = Parts(), Gate(2), TASKS[0].window
-    stored = threading.Event()
+class TestTask:
+    @pytest.mark.parametrize("stage", ["read", "write_block"])
+    def test_a_call_that_may_succeed_is_made_again_after_growing_pauses(self, stage):
+        parts = Parts()
+        worker = parts.worker()
+        _, tasks = parts.shared(worker)
+        left = [RetryableError("slow down")] * 3
 
-    def writing(store, block):
-        if block == first:
-            stored.set()
-            gate.meet()
+        def fail(*_):
+            if left:
+                raise left.pop()
 
-    def predicting(pixels, valid, tiles):
-        if stored.is_set() and not gate_passed.is_set():
-            gate_passed.set()
-            gate.meet()
+        before(parts.reader if stage == "read" else parts.writer, stage, fail)
+        assert worker.run(tasks[0]).state == "stored"
+        bounds = [1.0, 3.0, 9.0]
+        assert [pause <= limit for pause, limit in zip(parts.pauses, bounds, strict=True)] == [True] * 3
 
-    gate_passed = threading.Event()
-    parts.writer = MemoryWriter(writing)
-    before(parts.predictor, "predict", predicting)
-    worker = parts.worker()
-    with ThreadPoolExecutor(2) as pool:
-        early = pool.submit(worker.run, TASKS[0])
-        assert stored.wait(LONG_S)
-        late = pool.submit(worker.run, TASKS[1])
-        assert [early.result().state, late.result().state] == ["stored"] * 2
+    def test_a_call_that_never_succeeds_is_given_up(self):
+        parts = Parts(Fault("large.tif", RetryableError("away")))
+        worker = parts.worker()
+        _, tasks = parts.shared(worker)
+        outcome = worker.run(tasks[0])
+        assert (outcome.state, outcome.reason) == ("failed", "RetryableError: away")
+        assert parts.reader.calls["read", "large.tif"] == len(parts.pauses) + 1 > 3
 
+    def test_a_scene_error_is_not_tried_again(self):
+        parts = Parts(Fault("large.tif", SceneError("no raster")))
+        worker = parts.worker()
+        _, tasks = parts.shared(worker)
+        assert worker.run(tasks[0]).state == "quarantine"
+        assert parts.pauses == []
 
-@pytest.mark.parametrize("predictors", [1, 3])
-def test_as_many_tasks_are_on_the_device_as_there_are_predictors(predictors):
-    parts, gate, lock = Parts(predictors=predictors), Gate(predictors), threading.Lock()
-    changes = []
+    def test_blocks_are_marked_only_after_all_of_them_are_stored(self):
+        parts = Parts()
+        worker = parts.worker()
+        shared, tasks = parts.shared(worker)
+        whole = TaskWork(replace(tasks[0].task, window=shared.mosaic.grid.window))
+        last = list(whole.task.blocks())[-1]
 
-    def predict(pixels, valid, tiles):
-        with lock:
-            changes.append(1)
-        gate.meet()
-        codes = ToyPredictor().predict(pixels, valid, tiles)
-        with lock:
-            changes.append(-1)
-        return codes
+        def fail_at_last(mosaic, block, *_):
+            if block == last:
+                raise OSError("disk full")
 
-    parts.predictor.predict = predict
-    outcomes = list(run_local(TASKS, parts.worker(), predictors))
-    assert [o.state for o in outcomes] == ["stored"] * len(TASKS)
-    assert max(accumulate(changes)) == predictors
-
-
-@pytest.mark.parametrize("stage", ["read", "write_block"])
-def test_a_call_that_may_succeed_is_made_again_after_growing_pauses(stage):
-    parts = Parts()
-    left = [RetryableError("slow down")] * 3
-
-    def fail(*args):
-        if left:
-            raise left.pop()
-
-    before(parts.reader if stage == "read" else parts.writer, stage, fail)
-    assert parts.worker().run(TASKS[0]).state == "stored"
-    assert len(parts.pauses) == 3
-    assert [pause <= limit for pause, limit in zip(parts.pauses, [1.0, 3.0, 9.0], strict=True)] == [True] * 3
-
-
-def test_a_call_that_never_succeeds_is_given_up():
-    parts = Parts(Fault("s.tif", RetryableError("away")))
-    outcome = parts.worker().run(TASKS[0])
-    assert (outcome.state, outcome.reason) == ("failed", "RetryableError: away")
-    assert parts.reader.calls["read", "s.tif"] == len(parts.pauses) + 1 > 3
-
-
-def test_a_scene_error_is_not_tried_again():
-    parts = Parts(Fault("s.tif", SceneError("no raster")))
-    assert parts.worker().run(TASKS[0]).state == "quarantine"
-    assert parts.pauses == []
-
-
-@pytest.mark.parametrize("error", [MemoryError("no room"), OSError(5, "I/O"), AssertionError("odd")])
-def test_an_error_of_the_device_is_a_failure(error):
-    parts = Parts()
-
-    def fail(*args):
-        raise error
-
-    before(parts.predictor, "predict", fail)
-    outcome = parts.worker().run(TASKS[0])
-    assert outcome.state == "failed"
-    assert outcome.reason.startswith(type(error).__name__)
-
-
-def test_the_device_is_free_again_after_an_error():
-    parts = Parts()
-    errors = [RuntimeError("out of memory")]
-    before(parts.predictor, "predict", lambda *args: errors and (_ for _ in ()).throw(errors.pop()))
-    worker = parts.worker()
-    other = Task(make_mosaic(40, 40, scene_id="s.tif", version="v2"), TASKS[0].window)
-    parts.writer.create(other.mosaic, {})
-    assert [worker.run(TASKS[0]).state, worker.run(other).state] == ["failed", "stored"]
-
-
-def test_blocks_are_marked_only_after_all_of_them_are_stored():
-    parts = Parts()
-    task = Task(MOSAIC, MOSAIC.grid.window)
-    last = list(task.blocks())[-1]
-
-    def fail_at_last(mosaic, block, codes):
-        if block == last:
-            raise OSError("disk full")
-
-    before(parts.writer, "write_block", fail_at_last)
-    assert parts.worker().run(task).state == "failed"
-    assert parts.ledger.finished_blocks(MOSAIC.path) == []
+        before(parts.writer, "write_block", fail_at_last)
+        roomy = Worker(
+            parts.reader,
+            parts.predictor,
+            MosaicLifecycle(parts.writer, parts.ledger, "key", lambda mosaic: {}),
+            TaskLimits(TINY, 10**9, 10**9),
+        )
+        assert roomy.run(whole).state == "failed"
+        assert parts.ledger.finished_blocks(shared.mosaic.path) == []
 
 
 def test_a_fatal_error_is_raised():
-    parts = Parts(Fault("s.tif", FatalError("stop")))
+    parts = Parts(Fault("a.tif", FatalError("stop")))
     with pytest.raises(FatalError, match="stop"):
-        parts.worker().run(TASKS[0])
+        parts.worker().run(parts.scene("a.tif"))
 
 
-def test_a_worker_that_distrusts_a_scene_reads_it_apart_from_then_on():
-    scenes = {name: make_scene(20, 20, 1) for name in ("scene.tif", "other.tif")}
-    plain, isolated, ledger = SyntheticReader(scenes), SyntheticReader(scenes), MemoryLedger()
-    writer = MemoryWriter()
-    worker = Worker(GuardedReader(plain, isolated, ledger), ToyPredictor(), writer, ledger)
-    worker.distrust(Scene("scene.tif", "memory://scene.tif", "v1", 1))
-    for scene_id in scenes:
-        mosaic = make_mosaic(20, 20, scene_id=scene_id)
-        writer.create(mosaic, {})
-        assert worker.run(Task(mosaic, mosaic.grid.window)).state == "stored"
-    assert {scene_id for _, scene_id in isolated.calls} == {"scene.tif"}
-    assert {scene_id for _, scene_id in plain.calls} == {"other.tif"}
+def test_a_missing_scene_is_put_into_quarantine():
+    parts = Parts()
+    gone = Scene("gone.tif", "gone.tif", "missing", 0)
+    row = parts.worker().run(QuarantineWork(gone, "it is gone")).result
+    assert (row.scene_id, row.state, row.reason) == ("gone.tif", "quarantined", "it is gone")
 
 
-def test_a_reader_that_knows_no_care_is_left_as_it_is():
-    reader = SyntheticReader({})
-    Worker(reader, ToyPredictor(), MemoryWriter(), MemoryLedger()).distrust(Scene("a", "b", "c", 1))
-    assert not reader.calls
+def test_what_is_given_out_with_care_is_read_apart_from_then_on():
+    plain, isolated, parts = SyntheticReader(SCENES), SyntheticReader(SCENES), Parts()
+    worker = parts.worker(GuardedReader(plain, isolated, parts.activity))
+    assert worker.run(parts.scene("a.tif", with_care=True)).result.state == "done"
+    assert worker.run(parts.scene("b.tif")).result.state == "done"
+    assert {scene_id for _, scene_id in isolated.calls} == {"a.tif"}
+    assert {scene_id for _, scene_id in plain.calls} == {"b.tif"}
+    assert ("reading", "a.tif") in parts.activity.noted
+
+
+def test_a_reader_that_knows_no_care_reads_as_always():
+    parts = Parts()
+    assert parts.worker().run(parts.scene("a.tif", with_care=True)).result.state == "done"

@@ -13,8 +13,8 @@ from sgddiff_batch.io.mosaics import conventions
 from sgddiff_batch.protocols import BlockRecord
 
 CLAIM, BLOCKS, REMOVED = "claim", "blocks", "removed"
-"""Root attributes: a text that each claim has of its own; the blocks that a mosaic was committed with, each as
-its window, digest, valid and salient pixels; the digest of the root that a store had before its removal began.
+"""Root attributes: a text that each claim has of its own; the blocks that a mosaic was committed with, each
+as its window, digest, valid and salient pixels; the digest of the root that a store had before its removal.
 """
 PASSING = frozenset({"created", "run_id", "software"})
 """Provenance keys that say when and by what a store was made, not what is in it."""

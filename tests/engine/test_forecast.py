@@ -1,0 +1,87 @@
+"""The forecast: what a plan takes, exactly where all was opened, and by sizes where it was not."""
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sgddiff_batch.core import budget
+from sgddiff_batch.core.planning import Tiling, plan_tasks
+from sgddiff_batch.core.scene import Scene
+from sgddiff_batch.core.window import Window
+from sgddiff_batch.engine.forecast import Workers, check_tiling, forecast
+from sgddiff_batch.engine.survey import RunPlan
+from sgddiff_batch.errors import ConfigError
+from tests.kit.fakes import make_mosaic
+
+MOSAIC = make_mosaic(40, 50)
+PLAN = RunPlan("key", [MOSAIC.scene])
+
+
+def test_a_plan_without_work_takes_a_worker_and_nothing_else():
+    nothing = forecast(RunPlan("key"), [], Workers(2, 3, 10**6, 0))
+    assert (nothing.scenes, nothing.tasks, nothing.tiles, nothing.read_bytes) == (0, 0, 0, 0)
+    assert nothing.halo_overhead == 0.0
+    assert nothing.peak_memory_bytes == 2 * budget.PROCESS_BYTES
+    assert nothing.is_exact
+
+
+@given(st.integers(14_112, 200_000), st.integers(1, 4), st.integers(1, 4), st.integers(0, 10**6))
+def test_it_promises_no_less_than_the_tasks_take_and_no_more_than_is_allowed(
+    task_bytes, workers, shares, batch_px
+):
+    crew = Workers(workers, shares, task_bytes * shares, batch_px)
+    numbers = forecast(PLAN, [MOSAIC], crew)
+    tasks = plan_tasks(MOSAIC, crew.task_bytes)
+    largest = max(budget.task_bytes(task.halo.area_px, 1) for task in tasks)
+    assert (numbers.tasks, numbers.blocks) == (len(tasks), len(list(MOSAIC.blocks())))
+    assert numbers.mosaic_px == 40 * 50
+    assert numbers.read_px == sum(task.halo.area_px for task in tasks) >= numbers.mosaic_px
+    least = workers * budget.worker_bytes(min(shares * largest, crew.task_memory_bytes), batch_px)
+    assert least == numbers.peak_memory_bytes <= workers * crew.worker_bytes
+
+
+def test_each_band_is_read_once_and_in_its_own_size():
+    wide = make_mosaic(40, 50, sample_bytes=4)
+    crew = Workers(1, 1, 10**9, 0)
+    narrow, large = (forecast(PLAN, [mosaic], crew) for mosaic in (MOSAIC, wide))
+    assert narrow.read_bytes == 3 * narrow.read_px
+    assert large.read_bytes == 4 * narrow.read_bytes
+    assert math.isclose(large.write_bytes, large.mosaic_px * 4 / 3, abs_tol=1)
+
+
+def test_one_task_counts_its_tiles_and_has_no_halo():
+    whole = forecast(PLAN, [MOSAIC], Workers(1, 1, 10**9, 0))
+    assert whole.tiles == MOSAIC.lattice.tile_count(Window(0, 40, 0, 50)) == MOSAIC.lattice.count
+    assert whole.halo_overhead == 0.0
+
+
+def test_scenes_that_were_not_opened_count_by_their_size_and_it_says_so():
+    crew = Workers(1, 3, 3 * 10**6, 0)
+    known = forecast(PLAN, [MOSAIC], crew)
+    others = [Scene(name, name, "v", 3 * MOSAIC.scene.size_bytes) for name in "ab"]
+    numbers = forecast(RunPlan("key", [MOSAIC.scene, *others]), [MOSAIC], crew)
+    assert (numbers.scenes, numbers.opened, numbers.is_exact) == (3, 1, False)
+    assert (numbers.tiles, numbers.mosaic_px) == (7 * known.tiles, 7 * known.mosaic_px)
+    assert numbers.peak_memory_bytes == crew.worker_bytes, "nobody knows how large their tasks are"
+
+
+def test_of_an_archive_of_which_nothing_could_be_opened_nothing_is_known():
+    numbers = forecast(PLAN, [], Workers(1, 3, 3 * 10**6, 0))
+    assert (numbers.scenes, numbers.opened, numbers.tiles) == (1, 0, 0)
+
+
+def test_a_worker_s_tasks_share_its_memory():
+    crew = Workers(2, 3, 3000, 10)
+    assert crew.task_bytes == 1000
+    assert crew.worker_bytes == budget.worker_bytes(3000, 10)
+    assert crew.peak_bytes(10**6) == 2 * crew.worker_bytes, "tasks take no more than is allowed"
+    assert crew.peak_bytes(10) == 2 * budget.worker_bytes(30, 10)
+
+
+def test_a_tiling_of_which_no_tile_fits_is_refused_with_both_numbers():
+    least = budget.task_bytes(12**2, 1)
+    check_tiling(Tiling(12, 4, 16), Workers(1, 3, least, 0))
+    with pytest.raises(ConfigError, match=r"task_memory_gib: one tile of 12 px takes .* GiB, but it allows"):
+        check_tiling(Tiling(12, 4, 16), Workers(1, 3, least - 1, 0))
