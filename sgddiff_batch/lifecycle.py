@@ -172,6 +172,7 @@ class MosaicLifecycle(Generic[M]):
             gone = begun[0].path
         if left_at is not None and not self.writer.is_complete(left_at):
             self._discard(left_at)
+            gone = left_at
         if earlier is None or earlier.store == gone:
             earlier = SceneRecord(mosaic_id, "", "", None)
         return self._recorded(

@@ -121,7 +121,7 @@ class _Pool:
 
         self._ray, self._take, self._threads = ray, take, threads
         self._class: Any = ray.remote(**options)(RayWorker)
-        self._arguments = ray.put(make_worker), threads, timeout_s
+        self._arguments = make_worker, threads, timeout_s
         self._actors: list[_Actor] = []
         self._deaths, self._tickets = DeathBook(), itertools.count()
         self._emptied: _Actor | None = None

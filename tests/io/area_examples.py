@@ -73,11 +73,14 @@ def put_scene(
     mosaic = SceneMosaic.at(store, scene, SceneProfile(grid, (1, 2, 3), "uint8", 1), Tiling(40, 8, 64))
     writer, ledger = ZarrBlockWriter(output), ObjectLedger(output)
     settings = {"model": {"digest": "d" * 64}}
+    if writer.is_complete(store):
+        writer.empty(store)
+        writer.clear(store)
     claim = begun(writer, mosaic, {"source_uri": scene.uri, "pixel_settings": settings, "created": "now"})
     for block in mosaic.blocks():
         writer.write_block(mosaic, block, codes[block.slices])
     blocks = tuple(_record_of(block, codes[block.slices]) for block in mosaic.blocks())
-    root = committed(writer, mosaic, claim)
+    root = committed(writer, mosaic, claim, blocks)
     valid_px = int(np.count_nonzero(codes != NO_DATA))
     record = SceneRecord(
         scene_id, version_of(number), "aaaaaaaaaaaa", store, None, valid_px, 0, *codes.shape,

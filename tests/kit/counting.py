@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -121,9 +121,13 @@ def counted_work() -> Iterator[Work]:
     load, write = Student.load, ZarrBlockWriter.write_block
 
     def counting_write(
-        writer: ZarrBlockWriter, mosaic: Mosaic, block: Window, codes: NDArray[np.uint8]
+        writer: ZarrBlockWriter,
+        mosaic: Mosaic,
+        block: Window,
+        codes: NDArray[np.uint8],
+        beside: Mapping[str, bytes] | None = None,
     ) -> None:
-        write(writer, mosaic, block, codes)
+        write(writer, mosaic, block, codes, beside)
         with work.lock:
             work.blocks[mosaic.path] += 1
 

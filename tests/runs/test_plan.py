@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -30,18 +32,19 @@ def bench_of(config, *assignments):
 
 def finished(bench, plan, **changes):
     """Record the scenes of a plan as finished."""
-    for mosaic in plan.mosaics:
-        record = SceneRecord(mosaic.id, mosaic.version, bench.run_key, mosaic.path, finished_at="now")
+    for scene in plan.todo:
+        path = plan.path_of(scene)
+        record = SceneRecord(scene.scene_id, scene.version, bench.run_key, path, finished_at="now")
         bench.ledger.finish(replace(record, **changes))
 
 
-def ids(mosaics):
-    return [mosaic.id for mosaic in mosaics]
+def ids(scenes):
+    return sorted(scene.scene_id for scene in scenes)
 
 
 def test_a_plan_has_all_that_is_new_and_its_numbers(config):
     run = plan_run(bench_of(config))
-    assert ids(run.plan.mosaics) == ["a.tif", "b.tif"]
+    assert ids(run.plan.todo) == ["a.tif", "b.tif"]
     assert (run.forecast.scenes, run.forecast.mosaic_px) == (2, 40 * 50 + 30 * 40)
     assert (run.records, run.marks, run.withdrawals.withdrawn) == ({}, {}, ())
 
@@ -51,19 +54,46 @@ def test_without_a_lease_nothing_is_written(config, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
-def test_with_a_lease_the_marks_of_what_was_opened_are_gone_when_it_is_planned(config):
+def test_what_a_process_was_reading_when_it_died_is_read_with_care_by_the_next_run(config, tmp_path):
+    died = f"""
+import os, signal
+from sgddiff_batch.io.ledger.activity import FileActivity
+with FileActivity({str(tmp_path / "out")!r}, "worker").reading("a.tif"):
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+    subprocess.run([sys.executable, "-c", died], check=False)
+    assert plan_run(bench_of(config)).plan.suspects == frozenset(), "a dry run leaves it to the next one"
     with leased_bench(load_config(str(config)), BrightNetwork()) as bench:
-        assert len(plan_run(bench).plan.mosaics) == 2
-        assert bench.ledger.deaths() == set()
+        run = plan_run(bench)
+        assert run.plan.suspects == {"a.tif"}
+        assert (run.forecast.scenes, run.forecast.opened) == (2, 1)
+
+
+def test_marks_that_a_former_version_left_of_reading_make_suspects_too(config, tmp_path):
+    mark = tmp_path / "out" / "_ledger" / "reading" / "b.tif" / "profile~.json"
+    mark.parent.mkdir(parents=True)
+    mark.write_text('{"host": "elsewhere", "pid": 1, "started": 1}')
+    with leased_bench(load_config(str(config)), BrightNetwork()) as bench:
+        assert plan_run(bench).plan.suspects == {"b.tif"}
+
+
+def test_of_many_scenes_a_few_of_all_sizes_are_opened_for_the_numbers(config, tmp_path):
+    for number in range(30):
+        jobs.write_scene(tmp_path / "scenes" / f"s{number}.tif", 30 + number, 40, number)
+    run = plan_run(bench_of(config))
+    exact = sum(40 * (30 + number) for number in range(30)) + 40 * 50 + 30 * 40
+    assert run.forecast.opened <= 16 < run.forecast.scenes == 32
+    assert not run.forecast.is_exact
+    assert abs(run.forecast.mosaic_px / exact - 1) < 0.2
 
 
 def test_what_is_finished_is_not_planned_again_until_its_settings_change(config):
     bench = bench_of(config)
     finished(bench, plan_run(bench).plan)
     again = plan_run(bench_of(config))
-    assert (ids(again.plan.mosaics), len(again.plan.unchanged)) == ([], 2)
+    assert (ids(again.plan.todo), len(again.plan.unchanged)) == ([], 2)
     other = bench_of(config, "input.stretch=none")
-    assert ids(plan_run(other).plan.mosaics) == ["a.tif", "b.tif"]
+    assert ids(plan_run(other).plan.todo) == ["a.tif", "b.tif"]
     assert other.run_key != bench.run_key
 
 
@@ -73,37 +103,39 @@ def test_a_scene_that_is_marked_is_planned_again_in_another_store_if_its_own_is_
     finished(bench, first)
     record = bench.ledger.record("a.tif")
     mark_redo(bench.output, record, "damaged", "now")
-    (mosaic,) = plan_run(bench_of(config)).plan.mosaics
-    assert mosaic.id == "a.tif"
-    assert mosaic.path == record.store.replace(".zarr", ".r1.zarr")
+    again = plan_run(bench_of(config)).plan
+    (scene,) = again.todo
+    assert scene.scene_id == "a.tif"
+    assert again.path_of(scene) == record.store.replace(".zarr", ".r1.zarr")
 
 
 def test_what_a_list_names_and_is_not_there_is_for_quarantine(config, tmp_path):
     (tmp_path / "list.txt").write_text("scenes/a.tif\nscenes/gone.tif\n")
     run = plan_run(bench_of(config, f"archive.uri={tmp_path / 'list.txt'}"))
-    (refusal,) = run.plan.refused
-    assert (refusal.scene.uri, refusal.scene.version, refusal.retry) == ("scenes/gone.tif", "missing", False)
-    assert [mosaic.scene.uri for mosaic in run.plan.mosaics] == [str(tmp_path / "scenes" / "a.tif")]
+    ((scene, reason),) = run.plan.missing
+    assert (scene.uri, scene.version) == ("scenes/gone.tif", "missing")
+    assert reason
+    assert [scene.uri for scene in run.plan.todo] == [str(tmp_path / "scenes" / "a.tif")]
 
 
-def test_a_scene_that_cannot_be_opened_is_for_quarantine_and_stops_no_other(config, tmp_path):
+def test_a_scene_that_cannot_be_opened_is_left_to_a_worker_and_not_counted(config, tmp_path):
     (tmp_path / "scenes" / "torn.tif").write_bytes(b"II*\0" + bytes(60))
     run = plan_run(bench_of(config))
-    assert [(one.scene.scene_id, one.retry) for one in run.plan.refused] == [("torn.tif", False)]
-    assert ids(run.plan.mosaics) == ["a.tif", "b.tif"]
+    assert ids(run.plan.todo) == ["a.tif", "b.tif", "torn.tif"]
+    assert (run.forecast.opened, run.forecast.is_exact) == (2, False)
 
 
 def test_scenes_that_are_left_for_another_run_are_told(config, caplog):
     caplog.set_level("INFO")
     run = plan_run(bench_of(config), Scope(only=frozenset({"b.tif"})))
-    assert (ids(run.plan.mosaics), run.plan.postponed) == (["b.tif"], {"a.tif": "not asked for"})
+    assert (ids(run.plan.todo), run.plan.postponed) == (["b.tif"], {"a.tif": "not asked for"})
     assert "1 scenes that are new or changed are left for another run: not asked for" in caplog.text
 
 
 def test_an_archive_without_a_scene_is_warned_of(config, tmp_path, caplog):
     (tmp_path / "empty").mkdir()
     run = plan_run(bench_of(config, f"archive.uri={tmp_path / 'empty'}"))
-    assert run.plan.mosaics == ()
+    assert list(run.plan.todo) == []
     assert f"archive.uri: there are no .tif or .tiff files in {tmp_path / 'empty'}" in caplog.text
     caplog.clear()
     plan_run(bench_of(config))
@@ -111,7 +143,7 @@ def test_an_archive_without_a_scene_is_warned_of(config, tmp_path, caplog):
 
 
 def test_a_plan_that_does_not_fit_its_memory_is_refused(config):
-    with pytest.raises(ConfigError, match=r"tiling\.task_memory_gib: a worker holds"):
+    with pytest.raises(ConfigError, match=r"tiling\.task_memory_gib: one tile of"):
         plan_run(bench_of(config, "tiling.task_memory_gib=0.00001"))
 
 

@@ -48,7 +48,7 @@ def test_since_takes_the_scenes_that_were_written_since(config):
 def test_a_part_of_a_night_leaves_the_rest_for_another_and_lists_all(config, scope, count):
     read = load_config(str(config))
     run = plan_run(open_bench(read, network_of(read)), scope)
-    assert len(run.plan.mosaics) == count
+    assert len(run.plan.todo) == count
     assert run.listing.is_whole
     assert len(run.listing.scenes) == 4
     assert len(run.plan.postponed) == 4 - count

@@ -196,7 +196,8 @@ class ObjectLedger:
 
     def disown_mosaic(self, path: str, reason: str) -> None:
         """Note that a mosaic must never be current again; its objects are garbage once nobody names them."""
-        self._write(_key("mosaics", path), asdict(SceneRecord(id_of(path), "", "", path, reason)))
+        key, row = _key("mosaics", path), asdict(SceneRecord(id_of(path), "", "", path, reason))
+        self._write(key, row | self._kept_contents(key))
 
     def forget_mosaic(self, path: str) -> None:
         """Drop all marks of a store, so that no run takes it for finished. Its objects may go then."""

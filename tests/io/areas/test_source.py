@@ -170,7 +170,8 @@ def test_a_bottom_up_scene_is_turned_the_right_way(output):
 
 def test_a_scene_that_is_gone_is_no_scene_without_data(output):
     source = opened(output, smooth(80, 80))
-    ZarrBlockWriter(output).discard(source.scene.path)
+    ZarrBlockWriter(output).empty(source.scene.path)
+    ZarrBlockWriter(output).clear(source.scene.path)
     with pytest.raises(ChangedSceneError, match="gone"):
         source.check()
     with pytest.raises(ChangedSceneError, match="gone"):
@@ -248,7 +249,7 @@ def test_no_pixel_depends_on_how_much_of_a_tile_the_scene_fills(output, resampli
 
 def test_what_the_ledger_knows_of_a_scene_may_be_damaged_for_that_scene_alone(output):
     source = opened(output, smooth(80, 80))
-    output.write(f"_ledger/digests/{source.scene.path}~.json", b"{")
+    output.write(f"_ledger/mosaics/{source.scene.path}~.json", b"{")
     with pytest.raises(SceneError, match=r"a\.tif/.*damaged.*--mark-for-redo"):
         open_source(output, source.scene, source.settings)
 
