@@ -16,6 +16,8 @@ import numpy as np
 import yaml
 from PIL import Image
 
+from tests.kit.data_sets import write_set
+
 ROOT = Path(__file__).parents[2]
 STAGES = ("teacher", "student")
 STAGE = {
@@ -28,6 +30,16 @@ STAGE = {
     "log_every": 1,
     "save_every_s": 0.0,
     "crops": {"crop_px": 64},
+}
+QUICK = {
+    "preset": "tiny",
+    "steps": 4,
+    "batch": 2,
+    "warmup": 2,
+    "validate_every": 2,
+    "log_every": 1,
+    "save_every_s": 0.0,
+    "crops": {"crop_px": 32},
 }
 TIMES = ("pictures_per_s", "data_share", "left_s", "spent_s")
 ENVIRONMENT = {
@@ -70,6 +82,22 @@ def write_config(path: Path, data: Path | str, storage: Path | str) -> Path:
         **dict.fromkeys(STAGES, STAGE),
         "engine": {"device": "cpu"},
     }
+    path.write_text(yaml.safe_dump(tree))
+    return path
+
+
+def write_three_stages(folder: Path) -> Path:
+    """A config that trains all three stages in a second or two, its pictures beside it; returns its path."""
+    write_set(folder / "squares", range(8))
+    tree = {
+        "data": {"sets": [{"uri": "squares"}], "validation": 2},
+        "storage": "run",
+        "stages": ["direct", *STAGES],
+        "direct": QUICK,
+        "teacher": {**QUICK, "network": {"decoder.dim": 32}, "init": "direct"},
+        "student": {**QUICK, "init": "direct"},
+    }
+    path = folder / "train.yaml"
     path.write_text(yaml.safe_dump(tree))
     return path
 

@@ -20,10 +20,10 @@ from sgddiff_batch.io.ledger.marks import ObjectLedger
 from sgddiff_batch.io.storage.store import open_store
 from tests.io.catalogue_examples import (
     GRID,
-    NIGHT,
     deaths,
     dying_store,
     finish,
+    publish_all,
     put_mosaic,
     record_of,
     store_of,
@@ -45,11 +45,6 @@ def uri(request, tmp_path, monkeypatch):
 @pytest.fixture
 def store(tmp_path):
     return open_store(str(tmp_path / "out"))
-
-
-def publish_all(store, night=NIGHT, keep=7):
-    ledger = ObjectLedger(store)
-    return publish(store, ledger.records(), ledger.withdrawn().keys(), night, keep)
 
 
 def ids(store, generation=None):

@@ -13,7 +13,6 @@ from pathlib import Path
 
 import pytest
 import torch
-import yaml
 from PIL import Image
 
 from jobs import train_distill
@@ -27,37 +26,14 @@ from models.presets import preset
 from models.sgddiff import SGDDiff
 from models.training import TrainingError
 from sgddiff_batch.errors import ConfigError, FatalError, LeaseHeldError, RetryableError
-from tests.kit.data_sets import write_set
-from tests.kit.trainings import train_here
+from tests.kit.trainings import train_here, write_three_stages
 
 ROOT = Path(__file__).parents[3]
-STAGE = {
-    "preset": "tiny",
-    "steps": 4,
-    "batch": 2,
-    "warmup": 2,
-    "validate_every": 2,
-    "log_every": 1,
-    "save_every_s": 0.0,
-    "crops": {"crop_px": 32},
-}
 
 
 @pytest.fixture
 def config(tmp_path):
-    """The path of a config that trains all three stages in a second or two."""
-    write_set(tmp_path / "squares", range(8))
-    content = {
-        "data": {"sets": [{"uri": "squares"}], "validation": 2},
-        "storage": "run",
-        "stages": ["direct", "teacher", "student"],
-        "direct": STAGE,
-        "teacher": {**STAGE, "network": {"decoder.dim": 32}, "init": "direct"},
-        "student": {**STAGE, "init": "direct"},
-    }
-    path = tmp_path / "train.yaml"
-    path.write_text(yaml.safe_dump(content))
-    return path
+    return write_three_stages(tmp_path)
 
 
 def train(config, *assignments, check=False):
