@@ -32,6 +32,8 @@ from tests.io.catalogue_examples import (
     store_of,
 )
 from tests.io.mosaic_examples import Killed
+from tests.kit.faulty import StoreFault
+from tests.kit.scripted import scripted, scripted_uri
 
 LONG_AGO = "2020-01-01T00:00:00+00:00"
 
@@ -399,18 +401,19 @@ def test_a_half_finished_store_stays_where_the_archive_is_only_out_of_sight(
     assert collect(store) == []
 
 
-def test_a_half_finished_store_stays_where_the_archive_does_not_tell(store, tmp_path, monkeypatch):
+@pytest.mark.parametrize("error", [ConfigError("denied"), RetryableError("503")])
+def test_a_half_finished_store_stays_where_the_archive_does_not_tell(store, tmp_path, error):
     finish(store, "other.tif")
     path = tmp_path / "new.tif"
     path.write_bytes(b"one")
-    begin_of(store, path)
-    for error in (ConfigError("denied"), RetryableError("503")):
-
-        def fail(*_, error=error, **__):
-            raise error
-
-        monkeypatch.setattr("sgddiff_batch.io.archive.still_there.look_up", fail)
+    with scripted():
+        name = begin_of(store, scripted_uri(path))
+    path.unlink()
+    with scripted(StoreFault("*", "*", None, error)) as asked:
         assert collect(store) == []
+    assert asked.failed
+    with scripted():
+        assert [item.path for item in collect(store)] == [name]
 
 
 @pytest.mark.parametrize(
