@@ -17,6 +17,7 @@ import yaml
 from PIL import Image
 
 from tests.kit.data_sets import write_set
+from tests.kit.processes import end_with_family
 
 ROOT = Path(__file__).parents[2]
 STAGES = ("teacher", "student")
@@ -117,7 +118,7 @@ def train_here(config: Path, *words: str) -> int:
 
 
 class Training:
-    """A run of the command in a process of its own, and its log."""
+    """A run of the command in a process of its own, and its log; with the context it ends, and its family."""
 
     def __init__(self, config: Path, *settings: str, **environment: str) -> None:
         command = [sys.executable, str(ROOT / "jobs" / "train_distill.py"), "--config", str(config)]
@@ -127,6 +128,12 @@ class Training:
             self.process = subprocess.Popen(
                 command, env={**ENVIRONMENT, **environment}, stdout=output, stderr=subprocess.STDOUT
             )
+
+    def __enter__(self) -> Training:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        end_with_family(self.process, patience_s=10.0)
 
     @property
     def said(self) -> str:
@@ -139,7 +146,6 @@ class Training:
         while not holds():
             ended = self.process.poll() is not None
             if ended or time.monotonic() > end:
-                self.process.kill()
                 raise AssertionError(f"{'it ended' if ended else 'nothing came'}: {self.said[-3000:]}")
             time.sleep(0.02)
 
@@ -152,14 +158,13 @@ class Training:
         try:
             return self.process.wait(_LIMIT_S)
         except subprocess.TimeoutExpired:
-            self.process.kill()
             raise AssertionError(f"it does not end: {self.said[-3000:]}") from None
 
 
 def run(config: Path, *settings: str, **environment: str) -> tuple[int, str]:
     """Run the command to its end; its exit code and what it said."""
-    training = Training(config, *settings, **environment)
-    return training.end(), training.said
+    with Training(config, *settings, **environment) as training:
+        return training.end(), training.said
 
 
 def histories(storage: Path, seed: int = 0) -> dict[str, list[Mapping[str, float]]]:

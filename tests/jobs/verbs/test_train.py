@@ -26,6 +26,7 @@ from models.presets import preset
 from models.sgddiff import SGDDiff
 from models.training import TrainingError
 from sgddiff_batch.errors import ConfigError, FatalError, LeaseHeldError, RetryableError
+from tests.kit.processes import ended
 from tests.kit.trainings import train_here, write_three_stages
 
 ROOT = Path(__file__).parents[3]
@@ -142,13 +143,13 @@ def test_a_job_that_is_killed_again_and_again_ends_as_an_unbroken_one(config, tm
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
     kills = 0
     for marker in ("seed-0/direct/state.train", "seed-0/teacher/best/checkpoint.json", "seed-0/student/last"):
-        job = subprocess.Popen(arguments, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL)
-        deadline = time.monotonic() + 120
-        while not (tmp_path / "killed" / marker).exists() and time.monotonic() < deadline:
-            assert job.poll() is None, "the job ended before it could be killed"
-            time.sleep(0.01)
-        job.send_signal(signal.SIGKILL)
-        kills += job.wait() == -signal.SIGKILL
+        with ended(subprocess.Popen(arguments, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL)) as job:
+            deadline = time.monotonic() + 120
+            while not (tmp_path / "killed" / marker).exists() and time.monotonic() < deadline:
+                assert job.poll() is None, "the job ended before it could be killed"
+                time.sleep(0.01)
+            job.send_signal(signal.SIGKILL)
+            kills += job.wait() == -signal.SIGKILL
     assert kills == 3
     assert subprocess.run(arguments, cwd=ROOT, env=environment, check=False).returncode == 0
     for stage in ("direct", "teacher", "student")[:2]:
