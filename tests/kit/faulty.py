@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from sgddiff_batch.errors import RetryableError
+from sgddiff_batch.io.ledger.fence import LEASE
 from sgddiff_batch.io.storage.backend import Versioned
 from sgddiff_batch.io.storage.store import Store
 
@@ -21,8 +22,9 @@ class StoreFault:
     """Lets operations ("write", "read delete", ... or "*") on keys of a glob fail.
 
     ``calls``: which of the calls that match, from 1; None: all. ``lost``: it is done, and the reply is lost.
-    ``then``: it does not fail, but this happens right before it is done. ``dies``: whoever asks is dead from
-    then on: every later call fails, too.
+    ``then``: it does not fail, but this happens right before it is done. ``dies``: whoever asks is as good as
+    dead from then on, and every later call fails but those for its lease, which nobody could take over from
+    a process that lives.
     """
 
     operation: str
@@ -63,10 +65,11 @@ class FaultScript:
     def _next(self, operation: str, key: str) -> StoreFault | None:
         with self._lock:
             self.calls[operation, key] += 1
-            fault = self._death or self._matching(operation, key)
+            spared = key.endswith(LEASE)
+            fault = self._death if self._death and not spared else self._matching(operation, key)
             if fault is not None and fault.then is None:
                 self.failed[operation, key] += 1
-                self._death = fault if fault.dies else None
+                self._death = fault if fault.dies else self._death
             return fault
 
     def _matching(self, operation: str, key: str) -> StoreFault | None:

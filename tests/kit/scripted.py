@@ -46,6 +46,11 @@ def scripted_uri(path: Path | str) -> str:
     return f"scripted://{str(path).strip('/')}"
 
 
+def scripted_output(folder: Path | str) -> tuple[str, str]:
+    """The flags of a command whose output is a folder of this disk that does as the script says."""
+    return "--set", f"output.uri={scripted_uri(folder)}"
+
+
 def _asked(operation: str, path: str, call: Callable[[str], T]) -> T:
     return _SCRIPTS[-1].run(operation, path, lambda: call(f"/{path}"))
 
