@@ -4,6 +4,7 @@ import pytest
 
 from tests.faults.chaos import run_chaos, script
 from tests.faults.storm_proxy import Storm
+from tests.kit.s3 import lead_to
 
 SEED = 5
 
@@ -11,8 +12,7 @@ SEED = 5
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_after_a_storm_the_archive_is_that_of_a_quiet_run(tmp_path, checkpoint, s3_server, monkeypatch):
-    for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL_S3"):
-        monkeypatch.delenv(name, raising=False)
+    lead_to({}, monkeypatch)
     try:
         told = run_chaos(tmp_path, s3_server, checkpoint, seed=SEED, scenes=6, runs=2, permille=30)
     finally:

@@ -21,10 +21,10 @@ from tests.kit import jobs
 from tests.kit.broken_s3 import Rule, run_broken_s3
 from tests.kit.fakes import TINY, SyntheticReader, ToyPredictor, make_scene
 from tests.kit.faulty import StoreFault, faulty
+from tests.kit.s3 import lead_to
 
 SCENES = {"a.tif": make_scene(40, 52, 1), "b.tif": make_scene(33, 20, 2, collar_px=3)}
 ONE_BLOCK = 32 * 32 * 24
-NAMES = ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL_S3")
 
 
 class PublishContext:
@@ -127,10 +127,7 @@ def server(tmp_path_factory):
 @pytest.fixture
 def broken(server, monkeypatch):
     """The broken S3 with nothing scripted, and this process sent to it."""
-    for name, value in server.environment.items():
-        monkeypatch.setenv(name, value)
-    for name in NAMES:
-        monkeypatch.delenv(name, raising=False)
+    lead_to(server.environment, monkeypatch)
     for name in ("a", "b/c", "b/d", "e", "f/g/h"):
         server.object(f"bk/{name}").write_bytes(name.encode() * 1000)
     server.script()
@@ -220,8 +217,7 @@ class TestS3:
 def test_a_run_from_a_broken_s3_to_itself_equals_a_quiet_local_one(
     server, tmp_path, monkeypatch, archive, checkpoint, unbroken
 ):
-    for name, value in server.environment.items():
-        monkeypatch.setenv(name, value)
+    lead_to(server.environment, monkeypatch)
     for path in archive.rglob("*.tif"):
         server.object(f"night/in/{path.relative_to(archive)}").write_bytes(path.read_bytes())
     config = jobs.write_config(tmp_path / "run.yaml", "s3://night/in", "s3://night/out", checkpoint)

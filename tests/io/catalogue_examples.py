@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from sgddiff_batch.core.grid import Grid
+from sgddiff_batch.io.catalogue.generations import Generation, publish
 from sgddiff_batch.io.catalogue.update import PublishContext
 from sgddiff_batch.io.ledger.marks import ObjectLedger
 from sgddiff_batch.io.mosaics import conventions
@@ -49,6 +50,21 @@ def finish(store: Store, scene_id: str, number: int = 1, grid: Grid = GRID, **ch
     put_mosaic(store, str(record.store), grid)
     ObjectLedger(store).finish(record)
     return record
+
+
+def publish_all(store: Store, night: PublishContext = NIGHT, keep: int = 7) -> Generation | None:
+    """Publish what the ledger of an output says."""
+    ledger = ObjectLedger(store)
+    return publish(store, ledger.records(), ledger.withdrawn().keys(), night, keep)
+
+
+def superseded(uri: str | Path) -> Path:
+    """Make an output with one superseded mosaic, which no kept generation names."""
+    store = open_store(str(uri))
+    for number in (1, 2):
+        finish(store, "a.tif", number)
+        publish_all(store, keep=1)
+    return Path(uri)
 
 
 @dataclass(frozen=True)

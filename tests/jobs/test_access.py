@@ -14,7 +14,8 @@ from jobs.exits import Exit
 from sgddiff_batch.io.storage.store import open_store
 from sgddiff_batch.io.upkeep.garbage import find_garbage
 from tests.kit import jobs
-from tests.kit.guarded_buckets import guarded_buckets
+from tests.kit.guarded_buckets import CREDENTIALS, guarded_buckets
+from tests.kit.s3 import lead_to
 
 pytestmark = pytest.mark.timeout(120)
 ACCESS = {"public": "anonymous", "paid": "requester-pays"}
@@ -25,12 +26,7 @@ def archive(request, tmp_path, monkeypatch):
     """A bucket that refuses whoever asks with the environment's credentials, with one scene in it."""
     jobs.write_scene(tmp_path / request.param / "scenes" / "a.tif", 60, 70, 1, collar_px=20)
     with guarded_buckets(tmp_path) as endpoint:
-        for name in ("AWS_ENDPOINT_URL_S3", "AWS_PROFILE", "AWS_NO_SIGN_REQUEST", "AWS_REQUEST_PAYER"):
-            monkeypatch.delenv(name, raising=False)
-        monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
-        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "mine")
-        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
-        monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+        lead_to({**CREDENTIALS, "AWS_ENDPOINT_URL": endpoint}, monkeypatch)
         yield request.param
 
 

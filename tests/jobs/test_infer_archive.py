@@ -10,9 +10,10 @@ import rasterio
 import sgddiff_batch
 from jobs import infer_archive
 from jobs.exits import Exit
-from sgddiff_batch.runs import plan
 from tests.kit import jobs
+from tests.kit.faulty import StoreFault
 from tests.kit.logs import enable_our_loggers
+from tests.kit.scripted import scripted, scripted_uri
 
 
 @pytest.fixture(autouse=True)
@@ -187,12 +188,9 @@ def test_an_output_that_cannot_be_written_ends_with_2_before_any_work(run, tmp_p
     assert caplog.text.count("output.uri:") == 2
 
 
-def test_a_fault_that_nobody_thought_of_ends_with_1_and_one_line(run, caplog, monkeypatch):
-    def broken(*args):
-        raise ZeroDivisionError("of all things")
-
-    monkeypatch.setattr(plan, "survey", broken)
-    assert run() == Exit.FAILED
+def test_a_fault_that_nobody_thought_of_ends_with_1_and_one_line(run, archive, caplog):
+    with scripted(StoreFault("find", "*", None, ZeroDivisionError("of all things"))):
+        assert run(scenes=scripted_uri(archive)) == Exit.FAILED
     assert "the run stopped: ZeroDivisionError: of all things" in caplog.text
 
 

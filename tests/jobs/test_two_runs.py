@@ -7,7 +7,6 @@ import socket
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
 
@@ -16,18 +15,20 @@ from jobs.exits import Exit
 from sgddiff_batch.io.ledger.fence import LEASE
 from sgddiff_batch.io.ledger.lease import Lease
 from sgddiff_batch.io.storage.store import open_store
-from sgddiff_batch.runs import execute
 from tests.kit import jobs
+from tests.kit.faulty import StoreFault
+from tests.kit.scripted import scripted, scripted_output
 
 SHORT = ("--set", "lease.seconds=5")
 
 HELD = """
-import sys, time
+import signal, sys, time
 from pathlib import Path
 from jobs import infer_archive
 from sgddiff_batch.io.mosaics import ZarrBlockWriter
 
-reached, go, call = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3]
+folder, call = Path(sys.argv[1]), sys.argv[2]
+reached, go, interrupted = folder / "reached", folder / "go", folder / "interrupted"
 write = getattr(ZarrBlockWriter, call)
 
 def held(*arguments):
@@ -36,44 +37,44 @@ def held(*arguments):
         time.sleep(0.02)
     return write(*arguments)
 
+def interrupt(*arguments):
+    interrupted.touch()
+    signal.default_int_handler(*arguments)
+
 setattr(ZarrBlockWriter, call, held)
-sys.exit(infer_archive.main(sys.argv[4:]))
+signal.signal(signal.SIGINT, interrupt)
+sys.exit(infer_archive.main(sys.argv[3:]))
 """
-"""A run that stops before each call of one method of its writer, until it is let go."""
+"""A run that stops before each call of one method of its writer, until it is let go; it tells of Ctrl-C."""
 
 
 class HeldRun:
     """A run of its own process that waits before its first call of a method of the writer."""
 
     def __init__(self, config, folder, call):
-        self.reached, self.go, self.log = folder / "reached", folder / "go", folder / "held.log"
-        command = [sys.executable, "-W", "ignore", "-c", HELD, str(self.reached), str(self.go), call]
+        self.folder, self.go, self.log = folder, folder / "go", folder / "held.log"
+        command = [sys.executable, "-W", "ignore", "-c", HELD, str(folder), call]
         environment = {**os.environ, "PYTHONPATH": str(jobs.ROOT)}
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
                 [*command, "--config", str(config), *SHORT], env=environment, stdout=log, stderr=log
             )
-        while not self.reached.exists():
+
+    def wait_for(self, name):
+        """Wait until it has told of something by a file."""
+        while not (self.folder / name).exists():
             assert self.process.poll() is None, self.log.read_text()
             time.sleep(0.02)
 
     def interrupt(self):
         """Send Ctrl-C, and wait until it has arrived: a run that goes on first may end as if nothing was."""
         self.process.send_signal(signal.SIGINT)
-        status = Path(f"/proc/{self.process.pid}/status")
-        sigint = 1 << (signal.SIGINT - 1)
-        while any(int(row.split()[1], 16) & sigint for row in _rows(status, "ShdPnd:", "SigPnd:")):
-            time.sleep(0.02)
-        time.sleep(1)
+        self.wait_for("interrupted")
 
     def end(self):
         """Let it go on and return its exit code."""
         self.go.touch()
         return self.process.wait(120)
-
-
-def _rows(path, *names):
-    return [line for line in path.read_text().splitlines() if line.startswith(names)]
 
 
 @pytest.fixture
@@ -90,10 +91,12 @@ def config(tmp_path, archive, checkpoint, output):
 def held(request, config, tmp_path):
     """Held before it stores a block, or where a test says so."""
     run = HeldRun(config, tmp_path, getattr(request, "param", "write_block"))
-    yield run
-    if run.process.poll() is None:
+    try:
+        run.wait_for("reached")
+        yield run
+    finally:
         run.process.kill()
-    run.process.wait()
+        run.process.wait()
 
 
 def run_here(config):
@@ -200,9 +203,10 @@ def test_ctrl_c_frees_the_output(held, output):
     assert json.loads((output / LEASE).read_text())["released"] is True
 
 
-def test_a_run_that_stops_with_an_error_frees_the_output(config, output, monkeypatch):
-    monkeypatch.setattr(execute, "execute", lambda run, view: 1 / 0)
-    assert run_here(config) == 1
+def test_a_run_that_stops_with_an_error_frees_the_output(config, output, caplog):
+    with scripted(StoreFault("write", "*.zarr/zarr.json", error=ZeroDivisionError("of all things"))):
+        assert infer_archive.main(["--config", str(config), *SHORT, *scripted_output(output)]) == 1
+    assert "the run stopped: ZeroDivisionError" in caplog.text
     assert json.loads((output / LEASE).read_text())["released"] is True
 
 

@@ -6,6 +6,9 @@ from typing import Any
 
 from models.sod_metrics import MEASURE_NAMES
 
+HOSTILE = "`](javascript:alert(1)) ``` <img src=x onerror=alert(1)> | www.evil.example\n# Owned\n<!-- \u202e"
+"""A name that tries to be more than text on a page that is written from it."""
+
 
 def made_up_assessment(seed: int | None = 1, s: float = 0.8, stage: str = "student") -> dict[str, Any]:
     return {

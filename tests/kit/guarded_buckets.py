@@ -16,6 +16,11 @@ from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
 from xml.sax.saxutils import escape
 
+CREDENTIALS = {
+    "AWS_ACCESS_KEY_ID": "mine",
+    "AWS_SECRET_ACCESS_KEY": "secret",
+    "AWS_DEFAULT_REGION": "us-east-1",
+}
 _WANTED = {"public": (False, False), "paid": (True, True)}
 """Whether a bucket wants requests signed, and to say who pays."""
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,8 @@ import rasterio
 import rasterio.transform
 import yaml
 import zarr
+
+from tests.kit.processes import ended
 
 ROOT = Path(__file__).parents[2]
 PIXEL_SETTINGS = {"tile_px": 96, "overlap_px": 32, "block_px": 128, "task_memory_gib": 0.01}
@@ -112,9 +116,30 @@ def start_job(
         return subprocess.Popen(command, env=environment, stdout=output, stderr=subprocess.STDOUT)
 
 
+def running_job(config: Path, *arguments: str) -> AbstractContextManager[subprocess.Popen[bytes]]:
+    """Start the job; with the context it ends, and all that it has started."""
+    return ended(start_job(config, *arguments))
+
+
 def run_job(config: Path, *arguments: str) -> int:
     """Run the job to its end and return its exit code."""
-    return start_job(config, *arguments).wait()
+    with running_job(config, *arguments) as process:
+        return process.wait()
+
+
+def ask_door(door: str, copied_to: Path, *words: str) -> tuple[int, str]:
+    """Call a door of clusters that was copied beside a command of another checkout.
+
+    That command prints what it is asked, and ends with 3. Returns the exit code and what was said.
+    """
+    folder = copied_to / "jobs"
+    folder.mkdir()
+    shutil.copy(ROOT / door, folder)
+    (folder / "__init__.py").touch()
+    (folder / "cli.py").write_text("def main(argv):\n    print(argv)\n    return 3\n")
+    command = [sys.executable, str(copied_to / door), *words]
+    ended = subprocess.run(command, check=False, capture_output=True, text=True, cwd="/")
+    return ended.returncode, ended.stdout
 
 
 def decoded(output: Path | str) -> dict[str, np.ndarray]:

@@ -3,11 +3,25 @@
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TypeVar
 
 import psutil
 
+T = TypeVar("T", str, bytes)
 
-def end_with_family(process: subprocess.Popen[bytes], patience_s: float) -> None:
+
+@contextmanager
+def ended(process: subprocess.Popen[T], patience_s: float = 10.0) -> Iterator[subprocess.Popen[T]]:
+    """Yield a process, and see to it that it has ended when the context does, whatever ends that."""
+    try:
+        yield process
+    finally:
+        end_with_family(process, patience_s)
+
+
+def end_with_family(process: subprocess.Popen[T], patience_s: float) -> None:
     """Ask a process to end, and kill it after ``patience_s``, and then what it left of its descendants."""
     if process.poll() is not None:
         return

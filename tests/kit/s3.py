@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +21,10 @@ import s3fs
 from tests.kit.processes import end_with_family
 
 ACCESS, SECRET = "test-access", "test-secret"
+_ELSEWHERE = (
+    *("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL_S3"),
+    *("AWS_NO_SIGN_REQUEST", "AWS_REQUEST_PAYER"),
+)
 _READY_S = 30.0
 _STARTS = 3
 _LISTENERS = ("s3.port", "master.port", "volume.port", "filer.port", "admin.port")
@@ -58,13 +62,18 @@ class S3Server:
 @contextmanager
 def new_bucket(server: S3Server, name: str, patch: pytest.MonkeyPatch) -> Iterator[s3fs.S3FileSystem]:
     """Yield the server's client while there is a bucket ``name`` and the environment leads to it."""
-    for variable, value in server.environment.items():
-        patch.setenv(variable, value)
-    for variable in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL_S3"):
-        patch.delenv(variable, raising=False)
+    lead_to(server.environment, patch)
     server.filesystem.mkdir(name)
     yield server.filesystem
     server.filesystem.rm(name, recursive=True)
+
+
+def lead_to(environment: Mapping[str, str], patch: pytest.MonkeyPatch) -> None:
+    """Set the variables by which a server is found, and leave none that leads somewhere else."""
+    for variable in _ELSEWHERE:
+        patch.delenv(variable, raising=False)
+    for variable, value in environment.items():
+        patch.setenv(variable, value)
 
 
 @contextmanager

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from rasterio.errors import NotGeoreferencedWarning
 from rasterio.transform import Affine
 
-from sgddiff_batch.core.scene import Scene, escape_scene_id
+from sgddiff_batch.core.scene import Scene, SceneProfile, escape_scene_id
+from sgddiff_batch.io.scenes.geotiff import GeoTiffReader
 
 TRANSFORM = Affine(0.5, 0.0, 500_000.0, 0.0, -0.5, 5_300_000.0)
 CRS = "EPSG:32633"
@@ -52,6 +53,15 @@ def write_scene(
             if overviews:
                 target.build_overviews(overviews)
     return path
+
+
+def read_all(
+    path: Path, reader: GeoTiffReader | None = None
+) -> tuple[NDArray[np.uint8], NDArray[np.bool_], SceneProfile]:
+    """Read a whole file: its pixels, which of them are valid, and its profile."""
+    scene, reader = scene_of(path), reader or GeoTiffReader()
+    profile = reader.profile(scene)
+    return *reader.read(scene, profile, profile.grid.window), profile
 
 
 def noise(bands: int, height: int, width: int, dtype: str = "uint8", seed: int = 0) -> NDArray[Any]:

@@ -16,6 +16,9 @@ import numpy as np
 import yaml
 from PIL import Image
 
+from tests.kit.data_sets import write_set
+from tests.kit.processes import end_with_family
+
 ROOT = Path(__file__).parents[2]
 STAGES = ("teacher", "student")
 STAGE = {
@@ -28,6 +31,16 @@ STAGE = {
     "log_every": 1,
     "save_every_s": 0.0,
     "crops": {"crop_px": 64},
+}
+QUICK = {
+    "preset": "tiny",
+    "steps": 4,
+    "batch": 2,
+    "warmup": 2,
+    "validate_every": 2,
+    "log_every": 1,
+    "save_every_s": 0.0,
+    "crops": {"crop_px": 32},
 }
 TIMES = ("pictures_per_s", "data_share", "left_s", "spent_s")
 ENVIRONMENT = {
@@ -74,6 +87,22 @@ def write_config(path: Path, data: Path | str, storage: Path | str) -> Path:
     return path
 
 
+def write_three_stages(folder: Path) -> Path:
+    """A config that trains all three stages in a second or two, its pictures beside it; returns its path."""
+    write_set(folder / "squares", range(8))
+    tree = {
+        "data": {"sets": [{"uri": "squares"}], "validation": 2},
+        "storage": "run",
+        "stages": ["direct", *STAGES],
+        "direct": QUICK,
+        "teacher": {**QUICK, "network": {"decoder.dim": 32}, "init": "direct"},
+        "student": {**QUICK, "init": "direct"},
+    }
+    path = folder / "train.yaml"
+    path.write_text(yaml.safe_dump(tree))
+    return path
+
+
 def train_here(config: Path, *words: str) -> int:
     """Run the command in this process; words are assignments and flags. Returns the exit code."""
     import torch
@@ -89,7 +118,7 @@ def train_here(config: Path, *words: str) -> int:
 
 
 class Training:
-    """A run of the command in a process of its own, and its log."""
+    """A run of the command in a process of its own, and its log; with the context it ends, and its family."""
 
     def __init__(self, config: Path, *settings: str, **environment: str) -> None:
         command = [sys.executable, str(ROOT / "jobs" / "train_distill.py"), "--config", str(config)]
@@ -99,6 +128,12 @@ class Training:
             self.process = subprocess.Popen(
                 command, env={**ENVIRONMENT, **environment}, stdout=output, stderr=subprocess.STDOUT
             )
+
+    def __enter__(self) -> Training:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        end_with_family(self.process, patience_s=10.0)
 
     @property
     def said(self) -> str:
@@ -111,7 +146,6 @@ class Training:
         while not holds():
             ended = self.process.poll() is not None
             if ended or time.monotonic() > end:
-                self.process.kill()
                 raise AssertionError(f"{'it ended' if ended else 'nothing came'}: {self.said[-3000:]}")
             time.sleep(0.02)
 
@@ -124,14 +158,13 @@ class Training:
         try:
             return self.process.wait(_LIMIT_S)
         except subprocess.TimeoutExpired:
-            self.process.kill()
             raise AssertionError(f"it does not end: {self.said[-3000:]}") from None
 
 
 def run(config: Path, *settings: str, **environment: str) -> tuple[int, str]:
     """Run the command to its end; its exit code and what it said."""
-    training = Training(config, *settings, **environment)
-    return training.end(), training.said
+    with Training(config, *settings, **environment) as training:
+        return training.end(), training.said
 
 
 def histories(storage: Path, seed: int = 0) -> dict[str, list[Mapping[str, float]]]:

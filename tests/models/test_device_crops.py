@@ -9,21 +9,7 @@ from models.crops import CropSettings
 from models.data import make_pair
 from models.device_crops import Sheet, draw_sheet, folded_grid, make_crops, to_device, turned
 from models.device_photometry import NOTHING
-
-PLAIN = CropSettings(
-    crop_px=64,
-    **dict.fromkeys(
-        ("wedge", "mirror", "colour", "haze", "grey", "noise", "stretch", "jpeg", "paste", "negatives"), 0.0
-    ),
-)
-
-
-def _pair(name="one", side=96):
-    rng = np.random.default_rng(len(name))
-    coarse = rng.integers(0, 256, (3, side // 8, side // 8), dtype=np.uint8)
-    mask = np.zeros((side, side), dtype=bool)
-    mask[20:30, 40:52] = mask[60:80, 8:18] = True
-    return make_pair(name, coarse.repeat(8, 1).repeat(8, 2), mask)
+from tests.models.device_examples import PLAIN, coarse_pair
 
 
 def _sheet(row, photometry=NOTHING, pasted=(), crop_px=64):
@@ -39,7 +25,7 @@ def _sheet(row, photometry=NOTHING, pasted=(), crop_px=64):
 @pytest.mark.parametrize("quarters", range(4))
 @pytest.mark.parametrize("mirrored", [False, True])
 def test_a_crop_at_native_size_is_the_window_turned(quarters, mirrored):
-    pair = _pair()
+    pair = coarse_pair()
     window = Window(64, pair.pixels[:, 8:72, 16:80].copy(), pair.mask[8:72, 16:80].copy(), quarters, mirrored)
     wanted, wanted_mask = augment([window])
     made = [
@@ -51,7 +37,7 @@ def test_a_crop_at_native_size_is_the_window_turned(quarters, mirrored):
 
 
 def test_a_reduced_crop_is_close_to_an_antialiased_resize():
-    pair = _pair(side=160)
+    pair = coarse_pair(side=160)
     made, mask = make_crops(to_device([pair], "cpu"), _sheet([0, 79.5, 79.5, *turned(0, False, 2.5), 0]))
     wanted, wanted_mask = augment([Window(64, pair.pixels, pair.mask)])
     plain = torch.nn.functional.interpolate(torch.from_numpy(pair.pixels)[None].float(), 64, mode="bilinear")
@@ -76,7 +62,7 @@ def test_pictures_of_different_sizes_are_read_from_their_own_words():
 
 
 def test_a_row_is_a_function_of_seed_step_and_place():
-    pictures = to_device([_pair(), _pair("another")], "cpu")
+    pictures = to_device([coarse_pair(), coarse_pair("another")], "cpu")
     config = CropSettings(crop_px=64, paste=1.0)
     whole = draw_sheet(pictures, 6, config, 3, 8)
     part = draw_sheet(pictures, 2, config, 3, 8, first=4)
@@ -88,7 +74,7 @@ def test_a_row_is_a_function_of_seed_step_and_place():
 
 
 def test_windows_for_negatives_hold_no_object_and_the_others_do():
-    pictures = to_device([_pair(side=256)], "cpu")
+    pictures = to_device([coarse_pair(side=256)], "cpu")
     masks = {}
     for share in (0.0, 1.0):
         config = CropSettings(**{**_fields(PLAIN), "negatives": share, "scale_min": 1.0, "scale_max": 1.0})
@@ -99,7 +85,7 @@ def test_windows_for_negatives_hold_no_object_and_the_others_do():
 
 def test_a_pasted_object_adds_its_pixels_and_its_mask():
     dark = make_pair("dark", np.zeros((3, 96, 96), np.uint8), np.zeros((96, 96), bool))
-    pictures = to_device([_pair(), dark], "cpu")
+    pictures = to_device([coarse_pair(), dark], "cpu")
     one = pictures.objects[0][0]
     row = [1, 47.5, 47.5, *turned(0, False, 1.0), 0]
     pasted = [[0, 20.5, 30.5, 0, one.number, one.row, one.column, *turned(1, True, 1.0)]]
@@ -111,7 +97,7 @@ def test_a_pasted_object_adds_its_pixels_and_its_mask():
 
 
 def test_no_object_is_pasted_over_another():
-    pictures = to_device([_pair()], "cpu")
+    pictures = to_device([coarse_pair()], "cpu")
     one = pictures.objects[0][0]
     row = [0, 47.5, 47.5, *turned(0, False, 1.0), 0]
     centre = (one.row - 47.5 + 31.5, one.column - 47.5 + 31.5)
@@ -153,7 +139,7 @@ def test_a_fold_reflects_what_is_kept(kept, across):
     ],
 )
 def test_a_batch_is_changed_as_single_windows_are(part):
-    pair = _pair(side=64)
+    pair = coarse_pair(side=64)
     wanted, wanted_mask = augment([Window(64, pair.pixels, pair.mask, **part)])
     row = list(map(float, NOTHING))
     for name, value in part.items():

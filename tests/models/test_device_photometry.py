@@ -8,7 +8,6 @@ import torch
 from PIL import Image
 
 from models.crops import CropSettings
-from models.data import make_pair
 from models.device_photometry import (
     ANGLE,
     COLUMNS,
@@ -20,21 +19,7 @@ from models.device_photometry import (
     inside_wedge,
     recolour,
 )
-
-PLAIN = CropSettings(
-    crop_px=64,
-    **dict.fromkeys(
-        ("wedge", "mirror", "colour", "haze", "grey", "noise", "stretch", "jpeg", "paste", "negatives"), 0.0
-    ),
-)
-
-
-def _pair(name="one", side=96):
-    rng = np.random.default_rng(len(name))
-    coarse = rng.integers(0, 256, (3, side // 8, side // 8), dtype=np.uint8)
-    mask = np.zeros((side, side), dtype=bool)
-    mask[20:30, 40:52] = mask[60:80, 8:18] = True
-    return make_pair(name, coarse.repeat(8, 1).repeat(8, 2), mask)
+from tests.models.device_examples import PLAIN, coarse_pair
 
 
 def test_a_row_of_nothing_changes_nothing():
@@ -46,7 +31,7 @@ def test_a_row_of_nothing_changes_nothing():
 
 @pytest.mark.parametrize("quality", [30, 60, 90])
 def test_jpeg_is_what_a_codec_does(quality):
-    pixels = _pair(side=64).pixels
+    pixels = coarse_pair(side=64).pixels
     row = np.array([NOTHING], dtype=np.float32)
     row[0, QUALITY] = quality
     ours = recolour(torch.from_numpy(pixels)[None] / 255, torch.from_numpy(row), row)[0] * 255

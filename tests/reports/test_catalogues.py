@@ -12,15 +12,12 @@ from sgddiff_batch.core.query import ArchiveQuery, Source
 from sgddiff_batch.core.selection import Filters
 from sgddiff_batch.core.times import TimeSpan, parse_time
 from sgddiff_batch.io.sources.listing import Listing, list_archive
+from tests.kit.listings import ids
 from tests.kit.stac import make_catalog, make_item, write_documents
 
 
 def listed(folder: Path, filters: Filters | None = None) -> Listing:
     return list_archive(ArchiveQuery((Source(str(folder / "catalog.json")),), filters=filters or Filters()))
-
-
-def ids(listing: Listing) -> list[str]:
-    return [scene.scene_id for scene in listing.scenes]
 
 
 def archive(folder: Path, *names: str, **documents: object) -> Path:

@@ -9,17 +9,20 @@ import sgddiff_batch
 from jobs import infer_archive
 from jobs.exits import Exit
 from jobs.printing import plan
-from sgddiff_batch.engine.driver import Driver
 from sgddiff_batch.io.ledger.marks import ObjectLedger
 from sgddiff_batch.io.ledger.redo import mark_redo
 from sgddiff_batch.io.storage.store import open_store
 from sgddiff_batch.protocols import SceneRecord
-from sgddiff_batch.runs.conclude import RunEnd
 from tests.kit import jobs
 from tests.kit.counting import counted_work
+from tests.kit.faulty import StoreFault
+from tests.kit.scripted import scripted, scripted_output
 
 SMALL = ("--set", "tiling.block_px=64", "--set", "tiling.task_memory_gib=0.003")
 """Many tasks a scene."""
+
+
+NO_CATALOGUE = StoreFault("write", "*/_catalogue/*", None, OSError("no space left"))
 
 
 class Killed(BaseException):
@@ -54,34 +57,26 @@ def plan_of(text):
     return {words.strip(): value.strip() for words, value in cells}
 
 
-def run_until_killed(night, tmp_path, monkeypatch):
+def run_until_killed(night, tmp_path):
     """A night over a scene of many tasks that is killed after four of them."""
     jobs.write_scene(tmp_path / "scenes" / "a.tif", 301, 417, 5)
-    real, marked = ObjectLedger.mark_blocks, []
-
-    def mark(ledger, mosaic, window, blocks):
-        real(ledger, mosaic, window, blocks)
-        marked.append(window)
-        if len(marked) == 4:
-            raise Killed
-
-    with monkeypatch.context() as patch:
-        patch.setattr(ObjectLedger, "mark_blocks", mark)
-        with pytest.raises(Killed):
-            night(*SMALL, "--set", "engine.workers=1")
+    killed = StoreFault("write", "*/_ledger/blocks/*", (5,), Killed())
+    with scripted(killed), pytest.raises(Killed):
+        night(*SMALL, "--set", "engine.workers=1", *scripted_output(tmp_path / "out"))
 
 
 class TestPlan:
-    def test_a_run_prints_it_before_any_work_and_later_ones_say_how_long(
-        self, night, tmp_path, capsys, monkeypatch
-    ):
-        seen = []
-        real = Driver.run
-        monkeypatch.setattr(
-            Driver, "run", lambda *args: (seen.append(capsys.readouterr().out), real(*args))[1]
-        )
-        assert night() == Exit.DONE
-        first = plan_of(seen[0])
+    def test_a_run_prints_it_before_any_work_and_later_ones_say_how_long(self, night, tmp_path, capsys):
+        def words_before_the_work():
+            """Run a night, and return the plan that it had printed when it began its first mosaic."""
+            seen = []
+            begin = StoreFault("write", "*.zarr/zarr.json", then=lambda: seen.append(capsys.readouterr().out))
+            with scripted(begin):
+                assert night(*scripted_output(tmp_path / "out"), *changes) == Exit.DONE
+            return plan_of(seen[0])
+
+        changes = []
+        first = words_before_the_work()
         assert (first["new"], first["changed"], first["scenes withdrawn"]) == ("3", "0", "0")
         assert first["blocks"] == "12"
         assert first["estimated time"].startswith("unknown")
@@ -89,16 +84,16 @@ class TestPlan:
         jobs.write_scene(scenes / "a.tif", 150, 200, 9)
         jobs.write_scene(scenes / "d.tif", 150, 200, 10)
         (scenes / "b.tif").unlink()
-        assert night() == Exit.DONE
-        second = plan_of(seen[1])
+        second = words_before_the_work()
         assert (second["new"], second["changed"]) == ("1", "1")
         assert (second["scenes withdrawn"], second["scenes unchanged"]) == ("1", "1")
         assert second["estimated time"].startswith("about ")
         assert "before compression" in second["to read"]
+        capsys.readouterr()
         assert night() == Exit.DONE
-        assert plan_of(seen[2])["estimated time"] == "nothing to compute"
-        assert night("--set", "tiling.overlap_px=16", "--set", "tiling.block_px=160") == Exit.DONE
-        assert plan_of(seen[3])["other model or settings"] == "3"
+        assert plan_of(capsys.readouterr().out)["estimated time"] == "nothing to compute"
+        changes = ["--set", "tiling.overlap_px=16", "--set", "tiling.block_px=160"]
+        assert words_before_the_work()["other model or settings"] == "3"
 
     @pytest.mark.parametrize(
         ("seconds", "words"), [(3, "3 s"), (600, "10 min"), (7200, "2.0 h"), (864000, "10.0 days")]
@@ -109,34 +104,22 @@ class TestPlan:
 
 class TestExitCode:
     def test_a_quarantine_of_a_run_that_was_killed_is_told_by_the_next_and_once(
-        self, night, tmp_path, monkeypatch, caplog
+        self, night, tmp_path, caplog
     ):
         jobs.write_broken(tmp_path / "scenes" / "a.tif")
-        real = ObjectLedger.finish
-
-        def finish(ledger, record, contents=None):
-            real(ledger, record, contents)
-            if record.reason:
-                raise Killed
-
-        with monkeypatch.context() as patch:
-            patch.setattr(ObjectLedger, "finish", finish)
-            # What a SIGKILL would not run either.
-            patch.setattr("sgddiff_batch.runs.execute.publish_safely", lambda *_: True)
-            patch.setattr("sgddiff_batch.runs.execute.conclude", lambda *_: RunEnd((), 0, 0.0, "none"))
-            with pytest.raises(Killed):
-                night()
+        # Right after the record: nothing is published or told.
+        killed = StoreFault("delete_tree", "*/_ledger/reading/a.tif", None, Killed(), dies=True)
+        with scripted(killed), pytest.raises(Killed):
+            night(*scripted_output(tmp_path / "out"))
+        assert ObjectLedger(open_store(str(tmp_path / "out"))).record("a.tif").reason
         assert night() == Exit.QUARANTINED
         assert "1 scenes were put into quarantine by a run that did not end well" in caplog.text
         assert night() == Exit.DONE
 
-    def test_a_run_that_fails_leaves_its_quarantines_to_be_told_by_the_next(
-        self, night, tmp_path, monkeypatch
-    ):
+    def test_a_run_that_fails_leaves_its_quarantines_to_be_told_by_the_next(self, night, tmp_path):
         jobs.write_broken(tmp_path / "scenes" / "a.tif")
-        with monkeypatch.context() as patch:
-            patch.setattr("sgddiff_batch.runs.execute.publish_safely", lambda *_: False)
-            assert night() == Exit.FAILED
+        with scripted(NO_CATALOGUE):
+            assert night(*scripted_output(tmp_path / "out")) == Exit.FAILED
         assert night() == Exit.QUARANTINED
         assert night() == Exit.DONE
 
@@ -149,11 +132,10 @@ class TestExitCode:
         assert night() == Exit.DONE
         assert ledger.names("untold") == ["a.tif"]
 
-    def test_a_scene_that_left_quarantine_meanwhile_is_not_told_of(self, night, tmp_path, monkeypatch):
+    def test_a_scene_that_left_quarantine_meanwhile_is_not_told_of(self, night, tmp_path):
         jobs.write_broken(tmp_path / "scenes" / "a.tif")
-        with monkeypatch.context() as patch:
-            patch.setattr("sgddiff_batch.runs.execute.publish_safely", lambda *_: False)
-            assert night() == Exit.FAILED
+        with scripted(NO_CATALOGUE):
+            assert night(*scripted_output(tmp_path / "out")) == Exit.FAILED
         jobs.write_scene(tmp_path / "scenes" / "a.tif", 150, 200, 7)
         assert night() == Exit.DONE
         assert ObjectLedger(open_store(str(tmp_path / "out"))).names("untold") == []
@@ -169,8 +151,8 @@ class TestTiles:
         lattice_tiles = 5 * 5  # of 300 x 300 px
         assert 0 < rows(tmp_path / "out", "quarantined")["a.tif"]["tiles"] < lattice_tiles
 
-    def test_what_a_killed_run_computed_is_not_counted_twice(self, night, tmp_path, monkeypatch):
-        run_until_killed(night, tmp_path, monkeypatch)
+    def test_what_a_killed_run_computed_is_not_counted_twice(self, night, tmp_path):
+        run_until_killed(night, tmp_path)
         with counted_work() as work:
             assert night(*SMALL) == Exit.DONE
         assert newest_report(tmp_path / "out")["totals"]["tiles"] == work.tiles
@@ -219,9 +201,9 @@ class TestDamage:
         assert newest_report(ended)["totals"]["states"]["unchanged"] == 2
         assert len(sgddiff_batch.list_mosaics(str(ended))) == 2
 
-    def test_damaged_marks_of_blocks_cost_their_blocks_and_no_other_scene(self, night, tmp_path, monkeypatch):
+    def test_damaged_marks_of_blocks_cost_their_blocks_and_no_other_scene(self, night, tmp_path):
         out = tmp_path / "out"
-        run_until_killed(night, tmp_path, monkeypatch)
+        run_until_killed(night, tmp_path)
         marks = sorted(out.glob("_ledger/blocks/**/*~.json"))
         assert marks
         marks[0].write_bytes(b"{")
@@ -248,21 +230,20 @@ class TestDamage:
         jobs.assert_equal_mosaics(now, before)
 
 
-def test_a_mosaic_that_is_made_anew_is_current_only_once_it_is_there(night, tmp_path, monkeypatch):
+def test_a_mosaic_that_is_made_anew_is_current_only_once_it_is_there(night, tmp_path):
     assert night() == Exit.DONE
     out = tmp_path / "out"
     store = open_store(str(out))
     record = ObjectLedger(store).records()["a.tif"]
     mark_redo(store, record, "damaged", "2026-01-01T00:00:00+00:00")
-    seen, real = [], ObjectLedger.mark_blocks
+    seen = []
 
-    def mark(ledger, mosaic, window, blocks):
+    def look():
         seen.append({Path(entry.uri).name for entry in sgddiff_batch.list_mosaics(str(out))})
         assert (out / str(record.store) / "zarr.json").exists()
-        real(ledger, mosaic, window, blocks)
 
-    monkeypatch.setattr(ObjectLedger, "mark_blocks", mark)
-    assert night() == Exit.DONE
+    with scripted(StoreFault("write", "*/_ledger/blocks/a.tif/*", None, then=look)):
+        assert night(*scripted_output(out)) == Exit.DONE
     assert seen
     assert all(Path(str(record.store)).name in names for names in seen)
     now = ObjectLedger(store).records()["a.tif"].store

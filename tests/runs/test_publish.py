@@ -13,8 +13,9 @@ from jobs.exits import Exit
 from sgddiff_batch.io.ledger.marks import ObjectLedger
 from sgddiff_batch.io.reports import build_report, write_report
 from sgddiff_batch.io.storage.store import open_store
-from sgddiff_batch.runs import execute
 from tests.kit import jobs
+from tests.kit.faulty import StoreFault
+from tests.kit.scripted import scripted, scripted_output
 from tests.kit.stac import make_catalog, make_item, write_documents
 
 VERSIONS = {"duplicates": {"key": r"(s\d)_N(?P<version>\d)"}}
@@ -76,17 +77,13 @@ def test_an_older_version_stays_until_the_newer_one_is_done(night, out, tmp_path
     assert shown(out) == ["s0_N2.tif", "s1_N2.tif", "s2_N2.tif"]
 
 
-def test_a_run_that_is_broken_off_leaves_older_versions_where_they_are(night, out, tmp_path, monkeypatch):
+def test_a_run_that_is_broken_off_leaves_older_versions_where_they_are(night, out, tmp_path):
     archive = write_scenes(tmp_path / "scenes", "s0_N1.tif", "s1_N1.tif")
     assert night(archive, **VERSIONS) == 0
     write_scenes(archive, "s0_N2.tif", "s1_N2.tif")
 
-    def broken(*args):
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patched:
-        patched.setattr(execute, "run_local", broken)
-        assert night(archive, **VERSIONS) == Exit.FAILED
+    with scripted(StoreFault("write", "*_N2.tif/*.zarr/*", error=KeyboardInterrupt())):
+        assert night(archive, *scripted_output(out), **VERSIONS) == Exit.FAILED
     assert shown(out) == ["s0_N1.tif", "s1_N1.tif"]
 
 
@@ -111,7 +108,7 @@ def test_withdrawals_are_told_in_the_plan_the_log_and_the_report(night, out, tmp
     assert "--allow-withdrawals" in newest_report(out)["run"]["withdrawals"]["refused"]
 
 
-def test_a_scene_that_is_back_is_restored_before_anything_is_done(night, out, tmp_path, monkeypatch):
+def test_a_scene_that_is_back_is_restored_before_anything_is_done(night, out, tmp_path):
     archive = write_scenes(tmp_path / "scenes", "a.tif", "b.tif", "c.tif")
     night(archive)
     (archive / "b.tif").unlink()
@@ -122,13 +119,11 @@ def test_a_scene_that_is_back_is_restored_before_anything_is_done(night, out, tm
     night(archive, "--dry-run")
     assert set(ledger.withdrawn()) == {"b.tif"}, "a dry run wrote"
     seen = []
-
-    def broken(*args):
-        seen.append(set(ledger.withdrawn()))
-        raise RuntimeError
-
-    monkeypatch.setattr(execute, "run_local", broken)
-    night(archive)
+    look = StoreFault(
+        "write", "*/_ledger/reading/*/r[0-9]*", then=lambda: seen.append(set(ledger.withdrawn()))
+    )
+    with scripted(look):
+        assert night(archive, *scripted_output(out)) == 0
     assert seen == [set()]
 
 

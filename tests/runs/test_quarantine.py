@@ -11,6 +11,7 @@ from sgddiff_batch.io.ledger.marks import ObjectLedger
 from sgddiff_batch.io.storage.store import open_store
 from sgddiff_batch.protocols import SceneRecord
 from tests.kit import jobs
+from tests.kit.scripted import scripted, scripted_uri
 
 
 @pytest.fixture
@@ -103,21 +104,17 @@ def test_a_replayed_scene_is_tried_again_once_and_the_others_are_left(config, ca
     assert states(config) == {"still quarantined": 2, "unchanged": 1}
 
 
-def test_replay_now_works_on_just_these_scenes(config, capsys, monkeypatch):
-    from sgddiff_batch.errors import UnreadableSceneError
-    from sgddiff_batch.io.scenes.geotiff import GeoTiffReader
-
-    jobs.write_scene(config.parent / "scenes" / "later.tif", 30, 30, 5)
-    opened = []
-
-    def profile(self, scene):
-        opened.append(scene.scene_id)
-        raise UnreadableSceneError("still torn")
-
-    monkeypatch.setattr(GeoTiffReader, "profile", profile)
-    assert run(config, "replay", ONCE, "--now") == Exit.QUARANTINED
-    assert opened == [ONCE]
-    assert listed(config, capsys)[ONCE]["reason"].endswith("still torn")
+def test_replay_now_works_on_just_these_scenes(config, checkpoint, capsys):
+    scenes, out = config.parent / "scenes", config.parent / "out"
+    jobs.write_scene(scenes / "later.tif", 30, 30, 5)
+    before = listed(config, capsys)
+    told = jobs.write_config(config.with_name("told.yaml"), scenes, scripted_uri(out), checkpoint)
+    with scripted() as script:
+        assert run(told, "replay", ONCE, "--now") == Exit.QUARANTINED
+    opened = {key.split("/reading/")[1].rpartition("/")[0] for key in script.keys("write", "*/reading/*")}
+    assert opened == {ONCE}
+    assert states(config) == {"quarantined": 1, "still quarantined": 1, "unchanged": 1}
+    assert listed(config, capsys).keys() == before.keys()
 
 
 def test_all_or_some_must_be_named(config, capsys):

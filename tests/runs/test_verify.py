@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +19,8 @@ from sgddiff_batch.runs import bench
 from sgddiff_batch.runs.scope import read_marks
 from tests.kit import jobs
 from tests.kit.counting import counted_work
+from tests.kit.faulty import StoreFault
+from tests.kit.scripted import scripted, scripted_output
 
 
 @pytest.fixture
@@ -46,6 +49,20 @@ def break_shard(output, scene_id, key="0/saliency/c/0/0"):
     data = bytearray(path.read_bytes())
     data[len(data) // 2] ^= 1
     path.write_bytes(data)
+
+
+@contextlib.contextmanager
+def torn(path, *, opens):
+    """Damage the pixels of a scene, or its header, for a while; size and times are those of before."""
+    sound, times = path.read_bytes(), (path.stat().st_atime_ns, path.stat().st_mtime_ns)
+    half = len(sound) // 2
+    try:
+        path.write_bytes(sound[:half] + bytes(len(sound) - half) if opens else bytes(len(sound)))
+        os.utime(path, ns=times)
+        yield
+    finally:
+        path.write_bytes(sound)
+        os.utime(path, ns=times)
 
 
 def ledger_of(output):
@@ -127,23 +144,18 @@ def test_a_redo_whose_plan_is_refused_leaves_the_damaged_mosaic_to_its_readers(c
 
 @pytest.mark.parametrize("opens", [True, False])
 def test_a_redo_of_a_scene_that_cannot_be_read_leaves_the_damaged_mosaic_where_it_is(
-    tmp_path, archive, output, checkpoint, opens, monkeypatch
+    tmp_path, archive, output, checkpoint, opens
 ):
-    from sgddiff_batch.errors import SceneError
-    from sgddiff_batch.io.scenes.geotiff import GeoTiffReader
-
     config = jobs.write_config(tmp_path / "run.yaml", archive, output, checkpoint)
     store = uri_of(output, "a.tif").removeprefix(f"{output}/")
     break_shard(output, "a.tif")
     run(config, "--mark-for-redo")
 
-    def torn(*_):
-        raise SceneError("torn")
-
-    monkeypatch.setattr(GeoTiffReader, "read" if opens else "profile", torn)
-    assert infer_archive.main(["--config", str(config)]) == 3
+    with torn(archive / "a.tif", opens=opens):
+        assert infer_archive.main(["--config", str(config)]) == 3
     record = ledger_of(output).record("a.tif")
-    assert (record.reason, record.store) == ("torn", store)
+    assert ("reading rows" if opens else "opening it failed") in record.reason
+    assert record.store == store
     assert Path(output, store, "zarr.json").exists()
     assert len(sgddiff_batch.list_mosaics(str(output))) == 3
     assert not list(output.glob("a.tif/*.r1.zarr")), "what it had begun is still there"
@@ -203,36 +215,15 @@ class Killed(BaseException):
     """A SIGKILL, from inside."""
 
 
-def dying(name, calls, after):
-    """Let a run be killed at a change of an object of c.tif, once there were ``after`` of them."""
-    from sgddiff_batch.io.storage.store import Store
-
-    real = getattr(Store, name)
-
-    def call(self, key, *rest):
-        if "c.tif" in key:
-            calls.append(key)
-            if len(calls) > after:
-                raise Killed
-        return real(self, key, *rest)
-
-    return call
-
-
 @pytest.mark.parametrize("after", [0, 1, 3, 7, 12, 15, 16, 17, 18, 19, 20, 21])
-def test_a_run_killed_while_it_replaces_a_damaged_mosaic_leaves_readers_one(
-    config, output, monkeypatch, after
-):
-    from sgddiff_batch.io.storage.store import Store
-
-    before, calls = jobs.decoded(output), []
+def test_a_run_killed_while_it_replaces_a_damaged_mosaic_leaves_readers_one(config, output, after):
+    before = jobs.decoded(output)
     break_shard(output, "c.tif")
     run(config, "--mark-for-redo")
-    with monkeypatch.context() as patch:
-        for name in ("write", "delete", "delete_tree"):
-            patch.setattr(Store, name, dying(name, calls, after))
-        with contextlib.suppress(Killed):
-            infer_archive.main(["--config", str(config)])
+    killed = StoreFault("write delete delete_tree", "*c.tif*", range(after + 1, 1000), Killed())
+    with scripted(killed) as script, contextlib.suppress(Killed):
+        infer_archive.main(["--config", str(config), *scripted_output(output)])
+    assert script.failed
     assert len(sgddiff_batch.list_mosaics(str(output))) == 3
     for entry in sgddiff_batch.list_mosaics(str(output)):
         sgddiff_batch.open_mosaic(entry.uri)
@@ -342,27 +333,17 @@ def test_a_damaged_ledger_ends_with_5_and_names_the_object(config, output, capsy
     assert "_ledger/scenes/a.tif~.json" in capsys.readouterr().err
 
 
-def quarantined_redo(config, output, scene_id, monkeypatch):
+def quarantined_redo(config, output, archive, scene_id):
     """Damage a mosaic, ask for its redo, and let that fail: it stays current, and is disowned."""
-    from sgddiff_batch.errors import SceneError
-    from sgddiff_batch.io.scenes.geotiff import GeoTiffReader
-
     break_shard(output, scene_id)
     run(config, "--mark-for-redo")
-
-    def torn(*_):
-        raise SceneError("torn")
-
-    with monkeypatch.context() as patch:
-        patch.setattr(GeoTiffReader, "profile", torn)
+    with torn(archive / scene_id, opens=False):
         assert infer_archive.main(["--config", str(config)]) == 3
 
 
 @pytest.mark.parametrize("named", [False, True])
-def test_a_disowned_mosaic_that_readers_still_see_is_looked_at_like_any_other(
-    config, output, monkeypatch, named
-):
-    quarantined_redo(config, output, "a.tif", monkeypatch)
+def test_a_disowned_mosaic_that_readers_still_see_is_looked_at_like_any_other(config, output, archive, named):
+    quarantined_redo(config, output, archive, "a.tif")
     uri = uri_of(output, "a.tif")
     Path(uri, "stray").write_text("foreign")
     code, found = run(config, "--mark-for-redo", *(["--mosaic", uri] if named else []))
@@ -376,10 +357,10 @@ def test_a_disowned_mosaic_that_readers_still_see_is_looked_at_like_any_other(
     assert told["redo"] == "not marked: its scene changed since, and is in quarantine"
 
 
-def test_a_disowned_mosaic_whose_objects_are_sound_is_told_all_the_same(config, output, monkeypatch):
+def test_a_disowned_mosaic_whose_objects_are_sound_is_told_all_the_same(config, output, archive):
     store = uri_of(output, "c.tif").removeprefix(f"{output}/")
     sound = Path(output, store, "0/saliency/c/0/0").read_bytes()
-    quarantined_redo(config, output, "c.tif", monkeypatch)
+    quarantined_redo(config, output, archive, "c.tif")
     Path(output, store, "0/saliency/c/0/0").write_bytes(sound)
     code, found = run(config, "--sample", "99")
     assert code == Exit.DAMAGED

@@ -22,13 +22,14 @@ def settled(
     read: Callable[[], Versioned],
     data: bytes,
     version: str | None,
+    sleep: Callable[[float], None] = time.sleep,
 ) -> str | None:
     """Put under a condition until it is known whose write won; return the new version, None if another's.
 
-    ``version`` is what the object has to have, None that it is absent. A reply may be lost on its way, and
-    clients repeat a call by themselves: then the second try is refused because of the first. So after every
-    doubt the object is read back, and is ours if it holds ``data``, which must have no other writer (a write
-    id inside).
+    ``version`` is what the object has to have, None that it is absent; ``sleep`` waits. A reply may be lost
+    on its way, and clients repeat a call by themselves: then the second try is refused because of the first.
+    So after every doubt the object is read back, and is ours if it holds ``data``, which must have no other
+    writer (a write id inside).
 
     Raises:
         RetryableError: if the store failed, and the object is as it was.
@@ -48,5 +49,5 @@ def settled(
             return None
         if isinstance(doubt, RetryableError):
             raise doubt
-        time.sleep(pause_s)
+        sleep(pause_s)
     raise RetryableError("a conditional write was refused again and again, and the object is unchanged")

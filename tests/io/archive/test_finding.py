@@ -16,21 +16,11 @@ from sgddiff_batch.errors import ConfigError
 from sgddiff_batch.io.archive import files as archive_files
 from sgddiff_batch.io.archive import walk as archive_walk
 from sgddiff_batch.io.sources.listing import Listing, list_archive
+from tests.kit.listings import ids, put
 
 
 def list_scenes(uri: str, output_uri: str | None = None) -> Listing:
     return list_archive(ArchiveQuery((Source(uri),)), output_uri)
-
-
-def put(folder: Path, *names: str, content: bytes = b"x") -> None:
-    for name in names:
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
-
-
-def ids(listing: Listing) -> list[str]:
-    return [scene.scene_id for scene in listing.scenes]
 
 
 def reasons(files: tuple[archive_files.IgnoredFile, ...]) -> dict[str, str]:

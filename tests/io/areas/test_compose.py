@@ -13,7 +13,6 @@ from sgddiff_batch.core.composite_planning import AreaPlan
 from sgddiff_batch.errors import ChangedSceneError, FatalError, RetryableError, SceneError
 from sgddiff_batch.io.areas import compose as composing
 from sgddiff_batch.io.areas.compose import Composer
-from sgddiff_batch.io.areas.source import SceneSource
 from sgddiff_batch.io.ledger.fence import fenced
 from sgddiff_batch.io.ledger.marks import ObjectLedger
 from sgddiff_batch.io.mosaics.counts import AreaBlockWriter
@@ -31,6 +30,7 @@ from tests.io.area_examples import (
 )
 from tests.io.catalogue_examples import deaths, dying_store
 from tests.io.mosaic_examples import Killed
+from tests.kit.faulty import StoreFault, faulty
 
 TIMES = {"a.tif": "2026-01-05", "b.tif": "2026-01-20T10:00:00Z", "c.tif": "2026-01-20T10:00:00Z"}
 CODES = {name: smooth(90, 100, seed) for seed, name in enumerate(TIMES)}
@@ -158,13 +158,15 @@ def test_a_run_that_goes_on_composes_only_the_blocks_that_are_missing(archive, a
     np.testing.assert_array_equal(arrays_of(area, plan.path)["0/saliency"], wanted("latest")[0])
 
 
-def test_what_was_committed_before_is_current_again_without_being_composed(archive, area, monkeypatch):
+def test_what_was_committed_before_is_current_again_without_being_composed(tmp_path, area):
+    archive = fill(open_store(str(tmp_path / "archive")))
     composer = composer_of(archive, area)
     plan = plan_of(archive, composer.settings)
     composer.compose(plan)
     ledger = ObjectLedger(area)
     ledger.finish(replace(ledger.record(plan.area_id), store="2026-01/x625y6624/other.zarr"))
-    monkeypatch.setattr(Composer, "_composed", None)
+    for scene in plan.scenes:
+        ZarrBlockWriter(archive).discard(scene.path)
     assert composer.compose(plan).store == plan.path
     assert ledger.record(plan.area_id).store == plan.path
 
@@ -190,19 +192,13 @@ def test_a_cell_that_no_scene_has_a_pixel_in_is_recorded_without_a_store(tmp_pat
     assert not [key for key in area.keys("") if ".zarr/" in key]
 
 
-def test_a_scene_removed_while_a_block_is_read_is_no_scene_without_data(tmp_path, area, monkeypatch):
+@pytest.mark.parametrize("block", [1, 4, 8])
+def test_a_scene_removed_before_a_block_is_read_is_no_scene_without_data(tmp_path, area, block):
     archive = fill(open_store(str(tmp_path / "archive")))
-    composer = composer_of(archive, area)
-    plan, whole = plan_of(archive, composer.settings), SceneSource.parts
+    plan = plan_of(archive, area_settings())
     path = plan.scenes[1].path
-
-    def removed(self, cell, block):
-        if self.scene.path == path:
-            ZarrBlockWriter(archive).empty(path)
-            ZarrBlockWriter(archive).clear(path)
-        yield from whole(self, cell, block)
-
-    monkeypatch.setattr(SceneSource, "parts", removed)
+    remove = StoreFault("write", "_ledger/blocks/*", (block,), then=lambda: removed(archive, path))
+    composer = composer_of(archive, faulty(area, remove))
     with pytest.raises(ChangedSceneError, match=r"b\.tif"):
         composer.compose(plan)
     assert ObjectLedger(area).record(plan.area_id) is None
@@ -234,17 +230,11 @@ def test_in_quarantine_the_mosaic_of_earlier_scenes_stays_current(archive, area)
     assert composer.quarantine(plan, earlier, "damaged").store is None, "it names what is gone"
 
 
-def test_own_objects_that_are_damaged_are_begun_anew_and_no_scene_is_blamed(archive, area, monkeypatch):
-    composer = composer_of(archive, area)
-    plan, whole, broken = plan_of(archive, composer.settings), AreaBlockWriter.commit, [True]
-
-    def commit(self, mosaic, claim, blocks):
-        if broken:
-            broken.pop()
-            self.store.write(f"{mosaic.path}/0/saliency/c/0/0", b"damaged")
-        return whole(self, mosaic, claim, blocks)
-
-    monkeypatch.setattr(AreaBlockWriter, "commit", commit)
+def test_own_objects_that_are_damaged_are_begun_anew_and_no_scene_is_blamed(archive, area):
+    plan = plan_of(archive, area_settings())
+    shard = f"{plan.path}/0/saliency/c/0/0"
+    last_mark = StoreFault("write", "_ledger/blocks/*", (9,), then=lambda: area.write(shard, b"damaged"))
+    composer = composer_of(archive, faulty(area, last_mark))
     with pytest.raises(RetryableError, match="damaged"):
         composer.compose(plan)
     composer.compose(plan)

@@ -17,18 +17,19 @@ from sgddiff_batch.io.catalogue.generations import LINK, POINTER, publish, read_
 from sgddiff_batch.io.catalogue.mosaics import list_mosaics
 from sgddiff_batch.io.catalogue.update import PublishContext
 from sgddiff_batch.io.ledger.marks import ObjectLedger
-from sgddiff_batch.io.storage.store import open_store
+from sgddiff_batch.io.storage.store import Store, open_store
 from tests.io.catalogue_examples import (
     GRID,
-    NIGHT,
     deaths,
     dying_store,
     finish,
+    publish_all,
     put_mosaic,
     record_of,
     store_of,
 )
 from tests.io.mosaic_examples import GRIDS, Killed
+from tests.kit.faulty import StoreFault, faulty
 from tests.kit.s3 import new_bucket
 
 
@@ -45,11 +46,6 @@ def uri(request, tmp_path, monkeypatch):
 @pytest.fixture
 def store(tmp_path):
     return open_store(str(tmp_path / "out"))
-
-
-def publish_all(store, night=NIGHT, keep=7):
-    ledger = ObjectLedger(store)
-    return publish(store, ledger.records(), ledger.withdrawn().keys(), night, keep)
 
 
 def ids(store, generation=None):
@@ -261,21 +257,18 @@ def test_a_generation_that_is_not_kept_is_refused_with_those_that_are(store):
         archive_catalogue.rollback(store, 9)
 
 
-def test_of_two_that_publish_at_once_none_is_lost(store, monkeypatch):
+def test_of_two_that_publish_at_once_none_is_lost(store):
     finish(store, "a.tif")
     publish_all(store)
     finish(store, "b.tif")
-    flip = archive_catalogue._flip
 
-    def late(own, pointer, version):
-        monkeypatch.setattr(archive_catalogue, "_flip", flip)
+    def publish_first():
         finish(store, "c.tif")
         assert publish_all(store, PublishContext("other")).number == 2
-        return flip(own, pointer, version)
 
-    monkeypatch.setattr(archive_catalogue, "_flip", late)
+    slow = faulty(store, StoreFault("replace", POINTER, then=publish_first))
     records = ObjectLedger(store).records()
-    publish(store, records | {"c.tif": record_of("c.tif")}, set(), PublishContext("slow"))
+    publish(slow, records | {"c.tif": record_of("c.tif")}, set(), PublishContext("slow"))
     assert ids(store) == ["a.tif", "b.tif", "c.tif"]
     files = {key.removeprefix("_catalogue/") for key in store.keys("_catalogue/generations")}
     kept = {one.file for one in read_pointer(store).kept}
@@ -284,17 +277,17 @@ def test_of_two_that_publish_at_once_none_is_lost(store, monkeypatch):
     assert len(files) == len(kept) + 1
 
 
-def test_a_generation_whose_flip_seems_to_have_failed_is_not_removed(store, monkeypatch):
+class UnheardStore(Store):
+    """Creates the pointer, and says that another was quicker."""
+
+    def create(self, key, data):
+        assert super().create(key, data)
+        return None if key == POINTER else "1"
+
+
+def test_a_generation_whose_flip_seems_to_have_failed_is_not_removed(store):
     finish(store, "a.tif")
-    flip = archive_catalogue._flip
-
-    def unheard(own, pointer, version):
-        monkeypatch.setattr(archive_catalogue, "_flip", flip)
-        assert flip(own, pointer, version)
-        return False
-
-    monkeypatch.setattr(archive_catalogue, "_flip", unheard)
-    publish_all(store)
+    assert publish_all(UnheardStore(store.root, store.backend)) is None
     assert ids(store) == ["a.tif"]
 
 

@@ -18,7 +18,6 @@ import pytest
 
 from sgddiff_batch.core.leasing import parse_lease
 from sgddiff_batch.errors import ConfigError, FatalError, LeaseHeldError, RetryableError
-from sgddiff_batch.io.ledger import fence as fences
 from sgddiff_batch.io.ledger import lease as leases
 from sgddiff_batch.io.ledger.fence import LEASE, fenced
 from sgddiff_batch.io.ledger.lease import Lease
@@ -26,6 +25,7 @@ from sgddiff_batch.io.storage import local_locks
 from sgddiff_batch.io.storage.backend import PART, Versioned
 from sgddiff_batch.io.storage.s3 import S3Backend
 from sgddiff_batch.io.storage.store import Store, open_store
+from tests.kit.faulty import faulty
 
 RACERS = 16
 
@@ -612,14 +612,13 @@ def test_a_worker_elsewhere_stops_when_its_run_has_ended(folder):
         late.check()
 
 
-def test_a_look_at_the_lease_is_not_repeated_at_every_write(folder, monkeypatch):
+def test_a_look_at_the_lease_is_not_repeated_at_every_write(folder):
     with make_lease(folder) as lease:
-        watch, looks = lease.watch(), []
-        look = fences.read_lease
-        monkeypatch.setattr(fences, "read_lease", lambda store: looks.append(1) or look(store))
+        watch = lease.watch()
+        watch.store = looked_at = faulty(watch.store)
         for _ in range(5):
             fenced(folder, watch).write("a", b"1")
-        assert len(looks) == 1
+        assert looked_at.script.calls == {("read_versioned", LEASE): 1}
 
 
 class Turnstile:

@@ -8,22 +8,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sgddiff_batch.core.scene import Scene, SceneProfile
+from sgddiff_batch.core.scene import Scene
 from sgddiff_batch.core.window import Window
 from sgddiff_batch.errors import RetryableError, UnreadableSceneError
 from sgddiff_batch.io.scenes import gdal as gdal_access
 from sgddiff_batch.io.scenes.geotiff import GeoTiffReader
 from sgddiff_batch.io.storage.uris import gdal_path
-from tests.kit.scenes import noise, scene_of, scripted_bucket, write_scene
+from tests.kit.scenes import noise, read_all, scene_of, scripted_bucket, write_scene
 
 pytestmark = pytest.mark.timeout(120)
 READER = GeoTiffReader()
-
-
-def read_all(path: Path, reader: GeoTiffReader = READER) -> tuple[np.ndarray, np.ndarray, SceneProfile]:
-    scene = scene_of(path)
-    profile = reader.profile(scene)
-    return *reader.read(scene, profile, profile.grid.window), profile
 
 
 @pytest.fixture

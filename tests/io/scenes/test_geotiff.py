@@ -17,21 +17,14 @@ from rasterio.transform import Affine
 
 from sgddiff_batch.core.grid import IDENTITY
 from sgddiff_batch.core.radiometry import Stretch
-from sgddiff_batch.core.scene import SceneProfile
 from sgddiff_batch.core.window import Window
 from sgddiff_batch.errors import SceneError, UnreadableSceneError, UnsupportedSceneError
 from sgddiff_batch.io.scenes import geotiff as scenes_module
 from sgddiff_batch.io.scenes.geotiff import GeoTiffReader
-from tests.kit.scenes import noise, scene_of, write_scene
+from tests.kit.scenes import noise, read_all, scene_of, write_scene
 
 pytestmark = pytest.mark.timeout(120)
 READER = GeoTiffReader()
-
-
-def read_all(path: Path, reader: GeoTiffReader = READER) -> tuple[np.ndarray, np.ndarray, SceneProfile]:
-    scene = scene_of(path)
-    profile = reader.profile(scene)
-    return *reader.read(scene, profile, profile.grid.window), profile
 
 
 class TestPixels:

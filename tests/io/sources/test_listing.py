@@ -16,20 +16,10 @@ from sgddiff_batch.core.query import ArchiveQuery, Source
 from sgddiff_batch.core.selection import Duplicates, Filters
 from sgddiff_batch.core.times import parse_span
 from sgddiff_batch.errors import ConfigError
-from sgddiff_batch.io.sources.listing import Listing, list_archive
+from sgddiff_batch.io.sources.listing import list_archive
+from tests.kit.listings import ids, put
 from tests.kit.s3 import S3Server, new_bucket
 from tests.kit.stac import make_catalog, make_item, write_documents, write_geoparquet
-
-
-def put(folder: Path, *names: str, content: bytes = b"x") -> None:
-    for name in names:
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
-
-
-def ids(listing: Listing) -> list[str]:
-    return [scene.scene_id for scene in listing.scenes]
 
 
 @pytest.fixture

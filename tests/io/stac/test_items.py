@@ -15,16 +15,10 @@ from sgddiff_batch.errors import ConfigError, UnsupportedSceneError
 from sgddiff_batch.io.sources.listing import Listing, list_archive
 from sgddiff_batch.io.stac.allowed_links import allowed_links_of
 from sgddiff_batch.io.stac.items import ItemSorter, choose_asset, facts_of, item_name
+from tests.kit.listings import put
 from tests.kit.stac import make_catalog, make_item, write_documents
 
 BASE = "s3://bucket/c.json"
-
-
-def put(folder: Path, *names: str) -> None:
-    for name in names:
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(b"x")
 
 
 def listed(path: Path, **more: Any) -> Listing:

@@ -16,21 +16,12 @@ from sgddiff_batch.core.selection import Filters
 from sgddiff_batch.core.times import parse_span
 from sgddiff_batch.errors import ConfigError
 from sgddiff_batch.io.archive import Places
-from sgddiff_batch.io.sources.listing import Listing, list_archive
+from sgddiff_batch.io.sources.listing import list_archive
 from sgddiff_batch.io.stac.allowed_links import allowed_links_of
 from sgddiff_batch.io.stac.items import ItemSorter
 from sgddiff_batch.io.stac.parquet import is_parquet, is_stac_geoparquet, read_items
+from tests.kit.listings import ids, put
 from tests.kit.stac import write_geoparquet
-
-
-def put(folder: Path, *names: str) -> None:
-    for name in names:
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_bytes(b"x")
-
-
-def ids(listing: Listing) -> list[str]:
-    return [scene.scene_id for scene in listing.scenes]
 
 
 def read(path: Path) -> Places:

@@ -17,14 +17,8 @@ from sgddiff_batch.io.stac import static as stac
 from sgddiff_batch.io.stac.allowed_links import allowed_links_of
 from sgddiff_batch.io.stac.http import Web
 from sgddiff_batch.io.stac.items import ItemSorter
+from tests.kit.listings import put
 from tests.kit.stac import make_catalog, make_item, write_documents
-
-
-def put(folder: Path, *names: str) -> None:
-    for name in names:
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(b"x")
 
 
 def listed(path: Path, **more: Any) -> Listing:

@@ -16,6 +16,7 @@ class Script:
 
     def __init__(self, *answers, holds=None):
         self.answers, self.holds, self.tries = list(answers), holds, 0
+        self.waits = []
 
     def put(self):
         self.tries += 1
@@ -31,67 +32,57 @@ class Script:
         return self.holds
 
     def settle(self, version=None):
-        return settled(self.put, self.read, MINE.data, version)
+        return settled(self.put, self.read, MINE.data, version, self.waits.append)
 
 
-@pytest.fixture
-def waits(monkeypatch):
-    """How long was waited, instead of waiting."""
-    found = []
-    monkeypatch.setattr("time.sleep", found.append)
-    return found
-
-
-def test_a_write_that_is_done_is_not_read_back(waits):
+def test_a_write_that_is_done_is_not_read_back():
     script = Script(None)
     script.read = lambda: pytest.fail("it was read")
     assert script.settle() == MINE.version
-    assert waits == []
+    assert script.waits == []
 
 
 @pytest.mark.parametrize("doubt", [RefusedError(), ConflictError(), RetryableError("no reply")])
-def test_a_write_whose_reply_was_lost_is_known_again_by_its_data(doubt, waits):
+def test_a_write_whose_reply_was_lost_is_known_again_by_its_data(doubt):
     script = Script(doubt, holds=MINE)
     assert script.settle() == MINE.version
-    assert (script.tries, waits) == (1, [])
+    assert (script.tries, script.waits) == (1, [])
 
 
 @pytest.mark.parametrize("doubt", [RefusedError(), ConflictError(), RetryableError("no reply")])
 @pytest.mark.parametrize(("holds", "version"), [(OTHERS, None), (OTHERS, OLD.version), (None, OLD.version)])
-def test_a_write_that_another_was_quicker_than_has_lost_at_once(doubt, holds, version, waits):
+def test_a_write_that_another_was_quicker_than_has_lost_at_once(doubt, holds, version):
     script = Script(doubt, holds=holds)
     assert script.settle(version) is None
-    assert (script.tries, waits) == (1, [])
+    assert (script.tries, script.waits) == (1, [])
 
 
 @pytest.mark.parametrize("doubt", [RefusedError(), ConflictError()])
 @pytest.mark.parametrize(("holds", "version"), [(None, None), (OLD, OLD.version)])
-def test_a_refusal_of_an_object_that_nobody_changed_is_asked_again_after_a_pause(
-    doubt, holds, version, waits
-):
+def test_a_refusal_of_an_object_that_nobody_changed_is_asked_again_after_a_pause(doubt, holds, version):
     script = Script(doubt, doubt, None, holds=holds)
     assert script.settle(version) == MINE.version
     assert script.tries == 3
-    assert 0 < waits[0] < waits[1]
+    assert 0 < script.waits[0] < script.waits[1]
 
 
-def test_a_store_that_fails_and_has_done_nothing_is_told_without_another_try(waits):
+def test_a_store_that_fails_and_has_done_nothing_is_told_without_another_try():
     failure = RetryableError("503")
     script = Script(failure, holds=OLD)
     with pytest.raises(RetryableError) as told:
         script.settle(OLD.version)
     assert told.value is failure
-    assert (script.tries, waits) == (1, [])
+    assert (script.tries, script.waits) == (1, [])
 
 
-def test_refusals_without_end_end(waits):
+def test_refusals_without_end_end():
     script = Script(*[ConflictError()] * 9)
     with pytest.raises(RetryableError, match="again and again, and the object is unchanged"):
         script.settle()
     assert script.tries == 4
-    assert sum(waits) < 5
+    assert sum(script.waits) < 5
 
 
-def test_what_no_try_can_mend_passes(waits):
+def test_what_no_try_can_mend_passes():
     with pytest.raises(ConfigError, match="no locks"):
         Script(ConfigError("no locks")).settle()

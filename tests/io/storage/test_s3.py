@@ -16,7 +16,8 @@ from sgddiff_batch.io.storage.errors import ClosedBucketError, NoBucketError
 from sgddiff_batch.io.storage.s3 import S3Backend
 from sgddiff_batch.io.storage.store import Store, open_store
 from tests.kit import jobs
-from tests.kit.guarded_buckets import guarded_buckets
+from tests.kit.guarded_buckets import CREDENTIALS, guarded_buckets
+from tests.kit.s3 import lead_to
 from tests.kit.stac import make_item, write_documents
 
 pytestmark = pytest.mark.timeout(120)
@@ -31,12 +32,7 @@ def buckets(tmp_path, monkeypatch):
         (tmp_path / bucket / "scenes/b.tif.aux.xml").write_text("<PAMDataset></PAMDataset>")
         (tmp_path / bucket / "list.txt").write_text("scenes/a.tif\n")
     with guarded_buckets(tmp_path) as endpoint:
-        for name in ("AWS_ENDPOINT_URL_S3", "AWS_PROFILE", "AWS_NO_SIGN_REQUEST", "AWS_REQUEST_PAYER"):
-            monkeypatch.delenv(name, raising=False)
-        monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
-        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "mine")
-        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
-        monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+        lead_to({**CREDENTIALS, "AWS_ENDPOINT_URL": endpoint}, monkeypatch)
         yield tmp_path
 
 

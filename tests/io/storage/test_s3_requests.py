@@ -9,6 +9,7 @@ from sgddiff_batch.io.storage.errors import ConflictError, RefusedError
 from sgddiff_batch.io.storage.s3 import S3Backend
 from sgddiff_batch.io.storage.s3_client import s3_client
 from tests.kit.broken_s3 import Rule, run_broken_s3
+from tests.kit.s3 import lead_to
 
 pytestmark = pytest.mark.timeout(60)
 
@@ -22,10 +23,7 @@ def running(tmp_path_factory):
 @pytest.fixture
 def server(running, monkeypatch):
     """A server without a script, which the environment leads to."""
-    for name, value in running.environment.items():
-        monkeypatch.setenv(name, value)
-    for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL_S3"):
-        monkeypatch.delenv(name, raising=False)
+    lead_to(running.environment, monkeypatch)
     running.script()
     return running
 

@@ -15,7 +15,7 @@ from sgddiff_batch.core.scene import Scene, SceneProfile
 from sgddiff_batch.errors import ConfigError, RetryableError
 from sgddiff_batch.io.archive.finding import find_scenes
 from sgddiff_batch.io.catalogue import generations as archive_catalogue
-from sgddiff_batch.io.catalogue.generations import publish, read_catalogue, read_pointer
+from sgddiff_batch.io.catalogue.generations import read_catalogue, read_pointer
 from sgddiff_batch.io.ledger.marks import ObjectLedger
 from sgddiff_batch.io.mosaics import conventions
 from sgddiff_batch.io.storage.store import open_store
@@ -23,15 +23,17 @@ from sgddiff_batch.io.upkeep.garbage import ABANDONED_S, find_garbage, remove_ga
 from sgddiff_batch.protocols import BlockRecord
 from tests.io.catalogue_examples import (
     GRID,
-    NIGHT,
     deaths,
     dying_store,
     finish,
+    publish_all,
     put_mosaic,
     record_of,
     store_of,
 )
 from tests.io.mosaic_examples import Killed
+from tests.kit.faulty import StoreFault
+from tests.kit.scripted import scripted, scripted_uri
 
 LONG_AGO = "2020-01-01T00:00:00+00:00"
 
@@ -44,11 +46,6 @@ def later_s():
 @pytest.fixture
 def store(tmp_path):
     return open_store(str(tmp_path / "out"))
-
-
-def publish_all(store, keep=1):
-    ledger = ObjectLedger(store)
-    return publish(store, ledger.records(), ledger.withdrawn().keys(), NIGHT, keep)
 
 
 def collect(store, now_s=None):
@@ -109,7 +106,7 @@ def test_looking_changes_nothing_and_what_is_young_is_left_alone(tmp_path):
     store = open_store(str(tmp_path))
     finish(store, "a.tif", 1)
     finish(store, "a.tif", 2)
-    publish_all(store)
+    publish_all(store, keep=1)
     before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
     assert find_garbage(store, 7200.0, later_s()).garbage == ()
     young = find_garbage(store, 7200.0, later_s()).young
@@ -125,7 +122,7 @@ def test_a_mosaic_that_was_superseded_a_moment_ago_is_left_to_its_readers(store)
         os.utime(path, (old, old))
     now = time.strftime("%Y-%m-%dT%H:%M:%S+00:00", time.gmtime())
     finish(store, "a.tif", 2, finished_at=now)
-    publish_all(store)
+    publish_all(store, keep=1)
     assert find_garbage(store, 86400.0).garbage == ()
     assert len(find_garbage(store, 86400.0, time.time() + 2 * 86400).garbage) == 1
 
@@ -151,10 +148,10 @@ def test_a_withdrawn_scene_goes_with_all_it_had_also_from_kept_generations(store
 def test_a_scene_that_was_withdrawn_a_moment_ago_stays(store):
     finish(store, "bad.tif")
     finish(store, "good.tif")
-    publish_all(store)
+    publish_all(store, keep=1)
     now = time.strftime("%Y-%m-%dT%H:%M:%S+00:00", time.gmtime())
     ObjectLedger(store).withdraw("bad.tif", now)
-    publish_all(store)
+    publish_all(store, keep=1)
     assert not [item for item in find_garbage(store, 86400.0).garbage if "bad" in item.path]
 
 
@@ -173,7 +170,7 @@ def test_unfinished_work_stays_until_its_scene_is_settled_or_it_is_abandoned(sto
 
 def test_what_is_not_the_job_s_is_never_touched(store):
     finish(store, "a.tif")
-    publish_all(store)
+    publish_all(store, keep=1)
     for key in ("mine/export.zarr/zarr.json", "notes.txt", "report-1.json", "_areas/x.zarr/zarr.json"):
         store.write(key, b"{}")
     outside = Path(store.root).parent / "elsewhere" / ("0" * 16 + "-" + "a" * 12 + ".zarr")
@@ -189,7 +186,7 @@ def test_what_is_not_the_job_s_is_never_touched(store):
 def test_marks_of_what_is_gone_and_temporary_files_go(store):
     finish(store, "a.tif", 1)
     finish(store, "a.tif", 2)
-    publish_all(store)
+    publish_all(store, keep=1)
     store.delete_tree(store_of("a.tif", 1))
     name = begin(store, "b.tif", 1)
     store.delete_tree(name)
@@ -206,7 +203,7 @@ def test_marks_of_what_is_gone_and_temporary_files_go(store):
 
 def test_a_current_mosaic_that_is_gone_is_told_and_its_record_stays(store):
     finish(store, "a.tif")
-    publish_all(store)
+    publish_all(store, keep=1)
     store.delete_tree("a.tif")
     assert find_garbage(store, 0.0, later_s()).broken == (store_of("a.tif"),)
     assert collect(store) == []
@@ -236,7 +233,7 @@ def play(store, steps, keep):
         elif step == "begin":
             begin(store, scene_id, number)
         elif step == "publish":
-            publish_all(store, keep)
+            publish_all(store, keep=keep)
         elif step == "withdraw" and scene_id in ledger.records():
             ledger.withdraw(scene_id, LONG_AGO)
         elif step == "return":
@@ -306,7 +303,7 @@ def test_the_mosaics_of_an_output_in_a_folder_of_another_are_not_its_garbage(sto
     inner = open_store(f"{store.root}/2025")
     for one, scene_id in ((store, "a.tif"), (inner, "b.tif")):
         finish(one, scene_id)
-        publish_all(one)
+        publish_all(one, keep=1)
     assert collect(store, later_s() + 10 * ABANDONED_S) == []
     assert stores_of(inner) == {store_of("b.tif")}
 
@@ -328,7 +325,7 @@ def test_on_s3_ages_and_sizes_are_those_of_the_store(s3_server, monkeypatch):
     store = open_store("s3://garbage-bucket/out")
     for number in (1, 2):
         finish(store, "north/a.tif", number)
-        publish_all(store)
+        publish_all(store, keep=1)
     begin(store, "north/b.tif", 1)
     ObjectLedger(store).forget_blocks(store_of("north/b.tif"))
     assert find_garbage(store, 86400.0).garbage == ()
@@ -404,18 +401,19 @@ def test_a_half_finished_store_stays_where_the_archive_is_only_out_of_sight(
     assert collect(store) == []
 
 
-def test_a_half_finished_store_stays_where_the_archive_does_not_tell(store, tmp_path, monkeypatch):
+@pytest.mark.parametrize("error", [ConfigError("denied"), RetryableError("503")])
+def test_a_half_finished_store_stays_where_the_archive_does_not_tell(store, tmp_path, error):
     finish(store, "other.tif")
     path = tmp_path / "new.tif"
     path.write_bytes(b"one")
-    begin_of(store, path)
-    for error in (ConfigError("denied"), RetryableError("503")):
-
-        def fail(*_, error=error, **__):
-            raise error
-
-        monkeypatch.setattr("sgddiff_batch.io.archive.still_there.look_up", fail)
+    with scripted():
+        name = begin_of(store, scripted_uri(path))
+    path.unlink()
+    with scripted(StoreFault("*", "*", None, error)) as asked:
         assert collect(store) == []
+    assert asked.failed
+    with scripted():
+        assert [item.path for item in collect(store)] == [name]
 
 
 @pytest.mark.parametrize(

@@ -1,39 +1,15 @@
 from __future__ import annotations
 
 import pytest
-import yaml
 
 from jobs.training.config import load_train_config
 from sgddiff_batch.errors import ConfigError
-from tests.kit.data_sets import write_set
-
-STAGE = {
-    "preset": "tiny",
-    "steps": 4,
-    "batch": 2,
-    "warmup": 2,
-    "validate_every": 2,
-    "log_every": 1,
-    "save_every_s": 0.0,
-    "crops": {"crop_px": 32},
-}
+from tests.kit.trainings import write_three_stages
 
 
 @pytest.fixture
 def config(tmp_path):
-    """The path of a config that trains all three stages in a second or two."""
-    write_set(tmp_path / "squares", range(8))
-    content = {
-        "data": {"sets": [{"uri": "squares"}], "validation": 2},
-        "storage": "run",
-        "stages": ["direct", "teacher", "student"],
-        "direct": STAGE,
-        "teacher": {**STAGE, "network": {"decoder.dim": 32}, "init": "direct"},
-        "student": {**STAGE, "init": "direct"},
-    }
-    path = tmp_path / "train.yaml"
-    path.write_text(yaml.safe_dump(content))
-    return path
+    return write_three_stages(tmp_path)
 
 
 def test_a_single_seed_has_no_average(config):

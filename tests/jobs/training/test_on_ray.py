@@ -112,14 +112,14 @@ def test_a_run_leaves_nothing_of_ray_trains_in_the_storage_but_a_marker(together
 
 def test_a_killed_worker_and_then_ctrl_c_change_no_number(cluster, config, together):
     storage = config.parent / "hurt"
-    training = trainings.Training(config, f"storage={storage}", *ON_RAY)  # on a cluster of its own
-    training.wait_for("step 3/6")
-    os.kill(first_worker(training), signal.SIGKILL)
-    training.wait_for("resumed at step [2-6]")
-    training.wait_for("seed 0, student(?s:.*)step 2/6")
-    last = psutil.Process(first_worker(training))
-    training.process.send_signal(signal.SIGINT)
-    assert training.end() == Exit.INTERRUPTED, training.said
+    with trainings.Training(config, f"storage={storage}", *ON_RAY) as training:  # on a cluster of its own
+        training.wait_for("step 3/6")
+        os.kill(first_worker(training), signal.SIGKILL)
+        training.wait_for("resumed at step [2-6]")
+        training.wait_for("seed 0, student(?s:.*)step 2/6")
+        last = psutil.Process(first_worker(training))
+        training.process.send_signal(signal.SIGINT)
+        assert training.end() == Exit.INTERRUPTED, training.said
     assert "a worker was lost" in training.said
     assert "stopped; run the same command again" in training.said
     psutil.wait_procs([last], timeout=20)

@@ -43,10 +43,10 @@ def test_a_run_killed_in_a_bucket_goes_on_to_the_bytes_of_an_unbroken_one_on_dis
 ):
     storage = f"{bucket}/here"
     config = trainings.write_config(tmp_path / "run.yaml", f"{bucket}/data", storage)
-    killed = trainings.Training(config, **s3_server.environment)
-    killed.wait_for("step 3/6")
-    killed.process.send_signal(signal.SIGKILL)
-    assert killed.end() == -signal.SIGKILL
+    with trainings.Training(config, **s3_server.environment) as killed:
+        killed.wait_for("step 3/6")
+        killed.process.send_signal(signal.SIGKILL)
+        assert killed.end() == -signal.SIGKILL
     assert s3_server.filesystem.exists("training/here/seed-0/teacher/state.train")
     code, said = trainings.run(config, **s3_server.environment)
     assert code == 0, said

@@ -10,6 +10,8 @@ from jobs.exits import Exit
 from sgddiff_batch.io.ledger.marks import ObjectLedger
 from sgddiff_batch.io.storage.store import open_store
 from tests.kit import jobs
+from tests.kit.faulty import StoreFault
+from tests.kit.scripted import scripted, scripted_output
 
 
 @pytest.fixture(scope="module")
@@ -91,16 +93,12 @@ def test_an_archive_that_is_suddenly_empty_withdraws_nobody(nights, tmp_path, ca
     assert newest_report(out)["totals"]["tiles"] == 0
 
 
-def test_a_catalogue_that_cannot_be_published_ends_with_1_and_stays(nights, monkeypatch, caplog):
-    _, scenes, night, seen, _ = nights
+def test_a_catalogue_that_cannot_be_published_ends_with_1_and_stays(nights, caplog):
+    out, scenes, night, seen, _ = nights
     jobs.write_scene(scenes / "late.tif", 40, 40, 5)
 
-    def full(*args, **options):
-        raise OSError("no space left")
-
-    with monkeypatch.context() as patched:
-        patched.setattr("sgddiff_batch.io.catalogue.publish", full)
-        code, listed = night()
+    with scripted(StoreFault("write", "*/_catalogue/*", None, OSError("no space left"))):
+        code, listed = night(*scripted_output(out))
     assert (code, listed) == (Exit.FAILED, seen[3][1])
     assert "the catalogue is still that of before" in caplog.text
     code, listed = night()

@@ -7,24 +7,14 @@ import pytest
 
 from models.sod_metrics_objects import WINDOW_PX
 from tests.kit.pictures import run, write
+from tests.kit.windows import map_and_label
 
 AREA = WINDOW_PX**2
 
 
 @pytest.fixture
 def example():
-    """Six whole windows in two rows, and rest: one holds an object, two hold alarms of 102 and of 103 px."""
-    saliency, label = np.zeros((2, 700, 970), np.uint8)
-    label = label.astype(bool)
-    label[319, 319] = True  # the last pixel of the first window
-    label[699, 969] = True  # outside of all windows
-    saliency[0:10, 0:300] = 255  # in the window with the object
-    saliency[10, 320 : 320 + 102] = 128  # just not above 0.1 %
-    saliency[639, 640 : 640 + 103] = 255
-    saliency[400, 0:300] = 127  # below one half
-    saliency[640:, :] = 255  # the rest below
-    saliency[:, 960:] = 255  # the rest to the right
-    return saliency, label
+    return map_and_label()
 
 
 def test_the_table_and_the_report_tell_of_the_windows(example, tmp_path, capsys):

@@ -8,20 +8,14 @@ import pytest
 
 from jobs.cli import build_parser, main
 from jobs.exits import Exit
-from sgddiff_batch.io.catalogue.generations import publish
-from sgddiff_batch.io.ledger import Lease, ObjectLedger
+from sgddiff_batch.io.ledger import Lease
 from sgddiff_batch.io.storage import open_store
-from tests.io.catalogue_examples import NIGHT, finish, store_of
+from tests.io.catalogue_examples import store_of, superseded
 
 
 @pytest.fixture
 def output(tmp_path):
-    """An output with one superseded mosaic, and its generation."""
-    store = open_store(str(tmp_path / "out"))
-    for number in (1, 2):
-        finish(store, "a.tif", number)
-        publish(store, ObjectLedger(store).records(), set(), NIGHT, keep=1)
-    return tmp_path / "out"
+    return superseded(tmp_path / "out")
 
 
 def files(folder):
@@ -32,6 +26,7 @@ def test_without_delete_it_only_shows(output, capsys):
     before = files(output)
     assert main(["gc", str(output), "--older-than", "0"]) == Exit.DONE
     said = capsys.readouterr().out
+    assert store_of("a.tif", 1)[:30] in said
     assert "garbage: 2 items" in said
     assert f"dry run, --delete removes it; output: {output}" in said
     assert files(output) == before
@@ -43,6 +38,8 @@ def test_with_delete_it_shows_and_removes_what_it_showed(output, capsys):
     assert said.index("to be removed") < said.index("removed 2 items, ")
     assert not (output / store_of("a.tif", 1)).exists()
     assert (output / store_of("a.tif", 2)).exists()
+    assert main(["gc", str(output), "--older-than", "0"]) == Exit.DONE
+    assert "garbage: 0 items" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("flags", [[], ["--delete"]])
@@ -58,15 +55,18 @@ def test_what_changed_in_the_last_day_is_left_alone_unless_asked(output, capsys)
     before = files(output)
     assert main(["gc", str(output), "--delete"]) == Exit.DONE
     assert files(output) == before
-    assert "too young" in capsys.readouterr().out
+    assert "too young: 1 of kind store" in capsys.readouterr().out
 
 
-def test_beside_a_run_nothing_is_removed(output, capsys):
+def test_beside_a_run_nothing_is_removed_but_it_can_be_looked_at(output, capsys):
     before = files(output)
     with Lease(open_store(str(output)), "a run", 5.0):
         assert main(["gc", str(output), "--older-than", "0", "--delete"]) == Exit.HELD
-    assert files(output) == before
-    assert "removed" not in capsys.readouterr().out
+        assert files(output) == before
+        said = capsys.readouterr()
+        assert main(["gc", str(output), "--older-than", "0"]) == Exit.DONE
+    assert "removed" not in said.out
+    assert "another run is at work" in said.err
 
 
 @pytest.mark.parametrize("hours", ["-1", "nan", "inf", "soon", ""])
@@ -83,3 +83,9 @@ def test_an_output_is_named_by_itself_or_by_the_config(night, capsys):
         assert "garbage: 0 items" in capsys.readouterr().out
     assert main(["gc"]) == Exit.WRONG
     assert "give OUTPUT, or --config" in capsys.readouterr().err
+
+
+def test_a_folder_that_is_no_output_is_refused(tmp_path, capsys):
+    assert main(["gc", str(tmp_path / "typo"), "--delete"]) == Exit.WRONG
+    assert "neither _ledger nor _catalogue" in capsys.readouterr().err
+    assert not (tmp_path / "typo").exists()

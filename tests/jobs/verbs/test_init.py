@@ -97,14 +97,20 @@ def test_questions_are_asked_until_they_are_answered_and_known_values_are_not_as
     assert [question.split()[0] for question in asked] == ["Where", "Where", "On", "On"]
 
 
-def test_on_a_terminal_it_asks_and_writes_the_file(tmp_path):
+def start_on_a_terminal(folder):
+    """Start it on a terminal of its own; returns the process, and the end of the one who answers."""
     ours, theirs = pty.openpty()
     child = subprocess.Popen(
         [sys.executable, "-m", "jobs", "init"],
-        stdin=theirs, stdout=theirs, stderr=theirs, cwd=tmp_path,
+        stdin=theirs, stdout=theirs, stderr=theirs, cwd=folder,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
     )  # fmt: skip
     os.close(theirs)
+    return child, ours
+
+
+def test_on_a_terminal_it_asks_and_writes_the_file(tmp_path):
+    child, ours = start_on_a_terminal(tmp_path)
     os.write(ours, b"scenes\nmosaics\ncpu\n\n\n")
     assert child.wait(timeout=60) == 0
     said = os.read(ours, 65536).decode()
@@ -115,13 +121,7 @@ def test_on_a_terminal_it_asks_and_writes_the_file(tmp_path):
 
 
 def test_an_end_of_the_answers_writes_nothing(tmp_path):
-    ours, theirs = pty.openpty()
-    child = subprocess.Popen(
-        [sys.executable, "-m", "jobs", "init"],
-        stdin=theirs, stdout=theirs, stderr=theirs, cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-    )  # fmt: skip
-    os.close(theirs)
+    child, ours = start_on_a_terminal(tmp_path)
     os.write(ours, b"scenes\n\x04")
     assert child.wait(timeout=60) == 2
     os.close(ours)

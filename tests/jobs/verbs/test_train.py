@@ -13,7 +13,6 @@ from pathlib import Path
 
 import pytest
 import torch
-import yaml
 from PIL import Image
 
 from jobs import train_distill
@@ -27,37 +26,15 @@ from models.presets import preset
 from models.sgddiff import SGDDiff
 from models.training import TrainingError
 from sgddiff_batch.errors import ConfigError, FatalError, LeaseHeldError, RetryableError
-from tests.kit.data_sets import write_set
-from tests.kit.trainings import train_here
+from tests.kit.processes import ended
+from tests.kit.trainings import train_here, write_three_stages
 
 ROOT = Path(__file__).parents[3]
-STAGE = {
-    "preset": "tiny",
-    "steps": 4,
-    "batch": 2,
-    "warmup": 2,
-    "validate_every": 2,
-    "log_every": 1,
-    "save_every_s": 0.0,
-    "crops": {"crop_px": 32},
-}
 
 
 @pytest.fixture
 def config(tmp_path):
-    """The path of a config that trains all three stages in a second or two."""
-    write_set(tmp_path / "squares", range(8))
-    content = {
-        "data": {"sets": [{"uri": "squares"}], "validation": 2},
-        "storage": "run",
-        "stages": ["direct", "teacher", "student"],
-        "direct": STAGE,
-        "teacher": {**STAGE, "network": {"decoder.dim": 32}, "init": "direct"},
-        "student": {**STAGE, "init": "direct"},
-    }
-    path = tmp_path / "train.yaml"
-    path.write_text(yaml.safe_dump(content))
-    return path
+    return write_three_stages(tmp_path)
 
 
 def train(config, *assignments, check=False):
@@ -166,13 +143,13 @@ def test_a_job_that_is_killed_again_and_again_ends_as_an_unbroken_one(config, tm
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
     kills = 0
     for marker in ("seed-0/direct/state.train", "seed-0/teacher/best/checkpoint.json", "seed-0/student/last"):
-        job = subprocess.Popen(arguments, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL)
-        deadline = time.monotonic() + 120
-        while not (tmp_path / "killed" / marker).exists() and time.monotonic() < deadline:
-            assert job.poll() is None, "the job ended before it could be killed"
-            time.sleep(0.01)
-        job.send_signal(signal.SIGKILL)
-        kills += job.wait() == -signal.SIGKILL
+        with ended(subprocess.Popen(arguments, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL)) as job:
+            deadline = time.monotonic() + 120
+            while not (tmp_path / "killed" / marker).exists() and time.monotonic() < deadline:
+                assert job.poll() is None, "the job ended before it could be killed"
+                time.sleep(0.01)
+            job.send_signal(signal.SIGKILL)
+            kills += job.wait() == -signal.SIGKILL
     assert kills == 3
     assert subprocess.run(arguments, cwd=ROOT, env=environment, check=False).returncode == 0
     for stage in ("direct", "teacher", "student")[:2]:

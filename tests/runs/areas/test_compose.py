@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,14 +14,16 @@ import sgddiff_batch
 from jobs import cli
 from jobs.exits import Exit
 from sgddiff_batch.config.job import load_config
-from sgddiff_batch.io.areas.compose import Composer
 from sgddiff_batch.io.catalogue import generations as archive_catalogue
+from sgddiff_batch.io.catalogue.generations import POINTER
 from sgddiff_batch.io.ledger.lease import Lease
 from sgddiff_batch.io.ledger.marks import ObjectLedger
 from sgddiff_batch.io.storage.store import open_store
 from sgddiff_batch.runs.areas import compose
 from tests.io.area_examples import arrays_of, object_bytes, publish_scenes, put_scene, smooth
+from tests.kit.faulty import StoreFault
 from tests.kit.s3 import new_bucket
+from tests.kit.scripted import scripted, scripted_uri
 
 MONTHLY = {
     "name": "monthly", "crs": "EPSG:32633", "resolution": 10, "cell_px": 80, "period": "month",
@@ -57,6 +60,16 @@ class World:
     def night(self, *flags: str) -> int:
         return cli.main(["compose", "--config", str(self.config), *flags])
 
+    def scripted_night(self, *faults: StoreFault, flags: Sequence[str] = ()) -> int:
+        """A night whose storage does as a script says."""
+        with scripted(*faults):
+            return self.night("--set", f"output.uri={scripted_uri(self.output.root)}", *flags)
+
+    def composed(self) -> list[str]:
+        """The ids of the area mosaics that the last night worked on."""
+        left = ("gone", "still quarantined")
+        return [row["scene_id"] for row in self.report()["scenes"] if row["state"] not in left]
+
     def mosaics(self) -> dict[str, str]:
         return {e.scene_id: e.uri for e in sgddiff_batch.list_mosaics(self.area.uri)}
 
@@ -78,45 +91,30 @@ def world(tmp_path):
     return filled(World(tmp_path))
 
 
-@pytest.fixture
-def composed(monkeypatch):
-    """The ids of the area mosaics that were composed, as they were begun."""
-    ids, whole = [], Composer.compose
-
-    def counting(self, plan):
-        ids.append(plan.area_id)
-        return whole(self, plan)
-
-    monkeypatch.setattr(Composer, "compose", counting)
-    return ids
-
-
 ALL = {
     "2026-01/x625y6623", "2026-01/x625y6624", "2026-01/x626y6623", "2026-01/x626y6624", "2026-02/x627y6624",
 }  # fmt: skip
 
 
-def test_nights_touch_only_the_cells_of_what_changed(world, composed):
+def test_nights_touch_only_the_cells_of_what_changed(world):
     assert world.night() == 0
-    assert set(world.mosaics()) == set(composed) == ALL
+    assert set(world.mosaics()) == set(world.composed()) == ALL
     first = world.mosaics()
-    composed.clear()
     assert world.night() == 0
-    assert composed == []
+    assert world.composed() == []
     assert archive_catalogue.read_pointer(world.area).current == 1, "nothing new was published anew"
 
     world.put("c.tif", 9, number=2)
     world.publish()
     assert world.night() == 0
-    assert composed == ["2026-02/x627y6624"]
+    assert world.composed() == ["2026-02/x627y6624"]
     changed = {k for k, uri in world.mosaics().items() if uri != first[k]}
     assert changed == {"2026-02/x627y6624"}
 
-    composed.clear()
     ObjectLedger(world.output).withdraw("b.tif", "2026-03-01T00:00:00+00:00")
     world.publish()
     assert world.night("--allow-withdrawals") == 0
-    assert composed == ["2026-01/x625y6624"], "the only cell of the scene's that has another one"
+    assert world.composed() == ["2026-01/x625y6624"], "the only cell of the scene's that has another one"
     assert set(world.mosaics()) == {"2026-01/x625y6624", "2026-02/x627y6624"}
     np.testing.assert_array_equal(
         arrays_of(world.area, world.mosaics()["2026-01/x625y6624"].removeprefix(f"{world.area.uri}/"))[
@@ -126,11 +124,10 @@ def test_nights_touch_only_the_cells_of_what_changed(world, composed):
     )
     assert world.report()["totals"]["states"] == {"done": 1, "gone": 3}
 
-    composed.clear()
     ObjectLedger(world.output).restore("b.tif")
     world.publish()
     assert world.night() == 0
-    assert composed == ["2026-01/x625y6624"], "the others are as they were"
+    assert world.composed() == ["2026-01/x625y6624"], "the others are as they were"
     assert {k: v for k, v in world.mosaics().items() if k in first and "2026-01" in k} == {
         k: v for k, v in first.items() if "2026-01" in k
     }
@@ -210,16 +207,10 @@ def test_a_scene_is_left_out_anew_at_a_new_version_and_after_it_was_taken(world)
 
 
 @pytest.mark.parametrize("broken", [KeyboardInterrupt, OSError])
-def test_a_scene_that_a_broken_run_left_out_is_told_of_by_the_next(world, monkeypatch, broken):
+def test_a_scene_that_a_broken_run_left_out_is_told_of_by_the_next(world, broken):
     put_scene(world.output, "timeless.tif", smooth(8, 8))
     world.publish()
-
-    def failing(self, plan):
-        raise broken
-
-    with monkeypatch.context() as patched:
-        patched.setattr(Composer, "compose", failing)
-        assert world.night() == Exit.FAILED
+    assert world.scripted_night(StoreFault("write", "*/_areas/*.zarr/*", None, broken())) == Exit.FAILED
     assert [world.night(), world.night()] == [Exit.QUARANTINED, 0]
 
 
@@ -233,7 +224,7 @@ def test_a_damaged_note_of_what_was_left_out_tells_again(world, caplog):
     assert "left-out~.json of the area is damaged" in caplog.text
 
 
-def test_a_damaged_scene_puts_its_cells_in_quarantine_and_stops_no_other(world, composed):
+def test_a_damaged_scene_puts_its_cells_in_quarantine_and_stops_no_other(world):
     entry = next(e for e in sgddiff_batch.list_mosaics(world.output.uri) if e.scene_id == "b.tif")
     shard = entry.uri.removeprefix(f"{world.output.uri}/") + "/0/saliency/c/0/0"
     sound = world.output.read(shard)
@@ -242,9 +233,8 @@ def test_a_damaged_scene_puts_its_cells_in_quarantine_and_stops_no_other(world, 
     assert set(world.mosaics()) == {"2026-02/x627y6624"}
     states = {row["scene_id"]: row["state"] for row in world.report()["scenes"]}
     assert sorted(states.values()) == ["done"] + 4 * ["quarantined"]
-    composed.clear()
     assert world.night() == 0, "what is known is not told as new"
-    assert composed == []
+    assert world.composed() == []
     world.output.write(shard, sound)
     assert world.night("--retry-quarantined") == 0
     assert set(world.mosaics()) == ALL
@@ -263,29 +253,19 @@ def test_a_scene_whose_mosaic_is_gone_fails_its_cells_until_it_is_back(world, ca
     assert set(world.mosaics()) == ALL
 
 
-def test_beside_another_run_it_leaves_with_4_and_nothing_is_done(world, composed):
+def test_beside_another_run_it_leaves_with_4_and_nothing_is_done(world):
     with Lease(world.area, "another", 5.0):
         assert world.night() == Exit.HELD
-    assert composed == []
     assert not [key for key in world.area.keys("") if not key.startswith("_ledger/lease")]
 
 
-def test_a_killed_night_is_gone_on_with_and_ends_with_equal_bytes(tmp_path, monkeypatch):
+def test_a_killed_night_is_gone_on_with_and_ends_with_equal_bytes(tmp_path):
     for name in ("quiet", "killed"):
         (tmp_path / name).mkdir()
     quiet, killed = filled(World(tmp_path / "quiet")), filled(World(tmp_path / "killed"))
     assert quiet.night() == 0
-    whole, count = Composer._composed, []
-
-    def interrupted(self, *args):
-        count.append(1)
-        if len(count) == 3:
-            raise KeyboardInterrupt
-        return whole(self, *args)
-
-    with monkeypatch.context() as patched:
-        patched.setattr(Composer, "_composed", interrupted)
-        assert killed.night() == Exit.FAILED
+    third = StoreFault("write", "*/_areas/*/_ledger/blocks/*", (3,), KeyboardInterrupt())
+    assert killed.scripted_night(third) == Exit.FAILED
     assert killed.night() == 0
     assert killed.mosaics().keys() == quiet.mosaics().keys()
     for area_id, uri in quiet.mosaics().items():
@@ -295,18 +275,18 @@ def test_a_killed_night_is_gone_on_with_and_ends_with_equal_bytes(tmp_path, monk
     assert killed.report()["totals"]["states"].keys() <= {"done"}
 
 
-def test_what_a_reader_sees_flips_as_a_whole(world, monkeypatch):
+def test_what_a_reader_sees_flips_as_a_whole(world):
     assert world.night() == 0
     before = world.mosaics()
     for name in TIMES:
         world.put(name, 7, number=2)
     world.publish()
-    seen, whole = [], Composer.compose
-    monkeypatch.setattr(
-        Composer, "compose", lambda self, plan: (whole(self, plan), seen.append(world.mosaics()))[0]
-    )
-    assert world.night() == 0
-    assert len(seen) == 5
+    seen = []
+    changes = ("write *.zarr/*", "write */_ledger/*", "write */_catalogue/generations/*", f"put */{POINTER}")
+    look = {"calls": None, "then": lambda: seen.append(world.mosaics())}
+    looks = [StoreFault(*change.split(), **look) for change in changes]
+    assert world.scripted_night(*looks) == 0
+    assert len(seen) > 5 * 2
     assert all(listed == before for listed in seen)
     assert not set(world.mosaics().values()) & set(before.values())
 
@@ -368,7 +348,7 @@ def test_the_plan_states_its_memory_before_it_starts(world):
     assert run.peak_memory_bytes == 600 * 2**20 + 2 * (32 * 512**2 + 3 * 2**24)
 
 
-def test_a_damaged_area_mosaic_is_found_and_made_anew_in_another_store(world, composed):
+def test_a_damaged_area_mosaic_is_found_and_made_anew_in_another_store(world):
     assert world.night() == 0
     before = world.mosaics()
     store = before["2026-02/x627y6624"].removeprefix(f"{world.area.uri}/")
@@ -377,16 +357,14 @@ def test_a_damaged_area_mosaic_is_found_and_made_anew_in_another_store(world, co
     assert cli.main(["verify", *arguments]) == Exit.DONE
     world.area.write(f"{store}/0/n_obs/c/0/0", b"damaged")
     assert cli.main(["verify", *arguments, "--mark-for-redo"]) == Exit.DAMAGED
-    composed.clear()
     assert world.night() == 0
-    assert composed == ["2026-02/x627y6624"]
+    assert world.composed() == ["2026-02/x627y6624"]
     after = world.mosaics()["2026-02/x627y6624"].removeprefix(f"{world.area.uri}/")
     assert after != store
     assert object_bytes(world.area, after) == sound
     assert cli.main(["verify", *arguments]) == Exit.DONE
-    composed.clear()
     assert world.night() == 0
-    assert composed == []
+    assert world.composed() == []
 
 
 def test_counts_that_do_not_fit_the_saliency_are_damage(world, capsys):

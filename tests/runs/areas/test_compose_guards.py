@@ -11,10 +11,10 @@ from rasterio.crs import CRS
 import sgddiff_batch
 from jobs import cli
 from jobs.exits import Exit
-from sgddiff_batch.io.areas.compose import Composer
 from sgddiff_batch.io.ledger.area_cells import CELLS
 from sgddiff_batch.io.ledger.marks import ObjectLedger
 from tests.io.area_examples import object_bytes, put_scene, smooth
+from tests.kit.faulty import StoreFault
 from tests.runs.areas.test_compose import ALL, MONTHLY, World, filled
 
 HERE = "2026-02/x627y6624"
@@ -156,20 +156,12 @@ def test_a_damaged_note_of_the_ledger_about_one_scene_stops_no_other(world):
     assert set(world.mosaics()) == ALL - {HERE}
 
 
-def test_a_quarantine_of_a_run_that_was_broken_off_is_told_by_the_next(world, monkeypatch):
+def test_a_quarantine_of_a_run_that_was_broken_off_is_told_by_the_next(world):
     entry = next(e for e in sgddiff_batch.list_mosaics(world.output.uri) if e.scene_id == "c.tif")
     key = entry.uri.removeprefix(f"{world.output.uri}/") + "/0/saliency/c/0/0"
     world.output.write(key, b"damaged")
-    whole = Composer.compose
-
-    def failing(self, plan):
-        if plan.area_id != HERE:
-            raise OSError("the disk is full")
-        return whole(self, plan)
-
-    with monkeypatch.context() as patched:
-        patched.setattr(Composer, "compose", failing)
-        assert world.night() == Exit.FAILED
+    full = StoreFault("write", "*/_areas/monthly/2026-01/*", None, OSError("the disk is full"))
+    assert world.scripted_night(full) == Exit.FAILED
     assert world.night() == Exit.QUARANTINED, "nobody was told yet"
     assert world.night() == 0
 

@@ -12,6 +12,7 @@ from sgddiff_batch.io.catalogue import generations
 from sgddiff_batch.io.ledger.lease import Lease
 from sgddiff_batch.io.ledger.marks import ObjectLedger
 from sgddiff_batch.io.storage.store import open_store
+from tests.kit.faulty import StoreFault
 from tests.runs.areas.test_compose import ALL, MONTHLY, World, filled
 
 OTHER = {**MONTHLY, "name": "other", "period": "year"}
@@ -121,15 +122,9 @@ def test_a_damaged_catalogue_of_a_former_area_stops_no_run_and_is_told_to_who_wi
     assert "current.json" in caplog.text
 
 
-def test_a_withdrawal_that_was_killed_before_it_published_is_completed_by_the_same_command(
-    world, monkeypatch
-):
-    def killed(*_):
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch:
-        patch.setattr(catalogue, "publish", killed)
-        assert world.night("--withdraw-area", "monthly") == Exit.FAILED
+def test_a_withdrawal_that_was_killed_before_it_published_is_completed_by_the_same_command(world):
+    killed = StoreFault("write", "*/_catalogue/*", error=KeyboardInterrupt())
+    assert world.scripted_night(killed, flags=("--withdraw-area", "monthly")) == Exit.FAILED
     assert set(world.mosaics()) == ALL
     assert world.night("--withdraw-area", "monthly") == 0
     assert world.mosaics() == {}

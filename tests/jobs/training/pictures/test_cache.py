@@ -16,8 +16,11 @@ from sgddiff_batch.core.retrying import RetryBudget
 from sgddiff_batch.errors import ConfigError, RetryableError
 from sgddiff_batch.io.storage.s3 import S3Backend
 from sgddiff_batch.io.storage.store import Store, open_store
+from tests.kit.counting import counted_s3_requests
 from tests.kit.data_sets import write_set
+from tests.kit.faulty import StoreFault
 from tests.kit.s3 import new_bucket
+from tests.kit.scripted import scripted, scripted_uri
 
 BUCKET = "training-bucket"
 
@@ -42,17 +45,9 @@ def remote(bucket, local):
 
 
 @pytest.fixture
-def reads(monkeypatch):
-    """The paths of all objects that are read, as they are."""
-    seen = []
-    read = Store.read
-
-    def counting(store, key):
-        seen.append(store.path(key))
-        return read(store, key)
-
-    monkeypatch.setattr(Store, "read", counting)
-    return seen
+def told(local):
+    """The same set on this disk, in storage that does as a script says."""
+    return scripted_uri(local)
 
 
 @pytest.fixture
@@ -74,26 +69,34 @@ def same(first, second):
     )
 
 
-def test_a_set_on_s3_is_the_set_on_disk_and_a_second_start_fetches_nothing(remote, local, tmp_path, reads):
+def test_a_set_on_s3_is_the_set_on_disk_and_a_second_start_fetches_nothing(remote, local, tmp_path):
     wanted = load(str(local), tmp_path / "unused")
-    assert reads == []
-    first = load(remote, tmp_path / "cache")
-    assert len(reads) == len(set(reads)) == 16
-    again = load(f"{remote}/", tmp_path / "cache")
-    assert len(reads) == 16
+    assert not (tmp_path / "unused").exists()
+    with counted_s3_requests() as requests:
+        first = load(remote, tmp_path / "cache")
+    assert fetched(requests) == 16
+    with counted_s3_requests() as requests:
+        again = load(f"{remote}/", tmp_path / "cache")
+    assert fetched(requests) == 0
     for found in (first, again):
         assert same(found.sets[0], wanted.sets[0])
         assert same(found.validation, wanted.validation)
         assert found.facts["sets"][0]["uri"] == remote
 
 
-def test_a_changed_object_is_fetched_again_and_no_other(remote, bucket, local, tmp_path, reads):
-    before = load(remote, tmp_path / "cache", held_out=0).sets[0]
-    other = f"{BUCKET}/data/SET/Train/Image/0003.png"
-    bucket.put(str(local / "Train/Image/0005.png"), other)
-    reads.clear()
-    after = load(remote, tmp_path / "cache", held_out=0).sets[0]
-    assert reads == [other]
+def fetched(requests):
+    return sum(count for (kind, _), count in requests.by_kind.items() if kind == "GetObject")
+
+
+def test_a_changed_object_is_fetched_again_and_no_other(told, local, tmp_path):
+    with scripted() as script:
+        before = load(told, tmp_path / "cache", held_out=0).sets[0]
+    assert len(script.keys("read", "*")) == 16
+    other = local / "Train/Image/0003.png"
+    other.write_bytes((local / "Train/Image/0005.png").read_bytes())
+    with scripted() as script:
+        after = load(told, tmp_path / "cache", held_out=0).sets[0]
+    assert script.keys("read", "*") == [str(other)[1:]]
     assert not same(before[3:4], after[3:4])
     assert np.array_equal(after[3].pixels, after[5].pixels)
 
@@ -132,15 +135,16 @@ def test_the_mistakes_of_a_remote_set_name_its_objects_and_not_the_cache(remote,
         assert "\n" not in line
 
 
-def test_a_file_that_was_damaged_in_the_cache_is_fetched_again(remote, tmp_path, reads):
-    wanted = load(remote, tmp_path / "cache")
-    damaged = next(path for path in (tmp_path / "cache").rglob("*") if path.is_file())
-    damaged.write_bytes(b"")
-    with pytest.raises(DataError, match="1 mistake in"):
-        load(remote, tmp_path / "cache")
-    reads.clear()
-    assert same(load(remote, tmp_path / "cache").sets[0], wanted.sets[0])
-    assert len(reads) == 1
+def test_a_file_that_was_damaged_in_the_cache_is_fetched_again(told, tmp_path):
+    with scripted():
+        wanted = load(told, tmp_path / "cache")
+        damaged = next(path for path in (tmp_path / "cache").rglob("*") if path.is_file())
+        damaged.write_bytes(b"")
+        with pytest.raises(DataError, match="1 mistake in"):
+            load(told, tmp_path / "cache")
+    with scripted() as script:
+        assert same(load(told, tmp_path / "cache").sets[0], wanted.sets[0])
+    assert len(script.keys("read", "*")) == 1
 
 
 def test_a_bucket_that_is_not_there_and_an_empty_prefix_are_a_line_each(bucket, tmp_path):
@@ -167,61 +171,48 @@ def test_wrong_credentials_are_one_line_without_them(remote, tmp_path, monkeypat
     assert "not-the-secret" not in done.stderr
 
 
-def test_objects_that_may_be_listed_and_not_read_are_one_line(remote, tmp_path, monkeypatch):
-    def deny(store, key):
-        raise ConfigError(f"{store.path(key)}: Access Denied.")
-
-    monkeypatch.setattr(Store, "read", deny)
-    with pytest.raises(DataError) as caught:
-        load(remote, tmp_path / "cache")
+def test_objects_that_may_be_listed_and_not_read_are_one_line(told, tmp_path):
+    denied = StoreFault("read", "*", None, ConfigError("Access Denied."))
+    with scripted(denied), pytest.raises(DataError) as caught:
+        load(told, tmp_path / "cache")
     (line,) = caught.value.mistakes
     assert "Access Denied. (and so for 7 more of this set's files)" in line
 
 
-def test_an_object_that_vanishes_after_the_listing_is_a_mistake_with_its_name(remote, tmp_path, monkeypatch):
-    def vanish(store, key):
-        raise FileNotFoundError(key)
-
-    monkeypatch.setattr(Store, "read", vanish)
-    with pytest.raises(DataError, match="16 mistakes") as caught:
-        load(remote, tmp_path / "cache")
-    assert caught.value.mistakes[0] == f"{remote}/Train/Image/0000.png: was listed, and is gone"
+def test_an_object_that_vanishes_after_the_listing_is_a_mistake_with_its_name(told, tmp_path):
+    vanish = StoreFault("read", "*", None, FileNotFoundError())
+    with scripted(vanish), pytest.raises(DataError, match="16 mistakes") as caught:
+        load(told, tmp_path / "cache")
+    assert caught.value.mistakes[0] == f"{told}/Train/Image/0000.png: was listed, and is gone"
 
 
-def test_a_store_that_fails_for_a_while_is_asked_again(remote, tmp_path, monkeypatch, impatient):
-    read, failed = Store.read, set()
-
-    def fail_once(store, key):
-        if key not in failed:
-            failed.add(key)
-            raise RetryableError(f"{key}: slow down")
-        return read(store, key)
-
-    monkeypatch.setattr(Store, "read", fail_once)
-    assert len(load(remote, tmp_path / "cache", held_out=0).sets[0]) == 8
-    assert len(failed) == 16
+def test_a_store_that_fails_for_a_while_is_asked_again(told, local, tmp_path, impatient):
+    files = list(local.rglob("*.png"))
+    with scripted(*(StoreFault("read", str(path)[1:]) for path in files)) as script:
+        assert len(load(told, tmp_path / "cache", held_out=0).sets[0]) == 8
+    assert len(script.failed) == len(files) == 16
 
 
-def test_a_store_that_goes_on_failing_is_no_mistake_in_the_data(remote, tmp_path, monkeypatch, impatient):
-    calls = []
+def test_a_store_that_goes_on_failing_is_no_mistake_in_the_data(told, tmp_path, impatient):
+    slow = StoreFault("read", "*", None, RetryableError("slow down"))
+    with scripted(slow) as script, pytest.raises(RetryableError, match="slow down"):
+        load(told, tmp_path / "cache")
+    assert set(script.failed.values()) == {3}
 
-    def fail(store, key):
-        calls.append(key)
-        raise RetryableError(f"{key}: slow down")
 
-    monkeypatch.setattr(Store, "read", fail)
-    with pytest.raises(RetryableError, match="slow down"):
-        load(remote, tmp_path / "cache")
-    assert {calls.count(key) for key in calls} == {3}
+class Everything(Store):
+    """Has an object of every name."""
+
+    def read(self, key):
+        return b"x"
 
 
 @pytest.mark.parametrize(
     "key", ["../../x.png", "/etc/x.png", "a\nb.png", "é" * 500, "a/../../../x.png", "\udcff"]
 )
-def test_no_remote_name_leads_out_of_the_cache(tmp_path, monkeypatch, key):
-    monkeypatch.setattr(Store, "read", lambda store, key: b"x")
+def test_no_remote_name_leads_out_of_the_cache(tmp_path, key):
     cache = tmp_path / "deep" / "cache"
-    file = StoredFile(Store("bucket/data", S3Backend(None)), key, "v1")
+    file = StoredFile(Everything("bucket/data", S3Backend(None)), key, "v1")
     path = FileCache(cache).local_path(file)
     assert path.read_bytes() == b"x"
     assert cache in path.resolve().parents

@@ -9,9 +9,7 @@ from markdown_it import MarkdownIt
 from jobs.training.results.card import without_folders, write_card
 from models.presets import preset
 from models.training import TrainSettings
-from tests.kit.assessments import made_up_assessment
-
-HOSTILE = "`](javascript:alert(1)) ``` <img src=x onerror=alert(1)> | www.evil.example\n# Owned\n<!-- \u202e"
+from tests.kit.assessments import HOSTILE, made_up_assessment
 
 
 def made_up_facts(stage="student", name="student"):

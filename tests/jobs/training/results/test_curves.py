@@ -172,13 +172,16 @@ def test_a_name_that_starts_with_an_underscore_is_not_hidden():
     assert curves._last_value(curve) == "bce  2"
 
 
-def test_of_very_many_losses_the_first_are_drawn_and_the_others_counted(monkeypatch):
-    told = []
-    original = curves._legend
-    monkeypatch.setattr(curves, "_legend", lambda panels, n: (told.append(n), original(panels, n)))
+def test_of_very_many_losses_the_first_are_drawn_and_the_others_counted():
     names = {f"loss_{n}": n + 1.0 for n in range(MOST_CURVES + 30)}
-    pixels(draw_curves([{"step": n, **names} for n in range(3)], [], "many"))
-    assert told[0] == MOST_CURVES + 30
+    rows = [{"step": n, **names} for n in range(3)]
+    pixels(draw_curves(rows, [], "many"))
+    panel = curves._panels("many")[1][0]
+    curves._draw_losses(panel, list(curves._read_curves(rows).values()))
+    assert len(panel.lines) == MOST_CURVES
+    legend = panel.get_legend()
+    assert [text.get_text().split()[0] for text in legend.get_texts()] == list(names)[:MOST_CURVES]
+    assert legend.get_title().get_text() == "30 more are not drawn"
 
 
 @pytest.mark.parametrize("row", [{"bce": 1.0}, {"step": math.nan, "bce": 1.0}, {"step": None}])
