@@ -1,19 +1,19 @@
 """Scenes that change, vanish, hang or lie, locally and on a broken S3: no wrong byte, nothing lost."""
 
-import dataclasses
 import os
-import shutil
 import threading
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from sgddiff_batch.core.planning import Task
 from sgddiff_batch.core.window import Window
+from sgddiff_batch.engine.driver import Driver
 from sgddiff_batch.engine.local import run_local
 from sgddiff_batch.engine.retries import Retries
+from sgddiff_batch.engine.steps import TaskLimits
 from sgddiff_batch.engine.survey import survey
+from sgddiff_batch.engine.work import SceneWork
 from sgddiff_batch.engine.worker import Worker
 from sgddiff_batch.errors import ChangedSceneError, RetryableError, UnreadableSceneError
 from sgddiff_batch.io.archive.finding import find_scenes
@@ -21,6 +21,7 @@ from sgddiff_batch.io.scenes import gdal as gdal_access
 from sgddiff_batch.io.scenes.checked_reader import CheckedReader
 from sgddiff_batch.io.scenes.geotiff import GeoTiffReader
 from sgddiff_batch.io.scenes.isolated_reader import IsolatedReader
+from sgddiff_batch.lifecycle import MosaicLifecycle
 from tests.kit.broken_s3 import Rule, run_broken_s3
 from tests.kit.fakes import (
     TINY,
@@ -28,7 +29,6 @@ from tests.kit.fakes import (
     MemoryWriter,
     SyntheticReader,
     ToyPredictor,
-    make_mosaic,
     make_scene,
 )
 from tests.kit.scenes import write_scene
@@ -248,28 +248,27 @@ class HangingReader(SyntheticReader):
             self.end.wait()
 
 
+def night(reader, writer, ledger, retries):
+    """The rows of a run over all scenes, by scene id."""
+    lifecycle = MosaicLifecycle(writer, ledger, "key", lambda mosaic: {})
+    worker = Worker(reader, ToyPredictor(), lifecycle, TaskLimits(TINY, 10**6, 10**7), retries=retries)
+    driver = Driver(survey(reader.scenes(), {}, "key"), {})
+    return {row.scene_id: row for row in driver.run(lambda take: run_local(take, worker))}
+
+
 class TestWatchdog:
     def test_a_read_that_hangs_fails_its_scene_and_the_run_ends(self):
         reader, writer, ledger = HangingReader("read"), MemoryWriter(), MemoryLedger()
-        mosaics = [make_mosaic(20, 20, scene_id=scene_id) for scene_id in SCENES]
-        for mosaic in mosaics:
-            writer.create(mosaic, {})
-        worker = Worker(reader, ToyPredictor(), writer, ledger, retries=Retries(stuck_after_s=0.3))
-        tasks = [Task(mosaic, block) for mosaic in mosaics for block in mosaic.blocks()]
-        outcomes = list(run_local(tasks, worker))
-        states = {scene_id: {o.state for o in outcomes if o.task.scene_id == scene_id} for scene_id in SCENES}
-        assert states["b.tif"] == {"stored"}
-        assert states["a.tif"] <= {"failed", "skipped"}
-        assert any("reading it did not end within 0.3 s" in (outcome.reason or "") for outcome in outcomes)
+        rows = night(reader, writer, ledger, Retries(stuck_after_s=0.3))
+        assert (rows["a.tif"].state, rows["b.tif"].state) == ("failed", "done")
+        assert "reading it did not end within 0.3 s" in rows["a.tif"].reason
         reader.end.set()
 
     def test_a_scene_that_hangs_while_it_is_opened_is_left_for_the_next_run(self):
         reader = HangingReader("profile")
-        plan = survey(reader.scenes(), {}, reader, TINY, "key", retries=Retries(stuck_after_s=0.3))
-        assert [mosaic.id for mosaic in plan.mosaics] == ["b.tif"]
-        (refusal,) = plan.refused
-        assert (refusal.scene.scene_id, refusal.retry) == ("a.tif", True)
-        assert "opening it did not end within 0.3 s" in refusal.reason
+        rows = night(reader, MemoryWriter(), MemoryLedger(), Retries(stuck_after_s=0.3))
+        assert (rows["a.tif"].state, rows["b.tif"].state) == ("failed", "done")
+        assert "opening it did not end within 0.3 s" in rows["a.tif"].reason
         reader.end.set()
 
 
@@ -277,14 +276,12 @@ def test_the_next_night_does_what_a_changed_scene_left(tmp_path, pictures):
     """Between the listing and the read: the run leaves it, and nothing of either version is committed."""
     (tmp_path / "a.tif").write_bytes(pictures[0])
     old = listed(tmp_path)
-    plan = survey([old], {}, READER, TINY, "key")
-    shutil.copy(tmp_path / "a.tif", tmp_path / "copy")
     (tmp_path / "a.tif").write_bytes(pictures[1])
     writer, ledger = MemoryWriter(), MemoryLedger()
-    (mosaic,) = plan.mosaics
-    writer.create(mosaic, {})
-    task = Task(mosaic, next(mosaic.blocks()))
-    outcome = Worker(READER, ToyPredictor(), writer, ledger).run(task)
-    assert outcome.state == "failed"
-    assert "ChangedSceneError: it was changed since it was listed" in str(outcome.reason)
-    assert not any(dataclasses.replace(stored).writes for stored in writer.stores.values())
+    lifecycle = MosaicLifecycle(writer, ledger, "key", lambda mosaic: {})
+    worker = Worker(READER, ToyPredictor(), lifecycle, TaskLimits(TINY, 10**6, 10**7))
+    row = worker.run(SceneWork(old, "a.tif/v-key.zarr")).result
+    assert row.state == "failed"
+    assert row.reason == "it was changed since it was listed; the next run reads it as it is now"
+    assert not any(stored.complete for stored in writer.stores.values())
+    assert ledger.records() == {}

@@ -70,7 +70,7 @@ class TestPlan:
         def words_before_the_work():
             """Run a night, and return the plan that it had printed when it began its first mosaic."""
             seen = []
-            begin = StoreFault("write", "*.zarr/zarr.json", then=lambda: seen.append(capsys.readouterr().out))
+            begin = StoreFault("put", "*.zarr/zarr.json", then=lambda: seen.append(capsys.readouterr().out))
             with scripted(begin):
                 assert night(*scripted_output(tmp_path / "out"), *changes) == Exit.DONE
             return plan_of(seen[0])
@@ -108,7 +108,7 @@ class TestExitCode:
     ):
         jobs.write_broken(tmp_path / "scenes" / "a.tif")
         # Right after the record: nothing is published or told.
-        killed = StoreFault("delete_tree", "*/_ledger/reading/a.tif", None, Killed(), dies=True)
+        killed = StoreFault("write", "*/_ledger/scenes/a.tif~.json", error=Killed(), lost=True, dies=True)
         with scripted(killed), pytest.raises(Killed):
             night(*scripted_output(tmp_path / "out"))
         assert ObjectLedger(open_store(str(tmp_path / "out"))).record("a.tif").reason
@@ -242,7 +242,7 @@ def test_a_mosaic_that_is_made_anew_is_current_only_once_it_is_there(night, tmp_
         seen.append({Path(entry.uri).name for entry in sgddiff_batch.list_mosaics(str(out))})
         assert (out / str(record.store) / "zarr.json").exists()
 
-    with scripted(StoreFault("write", "*/_ledger/blocks/a.tif/*", None, then=look)):
+    with scripted(StoreFault("write", "*/a.tif/*/0/saliency/c/*", None, then=look)):
         assert night(*scripted_output(out)) == Exit.DONE
     assert seen
     assert all(Path(str(record.store)).name in names for names in seen)

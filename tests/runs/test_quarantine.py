@@ -7,6 +7,7 @@ import pytest
 import sgddiff_batch
 from jobs import cli, infer_archive
 from jobs.exits import Exit
+from sgddiff_batch.core.store_names import id_of
 from sgddiff_batch.io.ledger.marks import ObjectLedger
 from sgddiff_batch.io.storage.store import open_store
 from sgddiff_batch.protocols import SceneRecord
@@ -111,7 +112,8 @@ def test_replay_now_works_on_just_these_scenes(config, checkpoint, capsys):
     told = jobs.write_config(config.with_name("told.yaml"), scenes, scripted_uri(out), checkpoint)
     with scripted() as script:
         assert run(told, "replay", ONCE, "--now") == Exit.QUARANTINED
-    opened = {key.split("/reading/")[1].rpartition("/")[0] for key in script.keys("write", "*/reading/*")}
+    opened = {key.split("/out/")[1].rpartition("/")[0] for key in script.keys("put", "*.zarr/zarr.json")}
+    opened = {id_of(path) for path in opened}
     assert opened == {ONCE}
     assert states(config) == {"quarantined": 1, "still quarantined": 1, "unchanged": 1}
     assert listed(config, capsys).keys() == before.keys()

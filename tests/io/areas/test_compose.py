@@ -192,6 +192,12 @@ def test_a_cell_that_no_scene_has_a_pixel_in_is_recorded_without_a_store(tmp_pat
     assert not [key for key in area.keys("") if ".zarr/" in key]
 
 
+def removed(store, path):
+    """Remove a mosaic."""
+    ZarrBlockWriter(store).empty(path)
+    ZarrBlockWriter(store).clear(path)
+
+
 @pytest.mark.parametrize("block", [1, 4, 8])
 def test_a_scene_removed_before_a_block_is_read_is_no_scene_without_data(tmp_path, area, block):
     archive = fill(open_store(str(tmp_path / "archive")))

@@ -151,7 +151,7 @@ def test_a_damaged_note_of_the_lattice_stops_the_run_with_its_key(world, caplog,
 def test_a_damaged_note_of_the_ledger_about_one_scene_stops_no_other(world):
     entry = next(e for e in sgddiff_batch.list_mosaics(world.output.uri) if e.scene_id == "c.tif")
     store = entry.uri.removeprefix(f"{world.output.uri}/")
-    world.output.write(f"_ledger/digests/{store}~.json", b"{")
+    world.output.write(f"_ledger/mosaics/{store}~.json", b"{")
     assert world.night() == Exit.QUARANTINED
     assert set(world.mosaics()) == ALL - {HERE}
 
