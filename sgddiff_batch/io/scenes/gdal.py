@@ -22,8 +22,8 @@ from sgddiff_batch.io.scenes.gdal_errors import (
     overhearing,
     raise_on_damage,
     raise_on_silence,
-    redacted,
     translated,
+    without_secrets,
 )
 
 BLOCK_CACHE_BYTES = 256 * 2**20
@@ -133,7 +133,9 @@ def _with_esri_crs(
 def _refuse_references(source: DatasetReader) -> None:
     """Refuse metadata by which GDAL would open any other file or URL, with any driver, for overviews."""
     if named := source.tags(ns="OVERVIEWS").get("OVERVIEW_FILE"):
-        raise UnreadableSceneError(f"it refers to another file for its overviews ({redacted(named)!r})")
+        raise UnreadableSceneError(
+            f"it refers to another file for its overviews ({without_secrets(named)!r})"
+        )
 
 
 def mask_beside(scene: Scene, access: BucketAccess = OWN) -> str:
@@ -176,7 +178,7 @@ def _beginning(uri: str, access: BucketAccess) -> bytes | None:
             return None
         if isinstance(error.__cause__, OSError) and not store.over_network:
             raise error.__cause__ from None
-        raise RetryableError(f"looking for a mask beside it failed: {redacted(str(error))}") from None
+        raise RetryableError(f"looking for a mask beside it failed: {without_secrets(str(error))}") from None
 
 
 def silence_not_georeferenced() -> None:
