@@ -6,7 +6,7 @@ import os
 import stat
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, ClassVar
@@ -43,10 +43,8 @@ class LocalBackend(Backend):
 
     def read(self, path: str) -> bytes:
         """As :meth:`Backend.read`."""
-        try:
+        with _nothing_below_files(path):
             return Path(path).read_bytes()
-        except NotADirectoryError as error:
-            raise FileNotFoundError(f"there is no {path}") from error
 
     def read_part(self, path: str, start: int, stop: int) -> bytes:
         """As :meth:`Backend.read_part`."""
@@ -62,11 +60,13 @@ class LocalBackend(Backend):
 
     def read_versioned(self, path: str) -> Versioned:
         """As :meth:`Backend.read_versioned`."""
-        return local_locks.read_local(Path(path))
+        with _nothing_below_files(path):
+            return local_locks.read_local(Path(path))
 
     def open(self, path: str) -> IO[bytes]:
         """As :meth:`Backend.open`."""
-        return Path(path).open("rb")
+        with _nothing_below_files(path):
+            return Path(path).open("rb")
 
     def stat(self, path: str) -> ObjectFacts | None:
         """As :meth:`Backend.stat`; what is no regular file is none."""
@@ -112,7 +112,7 @@ class LocalBackend(Backend):
 
     def entries(self, path: str) -> dict[str, str | None]:
         """As :meth:`Backend.entries`."""
-        with os.scandir(path) as listing:
+        with _nothing_below_files(path), os.scandir(path) as listing:
             return {entry.name: _version(entry) for entry in listing if not _is_special(entry)}
 
     def write(self, path: str, data: bytes) -> None:
@@ -132,7 +132,8 @@ class LocalBackend(Backend):
 
     def delete(self, path: str, root: str) -> None:
         """As :meth:`Backend.delete`."""
-        Path(path).unlink()
+        with _nothing_below_files(path):
+            Path(path).unlink()
         _prune(Path(path).parent, Path(root))
 
     def delete_tree(self, path: str, root: str, check: Callable[[], None]) -> None:
@@ -188,6 +189,20 @@ class LocalBackend(Backend):
         for file in Path(path).rglob(f"*{TEMPORARY}"):
             if not file.is_dir():
                 file.unlink(missing_ok=True)
+
+
+@contextmanager
+def _nothing_below_files(path: str) -> Iterator[None]:
+    """Say that what is asked for below a file is not there: in object storage no name is in the way.
+
+    A file that is itself asked for as a folder is a mistake, and told as one.
+    """
+    try:
+        yield
+    except NotADirectoryError as error:
+        if Path(path).exists():
+            raise
+        raise FileNotFoundError(f"there is no {path}") from error
 
 
 def _facts(path: str, status: os.stat_result) -> ObjectFacts | None:

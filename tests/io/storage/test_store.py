@@ -29,6 +29,14 @@ def test_nothing_is_there_before_the_first_write(store):
         store.read("a")
 
 
+def test_a_file_in_the_way_of_what_is_written_is_a_mistake(store):
+    store.write("a", b"1")
+    for put in (store.write, store.create, lambda key, data: store.replace(key, data, "any")):
+        with pytest.raises(ConfigError, match="a/b"):
+            put("a/b", b"2")
+    assert store.read("a") == b"1"
+
+
 def test_deleting_leaves_no_empty_folder(store, tmp_path):
     store.write("a/b/c.json", b"1")
     store.write("d.json", b"1")
