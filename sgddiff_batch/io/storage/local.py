@@ -82,8 +82,9 @@ class LocalBackend(Backend):
             OSError: if a folder cannot be listed: a part is never taken for the whole.
         """
         for folder, _, names in os.walk(path, onerror=_unless_gone):
+            above = _above(folder)
             for name in names:
-                file = f"{folder}/{name}"
+                file = f"{above}{name}"
                 with suppress(FileNotFoundError):
                     status = os.stat(file)  # noqa: PTH116 - twice as fast, and there may be many
                     facts = (status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
@@ -94,7 +95,7 @@ class LocalBackend(Backend):
         """As :meth:`Backend.find`."""
         files = [path] if Path(path).is_file() else _files_below(path)
         for file in files:
-            if file.startswith(f"{path}/{begin}" if begin else path):
+            if file.startswith(f"{_above(path)}{begin}" if begin else path):
                 with suppress(FileNotFoundError):
                     yield from filter(None, [_facts(file, Path(file).stat())])
 
@@ -218,7 +219,12 @@ def _unless_gone(error: OSError) -> None:
 
 def _files_below(path: str) -> Iterator[str]:
     for folder, _, names in os.walk(path, onerror=_unless_gone):
-        yield from (f"{folder}/{name}" for name in names)
+        yield from (f"{_above(folder)}{name}" for name in names)
+
+
+def _above(folder: str) -> str:
+    """Return what the paths of a folder's files begin with."""
+    return folder if folder.endswith("/") else f"{folder}/"
 
 
 def _is_special(entry: os.DirEntry[str]) -> bool:
