@@ -84,15 +84,28 @@ def opened(scene: Scene, doing: str, access: BucketAccess = OWN) -> Iterator[Dat
         UnreadableSceneError: if it cannot be opened, refers to other files, or the body fails.
         RetryableError: if the storage failed.
     """
+    with opened_with_mask(scene, doing, access) as (source, _):
+        yield source
+
+
+@contextmanager
+def opened_with_mask(
+    scene: Scene, doing: str, access: BucketAccess = OWN
+) -> Iterator[tuple[DatasetReader, str]]:
+    """Open a scene as :func:`opened`; yield also what the mask beside it has behind its name, "" without one.
+
+    Raises:
+        UnreadableSceneError, RetryableError: as :func:`opened`.
+    """
     path = storage.gdal_path(scene.uri)
     silence_not_georeferenced()
     options = gdal_options(scene, os.environ, access)
     with overhearing() as heard, rasterio.Env(session=DummySession(), **options):
         try:
-            mask_beside(scene, access)
+            suffix = _mask_beside(scene, access)
             with _opened(path) as source, _with_esri_crs(source, scene, path, heard) as found:
                 _refuse_references(found)
-                yield found
+                yield found, suffix
         except SgddiffBatchError:
             raise
         except GDAL_FAILURES as error:
@@ -138,7 +151,7 @@ def _refuse_references(source: DatasetReader) -> None:
         )
 
 
-def mask_beside(scene: Scene, access: BucketAccess = OWN) -> str:
+def _mask_beside(scene: Scene, access: BucketAccess) -> str:
     """Return what the mask beside a scene has behind its name, "" where there is none.
 
     Raises:
