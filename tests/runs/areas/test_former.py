@@ -124,7 +124,7 @@ def test_a_damaged_catalogue_of_a_former_area_stops_no_run_and_is_told_to_who_wi
 
 def test_a_withdrawal_that_was_killed_before_it_published_is_completed_by_the_same_command(world):
     killed = StoreFault("write", "*/_catalogue/*", error=KeyboardInterrupt())
-    assert world.scripted_night(killed, flags=("--withdraw-area", "monthly")) == Exit.FAILED
+    assert world.scripted_night(killed, flags=("--withdraw-area", "monthly")) == Exit.INTERRUPTED
     assert set(world.mosaics()) == ALL
     assert world.night("--withdraw-area", "monthly") == 0
     assert world.mosaics() == {}
