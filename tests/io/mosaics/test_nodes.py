@@ -21,6 +21,10 @@ ATTRIBUTES = st.dictionaries(
     ),
     max_size=4,
 )
+TREES = st.recursive(
+    st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text()),
+    lambda inner: st.one_of(st.lists(inner), st.tuples(inner, inner), st.dictionaries(st.text(), inner)),
+)
 AXES = st.lists(st.integers(1, 10**6), max_size=3)
 
 
@@ -50,6 +54,16 @@ def test_an_array_is_that_of_zarr(shape, dtype, fill, level, checksum, named, at
     codecs = [LITTLE, zstd(level, checksum=checksum)]
     node = array_node(dtype, shape, shape, number, codecs, attributes, names)
     assert node_bytes(node) == stored(objects, "a")
+
+
+@given(st.dictionaries(st.text(), TREES))
+def test_the_bytes_are_those_of_indented_json(node):
+    assert node_bytes(node) == json.dumps(node, indent=2).encode()
+
+
+def test_what_is_no_json_is_refused():
+    with pytest.raises(TypeError):
+        node_bytes({"a": [{1}]})
 
 
 @pytest.mark.parametrize("fill", ["NaN", 0])
