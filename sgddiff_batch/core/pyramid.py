@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 from numpy.typing import NDArray
 
 from sgddiff_batch.core.blending import NO_DATA
 from sgddiff_batch.core.grid import Grid
 from sgddiff_batch.core.window import Window
+
+_STRIP_PX = 128
+_ONE = 1024
+"""More than four codes make."""
 
 
 def halve(codes: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -16,16 +22,32 @@ def halve(codes: NDArray[np.uint8]) -> NDArray[np.uint8]:
     A code is 255 (no data) only where all of its four, or those of them that exist, are.
     """
     height, width = codes.shape
-    padded = np.full((height + height % 2, width + width % 2), NO_DATA, dtype=np.uint8)
-    padded[:height, :width] = codes
-    total = np.zeros((padded.shape[0] // 2, padded.shape[1] // 2), dtype=np.uint16)
-    count = np.zeros(total.shape, dtype=np.uint16)
-    for quarter in (padded[::2, ::2], padded[::2, 1::2], padded[1::2, ::2], padded[1::2, 1::2]):
-        valid = quarter != NO_DATA
-        total += np.where(valid, quarter, 0).astype(np.uint16)
-        count += valid
-    mean = (2 * total + count) // np.maximum(2 * count, 1)
-    return np.where(count == 0, NO_DATA, mean).astype(np.uint8)
+    halved = np.empty((-(-height // 2), -(-width // 2)), dtype=np.uint8)
+    # In strips that stay in a CPU's cache: five times as fast as a whole block at once.
+    for row in range(0, height, _STRIP_PX):
+        strip = _halved(codes[row : row + _STRIP_PX])
+        halved[row // 2 : row // 2 + len(strip)] = strip
+    return halved
+
+
+def _halved(codes: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    height, width = codes.shape
+    # A valid code and, above it, a count of one: the sum of four says how many there are, and their total.
+    marked = np.zeros((height + height % 2, width + width % 2), dtype=np.uint16)
+    inner = marked[:height, :width]
+    np.add(codes, np.uint16(_ONE), out=inner)
+    inner *= codes != NO_DATA
+    rows = marked[::2] + marked[1::2]
+    halved: NDArray[np.uint8] = _means().take(rows[:, ::2] + rows[:, 1::2])
+    return halved
+
+
+@cache
+def _means() -> NDArray[np.uint8]:
+    """Return the mean code by count * ``_ONE`` + total."""
+    count, total = np.arange(5)[:, None], np.arange(_ONE)
+    means = np.where(count == 0, NO_DATA, (2 * total + count) // np.maximum(2 * count, 1))
+    return means.astype(np.uint8).ravel()
 
 
 def doubled(window: Window, below: Grid) -> Window:

@@ -37,6 +37,20 @@ def test_halve_is_the_mean_of_the_valid_codes_rounded_half_up(height_px, width_p
     assert pyramid.halve(level).tolist() == halved_by_a_loop(level)
 
 
+@pytest.mark.parametrize("height_px", [127, 128, 129, 255, 256, 257])
+def test_halve_is_the_same_where_it_goes_on_from_one_strip_to_the_next(height_px):
+    level = codes(height_px, 5, height_px)
+    assert pyramid.halve(level).tolist() == halved_by_a_loop(level)
+    assert pyramid.halve(level.T).tolist() == halved_by_a_loop(level.T)
+
+
+def test_every_mean_of_codes_is_rounded_half_up():
+    four = np.array([[a, b, c, d] for a in (0, 1, 127, 254, 255) for b in (0, 3, 254, 255) for c in (1, 255)
+                     for d in range(256)], dtype=np.uint8)  # fmt: skip
+    level = four.reshape(-1, 2, 2).transpose(1, 0, 2).reshape(2, -1)
+    assert pyramid.halve(level).ravel().tolist() == [mean(codes) for codes in four]
+
+
 @given(st.integers(1, 17), st.integers(1, 17), SEEDS)
 def test_a_code_is_no_data_only_where_all_of_its_four_are(height_px, width_px, seed):
     level = codes(height_px, width_px, seed, 0.7)

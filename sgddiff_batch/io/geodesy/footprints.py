@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,6 +22,7 @@ from sgddiff_batch.io.geodesy.transformations import Floats
 
 Box = tuple[float, float, float, float]
 
+_MOST_CRSS = 256
 _TOLERANCE = 1e-4
 """How far the outline may be from the true one, as a share of its size."""
 _LONGEST_EDGE_DEG = 2.0
@@ -48,10 +49,11 @@ class Footprint:
 
 
 class FootprintMaker:
-    """Draws outlines, in one thread; each CRS is looked up once, which takes longer than to draw."""
+    """Draws outlines, in one thread; some CRSs are kept, for looking one up takes longer than to draw."""
 
     def __init__(self) -> None:
         self._globes: dict[str, Globe] = {}
+        self._ellipsoid = Geod(ellps="WGS84")
 
     def footprint(
         self, height_px: int, width_px: int, transform: Transform, crs: str | None
@@ -68,23 +70,26 @@ class FootprintMaker:
             with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is off the map
                 globe = self._globe(crs)
                 ring = globe.ring(height_px, width_px, transform)
-                shape = _shape(ring, *globe.inside(height_px, width_px, transform))
+                shape = _shape(ring, lambda: globe.inside(height_px, width_px, transform))
         except (CRSError, RasterioError, CPLE_BaseError, OffTheMapError, shapely.errors.GEOSException):
             return None
         if shape.is_empty or not shape.is_valid:
             return None
-        return Footprint(shapely.to_wkb(shape), box_of(shape), _area_km2(shape))
+        return Footprint(shapely.to_wkb(shape), box_of(shape), _area_km2(shape, self._ellipsoid))
 
     def _globe(self, crs: str) -> Globe:
         known = self._globes.get(crs)
         if known is None:
+            if len(self._globes) >= _MOST_CRSS:
+                self._globes.clear()  # each scene has one of its own
             known = self._globes[crs] = Globe(CRS.from_user_input(crs))
         return known
 
 
-def _shape(ring: Ring, lon: Floats, lat: Floats) -> BaseGeometry:
-    """Return the outline that a line encloses; (lon, lat) are points inside of it."""
+def _shape(ring: Ring, inside: Callable[[], tuple[Floats, Floats]]) -> BaseGeometry:
+    """Return the outline that a line encloses; ``inside`` gives points inside of it, about a pole."""
     if ring.turns:
+        lon, lat = inside()
         caps = [_polygon(*_through_pole(ring, pole)) for pole in (90.0, -90.0)]
         whole = min(caps, key=lambda cap: _distance(cap, lon, lat))
     else:
@@ -111,14 +116,21 @@ def _whole_turn(lon: Floats) -> Floats:
 
 
 def _polygon(lon: Floats, lat: Floats) -> BaseGeometry:
-    return _areas([shapely.make_valid(shapely.Polygon(np.column_stack([lon, lat])))])
+    # No zero has a sign: some of what follows would keep it.
+    points = np.stack([lon, lat], axis=1) + 0.0
+    return _areas([shapely.make_valid(shapely.Polygon(points))])
 
 
-def _areas(shapes: Iterable[BaseGeometry]) -> BaseGeometry:
+def _areas(shapes: Sequence[BaseGeometry]) -> BaseGeometry:
     """Return the polygons among shapes as one."""
-    parts = [part for shape in shapes for part in shapely.get_parts(shape)]
+    parts = [part for shape in shapes for part in _parts(shape)]
     found = [orient(part) for part in parts if part.geom_type == "Polygon" and not part.is_empty]
     return found[0] if len(found) == 1 else shapely.MultiPolygon(found)
+
+
+def _parts(shape: BaseGeometry) -> Iterable[BaseGeometry]:
+    parts: Iterable[BaseGeometry] = [shape] if shape.geom_type == "Polygon" else shapely.get_parts(shape)
+    return parts
 
 
 def _distance(shape: BaseGeometry, lon: Floats, lat: Floats) -> float:
@@ -136,18 +148,24 @@ def _cut(shape: BaseGeometry) -> BaseGeometry:
     pieces = []
     for turn in range(first, last + 1):
         middle = TURN * turn
-        piece = shapely.intersection(shape, shapely.box(middle - 180.0, -90.0, middle + 180.0, 90.0))
-        pieces.append(translate(piece, xoff=-middle))
+        piece = shapely.intersection(shape, _box(middle - 180.0, middle + 180.0))
+        pieces.append(translate(piece, xoff=-middle) if (first, last) != (0, 0) else piece)
     if east - west < TURN - _NEAR_TURN_DEG:
         return _areas(pieces)
     # Its ends meet, or lie over each other.
     return _areas([shapely.make_valid(shapely.union_all(pieces, grid_size=_SAME_DEG))])
 
 
+def _box(west: float, east: float) -> BaseGeometry:
+    return shapely.box(west, -90.0, east, 90.0)
+
+
 def box_of(shape: BaseGeometry) -> Box:
     """Return (west, south, east, north) of a shape cut at the antimeridian: all but its widest gap."""
-    _, south, _, north = map(float, shape.bounds)
-    spans = sorted((float(one.bounds[0]), float(one.bounds[2])) for one in shapely.get_parts(shape))
+    west, south, east, north = map(float, shape.bounds)
+    if shape.geom_type == "Polygon":
+        return west, south, east, north
+    spans = sorted((float(one.bounds[0]), float(one.bounds[2])) for one in _parts(shape))
     west, east = spans[0][0], max(span[1] for span in spans)
     widest, reached = west + TURN - east, spans[0][1]
     for start, end in spans[1:]:
@@ -157,12 +175,15 @@ def box_of(shape: BaseGeometry) -> Box:
     return west, south, east, north
 
 
-def _area_km2(shape: BaseGeometry) -> float:
+def _area_km2(shape: BaseGeometry, ellipsoid: Geod) -> float:
     # An edge of Geod is a geodesic, ours is straight in degrees: the same where it is short. And it cannot
     # tell the whole globe from none of it, so the hemispheres are measured one by one.
-    globe, total_m2 = Geod(ellps="WGS84"), 0.0
+    total_m2 = 0.0
+    first, _, last, _ = shape.bounds
     for west in (-180.0, 0.0):
-        half = shapely.intersection(shape, shapely.box(west, -90.0, west + 180.0, 90.0))
-        area_m2, _ = globe.geometry_area_perimeter(shapely.segmentize(half, _LONGEST_EDGE_DEG))
+        if last < west or first > west + 180.0:
+            continue
+        half = shapely.intersection(shape, _box(west, west + 180.0))
+        area_m2, _ = ellipsoid.geometry_area_perimeter(shapely.segmentize(half, _LONGEST_EDGE_DEG))
         total_m2 += abs(area_m2)
     return total_m2 / 1e6

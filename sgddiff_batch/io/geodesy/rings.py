@@ -7,6 +7,7 @@ or south, and PROJ may choose another way between two datums.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -65,7 +66,7 @@ class Globe:
         cols, rows = _edges(height_px, width_px)
         lon, lat = grid.places(cols, rows)
         if self._degrees is not None:
-            return Ring(np.append(lon, lon[0]), np.append(lat, lat[0]), 0)
+            return Ring(_closed(lon), _closed(lat), 0)
         if (np.abs(lat) > 90 - _POLE_DEG).any():
             cols = np.clip(cols, _INSET_PX, width_px - _INSET_PX)
             rows = np.clip(rows, _INSET_PX, height_px - _INSET_PX)
@@ -124,6 +125,12 @@ class _Placed:
             OffTheMapError: if the centre has no place either.
         """
         lon, lat = self._raw(cols, rows)
+        if not _on_map(lon, lat).all():
+            lon, lat = self._by_centres(cols, rows, lon.copy(), lat.copy())
+        return lon, np.clip(lat, -90.0, 90.0)
+
+    def _by_centres(self, cols: Floats, rows: Floats, lon: Floats, lat: Floats) -> tuple[Floats, Floats]:
+        """Fill in the places of centres where the points have none."""
         mid_cols = np.clip(cols, 0.5, self.width_px - 0.5)
         mid_rows = np.clip(rows, 0.5, self.height_px - 0.5)
         for other_cols, other_rows in ((cols, mid_rows), (mid_cols, rows), (mid_cols, mid_rows)):
@@ -136,11 +143,10 @@ class _Placed:
             lat[off] = np.where(past_pole, 90 * np.sign(lat[off]), mid_lat)
         if not _on_map(lon, lat).all():
             raise OffTheMapError
-        return lon, np.clip(lat, -90.0, 90.0)
+        return lon, lat
 
     def _raw(self, cols: Floats, rows: Floats) -> tuple[Floats, Floats]:
-        lon, lat = self.globe.places(*_moved(self.transform, cols, rows))
-        return lon.copy(), lat.copy()
+        return self.globe.places(*_moved(self.transform, cols, rows))
 
 
 def _on_map(lon: Floats, lat: Floats) -> NDArray[np.bool_]:
@@ -154,21 +160,25 @@ def _moved(t: Transform, cols: Floats, rows: Floats) -> tuple[Floats, Floats]:
 
 
 def _edges(height_px: int, width_px: int) -> tuple[Floats, Floats]:
+    cols, rows = _unit_edges()
+    return cols * width_px, rows * height_px
+
+
+@cache
+def _unit_edges() -> tuple[Floats, Floats]:
     way = np.linspace(0.0, 1.0, _STEPS, endpoint=False)
     zeros, ones = np.zeros(_STEPS), np.ones(_STEPS)
-    cols = np.concatenate([way, ones, 1 - way, zeros]) * width_px
-    rows = np.concatenate([zeros, way, ones, 1 - way]) * height_px
-    return cols, rows
+    return np.concatenate([way, ones, 1 - way, zeros]), np.concatenate([zeros, way, ones, 1 - way])
 
 
 def _refined(grid: _Placed, cols: Floats, rows: Floats, lon: Floats, lat: Floats) -> tuple[Floats, Floats]:
     """Return the places of a line with more points where its longitudes make wide steps."""
     for _ in range(_MOST_HALVINGS):
         wide = np.flatnonzero(np.abs(_steps(lon)) > _WIDEST_STEP_DEG)
-        after = (wide + 1) % len(lon)
-        mid_cols, mid_rows = (cols[wide] + cols[after]) / 2, (rows[wide] + rows[after]) / 2
         if not len(wide):
             break
+        after = (wide + 1) % len(lon)
+        mid_cols, mid_rows = (cols[wide] + cols[after]) / 2, (rows[wide] + rows[after]) / 2
         mid_lon, mid_lat = grid.places(mid_cols, mid_rows)
         lon, lat = np.insert(lon, wide + 1, mid_lon), np.insert(lat, wide + 1, mid_lat)
         cols, rows = np.insert(cols, wide + 1, mid_cols), np.insert(rows, wide + 1, mid_rows)
@@ -176,7 +186,7 @@ def _refined(grid: _Placed, cols: Floats, rows: Floats, lon: Floats, lat: Floats
 
 
 def _steps(lon: Floats) -> Floats:
-    steps = np.append(lon[1:], lon[0]) - lon
+    steps = np.diff(_closed(lon))
     return steps - TURN * np.round(steps / TURN)
 
 
@@ -185,6 +195,10 @@ def _unwrapped(lon: Floats, lat: Floats) -> Ring:
     turns = round(float(steps.sum()) / TURN)
     way = lon[0] + np.concatenate([[0.0], np.cumsum(steps)])
     # Sums of steps lose the last digits, the places have them.
-    exact = np.append(lon, lon[0])
+    exact = _closed(lon)
     exact += TURN * np.round((way - exact) / TURN)
-    return Ring(exact, np.append(lat, lat[0]), turns)
+    return Ring(exact, _closed(lat), turns)
+
+
+def _closed(values: Floats) -> Floats:
+    return np.concatenate([values, values[:1]])

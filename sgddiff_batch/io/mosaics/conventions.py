@@ -6,6 +6,7 @@ The conventions are at v0.1; a later version is a change of ``_VERSION`` (or of 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 
 from pyproj import CRS
 from pyproj.exceptions import CRSError
@@ -51,7 +52,7 @@ SPATIAL = _convention("spatial", "689b58e2-cf7b-45e0-9fff-9cfc0883d6b4", "Spatia
 
 def root_attributes(grid: Grid, levels: int, provenance: Mapping[str, object]) -> Attributes:
     """Return the attributes of a mosaic's root group, marked as not complete."""
-    proj = _proj(grid)
+    proj = _proj(grid.crs_wkt)
     conventions = [MULTISCALES, *([PROJ] if proj else []), SPATIAL]
     return {
         "zarr_conventions": [dict(entry) for entry in conventions],
@@ -70,7 +71,7 @@ def root_attributes(grid: Grid, levels: int, provenance: Mapping[str, object]) -
 
 def saliency_attributes(grid: Grid) -> Attributes:
     """Return the attributes of the packed saliency of the level whose grid this is."""
-    proj = _proj(grid)
+    proj = _proj(grid.crs_wkt)
     conventions = [*([PROJ] if proj else []), SPATIAL]
     return {
         "long_name": "saliency: probability that the pixel stands out",
@@ -104,8 +105,7 @@ def axis_attributes(grid: Grid, name: str) -> Attributes:
     if grid.crs_wkt is None:
         unit = "pixel" if grid.transform == IDENTITY else "1"
         return {"axis": axis, "long_name": f"{name} of the pixel centre, no CRS", "units": unit}
-    parsed = _parse(grid.crs_wkt)
-    known = {} if parsed is None else next((a for a in parsed.cs_to_cf() if a.get("axis") == axis), {})
+    known = _axis(grid.crs_wkt, axis)
     return {"axis": axis, "long_name": f"{name} of the pixel centre", "units": "1", **known}
 
 
@@ -122,18 +122,27 @@ def _layout_entry(grid: Grid, level: int) -> Attributes:
     return entry
 
 
-def _proj(grid: Grid) -> Attributes:
+# An archive's scenes have few CRSs, and PROJ takes longer to look one up than all the rest takes.
+@lru_cache(maxsize=256)
+def _proj(crs_wkt: str | None) -> Mapping[str, str]:
     """Return ``proj:code`` where an authority has exactly this CRS, else ``proj:wkt2``, else nothing."""
-    if grid.crs_wkt is None:
+    if crs_wkt is None:
         return {}
-    parsed = _parse(grid.crs_wkt)
+    parsed = _parse(crs_wkt)
     if parsed is None:
-        return {"proj:wkt2": grid.crs_wkt}
+        return {"proj:wkt2": crs_wkt}
     # A lower confidence would name a code for a CRS that only resembles it.
     authority = parsed.to_authority(min_confidence=100)
     if authority is None:
         return {"proj:wkt2": parsed.to_wkt()}
     return {"proj:code": ":".join(authority)}
+
+
+@lru_cache(maxsize=256)
+def _axis(crs_wkt: str, axis: str) -> Mapping[str, str]:
+    """Return what CF calls the axis "X" or "Y" of a CRS; nothing where it has none."""
+    parsed = _parse(crs_wkt)
+    return {} if parsed is None else next((a for a in parsed.cs_to_cf() if a.get("axis") == axis), {})
 
 
 def _coordinate_system(grid: Grid) -> Attributes:

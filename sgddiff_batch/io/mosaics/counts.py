@@ -5,17 +5,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from zarr.core.buffer import Buffer
-from zarr.storage import MemoryStore
 
 from sgddiff_batch.core.composites import halve_counts
-from sgddiff_batch.core.fingerprint import canonical_json
 from sgddiff_batch.core.grid import Grid
 from sgddiff_batch.core.planning import Mosaic
 from sgddiff_batch.core.pyramid import doubled
@@ -59,17 +55,12 @@ class AreaBlockWriter(ZarrBlockWriter):
     def _metadata(
         self, mosaic: Mosaic, provenance: Mapping[str, object]
     ) -> tuple[Mapping[str, bytes], bytes]:
-        files, root = super()._metadata(mosaic, provenance)
-        objects: dict[str, Buffer] = {}
-        for level in self._count_levels(mosaic):
-            level.shards.create_array(
-                MemoryStore(objects), level.array_path, level.shape, _count_attributes(level.grid)
-            )
-        added = {key: buffer.to_bytes() for key, buffer in objects.items() if COUNTS_NAME in key}
-        document = json.loads(root)
-        nodes = document["consolidated_metadata"]["metadata"]
-        nodes |= {key.rpartition("/")[0]: json.loads(data) for key, data in added.items()}
-        return {**files, **added}, canonical_json(document).encode()
+        counts = {
+            level.array_path: level.shards.node(level.shape, _count_attributes(level.grid))
+            for level in self._count_levels(mosaic)
+        }
+        levels = metadata.levels_of(mosaic, self.zstd_level)
+        return metadata.metadata_objects(mosaic.grid, levels, provenance, counts)
 
     def _build_counts(self, path: str, source: Level, target: Level) -> None:
         for window in target.grid.window.split(target.shards.shard_px):

@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-import zarr
+from numcodecs.zstd import Zstd
 from numpy.typing import NDArray
-from zarr.core.buffer import Buffer
-from zarr.storage import MemoryStore
 
 from sgddiff_batch.core.fingerprint import canonical_json
 from sgddiff_batch.core.grid import Grid
 from sgddiff_batch.core.planning import Mosaic
 from sgddiff_batch.core.window import Window
 from sgddiff_batch.io.mosaics import conventions
+from sgddiff_batch.io.mosaics.nodes import LITTLE, Node, array_node, group_node, node_bytes, zstd
 from sgddiff_batch.io.mosaics.shards import ShardSpec
 
 ROOT = "zarr.json"
 """Key of the root group's metadata: written before all others, and again when the mosaic is complete."""
 COARSE_SHARD_PX = 2048
 """Least side of a shard of the levels that commit builds, so that they are few objects."""
+
+_PLAIN = [LITTLE, zstd(0, checksum=False)]
+"""The codecs of arrays that are no saliency: what zarr-python takes by itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,74 +66,60 @@ def levels_of(mosaic: Mosaic, zstd_level: int = 1) -> list[Level]:
 
 
 def metadata_objects(
-    grid: Grid, levels: list[Level], provenance: Mapping[str, object]
+    grid: Grid,
+    levels: list[Level],
+    provenance: Mapping[str, object],
+    others: Mapping[str, Node] | None = None,
 ) -> tuple[dict[str, bytes], bytes]:
     """Return the objects of a new mosaic by key, and its root object, which is not yet marked complete.
 
-    The root holds consolidated metadata, so it describes the whole layout.
+    The root holds consolidated metadata, so it describes the whole layout. others: arrays, by path, that
+    the mosaic has beside those of every mosaic.
 
     Raises:
         TypeError, ValueError: if the provenance is not JSON.
     """
-    objects: dict[str, Buffer] = {}
-    store = MemoryStore(objects)
+    nodes: dict[str, Node] = {}
+    chunks: dict[str, bytes] = {}
     for level in levels:
-        _write_level(store, level)
-    files = {key: buffer.to_bytes() for key, buffer in objects.items() if key != ROOT}
-    attributes = conventions.root_attributes(grid, len(levels), provenance)
+        _add_level(nodes, chunks, level)
+    nodes |= others or {}
     root = {
         "zarr_format": 3,
         "node_type": "group",
-        "attributes": attributes,
-        "consolidated_metadata": _consolidated(files),
+        "attributes": conventions.root_attributes(grid, len(levels), provenance),
+        "consolidated_metadata": _inline({path: _described(node) for path, node in nodes.items()}),
     }
-    return files, canonical_json(root).encode()
+    files = {f"{path}/{ROOT}": node_bytes(node) for path, node in nodes.items()}
+    return files | chunks, canonical_json(root).encode()
 
 
-def _write_level(store: MemoryStore, level: Level) -> None:
+def _add_level(nodes: dict[str, Node], chunks: dict[str, bytes], level: Level) -> None:
     grid, group = level.grid, str(level.number)
-    zarr.create_group(store, path=group)
-    level.shards.create_array(store, level.array_path, level.shape, conventions.saliency_attributes(grid))
-    zarr.create_array(
-        store,
-        name=f"{group}/{conventions.GRID_MAPPING}",
-        shape=(),
-        dtype="int64",
-        fill_value=0,
-        attributes=conventions.grid_mapping_attributes(grid),  # type: ignore[arg-type]
-    )
-    if grid.transform.is_axis_aligned:
-        _write_axis(store, group, "y", grid, grid.y_centres())
-        _write_axis(store, group, "x", grid, grid.x_centres())
+    nodes[group] = group_node()
+    nodes[level.array_path] = level.shards.node(level.shape, conventions.saliency_attributes(grid))
+    mapping = conventions.grid_mapping_attributes(grid)
+    nodes[f"{group}/{conventions.GRID_MAPPING}"] = array_node("int64", (), (), 0, _PLAIN, mapping)
+    if not grid.transform.is_axis_aligned:
+        return
+    for name, centres in (("y", grid.y_centres()), ("x", grid.x_centres())):
+        path, attributes = f"{group}/{name}", conventions.axis_attributes(grid, name)
+        nodes[path] = array_node("float64", centres.shape, centres.shape, "NaN", _PLAIN, attributes, (name,))
+        chunks[f"{path}/c/0"] = _encoded(centres)
 
 
-def _write_axis(store: MemoryStore, group: str, name: str, grid: Grid, centres: NDArray[np.float64]) -> None:
-    zarr.create_array(
-        store,
-        name=f"{group}/{name}",
-        data=centres,
-        chunks=centres.shape,
-        fill_value=np.nan,
-        dimension_names=(name,),
-        attributes=conventions.axis_attributes(grid, name),  # type: ignore[arg-type]
-        config={"write_empty_chunks": True},
-    )
+def _encoded(centres: NDArray[np.float64]) -> bytes:
+    """Return the object of the one chunk of an axis, by ``_PLAIN``."""
+    return bytes(Zstd(level=0).encode(centres.astype("<f8", copy=False)))
 
 
-def _consolidated(files: Mapping[str, bytes]) -> dict[str, object]:
-    """Return the consolidated metadata of the root, as zarr-python lays it out.
+def _described(node: Node) -> Node:
+    """Return a node as the consolidated metadata of the root has it, as zarr-python lays it out.
 
-    Built here because ``zarr.consolidate_metadata`` warns, and lists and reads the whole store.
+    Made here because ``zarr.consolidate_metadata`` warns, and lists and reads the whole store.
     """
-    nodes = {}
-    for key in sorted(files):
-        path, _, name = key.rpartition("/")
-        if name == ROOT:
-            nodes[path] = json.loads(files[key])
-            if nodes[path]["node_type"] == "group":
-                nodes[path]["consolidated_metadata"] = _inline({})
-    return _inline(nodes)
+    return node | {"consolidated_metadata": _inline({})} if node["node_type"] == "group" else node
 
 
-def _inline(nodes: Mapping[str, object]) -> dict[str, object]:
+def _inline(nodes: Mapping[str, object]) -> Node:
     return {"kind": "inline", "must_understand": False, "metadata": nodes}

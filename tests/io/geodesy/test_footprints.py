@@ -1,12 +1,14 @@
 """Footprints: outlines on the globe, also across the antimeridian, about the poles and off the map."""
 
+import numpy as np
 import pytest
 import shapely
 from rasterio.crs import CRS
 from rasterio.warp import transform
 
 from sgddiff_batch.core.grid import Transform
-from sgddiff_batch.io.geodesy.footprints import FootprintMaker
+from sgddiff_batch.io.geodesy import footprints
+from sgddiff_batch.io.geodesy.footprints import FootprintMaker, box_of
 
 
 def outline(crs, transform, height_px, width_px):
@@ -232,3 +234,35 @@ def test_a_rotated_pole_is_followed():
 def test_what_is_no_place_on_the_globe_has_no_outline(crs, transform):
     """Nor does it take long, or end the catalogue of everything else."""
     assert FootprintMaker().footprint(10, 20, Transform(*transform), crs) is None
+
+
+@pytest.mark.parametrize("west", [-2, -1, 0, -181, 179, 178])
+def test_an_area_is_that_of_its_halves_on_whichever_hemispheres_they_are(west):
+    whole, _ = outline("EPSG:4326", (0.01, 0, west, 0, -0.01, 50), 100, 200)
+    halves = [outline("EPSG:4326", (0.01, 0, west + x, 0, -0.01, 50), 100, 100)[0] for x in (0, 1)]
+    assert whole.area_km2 == pytest.approx(sum(half.area_km2 for half in halves), rel=1e-3)
+    assert halves[0].area_km2 == pytest.approx(halves[1].area_km2, rel=1e-6)
+
+
+def test_the_box_of_a_polygon_is_that_of_a_multipolygon_of_it():
+    _, shape = outline("EPSG:32633", (10, 3, 499980, 2, -10, 5000040), 50, 60)
+    assert box_of(shape) == box_of(shapely.MultiPolygon([shape])) == shape.bounds
+
+
+def test_no_zero_has_a_sign():
+    _, shape = outline("EPSG:4326", (0.1, -0.0, -1, -0.0, -0.1, -0.0), 10, 10)
+    points = shapely.get_coordinates(shape)
+    assert (points == 0).any()
+    assert not np.signbit(points[points == 0]).any()
+
+
+def test_a_crs_is_looked_up_once_and_few_are_kept(monkeypatch):
+    looked_up, globe = [], footprints.Globe
+    monkeypatch.setattr(footprints, "Globe", lambda crs: looked_up.append(crs.to_string()) or globe(crs))
+    monkeypatch.setattr(footprints, "_MOST_CRSS", 3)
+    maker, grid = FootprintMaker(), (10, 10, Transform(10, 0, 499980, 0, -10, 5000040))
+    codes = [f"EPSG:{code}" for code in range(32601, 32611)]
+    for code in codes:
+        assert maker.footprint(*grid, code) == maker.footprint(*grid, code)
+    assert looked_up == codes
+    assert len(maker._globes) <= 3

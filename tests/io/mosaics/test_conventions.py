@@ -162,3 +162,16 @@ def test_attributes_are_plain_json():
         conventions.axis_attributes(grid, "x"),
     ):
         assert json.loads(json.dumps(attributes, allow_nan=False)) == attributes
+
+
+def test_a_crs_is_looked_up_once(monkeypatch):
+    crs_wkt = pyproj.CRS.from_user_input("+proj=tmerc +lon_0=2.125 +datum=WGS84").to_wkt()
+    grid, looked_up, from_wkt = Grid(5, 5, NORTH_UP, crs_wkt), [], conventions.CRS.from_wkt
+    monkeypatch.setattr(conventions.CRS, "from_wkt", lambda wkt: looked_up.append(wkt) or from_wkt(wkt))
+    first = [conventions.saliency_attributes(grid), *(conventions.axis_attributes(grid, n) for n in "xy")]
+    calls = len(looked_up)
+    assert calls
+    first[0]["proj:wkt2"] = first[1]["units"] = "changed by who has it"
+    again = [conventions.saliency_attributes(grid), *(conventions.axis_attributes(grid, n) for n in "xy")]
+    assert len(looked_up) == calls
+    assert "changed" not in json.dumps(again)

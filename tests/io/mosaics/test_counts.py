@@ -11,11 +11,13 @@ import zarr
 from sgddiff_batch.core import pyramid
 from sgddiff_batch.core.composites import halve_counts
 from sgddiff_batch.errors import SceneError
-from sgddiff_batch.io.mosaics.counts import AreaBlockWriter
+from sgddiff_batch.io.mosaics import metadata
+from sgddiff_batch.io.mosaics.counts import AreaBlockWriter, counts_level
 from sgddiff_batch.io.mosaics.opening import open_mosaic
 from sgddiff_batch.io.mosaics.writer import ZarrBlockWriter
 from sgddiff_batch.io.storage.store import open_store
 from tests.io.mosaic_examples import GRIDS, codes_of, mosaic_of, tiling, write_blocks
+from tests.io.mosaics import zarr_reference
 from tests.io.mosaics.test_conventions import schema
 from tests.kit.mosaics import begun, committed
 
@@ -48,6 +50,23 @@ def test_every_level_holds_counts_that_fit_its_saliency(tmp_path, strides):
         np.testing.assert_array_equal(group[f"{level}/n_obs"][...], counts)
         codes, counts = pyramid.halve(codes), halve_counts(counts)
     assert max(codes.shape) < 24
+
+
+@pytest.mark.parametrize("name", GRIDS)
+@pytest.mark.parametrize("strides", [1, 2])
+def test_a_new_area_mosaics_objects_are_those_that_zarr_makes(name, strides, tmp_path):
+    mosaic = mosaic_of(GRIDS[name], tiling(strides))
+    AreaBlockWriter(open_store(str(tmp_path))).create(mosaic, PROVENANCE)
+    folder = tmp_path / mosaic.path
+    found = {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    levels = metadata.levels_of(mosaic)
+    wanted, _ = zarr_reference.metadata_objects(mosaic.grid, levels, PROVENANCE)
+    for level in map(counts_level, levels):
+        key = f"{level.array_path}/{metadata.ROOT}"
+        attributes = json.loads(found[key])["attributes"]
+        wanted[key] = zarr_reference.array_object(level.shards, level.array_path, level.shape, attributes)
+    root = zarr_reference.root_object(mosaic.grid, len(levels), wanted, PROVENANCE)
+    assert found == wanted | {metadata.ROOT: root}
 
 
 def test_counts_say_that_their_levels_are_made_in_another_way_than_the_roots(tmp_path):

@@ -8,8 +8,9 @@ import pytest
 import zarr
 from hypothesis import given
 from hypothesis import strategies as st
+from rasterio.crs import CRS
 
-from sgddiff_batch.core.grid import Grid
+from sgddiff_batch.core.grid import IDENTITY, Grid, Transform
 from sgddiff_batch.core.planning import Tiling
 from sgddiff_batch.core.window import Window
 from sgddiff_batch.io.mosaics.metadata import (
@@ -18,8 +19,10 @@ from sgddiff_batch.io.mosaics.metadata import (
     levels_of,
     metadata_objects,
 )
+from sgddiff_batch.io.mosaics.shards import ShardSpec
 from tests.core.strategies import LARGE_TILINGS, tilings
-from tests.io.mosaic_examples import GRIDS, mosaic_of, tiling
+from tests.io.mosaic_examples import GRIDS, LONLAT, NO_CODE, NORTH_UP, UTM, mosaic_of, tiling
+from tests.io.mosaics import zarr_reference
 
 PROVENANCE = {"run_key": "key", "created": "2026-11-23T12:00:00Z", "run_id": "1", "software": {"a": "1"}}
 
@@ -78,6 +81,50 @@ def test_zarr_opens_what_the_objects_describe(name, tmp_path):
         assert ("x" in group["0"]) == mosaic.grid.transform.is_axis_aligned
         if mosaic.grid.transform.is_axis_aligned:
             assert group["0/x"][...].tolist() == mosaic.grid.x_centres().tolist()
+
+
+NUMBERS = st.floats(-1e7, 1e7, allow_subnormal=False)
+STEPS = st.one_of(st.sampled_from([10, 0.5, -20.0, 1 / 3]), NUMBERS.filter(lambda step: abs(step) > 1e-6))
+TRANSFORMS = st.one_of(
+    st.sampled_from([IDENTITY, NORTH_UP, Transform(10, 3, 499980, 2, -10, 5000040)]),
+    st.builds(Transform, STEPS, st.just(0), NUMBERS, st.just(0.0), STEPS, NUMBERS),
+    st.builds(Transform, st.just(0.0), STEPS, NUMBERS, STEPS, st.just(0.0), NUMBERS),
+)
+CRSS = st.one_of(
+    st.none(),
+    st.sampled_from([UTM, LONLAT, NO_CODE, CRS.from_epsg(3857).to_wkt(), CRS.from_epsg(5514).to_wkt()]),
+    st.text(max_size=9),
+)
+LENGTHS = st.one_of(st.integers(1, 600), st.integers(1, 40_000))
+
+
+@given(
+    st.builds(Grid, LENGTHS, LENGTHS, TRANSFORMS, CRSS),
+    *(st.one_of(tilings(), LARGE_TILINGS, st.just(Tiling(1088, 64, 4096))), st.sampled_from([1, 0, 3, -1])),
+    st.dictionaries(st.text(), st.one_of(st.text(), st.integers(), st.floats(allow_nan=False, max_value=9))),
+)
+def test_all_objects_are_those_of_zarr(grid, cut, zstd_level, provenance):
+    provenance = {key: value for key, value in provenance.items() if value != float("-inf")}
+    levels = levels_of(mosaic_of(grid, cut), zstd_level)
+    files, root = metadata_objects(grid, levels, provenance)
+    wanted, wanted_root = zarr_reference.metadata_objects(grid, levels, provenance)
+    assert files == wanted
+    assert root == wanted_root
+
+
+@pytest.mark.parametrize("name", GRIDS)
+def test_arrays_beside_those_of_every_mosaic_are_in_the_root_too(name):
+    levels = levels_of(mosaic_of(GRIDS[name]))
+    spec = ShardSpec(48, 24, dtype="uint16", fill=0)
+    others = {"0/a": spec.node((5, 7), {"b": 1}), "1/a": spec.node((3, 4), {})}
+    files, root = metadata_objects(GRIDS[name], levels, PROVENANCE, others)
+    wanted, _ = zarr_reference.metadata_objects(GRIDS[name], levels, PROVENANCE)
+    wanted |= {
+        "0/a/zarr.json": zarr_reference.array_object(spec, "0/a", (5, 7), {"b": 1}),
+        "1/a/zarr.json": zarr_reference.array_object(spec, "1/a", (3, 4), {}),
+    }
+    assert files == wanted
+    assert root == zarr_reference.root_object(GRIDS[name], len(levels), wanted, PROVENANCE)
 
 
 @pytest.mark.parametrize("bad", [{"a": {1, 2}}, {"a": float("nan")}])
