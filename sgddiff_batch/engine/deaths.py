@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Set
 from dataclasses import dataclass, field
 
-from sgddiff_batch.engine.work import Lost, Work
+from sgddiff_batch.engine.work import AnyWork, Lost
 from sgddiff_batch.protocols import Left
 
 MAX_STARTS = 3
@@ -49,12 +49,12 @@ class DeathBook:
     _histories: dict[str, _History] = field(default_factory=dict)
     _is_machine: bool = False
 
-    def is_suspect(self, work: Work) -> bool:
+    def is_suspect(self, work: AnyWork) -> bool:
         """Whether a process died of it, as far as is known: it must have a process to itself."""
         history = self._histories.get(work.key)
         return history is not None and history.suspected > 0
 
-    def died(self, held: Iterable[Work], left: Left, node: str) -> None:
+    def died(self, held: Iterable[AnyWork], left: Left, node: str) -> None:
         """Note the death of a process on a machine, what it held, and what it had noted of its work."""
         works = list(held)
         for work in works:
@@ -67,15 +67,15 @@ class DeathBook:
             if len(works) == 1 and history.suspected > 1:
                 history.alone_on.append(node)
 
-    def _unexplained(self, works: Iterable[Work]) -> list[Work]:
+    def _unexplained(self, works: Iterable[AnyWork]) -> list[AnyWork]:
         return [work for work in works if self._histories[work.key].unexplained > 1]
 
-    def ended(self, work: Work) -> None:
+    def ended(self, work: AnyWork) -> None:
         """Note a good end. That of work whose process died twice with it alone says: it was not the work."""
         history = self._histories.pop(work.key, None)
         self._is_machine |= history is not None and len(history.alone_on) > 1
 
-    def judged(self, work: Work, living: Set[str]) -> Lost | None:
+    def judged(self, work: AnyWork, living: Set[str]) -> Lost | None:
         """Return the end of work that was started often enough; None if it is to be tried again.
 
         living: the machines that are still there.
@@ -89,6 +89,6 @@ class DeathBook:
         return Lost(work, _DIED.format(history.deaths))
 
 
-def _suspects(works: Iterable[Work], left: Left) -> list[Work]:
+def _suspects(works: Iterable[AnyWork], left: Left) -> list[AnyWork]:
     reading = [work for work in works if work.scene_id in left.reading]
     return reading or [work for work in works if work.scene_id in left.computing]

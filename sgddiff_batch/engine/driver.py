@@ -15,6 +15,7 @@ from sgddiff_batch.engine.results import SceneResult, result_of_mosaic, result_o
 from sgddiff_batch.engine.survey import RunPlan
 from sgddiff_batch.engine.work import (
     CommitWork,
+    Engine,
     Lost,
     Outcome,
     QuarantineWork,
@@ -31,15 +32,8 @@ from sgddiff_batch.protocols import SceneRecord
 
 log = logging.getLogger(__name__)
 
-Take = Callable[[], Work | None]
-"""Gives the next piece of work, None where there is none now: what is at work may still give some back."""
-
-Engine = Callable[[Take], Iterator[Outcome]]
-"""Takes work while it has room, and yields an outcome for each piece, in any order."""
-
 _MOST_TAKEN_OVER = 3
 TAKEN_OVER = "other workers took it over again and again"
-SKIPPED = "another task of the scene could not be processed"
 
 
 @dataclass(slots=True)
@@ -208,12 +202,13 @@ class Driver:
 
     def _lose(self, outcome: Lost) -> None:
         work, earlier = outcome.work, self._records.get(outcome.work.scene_id)
+        scene = self._in_hand[work.scene_id].scene
         if isinstance(work, TaskWork):
             self._end_task(TaskOutcome(work, "quarantine" if outcome.is_own else "failed", outcome.reason))
         elif isinstance(work, SceneWork) and outcome.is_own:
             self._first.append(QuarantineWork(work.scene, outcome.reason, earlier, left_at=work.path))
         else:
-            self._settle(result_unopened(work.scene, "failed", outcome.reason))
+            self._settle(result_unopened(scene, "failed", outcome.reason))
 
     def _drain(self) -> Iterator[SceneResult]:
         results, self._results = self._results, []

@@ -19,10 +19,9 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from sgddiff_batch.engine.deaths import MAX_STARTS, DeathBook
-from sgddiff_batch.engine.driver import Take
 from sgddiff_batch.engine.ray_cluster import count_workers, joins_cluster
-from sgddiff_batch.engine.ray_worker import Hello, RayWorker, WorkerSource
-from sgddiff_batch.engine.work import Outcome, Work
+from sgddiff_batch.engine.ray_worker import Hello, RayWorker
+from sgddiff_batch.engine.work import AnyWork, Take, WorkerSource
 from sgddiff_batch.errors import FatalError
 
 if TYPE_CHECKING:
@@ -50,7 +49,7 @@ def run_ray(
     worker_bytes: int = 0,
     threads: int = 3,
     work_timeout_s: float = WORK_TIMEOUT_S,
-) -> Iterator[Outcome]:
+) -> Iterator[Any]:
     """Take work for the connected Ray cluster and yield outcomes, until there is none and none is under way.
 
     ``make_worker`` is called in every actor, once; it is pickled, and so is what it refers to. ``workers``
@@ -86,6 +85,11 @@ def run_ray(
         pool.stop()
 
 
+def _with_care(work: Any) -> AnyWork:  # noqa: ANN401 - a dataclass, whatever its kind
+    careful: AnyWork = replace(work, with_care=True)
+    return careful
+
+
 @dataclass(eq=False, slots=True)
 class _Actor:
     """A worker process: the work that it holds, by ticket, and the call that is under way.
@@ -100,10 +104,10 @@ class _Actor:
     is_alone: bool = False
     is_stuck: bool = False
     deaths_in_start: int = 0
-    held: dict[int, Work] = field(default_factory=dict)
-    sent: list[tuple[int, Work]] = field(default_factory=list)
+    held: dict[int, AnyWork] = field(default_factory=dict)
+    sent: list[tuple[int, AnyWork]] = field(default_factory=list)
     heard: list[int] = field(default_factory=list)
-    orphans: list[Work] = field(default_factory=list)
+    orphans: list[AnyWork] = field(default_factory=list)
 
     @property
     def is_idle(self) -> bool:
@@ -126,7 +130,7 @@ class _Pool:
         self._deaths, self._tickets = DeathBook(), itertools.count()
         self._emptied: _Actor | None = None
         self._looked_s = time.monotonic()
-        self.again: deque[Work] = deque()
+        self.again: deque[AnyWork] = deque()
 
     def start(self, count: int) -> None:
         """Start so many more actors."""
@@ -140,7 +144,7 @@ class _Pool:
         for actor in self._actors:
             self._ray.kill(actor.handle)
 
-    def outcomes(self, *, may_grow: bool) -> Iterator[Outcome]:
+    def outcomes(self, *, may_grow: bool) -> Iterator[Any]:
         """Yield outcomes until there is no work and nobody holds any."""
         while True:
             for actor in self._actors:
@@ -175,7 +179,7 @@ class _Pool:
     def _exchange(self, actor: _Actor) -> None:
         actor.call = actor.handle.exchange.remote(actor.sent, actor.heard, _WAIT_S)
 
-    def _next_for(self, actor: _Actor) -> Work | None:
+    def _next_for(self, actor: _Actor) -> AnyWork | None:
         """Return the next piece of work for an actor. A suspect needs one that holds nothing else: where all
         have work, one of them is given no more until it has ended what it holds.
         """
@@ -183,7 +187,7 @@ class _Pool:
         if suspect is not None and not actor.held:
             self.again.remove(suspect)
             actor.is_alone, self._emptied = True, None
-            return replace(suspect, with_care=True)
+            return _with_care(suspect)
         if suspect is not None and self._emptied in (None, actor):
             self._emptied = actor
             return None
@@ -192,7 +196,7 @@ class _Pool:
             self.again.remove(other)
         return other or self._take()
 
-    def _answered(self, actor: _Actor, call: ObjectRef[Any]) -> Iterator[Outcome]:
+    def _answered(self, actor: _Actor, call: ObjectRef[Any]) -> Iterator[Any]:
         actor.call = None
         errors = self._ray.exceptions
         try:
@@ -221,7 +225,7 @@ class _Pool:
             if actor.is_stuck:
                 self._replace(actor)
 
-    def _greeted(self, actor: _Actor, hello: Hello) -> Iterator[Outcome]:
+    def _greeted(self, actor: _Actor, hello: Hello) -> Iterator[Any]:
         if hello.left is None:
             self._exchange(actor)
             return

@@ -7,31 +7,14 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any
 
-from sgddiff_batch.engine.work import Lost, Outcome, Work
+from sgddiff_batch.engine.work import AnyWork, Lost, RunsWork, WorkerSource
 from sgddiff_batch.errors import FatalError, SgddiffBatchError
 from sgddiff_batch.protocols import Left
 
 GATHER_S = 0.02
 """So long an answer waits for more outcomes after the first: outcomes of small scenes travel together."""
-
-
-class RunsWork(Protocol):
-    """A worker, see :class:`sgddiff_batch.engine.worker.Worker`."""
-
-    def run(self, work: Work) -> Outcome:
-        """Do a piece of work."""
-
-
-class WorkerSource(Protocol):
-    """Makes the worker of a process; can be pickled."""
-
-    def __call__(self, label: str, /) -> RunsWork:
-        """Make a worker; the label is the same for the process that takes this one's place."""
-
-    def take_left(self, label: str, /) -> Left:
-        """Return what the process of that label was at work on when it died, if this machine knows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +32,7 @@ class Hello:
 class Answer:
     """What came of work, by its ticket. ``is_stuck``: a thread hangs for ever; replace the process."""
 
-    outcomes: tuple[tuple[int, Outcome], ...]
+    outcomes: tuple[tuple[int, Any], ...]
     is_stuck: bool = False
 
 
@@ -63,8 +46,8 @@ class RayWorker:
         self._make_worker, self._work_timeout_s = make_worker, work_timeout_s
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="work")
         self._changed = threading.Condition()
-        self._running: dict[int, tuple[Work, float]] = {}
-        self._ended: dict[int, Outcome] = {}
+        self._running: dict[int, tuple[AnyWork, float]] = {}
+        self._ended: dict[int, Any] = {}
         self._last_ticket, self._is_stuck = -1, False
         self._error: Exception | None = None
         self._worker: RunsWork | None = None
@@ -84,7 +67,7 @@ class RayWorker:
             raise _portable(error) from None
         return Hello(node, left)
 
-    def exchange(self, works: Sequence[tuple[int, Work]], heard: Sequence[int], wait_s: float) -> Answer:
+    def exchange(self, works: Sequence[tuple[int, AnyWork]], heard: Sequence[int], wait_s: float) -> Answer:
         """Begin work, and return what has ended: as soon as anything has, or nothing after ``wait_s``.
 
         Tickets grow: work that was brought before is not begun again, so that a call that failed on its way
@@ -109,8 +92,8 @@ class RayWorker:
                 raise self._error
             return Answer(tuple(self._ended.items()), self._is_stuck)
 
-    def _run(self, ticket: int, work: Work) -> None:
-        outcome: Outcome | None = None
+    def _run(self, ticket: int, work: AnyWork) -> None:
+        outcome: Any = None
         try:
             assert self._worker is not None, "hello comes first"
             outcome = self._worker.run(work)

@@ -6,14 +6,68 @@ or its removal, is one more piece once they have ended.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal, Protocol
 
 from sgddiff_batch.core.planning import SceneMosaic, Task
 from sgddiff_batch.core.scene import Scene
 from sgddiff_batch.engine.results import SceneResult
-from sgddiff_batch.protocols import BlockRecord, Claim, SceneRecord
+from sgddiff_batch.protocols import BlockRecord, Claim, Left, SceneRecord
+
+
+class AnyWork(Protocol):
+    """What engines need of a piece of work, whatever it is: a dataclass that can be pickled."""
+
+    @property
+    def key(self) -> str:
+        """What tells it from all other work of a run."""
+
+    @property
+    def scene_id(self) -> str:
+        """The id of the scene, or of the area mosaic, that it is part of."""
+
+    @property
+    def with_care(self) -> bool:
+        """Whether a process died that was at work on it."""
+
+
+Take = Callable[[], AnyWork | None]
+"""Gives the next piece of work, None where there is none now: what is at work may still give some back."""
+
+Engine = Callable[[Take], Iterator[Any]]
+"""Takes work while it has room, and yields an outcome for each piece, in any order: what the worker returned,
+or :class:`Lost`.
+"""
+
+
+class RunsWork(Protocol):
+    """A worker: :meth:`run` may be called from several threads."""
+
+    def run(self, work: Any, /) -> Any:  # noqa: ANN401 - of one kind of worker each
+        """Do a piece of work to its end and say what became of it."""
+
+
+class WorkerSource(Protocol):
+    """Makes the worker of a process; can be pickled."""
+
+    def __call__(self, label: str, /) -> RunsWork:
+        """Make a worker; the label is the same for the process that takes this one's place."""
+
+    def take_left(self, label: str, /) -> Left:
+        """Return what the process of that label was at work on when it died, if this machine knows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """Work whose process died, or did not end in time, so often that it is not given out again.
+
+    ``is_own``: the scene is to blame, and not the machine.
+    """
+
+    work: AnyWork
+    reason: str
+    is_own: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,18 +217,6 @@ class TaskOutcome:
     def is_inferred(self) -> bool:
         """Whether the network's work on the task was done, whatever came of it."""
         return self.state == "stored" or "store" in self.seconds
-
-
-@dataclass(frozen=True, slots=True)
-class Lost:
-    """Work whose process died, or did not end in time, so often that it is not given out again.
-
-    ``is_own``: the scene is to blame, and not the machine.
-    """
-
-    work: Work
-    reason: str
-    is_own: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from sgddiff_batch.runs.bench import (
     open_used,
 )
 from sgddiff_batch.runs.conclude import Ending, RunEnd, ending_of, expected_seconds
+from sgddiff_batch.runs.engines import EngineSettings, run_works
 from sgddiff_batch.runs.execute import run_all
 from sgddiff_batch.runs.explain import explain_pixel, open_explained
 from sgddiff_batch.runs.gc import collect_garbage
@@ -36,6 +37,7 @@ __all__ = [
     "PIXELS_VERSION",
     "Bench",
     "Ending",
+    "EngineSettings",
     "Findings",
     "Quarantine",
     "Run",
@@ -61,6 +63,7 @@ __all__ = [
     "reason_of",
     "recompute_sample",
     "run_all",
+    "run_works",
     "settle_mark",
     "undamaged",
     "verify_output",

@@ -10,13 +10,13 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Protocol
 
-from sgddiff_batch.engine.driver import Driver, Engine, Take
-from sgddiff_batch.engine.local import run_local
+from sgddiff_batch.engine.driver import Driver
 from sgddiff_batch.engine.results import SceneResult
-from sgddiff_batch.engine.work import Outcome, SceneOutcome, SceneWork, TaskOutcome
+from sgddiff_batch.engine.work import Engine, Outcome, SceneOutcome, SceneWork, TaskOutcome
 from sgddiff_batch.io.ledger import FileActivity
 from sgddiff_batch.runs.bench import Bench
 from sgddiff_batch.runs.conclude import Ending, RunEnd, conclude, ending_of, keep_rate, unchanged_ids
+from sgddiff_batch.runs.engines import EngineSettings, run_works
 from sgddiff_batch.runs.plan import Run, plan_run
 from sgddiff_batch.runs.publish import publish_safely, restore_returned
 from sgddiff_batch.runs.scope import EVERYTHING, Scope, settle_mark
@@ -103,25 +103,15 @@ def forget_deaths(run: Run, results: Iterable[SceneResult]) -> None:
 
 
 def _engine(bench: Bench) -> Engine:
-    recipe = bench.recipe()
-    if bench.works_here:
-        return lambda take: run_local(take, recipe(), bench.threads)
-    from sgddiff_batch.engine.ray_cluster import connect_ray
-    from sgddiff_batch.engine.ray_pool import run_ray
-
-    def run_on_ray(take: Take) -> Iterator[Outcome]:
-        wanted = bench.engine.workers
-        with connect_ray():
-            yield from run_ray(
-                take,
-                recipe,
-                workers=wanted if isinstance(wanted, int) else None,
-                gpus_per_worker=1.0 if bench.device == "cuda" else 0.0,
-                worker_bytes=bench.crew.worker_bytes,
-                threads=bench.threads,
-            )
-
-    return run_on_ray
+    wanted = bench.engine.workers
+    settings = EngineSettings(
+        bench.engine.kind,
+        bench.threads,
+        wanted if isinstance(wanted, int) else None,
+        1.0 if bench.device == "cuda" else 0.0,
+        bench.crew.worker_bytes,
+    )
+    return lambda take: run_works(take, bench.recipe(), settings)
 
 
 def _count(progress: Progress, outcome: Outcome) -> None:

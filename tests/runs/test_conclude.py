@@ -8,7 +8,7 @@ import pytest
 
 from jobs import infer_archive
 from jobs.printing import results
-from sgddiff_batch.engine.driver import SceneResult
+from sgddiff_batch.engine.results import SceneResult
 from sgddiff_batch.io.ledger.marks import ObjectLedger
 from sgddiff_batch.io.storage.store import open_store
 from sgddiff_batch.protocols import SceneRecord

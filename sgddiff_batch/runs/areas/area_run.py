@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field
 from sgddiff_batch.config import ArchiveJobConfig, AreaConfig
 from sgddiff_batch.core.composite_planning import AreaPlan, AreaSettings, Changes
 from sgddiff_batch.core.words import first_of
+from sgddiff_batch.engine.work import WorkerSource
 from sgddiff_batch.errors import SgddiffBatchError
 from sgddiff_batch.io import catalogue
 from sgddiff_batch.io.areas import Membership, cell_bytes
@@ -17,7 +18,7 @@ from sgddiff_batch.io.ledger import ObjectLedger, RedoMark, RefusedScene, note_t
 from sgddiff_batch.io.reports import build_report, write_report
 from sgddiff_batch.io.storage import Store
 from sgddiff_batch.protocols import SceneRecord
-from sgddiff_batch.runs import Ending, ending_of
+from sgddiff_batch.runs import Ending, EngineSettings, ending_of
 
 log = logging.getLogger(__name__)
 
@@ -63,6 +64,14 @@ class AreaRun:
     records: Mapping[str, SceneRecord]
     changes: Changes
     marks: Mapping[str, RedoMark]
+    recipe: WorkerSource
+
+    @property
+    def engine(self) -> EngineSettings:
+        """Who composes: threads of this process, or on a cluster actors, each with one cell at a time."""
+        if self.config.engine.kind == "local":
+            return EngineSettings("local", self.workers)
+        return EngineSettings("ray", 1, self.workers, worker_bytes=self._worker_bytes(1))
 
     @property
     def ledger(self) -> ObjectLedger:
@@ -73,7 +82,12 @@ class AreaRun:
     def peak_memory_bytes(self) -> int:
         """What the run takes at most, by its plan."""
         at_once = min(self.workers, max(1, len(self.changes.touched)))
-        return _PROCESS_BYTES + at_once * cell_bytes(self.area.block_px)
+        if self.config.engine.kind == "local":
+            return self._worker_bytes(at_once)
+        return at_once * self._worker_bytes(1)
+
+    def _worker_bytes(self, cells: int) -> int:
+        return _PROCESS_BYTES + cells * cell_bytes(self.area.block_px)
 
 
 def log_result(result: AreaResult) -> None:

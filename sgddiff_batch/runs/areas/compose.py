@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -21,9 +21,8 @@ from sgddiff_batch.core.composite_planning import (
 )
 from sgddiff_batch.core.words import first_of
 from sgddiff_batch.engine.results import SceneResult
-from sgddiff_batch.engine.retries import Retries
-from sgddiff_batch.errors import ChangedSceneError, ConfigError, FatalError, SceneError
-from sgddiff_batch.io.areas import Composer, find_members, made_of, parse_crs
+from sgddiff_batch.errors import ConfigError
+from sgddiff_batch.io.areas import find_members, made_of, parse_crs
 from sgddiff_batch.io.ledger import (
     Lease,
     ObjectLedger,
@@ -37,7 +36,7 @@ from sgddiff_batch.io.ledger import (
 from sgddiff_batch.io.reports import new_run_id
 from sgddiff_batch.io.storage import open_store
 from sgddiff_batch.protocols import SceneRecord
-from sgddiff_batch.runs import Ending, check_output, cores, read_marks, settle_mark, undamaged
+from sgddiff_batch.runs import Ending, check_output, cores, read_marks, run_works, settle_mark, undamaged
 from sgddiff_batch.runs.areas.area_run import (
     AreaResult,
     AreaRun,
@@ -46,6 +45,7 @@ from sgddiff_batch.runs.areas.area_run import (
     publish_area,
     write_area_report,
 )
+from sgddiff_batch.runs.areas.cells import CellOutcome, CellRecipe, CellWork, failed_cell
 
 log = logging.getLogger(__name__)
 
@@ -86,7 +86,8 @@ def leased_area(config: ArchiveJobConfig, area: AreaConfig) -> Iterator[Lease]:
     """
     uri = area_uri(config, area)
     check_output(uri)
-    with Lease(open_store(uri), new_run_id(), config.lease.seconds, alone=True) as lease:
+    alone = config.engine.kind == "local"
+    with Lease(open_store(uri), new_run_id(), config.lease.seconds, alone=alone) as lease:
         yield lease
 
 
@@ -142,9 +143,13 @@ def plan_area(
     touched = _with_sound_path(changes.touched, ledger, marks)
     workers = area.workers if isinstance(area.workers, int) else cores()
     run_id = lease.run_id if lease else new_run_id()
+    is_here = config.engine.kind == "local"
+    # Workers in other processes look at the lease; those in this one share it.
+    fence = lease.watch() if lease and not is_here else lease
+    recipe = CellRecipe(config.output.uri, store.uri, area.name, settings, area.block_px, run_id, fence)
     return AreaRun(
         run_id, config, area, settings, workers, archive, store, members, untold(store, members.refused),
-        plans, records, replace(changes, touched=touched), marks,
+        plans, records, replace(changes, touched=touched), marks, recipe,
     )  # fmt: skip
 
 
@@ -202,47 +207,17 @@ def compose_area(run: AreaRun) -> Ending:
 
 
 def _composed(run: AreaRun) -> Iterator[AreaResult]:
-    """Compose what was touched, a few at a time, and yield the results as they come."""
-    composer = Composer(
-        run.archive, run.area_store, run.area.name, run.settings, run.area.block_px, run.run_id
-    )
-    retries = Retries()
-    pool = ThreadPoolExecutor(run.workers, thread_name_prefix="compose")
-    try:
-        futures: list[Future[AreaResult]] = [
-            pool.submit(_compose, composer, plan, _earlier(run, plan), retries)
-            for plan in run.changes.touched
-        ]
-        for future in as_completed(futures):
-            yield future.result()
-    finally:
-        # Those that are at work end at their next write, when the lease is released.
-        pool.shutdown(wait=False, cancel_futures=True)
+    """Compose what was touched, and yield the results as they come."""
+    waiting = deque(CellWork(plan, _earlier(run, plan)) for plan in run.changes.touched)
+    for outcome in run_works(lambda: waiting.popleft() if waiting else None, run.recipe, run.engine):
+        if isinstance(outcome, CellOutcome):
+            yield outcome.result
+        elif outcome.is_own and outcome.work.reason is None:
+            waiting.append(replace(outcome.work, reason=outcome.reason))
+        else:
+            yield failed_cell(outcome.work.plan, outcome.reason)
 
 
 def _earlier(run: AreaRun, plan: AreaPlan) -> SceneRecord | None:
     """Return the record whose mosaic stays current if the new one fails; None if it was withdrawn."""
     return None if plan.area_id in run.changes.returned else run.records.get(plan.area_id)
-
-
-def _compose(composer: Composer, plan: AreaPlan, earlier: SceneRecord | None, retries: Retries) -> AreaResult:
-    start = time.perf_counter()
-    try:
-        record = retries.call(plan.area_id, lambda: _settled(composer, plan, earlier))
-    except FatalError:
-        raise
-    except Exception as error:  # whatever it is, it must not stop the others
-        log.debug("%s: where it stopped:", plan.area_id, exc_info=True)
-        kind = "" if isinstance(error, ChangedSceneError) else f"{type(error).__name__}: "
-        return AreaResult(plan.area_id, "failed", f"{kind}{' '.join(str(error).split())}")
-    state = "quarantined" if record.reason else "done" if record.store else "empty"
-    seconds = {"compose": time.perf_counter() - start}
-    facts = record.store, len(plan.scenes), record.valid_px, record.salient_px
-    return AreaResult(plan.area_id, state, record.reason, *facts, seconds=seconds)
-
-
-def _settled(composer: Composer, plan: AreaPlan, earlier: SceneRecord | None) -> SceneRecord:
-    try:
-        return composer.compose(plan)
-    except SceneError as error:
-        return composer.quarantine(plan, earlier, " ".join(str(error).split()))

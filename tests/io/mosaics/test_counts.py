@@ -10,6 +10,7 @@ import zarr
 
 from sgddiff_batch.core import pyramid
 from sgddiff_batch.core.composites import halve_counts
+from sgddiff_batch.core.fingerprint import canonical_json
 from sgddiff_batch.errors import SceneError
 from sgddiff_batch.io.mosaics import metadata
 from sgddiff_batch.io.mosaics.counts import AreaBlockWriter, counts_level

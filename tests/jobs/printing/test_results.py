@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from jobs.printing.results import print_results
-from sgddiff_batch.engine.driver import SceneResult
+from sgddiff_batch.engine.results import SceneResult
 from sgddiff_batch.io.reports import DAMAGED
 from sgddiff_batch.runs import RunEnd
 

@@ -11,7 +11,7 @@ from sgddiff_batch.config import ArchiveJobConfig
 from sgddiff_batch.core.cells import Cell
 from sgddiff_batch.core.composite_planning import AreaScene, Changes, plan_areas
 from sgddiff_batch.core.times import parse_span
-from sgddiff_batch.engine.driver import SceneResult
+from sgddiff_batch.engine.results import SceneResult
 from sgddiff_batch.io.areas import Membership, cell_bytes
 from sgddiff_batch.io.catalogue import read_catalogue
 from sgddiff_batch.io.catalogue.generations import POINTER

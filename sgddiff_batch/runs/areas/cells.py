@@ -1,0 +1,119 @@
+"""Cells as work of an engine: each is composed by one worker, in this process or on a cluster."""
+
+from __future__ import annotations
+
+import logging
+import time
+from dataclasses import dataclass
+
+from sgddiff_batch.core.composite_planning import AreaPlan, AreaSettings
+from sgddiff_batch.engine.retries import Retries
+from sgddiff_batch.errors import ChangedSceneError, FatalError, LostClaimError, SceneError
+from sgddiff_batch.io.areas import Composer
+from sgddiff_batch.io.ledger import Fence, FileActivity, fenced, take_left
+from sgddiff_batch.io.storage import open_store
+from sgddiff_batch.protocols import Activity, Left, SceneRecord
+from sgddiff_batch.runs.areas.area_run import AreaResult
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class CellWork:
+    """Compose an area mosaic; ``earlier`` is the record of the one that stays current if that fails.
+
+    ``reason``: it cannot be composed, and is put into quarantine for it.
+    """
+
+    plan: AreaPlan
+    earlier: SceneRecord | None = None
+    reason: str | None = None
+    with_care: bool = False
+
+    @property
+    def scene_id(self) -> str:
+        """The id of the area mosaic."""
+        return self.plan.area_id
+
+    @property
+    def key(self) -> str:
+        """What tells it from all other work of a run."""
+        return self.plan.area_id
+
+
+@dataclass(frozen=True, slots=True)
+class CellOutcome:
+    """What became of a cell."""
+
+    work: CellWork
+    result: AreaResult
+
+
+@dataclass(frozen=True, slots=True)
+class CellWorker:
+    """Composes cells; may be called from several threads."""
+
+    composer: Composer
+    activity: Activity
+    retries: Retries
+
+    def run(self, work: CellWork) -> CellOutcome:
+        """Compose a cell to its end and say what became of it.
+
+        Raises:
+            FatalError: where going on would damage data.
+        """
+        plan, start = work.plan, time.perf_counter()
+        try:
+            with self.activity.reading(plan.area_id):
+                record = self.retries.call(plan.area_id, lambda: self._settled(work))
+        except FatalError:
+            raise
+        except Exception as error:  # whatever it is, it must not stop the others
+            log.debug("%s: where it stopped:", plan.area_id, exc_info=True)
+            says_all = isinstance(error, ChangedSceneError | LostClaimError)
+            kind = "" if says_all else f"{type(error).__name__}: "
+            return CellOutcome(work, failed_cell(plan, f"{kind}{error}"))
+        state = "quarantined" if record.reason else "done" if record.store else "empty"
+        facts = record.store, len(plan.scenes), record.valid_px, record.salient_px
+        seconds = {"compose": time.perf_counter() - start}
+        return CellOutcome(work, AreaResult(plan.area_id, state, record.reason, *facts, seconds=seconds))
+
+    def _settled(self, work: CellWork) -> SceneRecord:
+        if work.reason is not None:
+            return self.composer.quarantine(work.plan, work.earlier, work.reason)
+        try:
+            return self.composer.compose(work.plan)
+        except SceneError as error:
+            reason = " ".join(str(error).split())
+            return self.composer.quarantine(work.plan, work.earlier, reason)
+
+
+@dataclass(frozen=True, slots=True)
+class CellRecipe:
+    """Makes the worker of a process; ``fence`` is asked before it changes anything in the area."""
+
+    archive_uri: str
+    area_uri: str
+    name: str
+    settings: AreaSettings
+    block_px: int
+    run_id: str
+    fence: Fence | None = None
+
+    def __call__(self, label: str = "worker") -> CellWorker:
+        """Open the stores."""
+        area = fenced(open_store(self.area_uri), self.fence)
+        composer = Composer(
+            open_store(self.archive_uri), area, self.name, self.settings, self.block_px, self.run_id
+        )
+        return CellWorker(composer, FileActivity(self.area_uri, label), Retries())
+
+    def take_left(self, label: str) -> Left:
+        """Return what the process was at work on that this one takes the place of."""
+        return take_left(self.area_uri, label)
+
+
+def failed_cell(plan: AreaPlan, reason: str) -> AreaResult:
+    """Return the row of a cell that is left for the next run."""
+    return AreaResult(plan.area_id, "failed", " ".join(reason.split()))
