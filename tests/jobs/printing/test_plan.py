@@ -13,7 +13,6 @@ from jobs.printing.plan import duration, print_plan
 from sgddiff_batch.config import load_config
 from sgddiff_batch.core.scene import Scene
 from sgddiff_batch.core.withdrawals import Withdrawals
-from sgddiff_batch.engine.survey import Refusal
 from sgddiff_batch.protocols import SceneRecord
 from sgddiff_batch.runs import open_bench, plan_run
 from tests.kit import jobs
@@ -51,7 +50,7 @@ def test_what_a_plan_takes_is_what_was_forecast(run, capsys):
 
 
 def test_a_scene_is_new_changed_of_another_model_or_asked_for_again(run, capsys):
-    first, second = (mosaic.scene for mosaic in run.plan.mosaics)
+    first, second = run.plan.todo
     key = run.bench.run_key
     changed = SceneRecord(first.scene_id, "another version", key, None)
     again = SceneRecord(second.scene_id, second.version, key, None)
@@ -63,11 +62,18 @@ def test_a_scene_is_new_changed_of_another_model_or_asked_for_again(run, capsys)
     assert (rows["new"], rows["other model or settings"]) == ("1", "1")
 
 
-def test_twenty_scenes_that_cannot_be_opened_are_named_and_the_others_counted(run, capsys):
-    refused = [Refusal(Scene(f"{n:02d}.tif", "u", "v", 1), "[torn]\x1b", retry=False) for n in range(22)]
-    rows, below = printed(replace(run, plan=replace(run.plan, refused=tuple(refused))), capsys)
-    assert rows["scenes that cannot be opened"] == "22"
-    assert below == [*(rf"{n:02d}.tif: [torn]\x1b" for n in range(20)), "and 2 more"]
+def test_twenty_scenes_that_are_missing_are_named_and_the_others_counted(run, capsys):
+    missing = [(Scene(f"{n:02d}.tif", "u", "missing", 0), "[gone]\x1b") for n in range(22)]
+    rows, below = printed(replace(run, plan=replace(run.plan, missing=missing)), capsys)
+    assert rows["scenes that are missing"] == "22"
+    assert below == [*(rf"{n:02d}.tif: [gone]\x1b" for n in range(20)), "and 2 more"]
+
+
+def test_numbers_that_are_estimated_are_said_to_be(run, capsys):
+    rows, _ = printed(run, capsys)
+    assert "numbers below" not in rows
+    rows, _ = printed(replace(run, forecast=replace(run.forecast, scenes=900, opened=16)), capsys)
+    assert rows["numbers below"] == "estimated: 16 of 900 scenes were opened, the others by their size"
 
 
 def test_what_leaves_the_catalogue_is_named(run, capsys):
