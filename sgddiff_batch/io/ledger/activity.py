@@ -11,6 +11,7 @@ import os
 import secrets
 import tempfile
 import threading
+import weakref
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -35,8 +36,9 @@ class FileActivity:
         self._lock, self._free, self._slots = threading.Lock(), list[int](), 0
         self._file: int | None = None
         with suppress(OSError):
-            self._path = _folder(output_uri) / secrets.token_hex(8)
-            self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+            path = _folder(output_uri) / secrets.token_hex(8)
+            self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+            self._end = weakref.finalize(self, _close, self._file, path)
             self._write(0, json.dumps({**processes.this_process(), "label": label}))
 
     @contextmanager
@@ -57,12 +59,10 @@ class FileActivity:
             self._write(self._slot(), _READING + scene_id)
 
     def close(self) -> None:
-        """Take all notes back: the process goes on, or ends by itself."""
+        """Take all notes back, as it is done when the process ends by itself."""
         if self._file is not None:
-            os.close(self._file)
             self._file = None
-            with suppress(OSError):
-                self._path.unlink(missing_ok=True)
+            self._end()
 
     @contextmanager
     def _noted(self, words: str) -> Iterator[None]:
@@ -86,6 +86,13 @@ class FileActivity:
         if self._file is not None:
             with suppress(OSError):  # a full disk must not stop a run for a note
                 os.pwrite(self._file, words.encode().ljust(_SLOT_BYTES)[:_SLOT_BYTES], slot * _SLOT_BYTES)
+
+
+def _close(file: int, path: Path) -> None:
+    os.close(file)
+    with suppress(OSError):
+        path.unlink(missing_ok=True)
+        path.parent.rmdir()  # if it was the last one
 
 
 def take_left(output_uri: str, label: str | None = None) -> Left:

@@ -55,6 +55,8 @@ def parse_contents(key: str, data: bytes) -> MosaicContents | None:
     """
     try:
         row = json.loads(data)
+        if not isinstance(row, dict):
+            raise TypeError(f"it is a {type(row).__name__}")
         if "blocks" not in row:
             return None
         blocks = (BlockRecord(Window(*block[:4]), *block[4:]) for block in row["blocks"])

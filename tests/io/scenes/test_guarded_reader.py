@@ -1,8 +1,10 @@
-"""A mark lies in the ledger while a scene is read, and suspects are read apart."""
+"""It is noted while a scene is read, and suspects are read apart."""
 
 from __future__ import annotations
 
 import pickle
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -29,6 +31,10 @@ class TellingReader:
     name: str
     fails: bool = False
 
+    @contextmanager
+    def held(self, scene: Scene) -> Iterator[TellingReader]:
+        yield self
+
     def profile(self, scene: Scene) -> SceneProfile:
         if self.fails:
             raise UnreadableSceneError("no")
@@ -41,52 +47,78 @@ class TellingReader:
 
 
 @dataclass
-class MarkingLedger:
-    """Keeps the order of marks."""
+class NotedActivity:
+    """Keeps the order of notes."""
 
-    log: list[tuple[str, str, str]] = field(default_factory=list)
+    log: list[tuple[str, str]] = field(default_factory=list)
 
-    def reading(self, scene: Scene, what: str) -> None:
-        self.log.append(("reading", scene.scene_id, what))
+    @contextmanager
+    def reading(self, scene_id: str) -> Iterator[None]:
+        self.log.append(("reading", scene_id))
+        try:
+            yield
+        finally:
+            self.log.append(("ended", scene_id))
 
-    def read_ended(self, scene: Scene, what: str) -> None:
-        self.log.append(("ended", scene.scene_id, what))
+    @contextmanager
+    def computing(self, scene_id: str) -> Iterator[None]:
+        raise AssertionError("a reader computes nothing")
+        yield
 
 
 def guarded(*suspects: str, fails: bool = False) -> GuardedReader:
     plain, isolated = TellingReader("plain", fails), TellingReader("isolated", fails)
-    return GuardedReader(plain, isolated, MarkingLedger(), frozenset(suspects))
+    return GuardedReader(plain, isolated, NotedActivity(), frozenset(suspects))
 
 
-def test_every_call_is_marked_while_it_lasts():
+def log_of(reader: GuardedReader) -> list[tuple[str, str]]:
+    assert isinstance(reader.activity, NotedActivity)
+    return reader.activity.log
+
+
+def test_every_call_is_noted_while_it_lasts():
     reader = guarded()
     reader.profile(SCENE)
-    reader.read(SCENE, PROFILE, Window(1, 3, 2, 7))
-    assert reader.ledger.log == [
-        ("reading", "a.tif", "profile"),
-        ("ended", "a.tif", "profile"),
-        ("reading", "a.tif", "r1c2h2w5"),
-        ("ended", "a.tif", "r1c2h2w5"),
+    reader.read(OTHER, PROFILE, Window(1, 3, 2, 7))
+    assert log_of(reader) == [
+        ("reading", "a.tif"),
+        ("ended", "a.tif"),
+        ("reading", "b.tif"),
+        ("ended", "b.tif"),
     ]
 
 
+def test_so_are_calls_for_a_scene_that_is_held():
+    reader = guarded()
+    with reader.held(SCENE) as held:
+        held.profile(SCENE)
+        held.read(SCENE, PROFILE, WINDOW)
+    assert log_of(reader)[-4:] == [("reading", "a.tif"), ("ended", "a.tif")] * 2
+
+
+@pytest.mark.parametrize("suspects", [(), ("a.tif",)])
+def test_a_scene_that_is_held_is_read_apart_if_it_is_suspect(suspects):
+    with guarded(*suspects).held(SCENE) as held:
+        assert held.profile(SCENE).notes == (("isolated",) if suspects else ("plain",))
+
+
 @pytest.mark.parametrize("call", ["profile", "read"])
-def test_the_mark_is_taken_back_when_reading_fails(call):
+def test_the_note_is_taken_back_when_reading_fails(call):
     reader = guarded(fails=True)
     with pytest.raises(UnreadableSceneError):
         reader.profile(SCENE) if call == "profile" else reader.read(SCENE, PROFILE, WINDOW)
-    assert [entry[0] for entry in reader.ledger.log] == ["reading", "ended"]
+    assert [entry[0] for entry in log_of(reader)] == ["reading", "ended"]
 
 
-def test_the_mark_is_there_before_the_reader_is_asked():
+def test_the_note_is_there_before_the_reader_is_asked():
     class LookingReader(TellingReader):
         def profile(self, scene: Scene) -> SceneProfile:
-            seen.extend(ledger.log)
+            seen.extend(activity.log)
             return PROFILE
 
-    ledger, seen = MarkingLedger(), []
-    GuardedReader(LookingReader("plain"), LookingReader("isolated"), ledger).profile(SCENE)
-    assert seen == [("reading", "a.tif", "profile")]
+    activity, seen = NotedActivity(), []
+    GuardedReader(LookingReader("plain"), LookingReader("isolated"), activity).profile(SCENE)
+    assert seen == [("reading", "a.tif")]
 
 
 def test_only_suspects_are_read_in_isolation():
@@ -112,7 +144,7 @@ def test_two_readers_do_not_share_their_distrust():
 
 
 def test_it_can_be_pickled_and_keeps_whom_it_distrusts():
-    reader = GuardedReader(GeoTiffReader(), IsolatedReader(GeoTiffReader()), MarkingLedger())
+    reader = GuardedReader(GeoTiffReader(), IsolatedReader(GeoTiffReader()), NotedActivity())
     assert pickle.loads(pickle.dumps(reader)).reader == reader.reader
     careful = guarded()
     careful.distrust(SCENE)

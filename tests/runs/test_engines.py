@@ -1,0 +1,33 @@
+"""Which engine does the work of a run."""
+
+from dataclasses import dataclass, field
+
+import pytest
+
+from sgddiff_batch.protocols import Left
+from sgddiff_batch.runs.engines import EngineSettings, run_works
+
+
+@dataclass
+class Made:
+    """Makes workers that answer with their work, and keeps their labels."""
+
+    labels: list = field(default_factory=list)
+
+    def __call__(self, label):
+        self.labels.append(label)
+        return self
+
+    def run(self, work):
+        return work
+
+    def take_left(self, label):
+        return Left()
+
+
+@pytest.mark.parametrize("threads", [1, 4])
+def test_in_this_process_one_worker_does_all(threads):
+    made, works = Made(), iter(range(9))
+    found = run_works(lambda: next(works, None), made, EngineSettings("local", threads))
+    assert sorted(found) == list(range(9))
+    assert made.labels == ["local"]
