@@ -22,6 +22,8 @@ from sgddiff_batch.protocols import Left
 
 _SLOT_BYTES = 1024
 """Longer than any scene id. The first slot says whose file it is, each other what one thread works on."""
+_TRIES = 3
+"""The folder may be removed, as it is empty, between its making and that of a file in it."""
 _READING, _COMPUTING = "reading ", "computing "
 
 
@@ -35,11 +37,13 @@ class FileActivity:
     def __init__(self, output_uri: str, label: str) -> None:
         self._lock, self._free, self._slots = threading.Lock(), list[int](), 0
         self._file: int | None = None
-        with suppress(OSError):
-            path = _folder(output_uri) / secrets.token_hex(8)
-            self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-            self._end = weakref.finalize(self, _close, self._file, path)
-            self._write(0, json.dumps({**processes.this_process(), "label": label}))
+        for _ in range(_TRIES):
+            with suppress(OSError):
+                path = _made_folder(output_uri) / secrets.token_hex(8)
+                self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+                self._end = weakref.finalize(self, _close, self._file, path)
+                self._write(0, json.dumps({**processes.this_process(), "label": label}))
+                break
 
     @contextmanager
     def reading(self, scene_id: str) -> Iterator[None]:
@@ -127,15 +131,20 @@ def _label(owner: bytes) -> str | None:
 
 
 def _folder(output_uri: str) -> Path:
-    """Return the folder of an output, which only this user may enter.
+    """Return the folder of an output.
 
     Raises:
-        OSError: if it cannot be made, or is somebody else's.
+        OSError: if the one that it lies in is somebody else's.
     """
     own = Path(tempfile.gettempdir()) / f"sgddiff-batch-{os.getuid()}"
-    own.mkdir(mode=0o700, exist_ok=True)
-    if own.lstat().st_uid != os.getuid() or own.is_symlink():
+    if own.is_symlink() or (own.exists() and own.stat().st_uid != os.getuid()):
         raise PermissionError(f"{own} is somebody else's")
-    folder = own / digest(output_uri)[:32]
+    return own / digest(output_uri)[:32]
+
+
+def _made_folder(output_uri: str) -> Path:
+    """Return the folder of an output, which only this user may enter."""
+    folder = _folder(output_uri)
+    folder.parent.mkdir(mode=0o700, exist_ok=True)
     folder.mkdir(mode=0o700, exist_ok=True)
     return folder

@@ -105,11 +105,18 @@ def test_a_slot_is_used_again():
 
 @pytest.mark.parametrize("data", [b"", b"{", b"[]", b"\xff" * 3000, b'{"label": 5}'])
 def test_a_damaged_note_is_of_a_process_that_is_gone_and_says_nothing(data):
-    FileActivity("s3://bucket/out", "worker").close()
-    folder = next(path for path in Path(tempfile.gettempdir()).rglob("*/*") if path.is_dir())
-    (folder / "damaged").write_bytes(data)
+    activity = FileActivity("s3://bucket/out", "worker")
+    (note,) = Path(tempfile.gettempdir()).rglob("*/*/*")
+    (note.parent / "damaged").write_bytes(data)
     assert take_left("s3://bucket/out").reading == frozenset()
-    assert not (folder / "damaged").exists()
+    assert list(note.parent.iterdir()) == [note]
+    activity.close()
+
+
+def test_nothing_is_left_on_the_disk_by_those_who_end_by_themselves(folder):
+    run("with activity.reading('a.tif'): pass")
+    take_left("s3://bucket/out")
+    assert [path for path in folder.rglob("*/*")] == []
 
 
 def test_where_there_can_be_no_file_nothing_is_noted_and_nothing_fails(folder):
