@@ -116,7 +116,7 @@ def test_a_damaged_note_is_of_a_process_that_is_gone_and_says_nothing(data):
 def test_nothing_is_left_on_the_disk_by_those_who_end_by_themselves(folder):
     run("with activity.reading('a.tif'): pass")
     take_left("s3://bucket/out")
-    assert [path for path in folder.rglob("*/*")] == []
+    assert list(folder.rglob("*/*")) == []
 
 
 def test_where_there_can_be_no_file_nothing_is_noted_and_nothing_fails(folder):
