@@ -9,16 +9,14 @@ from __future__ import annotations
 from sgddiff_batch.io.archive.file_names import is_bucket, is_scene
 from sgddiff_batch.io.archive.files import ArchiveFile, IgnoredFile, file_at
 from sgddiff_batch.io.archive.finding import (
-    FoundScenes,
     find_scenes,
     full_uri,
     look_up,
     look_up_apart,
     name_of,
     root_of,
-    version_of,
-    why_ignored,
 )
+from sgddiff_batch.io.archive.found import FoundScenes, version_of, why_ignored
 from sgddiff_batch.io.archive.globs import split_glob
 from sgddiff_batch.io.archive.lists import is_list, read_list
 from sgddiff_batch.io.archive.places import Places, places_of

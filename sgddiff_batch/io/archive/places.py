@@ -13,7 +13,7 @@ from sgddiff_batch.core.words import printable, shown
 from sgddiff_batch.errors import ConfigError
 from sgddiff_batch.io.archive.file_names import is_bucket, is_scene
 from sgddiff_batch.io.archive.files import IgnoredFile
-from sgddiff_batch.io.archive.finding import why_ignored
+from sgddiff_batch.io.archive.found import why_ignored
 
 _LONGEST_NAME = 300
 _NO_SCHEME = re.compile(r"[^/]{0,20}://")
@@ -24,7 +24,7 @@ class Places:
     """What a list or a catalogue names: ``names`` by full path or URI of the file.
 
     ``facts`` are those that a catalogue gives, by the same. ``ignored`` and ``missing`` as in
-    :class:`sgddiff_batch.io.archive.finding.FoundScenes`. ``written``: where else some of them may be, see
+    :class:`sgddiff_batch.io.archive.found.FoundScenes`. ``written``: where else some of them may be, see
     :meth:`sgddiff_batch.io.stac.allowed_links.AllowedLinks.as_written`. ``unusable``: how many items of a
     catalogue, and documents, no scene can be had of, by reason. ``is_whole``: False where a server was asked
     for a part.

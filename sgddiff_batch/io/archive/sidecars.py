@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import posixpath
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
+
+import numpy as np
+from numpy.typing import NDArray
 
 from sgddiff_batch.errors import SgddiffBatchError
 from sgddiff_batch.io import storage
@@ -41,6 +44,20 @@ def sidecars_of(path: str, by_lower: Mapping[str, list[ArchiveFile]]) -> list[Ar
     folder = posixpath.dirname(path)
     candidates = (file for name in sidecar_names(path) for file in by_lower.get(name, ()))
     return [file for file in candidates if posixpath.dirname(file.path) == folder and _counts(file, path)]
+
+
+def scenes_with_sidecars(paths: Collection[str], others: Iterable[ArchiveFile]) -> NDArray[np.bool_]:
+    """Return which scenes one of the other files may be a sidecar of, by its name."""
+    names: set[str] = set()
+    stems: set[str] = set()
+    after_stem = (*AFTER_STEM, *map(str.lower, ESRI_SUFFIXES))
+    for lower in (file.path.lower() for file in others):
+        names.update(lower.removesuffix(end) for end in AFTER_NAME if lower.endswith(end))
+        stems.update(lower.removesuffix(end) for end in after_stem if lower.endswith(end))
+    if not names and not stems:
+        return np.zeros(len(paths), np.bool_)
+    found = ((lower := path.lower()) in names or posixpath.splitext(lower)[0] in stems for path in paths)
+    return np.fromiter(found, np.bool_, len(paths))
 
 
 def _counts(file: ArchiveFile, scene: str) -> bool:
