@@ -15,6 +15,7 @@ from typing import IO, TYPE_CHECKING, Any, ClassVar, Protocol
 from sgddiff_batch.core.fingerprint import Json
 from sgddiff_batch.core.query import Access
 from sgddiff_batch.core.schemes import SCHEMES
+from sgddiff_batch.io.storage.columns import ListedPart
 
 if TYPE_CHECKING:
     from zarr.abc.store import Store as ZarrStore
@@ -114,6 +115,17 @@ class Backend(Protocol):
     def listed(self, path: str) -> Iterable[tuple[str, Listed]]:
         """Return the objects below a path, those of killed writers included."""
         ...
+
+    def listed_parts(self, path: str) -> Iterator[ListedPart]:
+        """Yield what :meth:`listed` tells, in columns."""
+        rows = list(self.listed(path))
+        facts = [facts for _, facts in rows]
+        yield ListedPart(
+            [name for name, _ in rows],
+            [one.version for one in facts],
+            [one.size_bytes for one in facts],
+            [one.changed_s for one in facts],
+        )
 
     def find(self, path: str, begin: str = "") -> Iterable[ObjectFacts]:
         """Return the object of a path, or those below it whose names from there begin so.

@@ -16,8 +16,9 @@ from botocore.parsers import ResponseParserError
 from sgddiff_batch.core.fingerprint import Json
 from sgddiff_batch.core.query import Access
 from sgddiff_batch.errors import ConfigError, RetryableError, UnreadableSceneError
-from sgddiff_batch.io.storage import s3_requests
+from sgddiff_batch.io.storage import s3_listing, s3_requests
 from sgddiff_batch.io.storage.backend import Backend, Listed, ObjectFacts, Versioned
+from sgddiff_batch.io.storage.columns import ListedPart
 from sgddiff_batch.io.storage.errors import (
     ClosedBucketError,
     DeniedError,
@@ -106,9 +107,18 @@ class S3Backend(Backend):
             return None
         return next(_objects([info]), None)
 
-    def listed(self, path: str) -> Iterable[tuple[str, Listed]]:
+    def listed(self, path: str) -> Iterator[tuple[str, Listed]]:
         """As :meth:`Backend.listed`."""
-        return s3_requests.listed(self.filesystem, path)
+        for part in self.listed_parts(path):
+            yield from zip(
+                part.paths, map(Listed, part.versions, part.sizes_bytes, part.changed_s), strict=True
+            )
+
+    def listed_parts(self, path: str) -> Iterator[ListedPart]:
+        """As :meth:`Backend.listed_parts`, a page each."""
+        bucket, _, prefix = path.partition("/")
+        for page in s3_listing.pages(self.filesystem, bucket, f"{prefix}/" if prefix else ""):
+            yield page.rows.part(bucket)
 
     def find(self, path: str, begin: str = "") -> Iterable[ObjectFacts]:
         """As :meth:`Backend.find`."""

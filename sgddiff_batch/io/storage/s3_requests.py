@@ -1,15 +1,13 @@
 """Requests to S3 that fsspec's own calls make too many of, or not at all.
 
-``cat`` asks for the size of each object before it fetches it, and takes brackets in a name for a pattern;
-``find`` asks for an object of the prefix's name where it found nothing below it, and builds folders that
-nobody asked for. Conditional writes it does not know: S3 has ``If-None-Match: *`` and ``If-Match: <etag>``.
+``cat`` asks for the size of each object before it fetches it, and takes brackets in a name for a pattern.
+Conditional writes it does not know: S3 has ``If-None-Match: *`` and ``If-Match: <etag>``.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
-from datetime import datetime
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -17,7 +15,7 @@ from fsspec import AbstractFileSystem
 from fsspec.asyn import sync
 
 from sgddiff_batch.errors import ConfigError
-from sgddiff_batch.io.storage.backend import PART, Listed, Versioned
+from sgddiff_batch.io.storage.backend import PART, Versioned
 from sgddiff_batch.io.storage.errors import ConflictError, RefusedError
 
 _REFUSED = ("PreconditionFailed", "412", "NoSuchKey", "404")
@@ -74,30 +72,6 @@ async def _fetch(filesystem: AbstractFileSystem, path: str) -> Versioned:
         finally:
             reply["Body"].close()
     raise AssertionError("an S3 client with no tries")
-
-
-def listed(filesystem: AbstractFileSystem, path: str) -> list[tuple[str, Listed]]:
-    """Return the objects below ``bucket/prefix`` by their paths: one request for each 1000 of them."""
-    found: list[tuple[str, Listed]] = sync(filesystem.loop, _listed, filesystem, path)
-    return found
-
-
-async def _listed(filesystem: Any, path: str) -> list[tuple[str, Listed]]:  # noqa: ANN401 - has no type
-    bucket, _, prefix = path.partition("/")
-    asked: dict[str, str] = {"Bucket": bucket, "Prefix": f"{prefix}/" if prefix else ""}
-    found: list[tuple[str, Listed]] = []
-    while True:
-        page = await filesystem._call_s3("list_objects_v2", **asked)
-        found += ((f"{bucket}/{info['Key']}", _facts(info)) for info in page.get("Contents", ()))
-        if not page.get("IsTruncated"):
-            return found
-        asked["ContinuationToken"] = page["NextContinuationToken"]
-
-
-def _facts(info: dict[str, Any]) -> Listed:
-    etag, changed = str(info.get("ETag") or "").strip('"'), info.get("LastModified")
-    size, changed_s = int(info.get("Size", 0)), changed.timestamp() if isinstance(changed, datetime) else 0.0
-    return Listed(f"{etag} {size} {changed_s:.3f}" if etag else None, size, changed_s)
 
 
 def read_many(filesystem: AbstractFileSystem, paths: Sequence[str]) -> Iterator[tuple[str, bytes]]:

@@ -5,6 +5,7 @@ import uuid
 import pytest
 
 from sgddiff_batch.core.schemes import SCHEMES
+from sgddiff_batch.io.storage.backend import Listed
 from sgddiff_batch.io.storage.store import open_store
 from tests.kit.memory import ROW
 from tests.kit.s3 import new_bucket
@@ -46,6 +47,11 @@ def check_reading(store):
 def check_listings(store):
     assert store.keys() == ["a", "x/A.TFW", "x/a.tif", "x/deep/b", "xx"]
     assert store.keys("x") == ["x/A.TFW", "x/a.tif", "x/deep/b"]
+    for prefix in ("", "x", "none"):
+        assert {
+            row["key"]: Listed(row["version"], row["size_bytes"], row["changed_s"])
+            for row in store.listed_columns(prefix).to_pylist()
+        } == store.listed(prefix)
     assert {key: facts.size_bytes for key, facts in store.find("x").items()} == {
         "x/A.TFW": 21,
         "x/a.tif": 21,

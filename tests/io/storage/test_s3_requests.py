@@ -107,36 +107,11 @@ class TestReading:
         assert server.requests() == {}
 
 
-class TestListed:
-    def test_all_pages_are_read_and_nothing_beside_the_prefix(self, server, client):
-        names = [f"list/x/{number}" for number in range(7)]
-        put(server, *names, "list/xx", "list/x.tif", "list/w/1")
-        found = dict(s3_requests.listed(client, "list/x"))
-        assert list(found) == names
-        assert {facts.size_bytes for facts in found.values()} == {len(names[0])}
-        assert server.requests() == {"LIST list/x/": 3}
-
-    def test_a_version_is_another_one_where_the_content_is(self, server, client):
-        put(server, "version/x/a")
-        ((_, before),) = s3_requests.listed(client, "version/x")
-        server.object("version/x/a").write_bytes(b"another.....")
-        ((_, after),) = s3_requests.listed(client, "version/x")
-        assert before.changed_s == after.changed_s == 1_704_067_200
-        assert before.version != after.version
-
-    def test_an_object_of_which_too_little_is_told_has_no_version(self):
-        assert s3_requests._facts({"Key": "a", "Size": 3}).version is None
-
-    def test_an_empty_prefix_holds_nothing(self, server, client):
-        put(server, "empty/a")
-        assert s3_requests.listed(client, "empty/x") == []
-
-
 class TestDeleteTree:
     def test_what_is_at_a_path_and_below_it_goes_and_nothing_else(self, server, client):
         put(server, "tree/a[1]/x", "tree/a[1]/y/z", "tree/a[1].tif", "tree/a1/x")
         s3_requests.delete_tree(client, "tree/a[1]", lambda: None)
-        left = [name for name, _ in s3_requests.listed(client, "tree")]
+        left = [name for name, _ in S3Backend(client).listed("tree")]
         assert left == ["tree/a1/x", "tree/a[1].tif"]
 
     def test_who_may_not_go_on_is_stopped_between_two_parts(self, server, client):
@@ -150,7 +125,7 @@ class TestDeleteTree:
 
         with pytest.raises(PermissionError):
             s3_requests.delete_tree(client, "parts/x", check)
-        assert [name for name, _ in s3_requests.listed(client, "parts")] == [f"parts/x/{PART:03}"]
+        assert [name for name, _ in S3Backend(client).listed("parts")] == [f"parts/x/{PART:03}"]
 
     def test_nothing_is_asked_for_a_tree_that_is_not_there(self, server, client):
         put(server, "bare/a")

@@ -1,0 +1,67 @@
+"""Columns of a listing: what a listing tells of a million objects, without a value of ours for each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+_ROWS_TOGETHER = 65_536
+
+
+@dataclass(frozen=True, slots=True)
+class ListedPart:
+    """A part of a listing, a row an object: paths, and what ``Listed`` has of each, in equal lists."""
+
+    paths: Sequence[str]
+    versions: Sequence[str | None]
+    sizes_bytes: Sequence[int]
+    changed_s: Sequence[float]
+
+
+def table_of(parts: Iterable[ListedPart], cut: int, left_out: Sequence[str]) -> Any:  # noqa: ANN401
+    """Return the rows of all parts as a ``pyarrow.Table``: key, version, size_bytes, changed_s.
+
+    cut: how many characters of a path come before its key; left_out: how names end that are no objects.
+    """
+    import pyarrow as pa
+
+    schema = pa.schema(
+        [
+            ("key", pa.string()),
+            ("version", pa.string()),
+            ("size_bytes", pa.int64()),
+            ("changed_s", pa.float64()),
+        ]
+    )
+    batches = []
+    for part in _together(parts):
+        keys = [path[cut:] for path in part.paths]
+        columns = [keys, part.versions, part.sizes_bytes, part.changed_s]
+        batches.append(pa.record_batch(columns, schema=schema))
+    return _without(pa.Table.from_batches(batches, schema), left_out)
+
+
+def _together(parts: Iterable[ListedPart]) -> Iterator[ListedPart]:
+    """Join small parts: a table of a million rows in a thousand pieces is slow to work with."""
+    paths: list[str] = []
+    versions: list[str | None] = []
+    sizes_bytes: list[int] = []
+    changed_s: list[float] = []
+    for part in parts:
+        paths += part.paths
+        versions += part.versions
+        sizes_bytes += part.sizes_bytes
+        changed_s += part.changed_s
+        if len(paths) >= _ROWS_TOGETHER:
+            yield ListedPart(paths, versions, sizes_bytes, changed_s)
+            paths, versions, sizes_bytes, changed_s = [], [], [], []
+    yield ListedPart(paths, versions, sizes_bytes, changed_s)
+
+
+def _without(table: Any, endings: Sequence[str]) -> Any:  # noqa: ANN401
+    import pyarrow.compute as pc
+
+    for ending in endings:
+        table = table.filter(pc.invert(pc.ends_with(table["key"], ending)))
+    return table
