@@ -97,19 +97,17 @@ def find_objects(root_uri: str, prefix: str, access: BucketAccess) -> Iterator[F
     store = storage.open_store(root_uri, access)
     seen: set[str] = set()
     last, left_out = "", None
-    with _of_the_archive():
-        found = store.find("", prefix)
     base = store.uri_of("")
-    for path, facts in found.items():
-        folder = path[: path.rfind("/") + 1]
-        if folder != last:  # of many in one folder, asked once
-            last, left_out = folder, _left_out(folder)
-        if left_out is None:
-            if path:
+    with _of_the_archive():
+        for path, facts in store.find_each("", prefix):
+            folder = path[: path.rfind("/") + 1]
+            if folder != last:  # of many in one folder, asked once
+                last, left_out = folder, _left_out(folder)
+            if left_out is None:
                 yield _file(path, f"{base}/{path}", facts)
-        elif left_out.path not in seen:
-            seen.add(left_out.path)
-            yield left_out
+            elif left_out.path not in seen:
+                seen.add(left_out.path)
+                yield left_out
 
 
 @contextmanager

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import IO, TYPE_CHECKING, Any, ClassVar
@@ -125,6 +125,13 @@ class S3Backend(Backend):
         infos = _asked(path, lambda: self.filesystem.find(path, prefix=begin, detail=True).values())
         return list(_objects(infos))
 
+    def find_each(self, path: str, begin: str = "") -> Iterator[ObjectFacts]:
+        """As :meth:`Backend.find_each`, page by page."""
+        bucket, _, prefix = path.partition("/")
+        with suppress(FileNotFoundError), _asking(path):
+            for page in s3_listing.pages(self.filesystem, bucket, f"{prefix}/{begin}" if prefix else begin):
+                yield from page.rows.facts(bucket)
+
     def files_in(self, folder: str, wanted: Set[str], begin: str) -> list[ObjectFacts]:
         """As :meth:`Backend.files_in`, by one listing."""
         if begin:
@@ -189,13 +196,21 @@ class S3Backend(Backend):
 
 def _asked(path: str, ask: Callable[[], Iterable[dict[str, Any]]]) -> list[dict[str, Any]]:
     """Return what a listing answers; nothing where there is a bucket and nothing of that name."""
+    with suppress(FileNotFoundError), _asking(path):
+        return list(ask())
+    return []
+
+
+@contextmanager
+def _asking(path: str) -> Iterator[None]:
+    """Turn what a listing raises into our errors; that there is nothing of that name passes."""
     uri = f"s3://{path}"
     try:
-        return list(ask())
+        yield
     except FileNotFoundError as error:
         if _NO_BUCKET in str(error):
             raise NoBucketError(uri, "there is no such bucket") from None
-        return []
+        raise
     except boto.ParamValidationError:
         raise NoBucketError(uri, "no bucket can be called so") from None
     except (PermissionError, boto.NoCredentialsError) as error:
