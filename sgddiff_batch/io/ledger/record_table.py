@@ -110,6 +110,6 @@ def _records(table: RecordColumns) -> Iterator[SceneRecord]:
         )
 
 
-def table_of(records: Mapping[str, SceneRecord]) -> RecordTable:
+def record_table(records: Mapping[str, SceneRecord]) -> RecordTable:
     """Return records by scene id as a table; a table as it is."""
     return records if isinstance(records, RecordTable) else RecordTable(RecordColumns.of(records))
