@@ -18,6 +18,7 @@ from sgddiff_batch.io.archive.finding import (
 )
 from sgddiff_batch.io.archive.found import FoundScenes, version_of, why_ignored
 from sgddiff_batch.io.archive.globs import split_glob
+from sgddiff_batch.io.archive.ignored import merged_ignored
 from sgddiff_batch.io.archive.lists import is_list, read_list
 from sgddiff_batch.io.archive.places import Places, places_of
 from sgddiff_batch.io.archive.still_there import current_scene
@@ -36,6 +37,7 @@ __all__ = [
     "is_scene",
     "look_up",
     "look_up_apart",
+    "merged_ignored",
     "name_of",
     "places_of",
     "read_list",

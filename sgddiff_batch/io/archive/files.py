@@ -104,7 +104,8 @@ def find_objects(root_uri: str, prefix: str, access: BucketAccess) -> Iterator[F
             if folder != last:  # of many in one folder, asked once
                 last, left_out = folder, _left_out(folder)
             if left_out is None:
-                yield _file(path, f"{base}/{path}", facts)
+                if path:
+                    yield _file(path, f"{base}/{path}", facts)
             elif left_out.path not in seen:
                 seen.add(left_out.path)
                 yield left_out

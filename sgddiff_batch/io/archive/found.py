@@ -21,10 +21,12 @@ from sgddiff_batch.core.words import printable
 from sgddiff_batch.io.archive.file_names import is_scene
 from sgddiff_batch.io.archive.files import ArchiveFile, Found, IgnoredFile, is_unicode
 from sgddiff_batch.io.archive.globs import leads_to_match, matches
+from sgddiff_batch.io.archive.ignored import IgnoredBuilder, IgnoredFiles, merged_ignored
 from sgddiff_batch.io.archive.sidecars import (
     AFTER_NAME,
     AFTER_STEM,
     by_lower_name,
+    is_called_sidecar,
     scenes_with_sidecars,
     sidecars_of,
 )
@@ -42,7 +44,7 @@ class FoundScenes:
     """
 
     scenes: Sequence[Candidate] = ()
-    ignored: tuple[IgnoredFile, ...] = ()
+    ignored: Sequence[IgnoredFile] = ()
     missing: tuple[IgnoredFile, ...] = ()
 
     def outside(self, root: str, output: str) -> FoundScenes:
@@ -54,7 +56,7 @@ class FoundScenes:
 
         return FoundScenes(
             _outside(self.scenes, f"{output}/"),
-            tuple(filter(is_outside, self.ignored)),
+            IgnoredFiles.of(filter(is_outside, self.ignored)),
             tuple(filter(is_outside, self.missing)),
         )
 
@@ -68,17 +70,27 @@ def _outside(scenes: Sequence[Candidate], below: str) -> Sequence[Candidate]:
 def sorted_files(found: Iterable[Found], pattern: Sequence[str] = ()) -> FoundScenes:
     """Sort the files below a root into scenes, their sidecars, and others.
 
-    A scene that nothing lies beside is a row of columns; of all others, objects are held.
+    A scene that nothing lies beside is a row of columns, and so is a file that can be no sidecar; of all
+    others, objects are held.
     """
-    columns, others = _Columns(), list[Found]()
+    columns, ignored, others = _Columns(), IgnoredBuilder(), list[Found]()
     for entry in found:
-        if not isinstance(entry, ArchiveFile) or not is_scene(entry.path) or not is_unicode(entry.path):
+        if not isinstance(entry, ArchiveFile):
+            others.append(entry)
+            continue
+        is_one = is_scene(entry.path)
+        if not is_unicode(entry.path) if is_one else is_called_sidecar(entry.path):
             others.append(entry)
         elif not pattern or matches(entry.path.split("/"), pattern):
-            columns.append(entry)
+            if is_one:
+                columns.append(entry)
+            else:
+                ignored.append(printable(entry.path), why_ignored(entry.path))
     table, beside = columns.split(others)
     odd = _sorted_by_object([*beside, *others], pattern)
-    return FoundScenes(_merged(table, odd.scenes), odd.ignored, odd.missing)
+    return FoundScenes(
+        _merged(table, odd.scenes), merged_ignored([ignored.files(), odd.ignored]), odd.missing
+    )
 
 
 class _Columns:
@@ -211,6 +223,6 @@ def sorted_found(
     """Return what was found, each in the order of ids and paths."""
     return FoundScenes(
         tuple(sorted(scenes, key=lambda one: one.scene.scene_id)),
-        tuple(sorted(set(ignored), key=lambda file: file.path)),
-        tuple(sorted(set(missing), key=lambda file: file.path)),
+        tuple(sorted(set(ignored), key=lambda file: (file.path, file.reason))),
+        tuple(sorted(set(missing), key=lambda file: (file.path, file.reason))),
     )

@@ -19,6 +19,8 @@ AFTER_STEM = (".tfw", ".tifw", ".tiffw", ".wld", ".aux.xml")
 ESRI_SUFFIXES = (".xml", ".XML")
 """What follows the name without its suffix, to the letter, where ArcGIS has put a CRS."""
 
+_ENDS = (*AFTER_NAME, *AFTER_STEM, *map(str.lower, ESRI_SUFFIXES))
+
 _ESRI_ROOT = b"<metadata"
 _BEGINNING_BYTES = 4096
 
@@ -29,6 +31,11 @@ def sidecar_names(path: str) -> tuple[str, ...]:
     stem = posixpath.splitext(lower)[0]
     after_stem = (*AFTER_STEM, *map(str.lower, ESRI_SUFFIXES))
     return tuple(dict.fromkeys([*(lower + end for end in AFTER_NAME), *(stem + end for end in after_stem)]))
+
+
+def is_called_sidecar(path: str) -> bool:
+    """Whether a file of this name may be a sidecar, of whatever scene."""
+    return path.lower().endswith(_ENDS)
 
 
 def by_lower_name(files: Iterable[ArchiveFile]) -> dict[str, list[ArchiveFile]]:

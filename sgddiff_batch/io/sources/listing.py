@@ -22,6 +22,7 @@ from sgddiff_batch.io.archive import (
     full_uri,
     is_scene,
     look_up_apart,
+    merged_ignored,
     name_of,
     root_of,
     split_glob,
@@ -72,7 +73,7 @@ class _Reconciliation:
     output: str | None
     found: list[Sequence[Candidate]] = field(default_factory=list)
     named: dict[int, Places] = field(default_factory=dict)
-    ignored: list[IgnoredFile] = field(default_factory=list)
+    ignored: list[Iterable[IgnoredFile]] = field(default_factory=list)
     missing: list[IgnoredFile] = field(default_factory=list)
     left_out: dict[str, str] = field(default_factory=dict)
     roots: list[str] = field(default_factory=list)
@@ -90,7 +91,7 @@ class _Reconciliation:
             self._add_finds(number, source, answer)
             return
         self.named[number] = answer
-        self.ignored += answer.ignored
+        self.ignored.append(answer.ignored)
         self.missing += answer.missing
         self.is_whole &= answer.is_whole
 
@@ -101,7 +102,7 @@ class _Reconciliation:
         own = self.root
         # Only the first source's names are its own.
         self.found.append(answer.scenes if number == 0 else [_renamed(c, number, own) for c in answer.scenes])
-        self.ignored += answer.ignored
+        self.ignored.append(answer.ignored)
         self.missing += answer.missing
         if not split_glob(full_uri(source.uri))[1] and not any(file.lost for file in answer.missing):
             self.roots.append(root)
@@ -165,7 +166,7 @@ class _Reconciliation:
     def conclude(self) -> Listing:
         found = self.found[0] if len(self.found) == 1 else chain.from_iterable(self.found)
         candidates, clashing = reconcile(found)
-        self.ignored += (
+        self.ignored.append(
             IgnoredFile(printable(name_of(uri, self.root)), reason) for uri, reason in clashing.items()
         )
         missing = self._told_missing(candidates)
@@ -176,7 +177,7 @@ class _Reconciliation:
         scenes, facts = as_columns(newest)
         return Listing(
             scenes=scenes,
-            ignored=_sorted(self.ignored),
+            ignored=merged_ignored(self.ignored),
             missing=_sorted(missing),
             not_listed=_sorted(file for file in self.missing if file.lost),
             left_out={**self.left_out, **choice.left_out, **choice.unknown},
@@ -192,7 +193,8 @@ class _Reconciliation:
         missing = [file for file in self.missing if not file.lost]
         there = {one.scene.scene_id for one in candidates} if missing else ()
         same = [file for file in missing if escape_scene_id(file.path) in there]
-        self.ignored += (replace(file, reason=f"another scene has its id; {file.reason}") for file in same)
+        clash = "another scene has its id"
+        self.ignored.append(replace(file, reason=f"{clash}; {file.reason}") for file in same)
         return [file for file in missing if file not in same]
 
 

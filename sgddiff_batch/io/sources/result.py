@@ -32,7 +32,7 @@ class Listing:
     """
 
     scenes: Sequence[Scene] = ()
-    ignored: tuple[IgnoredFile, ...] = ()
+    ignored: Sequence[IgnoredFile] = ()
     missing: tuple[IgnoredFile, ...] = ()
     not_listed: tuple[IgnoredFile, ...] = ()
     left_out: Mapping[str, str] = field(default_factory=dict)
