@@ -19,16 +19,16 @@ from sgddiff_batch.core.selection import Candidate, Facts
 from sgddiff_batch.core.texts import Rows, Texts, TextsBuilder, joined
 from sgddiff_batch.core.words import printable
 from sgddiff_batch.io.archive.file_names import is_scene
-from sgddiff_batch.io.archive.files import ArchiveFile, Found, IgnoredFile, is_unicode
+from sgddiff_batch.io.archive.files import LEADS_OUT, ArchiveFile, Found, IgnoredFile, is_unicode
 from sgddiff_batch.io.archive.globs import leads_to_match, matches
 from sgddiff_batch.io.archive.ignored import IgnoredBuilder, IgnoredFiles, merged_ignored
 from sgddiff_batch.io.archive.sidecars import (
-    AFTER_NAME,
-    AFTER_STEM,
     by_lower_name,
     is_called_sidecar,
     scenes_with_sidecars,
     sidecars_of,
+    why_ignored,
+    why_refused,
 )
 
 _VERSION_DIGITS = 16
@@ -120,7 +120,7 @@ class _Columns:
         bare = np.zeros(len(names), np.bool_)
         scenes = SceneTable(ids, self._uris.texts(), self._versions.texts(), sizes_bytes, bare)
         table = CandidateTable(scenes, names, np.frombuffer(self._modified_s, np.float64))
-        beside = scenes_with_sidecars(names, (one for one in others if isinstance(one, ArchiveFile)))
+        beside = scenes_with_sidecars(names, filter(_may_lie_beside, others))
         files = [
             ArchiveFile(
                 one.name,
@@ -133,6 +133,10 @@ class _Columns:
             if (one := table[row])
         ]
         return table.take(~beside), files
+
+
+def _may_lie_beside(file: Found) -> bool:
+    return isinstance(file, ArchiveFile) or file.reason == LEADS_OUT
 
 
 def _merged(table: CandidateTable, others: Sequence[Candidate]) -> CandidateTable:
@@ -160,15 +164,18 @@ def _sorted_by_object(found: Sequence[Found], pattern: Sequence[str]) -> FoundSc
     files = {entry.path: entry for entry in found if isinstance(entry, ArchiveFile)}
     chosen = [path for path in files if not pattern or matches(path.split("/"), pattern)]
     by_lower = by_lower_name(files.values())
+    links = by_lower_name(entry for entry in others if entry.reason == LEADS_OUT)
     scenes: list[Candidate] = []
     belonging: set[str] = set()
     for path in filter(is_scene, chosen):
         sidecars = sidecars_of(path, by_lower)
         belonging.update(sidecar.path for sidecar in sidecars)
-        if is_unicode(path):
+        refusal = None if is_unicode(path) else "its name is not UTF-8; rename it"
+        refusal = refusal or why_refused(printable(path), links)
+        if refusal is None:
             scenes.append(candidate_of(path, files[path], sidecars))
         else:
-            missing.append(IgnoredFile(printable(path), "its name is not UTF-8; rename it"))
+            missing.append(IgnoredFile(printable(path), refusal))
     for path in chosen:
         if not is_scene(path) and path not in belonging:
             ignored.append(IgnoredFile(printable(path), why_ignored(path)))
@@ -205,16 +212,6 @@ def version_of_one(path: str, identity: str) -> str:
     """Return the version of a scene without sidecars, as :func:`version_of` does, at a part of its time."""
     name = encode_basestring_ascii(path[path.rfind("/") + 1 :])
     return bytes_digest(f"[[{name},{identity}]]".encode())[:_VERSION_DIGITS]
-
-
-def why_ignored(path: str) -> str:
-    """Return why a file of this name is no scene."""
-    lower = path.lower()
-    if posixpath.basename(path).startswith("._"):
-        return "it is a resource fork of macOS"
-    if lower.endswith((*AFTER_NAME, *AFTER_STEM)):
-        return "it is a sidecar of no scene"
-    return "it is no .tif or .tiff file"
 
 
 def sorted_found(

@@ -95,7 +95,7 @@ def raise_on_silence(heard: Sequence[str], doing: str) -> None:
     for words in heard:
         if _NETWORK.search(words):
             raise RetryableError(
-                f"{doing} failed: the storage did not answer properly or in time ({redacted(words)})"
+                f"{doing} failed: the storage did not answer properly or in time ({without_secrets(words)})"
             )
 
 
@@ -117,7 +117,7 @@ def translated(error: BaseException, heard: Sequence[str], doing: str, *, remote
     return UnreadableSceneError(f"{doing} failed: {own_words}")
 
 
-def redacted(words: str) -> str:
+def without_secrets(words: str) -> str:
     """Return words without user names and keys in URLs, on one line of at most 300 characters."""
     for pattern, replacement in _SECRETS:
         words = pattern.sub(replacement, words)
@@ -127,7 +127,7 @@ def redacted(words: str) -> str:
 
 def _first_words(error: BaseException) -> str:
     """Return the oldest message of a chain: GDAL's own, before others reported that something failed."""
-    return redacted([words for words in _chain(error) if words][-1])
+    return without_secrets([words for words in _chain(error) if words][-1])
 
 
 def _chain(error: BaseException) -> list[str]:

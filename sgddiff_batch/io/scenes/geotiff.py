@@ -20,7 +20,7 @@ from sgddiff_batch.core.sampling import sites
 from sgddiff_batch.core.scene import Scene, SceneProfile
 from sgddiff_batch.core.window import Window
 from sgddiff_batch.errors import UnreadableSceneError, UnsupportedSceneError
-from sgddiff_batch.io.scenes.gdal import opened
+from sgddiff_batch.io.scenes.gdal import opened, opened_with_mask
 from sgddiff_batch.io.scenes.masks import mask_of, read_with_mask
 from sgddiff_batch.io.scenes.packing import packing_of
 
@@ -69,7 +69,7 @@ class GeoTiffReader:
             UnsupportedSceneError: if it is too large, complex, or lacks the bands asked for.
             RetryableError: if the storage failed.
         """
-        with opened(scene, "opening it", self.access) as source:
+        with opened_with_mask(scene, "opening it", self.access) as (source, beside):
             self._check_supported(source)
             _check_no_bomb(source, scene)
             grid, notes = _grid(source)
@@ -78,7 +78,7 @@ class GeoTiffReader:
             if palette:
                 _palette_table(source)
             packing = packing_of(source, scene, self.access, bands[0])
-            mask, said = mask_of(source, scene, self.access, _distinct(bands), packing.bits)
+            mask, said = mask_of(source, scene, beside, self.access, _distinct(bands), packing.bits)
             stretch = None if palette else self._stretch(source, scene, bands, mask, packing.bits)
             dtype = np.dtype(source.dtypes[bands[0] - 1])
             notes = (*notes, *said)

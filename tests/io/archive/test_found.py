@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from sgddiff_batch.core.scene import escape_scene_id, is_plain
-from sgddiff_batch.io.archive.files import ArchiveFile, IgnoredFile
+from sgddiff_batch.core.words import printable
+from sgddiff_batch.io.archive.files import LEADS_OUT, ArchiveFile, IgnoredFile
 from sgddiff_batch.io.archive.found import (
     FoundScenes,
     _sorted_by_object,
@@ -17,13 +17,11 @@ from sgddiff_batch.io.archive.found import (
     sorted_files,
     version_of,
     version_of_one,
-    why_ignored,
 )
 
 STEMS = st.sampled_from(["a", "A", "b", "._a", "é", "a b", "_a", "\udcff", "B.x"])
-ENDS = st.sampled_from(
-    [".tif", ".TIF", ".tiff", ".tif.msk", ".tfw", ".TFW", ".xml", ".XML", ".aux.xml", ".tif.aux.xml", ".txt"]
-)
+SIDECARS = (".tif.msk", ".tif.msk.aux.xml", ".tfw", ".TFW", ".xml", ".XML", ".aux.xml", ".tif.aux.xml")
+ENDS = st.sampled_from([".tif", ".TIF", ".tiff", ".txt", *SIDECARS])
 PATHS = st.builds(
     "{}{}{}".format, st.sampled_from(["", "d/", "D/", "x=1/", "_d/", "d/.hidden/"]), STEMS, ENDS
 )
@@ -39,7 +37,9 @@ def files(draw: st.DrawFn, path: str) -> ArchiveFile:
 @st.composite
 def listings(draw: st.DrawFn) -> list[ArchiveFile | IgnoredFile]:
     paths = draw(st.lists(PATHS, unique=True, max_size=12))
-    ignored = draw(st.lists(st.builds(IgnoredFile, PATHS, st.just("a reason"), st.booleans()), max_size=3))
+    reasons = st.sampled_from(["a reason", LEADS_OUT])
+    links = st.builds(IgnoredFile, PATHS.map(printable), reasons, st.booleans())
+    ignored = draw(st.lists(links, max_size=3))
     return draw(st.permutations([*(draw(files(path)) for path in paths), *ignored]))
 
 
@@ -78,15 +78,3 @@ def test_what_lies_below_the_output_is_left_out_of_columns_and_of_objects():
         rest = FoundScenes(scenes).outside("/r", "/r/out")
         assert [one.name for one in rest.scenes] == ["b.tif", "out.tif"]
         assert FoundScenes(scenes).outside("/r/scenes", "/r").scenes == ()
-
-
-@pytest.mark.parametrize(
-    ("path", "reason"),
-    [
-        ("d/._a.tif", "it is a resource fork of macOS"),
-        ("d/a.TIF.MSK", "it is a sidecar of no scene"),
-        ("d/a.png", "it is no .tif or .tiff file"),
-    ],
-)
-def test_a_file_that_is_no_scene_is_told_why(path, reason):
-    assert why_ignored(path) == reason
