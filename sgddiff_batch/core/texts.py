@@ -140,9 +140,11 @@ class TextsBuilder:
         self._waiting = []
 
     def texts(self) -> Texts:
-        """Return what was collected."""
+        """Return what was collected, and hold it no more."""
         self._put()
-        return Texts(b"".join(self._pieces), _offsets(np.concatenate(self._lengths)))
+        pieces, lengths = self._pieces, np.concatenate(self._lengths)
+        self._pieces, self._lengths = [], []
+        return Texts(b"".join(pieces), _offsets(lengths))
 
 
 def joined(parts: Sequence[Texts]) -> Texts:

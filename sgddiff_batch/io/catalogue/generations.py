@@ -64,7 +64,7 @@ def publish(
         pointer, version = _versioned_pointer(store)
         newest = _newest(store, pointer)
         # First the few columns that tell: of a million rows all of them take a gigabyte.
-        if pointer is not None and newest and is_current(newest.table(COMPARED), records, withdrawn, context):
+        if pointer is not None and newest and is_current(newest.parts(COMPARED), records, withdrawn, context):
             _write_link(store, pointer.generation)
             return None
         before = newest.table() if newest else SCHEMA.empty_table()

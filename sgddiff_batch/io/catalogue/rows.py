@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -33,6 +33,7 @@ DONE, QUARANTINED = "done", "quarantined"
 _STAC_VERSION = "1.1.0"
 _PROJECTION = "https://stac-extensions.github.io/projection/v2.0.0/schema.json"
 _ZARR = "application/vnd.zarr; version=3"
+_PART = 65_536
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _FIRST_PICTURE = datetime(1858, 1, 1, tzinfo=UTC)
 """The first photograph from the air: STAC wants a span where the time is not known, and this one is true."""
@@ -227,6 +228,12 @@ class Encoded:
     def table(self, columns: Sequence[str] = tuple(SCHEMA.names)) -> pa.Table:
         """Return some columns, or all, of a file that was checked."""
         return pq.read_table(self._file(), columns=list(columns)).cast(_schema_of(columns))
+
+    def parts(self, columns: Sequence[str]) -> Iterator[pa.Table]:
+        """Yield some columns of a file that was checked, a part of the rows at a time."""
+        schema = _schema_of(columns)
+        for batch in pq.ParquetFile(self._file()).iter_batches(_PART, columns=list(columns)):
+            yield pa.Table.from_batches([batch]).select(list(columns)).cast(schema)
 
     def _file(self) -> Any:  # noqa: ANN401 - pyarrow has no types
         return pa.BufferReader(pa.py_buffer(self.data))

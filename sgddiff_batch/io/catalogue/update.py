@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -56,16 +56,26 @@ class PublishContext:
 
 COMPARED = ("id", "store", "reason", "created", "datetime", "start_datetime", "end_datetime", "archive")
 """The columns by which it is told whether anything has to be done."""
+_TIMES = ("created", "datetime", "start_datetime", "end_datetime")
 
 
 def is_current(
-    before: pa.Table, records: Mapping[str, SceneRecord], withdrawn: Set[str], context: PublishContext
+    parts: Iterable[pa.Table],
+    records: Mapping[str, SceneRecord],
+    withdrawn: Set[str],
+    context: PublishContext,
 ) -> bool:
-    """Whether :func:`updated` would return a catalogue as it is; of that, the columns of COMPARED will do."""
-    compared = _compared(before, RecordColumns.of(records), withdrawn, context.times)
-    if len(compared.missing) or not compared.holds.all():
-        return False
-    return context.archive is None or bool(_archives(before, context).equals(before["archive"]))
+    """Whether :func:`updated` would return a catalogue as it is.
+
+    parts: its rows, a part at a time, with the columns of COMPARED.
+    """
+    current = _Current(RecordColumns.of(records), withdrawn, context.times)
+    for part in parts:
+        if not current.holds(part).all():
+            return False
+        if context.archive is not None and not _archives(part, context).equals(part["archive"]):
+            return False
+    return not len(current.missing())
 
 
 def updated(
@@ -79,11 +89,13 @@ def updated(
 
     A mosaic whose store is gone or not complete is left out with a warning.
     """
-    compared = _compared(before, RecordColumns.of(records), withdrawn, context.times)
+    current = _Current(RecordColumns.of(records), withdrawn, context.times)
+    holds = current.holds(before)
     # Of a million rows that all hold, no copy is made.
-    table = before if compared.holds.all() else before.filter(pa.array(compared.holds, pa.bool_()))
-    if len(compared.missing):
-        fresh = _fresh_tables(store, [records[scene_id] for scene_id in compared.missing], context.times)
+    table = before if holds.all() else before.filter(pa.array(holds, pa.bool_()))
+    missing = [records[scene_id] for scene_id in current.missing()]
+    if missing:
+        fresh = _fresh_tables(store, missing, context.times)
         table = pa.concat_tables([table, *fresh]).sort_by("id").combine_chunks()
     if context.archive is not None:
         place = table.schema.get_field_index("archive")
@@ -98,32 +110,44 @@ def _archives(table: pa.Table, context: PublishContext) -> pa.ChunkedArray:
     return pa.chunked_array([pc.if_else(listed, pa.scalar(context.archive, pa.string()), archives)])
 
 
-@dataclass(frozen=True, slots=True)
-class _Compared:
-    """Which rows of a catalogue hold, as a mask, and the ids of mosaics that have no such row."""
+class _Current:
+    """The mosaics that a catalogue has to show, by what the ledger says of them."""
 
-    holds: Mask
-    missing: Texts
+    def __init__(self, records: RecordColumns, withdrawn: Set[str], times: Mapping[str, TimeSpan]) -> None:
+        self._records, self._ids = records, TextSet(records.ids)
+        self._taken, self._spans = TextSet(times), list(times.values())
+        self._is_wanted = (records.stores.lengths() > 0) & ~is_among(records.ids, withdrawn)
 
+    def holds(self, table: pa.Table) -> Mask:
+        """Say for each row of a catalogue whether it says of its scene what the ledger does."""
+        ids = texts_of(table["id"])
+        rows = self._ids.rows(ids)
+        there = np.flatnonzero(rows >= 0)
+        there = there[self._is_wanted[rows[there]]]
+        here = rows[there]
+        says = same(texts_of(table["store"]).take(there), self._records.stores.take(here))
+        says &= _same_reasons(table["reason"].take(there), self._records, here)
+        says &= _same_times(table["created"].take(there), self._records, here)
+        found = np.zeros(table.num_rows, np.bool_)
+        found[there[says]] = True
+        found[list(self._with_other_times(table, ids))] = False
+        self._is_wanted[rows[found]] = False
+        return found
 
-def _compared(
-    table: pa.Table, records: RecordColumns, withdrawn: Set[str], times: Mapping[str, TimeSpan]
-) -> _Compared:
-    """Say for each row whether it says of its scene what its record does."""
-    is_wanted = (records.stores.lengths() > 0) & ~is_among(records.ids, withdrawn)
-    rows = TextSet(records.ids).rows(texts_of(table["id"]))
-    there = np.flatnonzero(rows >= 0)
-    there = there[is_wanted[rows[there]]]
-    here = rows[there]
-    says = same(texts_of(table["store"]).take(there), records.stores.take(here))
-    says &= _same_reasons(table["reason"].take(there), records, here)
-    says &= _same_times(table["created"].take(there), records, here)
-    holds = np.zeros(table.num_rows, np.bool_)
-    holds[there[says]] = True
-    for row in _with_other_times(table, texts_of(table["id"]), times):
-        holds[row] = False
-    is_wanted[rows[holds]] = False
-    return _Compared(holds, records.ids.take(is_wanted))
+    def _with_other_times(self, table: pa.Table, ids: Texts) -> Iterator[int]:
+        """Yield the rows of scenes that were taken at another time than they say."""
+        spans = self._taken.rows(ids)
+        rows_of_spans = np.flatnonzero(spans >= 0)
+        for start in range(0, len(rows_of_spans), _CONVERTED):
+            part = rows_of_spans[start : start + _CONVERTED]
+            told = _values(table.select(_TIMES).take(part), *_TIMES)
+            for row, span, (created, *taken) in zip(part.tolist(), spans[part].tolist(), told, strict=True):
+                if taken != rows.times_of(self._spans[span], created):
+                    yield row
+
+    def missing(self) -> Texts:
+        """Return the scenes whose mosaics no row so far shows as they are."""
+        return self._records.ids.take(self._is_wanted)
 
 
 def _same_reasons(said: pa.ChunkedArray, records: RecordColumns, here: Rows) -> Mask:
@@ -145,21 +169,6 @@ def _same_times(created: pa.ChunkedArray, records: RecordColumns, here: Rows) ->
 def _microseconds(text: str) -> int:
     time = rows.instant(text)
     return _NO_TIME if time is None else (time - _EPOCH) // _MICROSECOND
-
-
-def _with_other_times(table: pa.Table, ids: Texts, times: Mapping[str, TimeSpan]) -> Iterator[int]:
-    """Yield the rows of scenes that were taken at another time than they say."""
-    if not times:
-        return
-    spans = list(times.values())
-    found = TextSet(ids).rows(Texts.of(times))
-    names = ("created", "datetime", "start_datetime", "end_datetime")
-    for start in range(0, len(found), _CONVERTED):
-        part = start + np.flatnonzero(found[start : start + _CONVERTED] >= 0)
-        told = table.select(names).take(found[part])
-        for place, (created, *taken) in zip(part.tolist(), _values(told, *names), strict=True):
-            if taken != rows.times_of(spans[place], created):
-                yield int(found[place])
 
 
 def _values(table: pa.Table, *names: str) -> Iterator[tuple[Any, ...]]:
