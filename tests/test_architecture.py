@@ -29,16 +29,17 @@ LAYERS: dict[str, tuple[str, ...]] = {
     "sgddiff_batch.lifecycle": _BASE,
     f"{_IO}.storage": _CORE,
     f"{_IO}.reports": (*_CORE, f"{_IO}.storage"),
+    f"{_IO}.arrow": _CORE,
     f"{_IO}.archive": (*_CORE, f"{_IO}.storage"),
     f"{_IO}.stac": (*_CORE, f"{_IO}.storage", f"{_IO}.archive"),
     f"{_IO}.sources": (*_CORE, f"{_IO}.storage", f"{_IO}.archive", f"{_IO}.stac"),
     f"{_IO}.scenes": (*_BASE, f"{_IO}.storage", f"{_IO}.archive"),
-    f"{_IO}.ledger": (*_BASE, f"{_IO}.storage"),
+    f"{_IO}.ledger": (*_BASE, f"{_IO}.arrow", f"{_IO}.storage"),
     f"{_IO}.mosaics": (*_BASE, f"{_IO}.storage"),
     f"{_IO}.geodesy": _CORE,
     f"{_IO}.catalogue": (
         *_BASE,
-        *(f"{_IO}.{room}" for room in ("storage", "ledger", "mosaics", "geodesy", "reports")),
+        *(f"{_IO}.{room}" for room in ("arrow", "storage", "ledger", "mosaics", "geodesy", "reports")),
     ),
     f"{_IO}.areas": (
         *_BASE,
@@ -56,7 +57,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
         *_BASE,
         *(f"sgddiff_batch.{package}" for package in ("config", "pipeline", "lifecycle", "engine")),
         *(f"{_IO}.{room}" for room in ("storage", "archive", "sources", "scenes", "ledger", "mosaics")),
-        *(f"{_IO}.{room}" for room in ("catalogue", "upkeep", "reports")),
+        *(f"{_IO}.{room}" for room in ("arrow", "catalogue", "upkeep", "reports")),
     ),
     "sgddiff_batch.runs.areas": (
         *_BASE,
@@ -110,7 +111,7 @@ ROOMY: dict[str, str] = {
 STORAGE = {"rasterio", "zarr", "fsspec", "s3fs", "obstore", "aiobotocore", "boto3", "botocore"}
 CORE_MAY_IMPORT = {
     "__future__", "abc", "bisect", "collections", "dataclasses", "enum", "fractions", "functools", "hashlib",
-    "heapq", "itertools", "json", "math", "numpy", "operator", "re", "typing", "urllib.parse",
+    "heapq", "itertools", "json", "math", "numpy", "operator", "re", "struct", "typing", "urllib.parse",
 }  # fmt: skip
 """Named one by one: what is pure. Clocks, randomness, files, processes, the environment and logs are not."""
 CORE_MAY_NOT_USE = {"numpy.random", "np.random", "np.load", "np.save", "np.memmap", "open", "print", "input"}

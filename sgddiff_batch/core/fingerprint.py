@@ -33,7 +33,7 @@ def array_digest(array: NDArray[np.uint8]) -> str:
     return hasher.hexdigest()
 
 
-def bytes_digest(data: bytes) -> str:
+def bytes_digest(data: bytes | memoryview) -> str:
     """Return the hex SHA-256 of an object."""
     return hashlib.sha256(data).hexdigest()
 

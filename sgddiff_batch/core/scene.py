@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from urllib.parse import quote
 
@@ -14,6 +15,8 @@ _LONGEST_SEGMENT = 160
 _LONGEST_ID = 640
 """S3 keys end at 1024 bytes, and the ledger and the mosaic put more before and behind an id."""
 _EMPTY = "empty~"
+_PLAIN = re.compile(r"[A-Za-z0-9-][A-Za-z0-9._-]*(?:/[A-Za-z0-9-][A-Za-z0-9._-]*)*")
+"""What :func:`escape_scene_id` leaves as it is, but for what is very long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +61,18 @@ def escape_scene_id(path: str) -> str:
     ``..`` segments and a leading ``_`` are encoded too; what is very long, a segment or the whole, ends in
     ``~`` and a digest of itself. No two paths share an id: a ``~`` of the path's own is always encoded.
     """
+    if is_plain(path):
+        return path
     return _shorten("/".join(_escape_segment(segment) for segment in path.split("/")), _LONGEST_ID)
+
+
+def is_plain(path: str) -> bool:
+    """Whether a path is surely its own id: of nearly all scenes it is told so at once."""
+    if not _PLAIN.fullmatch(path):
+        return False
+    return len(path) <= _LONGEST_SEGMENT or (
+        len(path) <= _LONGEST_ID and max(map(len, path.split("/"))) <= _LONGEST_SEGMENT
+    )
 
 
 def _escape_segment(segment: str) -> str:

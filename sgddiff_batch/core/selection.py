@@ -1,16 +1,14 @@
-"""Selection: what several sources say of an archive becomes one list of scenes, by rules that are stated.
+"""Selection: what is known of scenes, and the rules by which some of them are wanted.
 
-Three steps, each of which tells what it leaves out and why: :func:`reconcile` (one scene, once),
-:func:`choose` (filters) and :func:`keep_newest` (superseded versions).
+:mod:`sgddiff_batch.core.choosing` follows them.
 """
 
 from __future__ import annotations
 
 import math
 import re
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from typing import Literal
 
 from sgddiff_batch.core.boxes import Box
@@ -179,88 +177,3 @@ def _natural(text: str) -> tuple[tuple[int, str], ...]:
     """Return a key by which N9 comes before N10."""
     parts = re.split(r"([0-9]+)", text)
     return tuple((int(part), "") if at % 2 else (0, part) for at, part in enumerate(parts))
-
-
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """What a step keeps, and what it leaves out with the reasons, by scene id."""
-
-    kept: tuple[Candidate, ...]
-    left_out: Mapping[str, str] = field(default_factory=dict)
-    unknown: Mapping[str, str] = field(default_factory=dict)
-
-
-def reconcile(found: Iterable[Candidate]) -> tuple[tuple[Candidate, ...], Mapping[str, str]]:
-    """Return every object once, and the scenes that cannot be kept, by URI, with the reasons.
-
-    Candidates of one URI are one scene: it has the id and version that the source of the lowest number gives
-    it, and the facts of all. Two objects of one id: that of the lowest source, then of the lowest URI, is
-    kept. The order of ``found`` does not matter.
-    """
-    objects: defaultdict[str, list[Candidate]] = defaultdict(list)
-    for candidate in found:
-        objects[candidate.scene.uri].append(candidate)
-    by_id: dict[str, Candidate] = {}
-    clashing: dict[str, str] = {}
-    for candidate in sorted(
-        map(_joined, objects.values()), key=lambda one: (min(one.sources), one.scene.uri)
-    ):
-        first = by_id.setdefault(candidate.scene.scene_id, candidate)
-        if first is not candidate:
-            clashing[candidate.scene.uri] = f"another object has the same id: {first.scene.uri}"
-    return tuple(by_id[scene_id] for scene_id in sorted(by_id)), clashing
-
-
-def _joined(same: Sequence[Candidate]) -> Candidate:
-    if len(same) == 1:
-        return same[0]
-    first = min(same, key=lambda c: (min(c.sources), c.scene.scene_id, c.scene.version, repr(c)))
-    sources = frozenset[int]().union(*(candidate.sources for candidate in same))
-    return replace(first, facts=merge_facts(candidate.facts for candidate in same), sources=sources)
-
-
-def choose(candidates: Iterable[Candidate], filters: Filters) -> Choice:
-    """Return the candidates that the filters want.
-
-    One of which something is not known that they ask for is not wanted, and told of as ``unknown``, unless
-    what is known already rules it out.
-    """
-    kept: list[Candidate] = []
-    left_out: dict[str, str] = {}
-    unknown: dict[str, str] = {}
-    for candidate in candidates:
-        scene, facts = candidate.scene, candidate.facts
-        if reason := filters.unwanted_file(candidate.name, scene.size_bytes) or filters.unwanted(facts):
-            left_out[scene.scene_id] = reason
-        elif reason := filters.unknown(facts):
-            unknown[scene.scene_id] = reason
-        else:
-            kept.append(candidate)
-    return Choice(tuple(kept), left_out, unknown)
-
-
-def keep_newest(
-    candidates: Sequence[Candidate], duplicates: Duplicates | None
-) -> tuple[tuple[Candidate, ...], Mapping[str, str]]:
-    """Return the newest version of every scene, and the ids of the others with that which supersedes them."""
-    if duplicates is None:
-        return tuple(candidates), {}
-    versions: defaultdict[tuple[str, ...], list[Candidate]] = defaultdict(list)
-    for candidate in candidates:
-        key = duplicates.key_of(candidate.name)
-        if key is not None:
-            versions[key].append(candidate)
-    superseded: dict[str, str] = {}
-    for group in versions.values():
-        newest = max(group, key=duplicates.rank)
-        superseded |= {c.scene.scene_id: newest.scene.scene_id for c in group if c is not newest}
-    return tuple(c for c in candidates if c.scene.scene_id not in superseded), superseded
-
-
-def only_in(candidates: Iterable[Candidate], sources: int) -> tuple[tuple[str, ...], ...]:
-    """Return, for each of that many sources, the ids of the scenes that no other source names."""
-    alone: list[list[str]] = [[] for _ in range(sources)]
-    for candidate in candidates:
-        if len(candidate.sources) == 1 and sources > 1:
-            alone[min(candidate.sources)].append(candidate.scene.scene_id)
-    return tuple(tuple(sorted(ids)) for ids in alone)

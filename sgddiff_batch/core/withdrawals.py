@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 
+import numpy as np
+
+from sgddiff_batch.core.comparing import is_among
+from sgddiff_batch.core.labels import Labels
 from sgddiff_batch.core.words import first_of
 
 _NAMED = 100
@@ -80,24 +84,26 @@ def find_withdrawals(
     allow: an operator has said that the scenes are gone; then the share does not count, and scenes that
     nobody is known to have listed, or that were listed under the former name, are gone too.
     """
-    older = {old: new for old, new in (superseded or {}).items() if old not in marked | listed}
+    older = {old: new for old, new in (superseded or {}).items() if old not in marked and old not in listed}
+    known = Labels.of(catalogued)
+    is_listed = is_among(known.texts, listed)
     claimed = {
-        scene_id: by
-        for scene_id, by in catalogued.items()
-        if by not in (None, archive, former) and by is not None and scene_id in listed
+        known.texts[row]: known.names[known.codes[row]]
+        for row in np.flatnonzero(
+            is_listed & known.where(lambda by: by is not None and by not in (archive, former))
+        ).tolist()
     }
-    found = Withdrawals((), tuple(sorted(marked & listed)), None, older, claimed)
+    returned = tuple(sorted(scene_id for scene_id in marked if scene_id in listed))
+    found = Withdrawals((), returned, None, older, claimed)
     if not complete:
         return found
-    mine = {
-        scene_id
-        for scene_id, by in catalogued.items()
-        if (by == archive or (allow and by in (None, former))) and scene_id not in marked
-    } - older.keys()
-    gone = mine - listed
-    if 2 * len(gone) > len(mine) and not allow:
-        return replace(found, refusal=_refusal(len(gone), len(mine)))
-    return replace(found, withdrawn=tuple(sorted(gone)))
+    is_mine = known.where(lambda by: by == archive or (allow and by in (None, former)))
+    is_mine &= ~is_among(known.texts, marked) & ~is_among(known.texts, older)
+    is_gone = is_mine & ~is_listed
+    gone, mine = int(np.count_nonzero(is_gone)), int(np.count_nonzero(is_mine))
+    if 2 * gone > mine and not allow:
+        return replace(found, refusal=_refusal(gone, mine))
+    return replace(found, withdrawn=tuple(sorted(known.texts.take(is_gone))))
 
 
 def _refusal(gone: int, known: int) -> str:

@@ -16,6 +16,8 @@ def first_of(ids: Sequence[str]) -> str:
 
 def printable(path: str) -> str:
     """Return a path that can be encoded and shown on one line; bytes that are not UTF-8 become escapes."""
+    if path.isascii() and path.isprintable():
+        return path
     try:
         encoded = path.encode("utf-8", "surrogateescape")
     except UnicodeEncodeError:

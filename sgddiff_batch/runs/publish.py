@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
+from sgddiff_batch.core.fact_table import FactTable
 from sgddiff_batch.core.generations import Generation
 from sgddiff_batch.core.times import TimeSpan
 from sgddiff_batch.core.withdrawals import Withdrawals
@@ -15,7 +16,7 @@ from sgddiff_batch.core.words import first_of
 from sgddiff_batch.engine.results import SceneResult
 from sgddiff_batch.io import catalogue
 from sgddiff_batch.io.catalogue import PublishContext
-from sgddiff_batch.io.ledger import ObjectLedger
+from sgddiff_batch.io.ledger import ObjectLedger, record_table
 from sgddiff_batch.io.sources import Listing
 from sgddiff_batch.runs.plan import Run
 from sgddiff_batch.runs.withdrawals import archive_name, listed_ids
@@ -98,7 +99,7 @@ def publish_run(run: Run, results: Iterable[SceneResult]) -> Generation | None:
     context = PublishContext(bench.run_id, name, listed_ids(run.listing), _times(run.listing))
     generation = catalogue.publish(
         ledger.store,
-        {**run.records, **changed},
+        record_table(run.records) | changed,
         ledger.withdrawn(index=True).keys(),
         context,
         bench.keep_generations,
@@ -109,7 +110,9 @@ def publish_run(run: Run, results: Iterable[SceneResult]) -> Generation | None:
 
 
 def _times(listing: Listing) -> dict[str, TimeSpan]:
-    spans = {scene_id: facts.time for scene_id, facts in listing.facts.items() if facts.time}
+    # Of a scene that no catalogue names, nobody knows when it was taken.
+    known = listing.facts.more if isinstance(listing.facts, FactTable) else listing.facts
+    spans = {scene_id: facts.time for scene_id, facts in known.items() if facts.time}
     return {
         scene_id: span
         for scene_id, span in spans.items()

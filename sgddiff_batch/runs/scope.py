@@ -7,9 +7,14 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from sgddiff_batch.core.fact_table import FactTable, written_s
+from sgddiff_batch.core.numbers import Numbers
+from sgddiff_batch.core.record_columns import RecordColumns
 from sgddiff_batch.core.scene import Scene
+from sgddiff_batch.core.scene_table import SceneTable
 from sgddiff_batch.core.selection import Facts
 from sgddiff_batch.core.store_names import replacement_of, store_path
+from sgddiff_batch.core.texts import Texts, joined
 from sgddiff_batch.engine.results import SceneResult
 from sgddiff_batch.engine.survey import Extent, RunPlan
 from sgddiff_batch.io.ledger import ObjectLedger, RedoMark, drop_redo, redo_marks
@@ -39,28 +44,33 @@ class Scope:
         """Return what the survey needs to know."""
         again = set(marks)
         if self.retry_quarantined:
-            again |= {record.scene_id for record in records.values() if record.reason is not None}
-        times = {scene_id: _written_s(facts) for scene_id, facts in listing.facts.items()}
-        known = {scene_id: seconds for scene_id, seconds in times.items() if seconds is not None}
-        only = self.only
+            columns = RecordColumns.of(records)
+            again.update(columns.ids.take(columns.has_reason))
+        if self.since_s is None and self.limit is None:
+            return Extent(self.only, frozenset(again), None)
+        known, only = _written(listing.facts), self.only
         if self.since_s is not None:
-            # A scene of which nobody knows when it changed may have changed.
-            listed = {scene.scene_id for scene in (*listing.scenes, *map(missing_scene, listing.missing))}
-            recent = {s for s in listed if known.get(s, self.since_s) >= self.since_s} | set(marks)
+            recent = _since(self.since_s, listing, known) | set(marks)
             only = frozenset(recent if only is None else recent & only)
         return Extent(only, frozenset(again), self.limit, known if self.limit is not None else {})
 
 
+def _written(facts: Mapping[str, Facts]) -> Numbers:
+    """Return when each scene's file was written, as far as anything of it is known."""
+    if isinstance(facts, FactTable):
+        return facts.written_s()
+    times = ((scene_id, written_s(said)) for scene_id, said in facts.items())
+    return Numbers.of({scene_id: seconds for scene_id, seconds in times if seconds is not None})
+
+
+def _since(since_s: float, listing: Listing, known: Numbers) -> set[str]:
+    """Return what was written since; a scene of which nobody knows when it changed may have changed."""
+    missing = Texts.of(missing_scene(file).scene_id for file in listing.missing)
+    ids = joined([SceneTable.of(listing.scenes).ids, missing])
+    return set(ids.take(~(known.at(ids) < since_s)))
+
+
 EVERYTHING = Scope()
-
-
-def _written_s(facts: Facts) -> float | None:
-    """Return when a scene's file was written; else when its item was changed, or the picture was taken."""
-    if facts.modified_s is not None:
-        return facts.modified_s
-    if facts.updated_s is not None:
-        return facts.updated_s
-    return facts.time.stop_s if facts.time else None
 
 
 def replacements(

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from sgddiff_batch.core.fingerprint import digest
+from sgddiff_batch.core.labels import Labels
 from sgddiff_batch.core.query import AssetRule, Source
+from sgddiff_batch.core.scene_table import SceneTable
+from sgddiff_batch.core.texts import Texts, TextSet, joined
 from sgddiff_batch.core.withdrawals import Withdrawals, find_withdrawals
 from sgddiff_batch.core.words import first_of, redact_uri
 from sgddiff_batch.errors import FatalError
 from sgddiff_batch.io import catalogue
+from sgddiff_batch.io.arrow import texts_of
 from sgddiff_batch.io.ledger import ObjectLedger
 from sgddiff_batch.io.sources import Listing
 from sgddiff_batch.runs.bench import Bench, missing_scene
@@ -94,16 +98,20 @@ def _source_facts(source: Source) -> dict[str, object]:
     return facts
 
 
-def _catalogued(ledger: ObjectLedger) -> dict[str, str | None]:
+def _catalogued(ledger: ObjectLedger) -> Mapping[str, str | None]:
     pointer = catalogue.read_pointer(ledger.store)
     if pointer is None:
         return {}
     # The newest, not the current one: a rollback is for readers, and says nothing of the archive.
     table = catalogue.read_generation(ledger.store, pointer.newest, ["id", "archive"])
-    return dict(zip(table["id"].to_pylist(), table["archive"].to_pylist(), strict=True))
+    archives = table["archive"].combine_chunks().dictionary_encode()
+    codes = archives.indices.fill_null(-1).to_numpy(zero_copy_only=False)
+    return Labels(texts_of(table["id"]), codes, tuple(archives.dictionary.to_pylist()))
 
 
-def listed_ids(listing: Listing) -> set[str]:
+def listed_ids(listing: Listing) -> TextSet:
     """Return the ids of all scenes that the archive names, also of those that are not wanted or not there."""
     missing = {missing_scene(file).scene_id for file in listing.missing}
-    return {scene.scene_id for scene in listing.scenes} | set(listing.left_out) | missing
+    scenes = TextSet(SceneTable.of(listing.scenes).ids)
+    others = [scene_id for scene_id in {*listing.left_out, *missing} if scene_id not in scenes]
+    return TextSet(joined([scenes.texts, Texts.of(others)])) if others else scenes

@@ -1,88 +1,16 @@
-"""Selection: no scene twice, none lost without a reason, and never by the order of the sources."""
+"""Selection: what sources know of a scene is merged, and names tell which scene a version is of."""
 
 from __future__ import annotations
 
 import random
 import re
-from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sgddiff_batch.core.boxes import Box
-from sgddiff_batch.core.scene import Scene
-from sgddiff_batch.core.selection import (
-    Candidate,
-    Duplicates,
-    Facts,
-    Filters,
-    choose,
-    keep_newest,
-    merge_facts,
-    only_in,
-    reconcile,
-)
-from sgddiff_batch.core.times import TimeSpan
-
-NUMBERS = st.floats(0, 1e6, allow_nan=False)
-BOXES = st.builds(
-    lambda west, east, south, north: Box(west, min(south, north), east, max(south, north)),
-    *[st.integers(-180, 180).map(float)] * 2,
-    *[st.integers(-90, 90).map(float)] * 2,
-)
-FACTS = st.builds(
-    Facts,
-    modified_s=st.none() | NUMBERS,
-    item=st.none() | st.sampled_from(["a", "b"]),
-    time=st.none() | NUMBERS.map(lambda at: TimeSpan(at, at + 1)),
-    boxes=st.none() | st.tuples(BOXES),
-    cloud_percent=st.none() | st.floats(0, 100),
-    updated_s=st.none() | st.sampled_from([1.0, 2.0]),
-)
-NAMES = st.builds(
-    "{}_N{:04d}_{}.tif".format, st.sampled_from(["T32", "T33"]), st.integers(0, 20), st.integers(0, 2)
-)
-
-
-@st.composite
-def candidates(draw: st.DrawFn) -> list[Candidate]:
-    """What up to three sources find: one may call an object otherwise than another does."""
-    found = []
-    for _ in range(draw(st.integers(0, 12))):
-        name, source = draw(NAMES), draw(st.integers(0, 2))
-        scene_id = name if source == 0 else f"bucket/{name}"
-        place = f"s3://bucket{draw(st.integers(0, 1))}/{name}"
-        scene = Scene(scene_id, place, "v", draw(st.integers(0, 100)))
-        found.append(Candidate(scene, name, draw(FACTS), frozenset({source})))
-    return found
-
-
-@given(candidates(), st.randoms())
-def test_the_order_of_sources_and_scenes_does_not_matter(
-    found: list[Candidate], shuffler: random.Random
-) -> None:
-    shuffled = list(found)
-    shuffler.shuffle(shuffled)
-    assert reconcile(found) == reconcile(shuffled)
-
-
-@given(candidates())
-def test_every_object_is_kept_once_or_clashes(found: list[Candidate]) -> None:
-    kept, clashing = reconcile(found)
-    places = [one.scene.uri for one in kept]
-    assert len(set(places)) == len(places)
-    assert len({one.scene.scene_id for one in kept}) == len(kept)
-    assert set(places) | set(clashing) == {one.scene.uri for one in found}
-    assert not set(places) & set(clashing)
-    for one in kept:
-        assert one.sources == frozenset().union(*(c.sources for c in found if c.scene.uri == one.scene.uri))
-
-
-@given(candidates())
-def test_reconciling_again_changes_nothing(found: list[Candidate]) -> None:
-    kept, _ = reconcile(found)
-    assert reconcile(kept) == (kept, {})
+from sgddiff_batch.core.selection import Duplicates, Facts, merge_facts
+from tests.core.candidate_examples import FACTS
 
 
 @given(st.lists(FACTS, min_size=1, max_size=5), st.randoms())
@@ -103,138 +31,22 @@ def test_of_two_items_of_one_scene_the_one_changed_last_is_believed() -> None:
     assert merge_facts([old, new]).cloud_percent == 5.0
 
 
-RULES = st.sampled_from(["name", "datetime", "modified"]).map(
-    lambda rule: Duplicates(re.compile(r"(?P<key>T\d\d)_N(?P<version>\d+)"), rule)
+@pytest.mark.parametrize(
+    ("pattern", "key"),
+    [
+        (r"(s\d)_N(?P<version>\d)", ("s1",)),
+        (r"(?P<id>s\d)_N(?P<version>\d)", ("s1",)),
+        (r"(?P<id>s)(\d)_N(?P<version>\d)", ("s", "1")),
+        (r"(s\d)(_N(?P<version>\d))?", ("s1", "")),
+        (r"(x)?_N(?P<version>\d)", None),
+    ],
 )
+def test_the_key_is_all_groups_but_the_version(pattern: str, key: tuple[str, ...] | None) -> None:
+    rule = Duplicates(re.compile(pattern))
+    assert rule.key_of("s1_N1.tif") == rule.key_of("s1_N2.tif") == key
+    assert key is None or rule.key_of("s2_N1.tif") != key
 
 
-@given(candidates(), RULES, st.randoms())
-def test_newest_wins_in_any_order_and_again(
-    found: list[Candidate], rule: Duplicates, shuffler: random.Random
-) -> None:
-    unique, _ = reconcile(found)
-    kept, superseded = keep_newest(unique, rule)
-    assert keep_newest(kept, rule) == (kept, {})
-    shuffled = list(unique)
-    shuffler.shuffle(shuffled)
-    again, same = keep_newest(shuffled, rule)
-    assert set(again) == set(kept)
-    assert same == superseded
-    ids = {one.scene.scene_id for one in kept}
-    assert ids | set(superseded) == {one.scene.scene_id for one in unique}
-    assert set(superseded.values()) <= ids
-    keys = [rule.key_of(one.name) for one in kept]
-    assert len(set(keys)) == len(keys)
-
-
-def scene(name: str, **facts: object) -> Candidate:
-    return Candidate(Scene(name, f"s3://b/{name}", "v", 10), name, Facts(**facts))  # type: ignore[arg-type]
-
-
-class TestNewest:
-    KEY = re.compile(r"(?P<tile>S2[AB]_T\d\d[A-Z]{3}_\d{8})_N(?P<version>\d{4})")
-
-    def test_versions_are_compared_as_numbers_and_other_scenes_are_left_alone(self) -> None:
-        old, new = scene("S2A_T32TPS_20260101_N0509.tif"), scene("S2A_T32TPS_20260101_N0510.tif")
-        other, none = scene("S2B_T32TPS_20260101_N0509.tif"), scene("harbour.tif")
-        kept, superseded = keep_newest([old, new, other, none], Duplicates(self.KEY))
-        assert kept == (new, other, none)
-        assert superseded == {old.name: new.name}
-        natural = Duplicates(re.compile(r"(\w+)_v\d+"))
-        assert keep_newest([scene("a_v9.tif"), scene("a_v10.tif")], natural)[0][0].name == "a_v10.tif"
-
-    def test_the_time_of_the_picture_or_of_the_file_decides_where_asked(self) -> None:
-        early = scene("a_2.tif", time=TimeSpan(1, 1), modified_s=9.0)
-        late = scene("a_1.tif", time=TimeSpan(2, 2), modified_s=8.0)
-        unknown = scene("a_3.tif")
-        key = re.compile(r"(\w)_")
-        assert keep_newest([early, late, unknown], Duplicates(key, "datetime"))[0] == (late,)
-        assert keep_newest([early, late, unknown], Duplicates(key, "modified"))[0] == (early,)
-        assert keep_newest([early, late, unknown], Duplicates(key))[0] == (unknown,)
-
-    @pytest.mark.parametrize(
-        ("pattern", "key"),
-        [
-            (r"(s\d)_N(?P<version>\d)", ("s1",)),
-            (r"(?P<id>s\d)_N(?P<version>\d)", ("s1",)),
-            (r"(?P<id>s)(\d)_N(?P<version>\d)", ("s", "1")),
-            (r"(s\d)(_N(?P<version>\d))?", ("s1", "")),
-            (r"(x)?_N(?P<version>\d)", None),
-        ],
-    )
-    def test_the_key_is_all_groups_but_the_version(self, pattern: str, key: tuple[str, ...] | None) -> None:
-        rule = Duplicates(re.compile(pattern))
-        assert rule.key_of("s1_N1.tif") == rule.key_of("s1_N2.tif") == key
-        assert key is None or rule.key_of("s2_N1.tif") != key
-
-    def test_a_pattern_of_a_version_alone_is_refused(self) -> None:
-        with pytest.raises(ValueError, match="which scene it is"):
-            Duplicates(re.compile(r"_N(?P<version>\d)"))
-
-    def test_a_pattern_without_groups_takes_what_it_matched(self) -> None:
-        key = Duplicates(re.compile(r"^[a-z]+"))
-        assert [one.name for one in keep_newest([scene("a1"), scene("a2"), scene("b1")], key)[0]] == [
-            "a2",
-            "b1",
-        ]
-
-    def test_without_a_rule_everything_stays(self) -> None:
-        twice = [scene("a_v1.tif"), scene("a_v2.tif")]
-        assert keep_newest(twice, None) == (tuple(twice), {})
-
-
-@given(candidates(), BOXES | st.none(), st.none() | st.floats(1, 100), st.integers(0, 100))
-def test_filters_tell_of_every_scene_that_they_leave_out(
-    found: list[Candidate], box: Box | None, cloud: float | None, least: int
-) -> None:
-    unique, _ = reconcile(found)
-    filters = Filters(TimeSpan(10, 5e5), box, cloud, (least, None))
-    choice = choose(unique, filters)
-    kept = {one.scene.scene_id for one in choice.kept}
-    groups = [kept, set(choice.left_out), set(choice.unknown)]
-    assert set().union(*groups) == {one.scene.scene_id for one in unique}
-    assert sum(map(len, groups)) == len(unique)
-    assert all(one.facts.time is not None for one in choice.kept)
-
-
-class TestFilters:
-    KNOWN = scene("d/a.tif", time=TimeSpan(5, 6), boxes=(Box(10, 0, 11, 1),), cloud_percent=20.0)
-
-    @pytest.mark.parametrize(
-        ("filters", "reason"),
-        [
-            (Filters(time=TimeSpan(7, 9)), "its time is not asked for"),
-            (Filters(time=TimeSpan(0, 5)), None),
-            (Filters(box=Box(11.5, 0, 12, 1)), "it lies outside the area"),
-            (Filters(box=Box(11, 1, 12, 2)), None),
-            (Filters(cloud_below_percent=20), "it is too cloudy"),
-            (Filters(cloud_below_percent=20.5), None),
-            (Filters(size_bytes=(11, None)), "its size is not asked for"),
-            (Filters(size_bytes=(None, 9)), "its size is not asked for"),
-            (Filters(size_bytes=(10, 10)), None),
-            (Filters(names=(re.compile("x"), re.compile(".*/a.*"))), None),
-            (Filters(names=(re.compile("a.tif"),)), "its name is not asked for"),
-            (Filters(excluded=(re.compile("d/.*"),)), "its name is excluded"),
-        ],
-    )
-    def test_each_has_its_reason(self, filters: Filters, reason: str | None) -> None:
-        choice = choose([self.KNOWN], filters)
-        assert choice.left_out == ({} if reason is None else {"d/a.tif": reason})
-        assert choice.unknown == {}
-
-    def test_what_is_not_known_is_told_unless_the_rest_rules_the_scene_out(self) -> None:
-        filters = Filters(time=TimeSpan(0, 9), cloud_below_percent=50)
-        bare, cloudy = scene("bare.tif"), scene("cloudy.tif", cloud_percent=80.0)
-        choice = choose([self.KNOWN, bare, cloudy], filters)
-        assert choice.kept == (self.KNOWN,)
-        assert choice.left_out == {"cloudy.tif": "it is too cloudy"}
-        assert choice.unknown == {
-            "bare.tif": "its time and cloud cover is not known, and archive.filters asks for it"
-        }
-
-
-def test_what_only_one_source_names_is_counted_for_it() -> None:
-    both = replace(scene("a"), sources=frozenset({0, 1}))
-    alone = [replace(scene(name), sources=frozenset({at})) for name, at in [("b", 0), ("d", 1), ("c", 1)]]
-    assert only_in([both, *alone], 2) == (("b",), ("c", "d"))
-    assert only_in([scene("a")], 1) == ((),)
+def test_a_pattern_of_a_version_alone_is_refused() -> None:
+    with pytest.raises(ValueError, match="which scene it is"):
+        Duplicates(re.compile(r"_N(?P<version>\d)"))

@@ -24,7 +24,8 @@ from sgddiff_batch.io.storage.store import Store
 
 _ONE_REQUEST = {
     "write": "write", "create": "write", "replace": "write", "read": "read", "read_versioned": "read",
-    "listed": "list", "entries": "list", "delete": "delete", "delete_tree": "delete",
+    "listed": "list", "listed_columns": "list", "entries": "list",
+    "delete": "delete", "delete_tree": "delete",
 }  # fmt: skip
 """Calls of a store that are one request each, and its kind. ``read_many`` is a read a key."""
 

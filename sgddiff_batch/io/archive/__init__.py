@@ -9,16 +9,16 @@ from __future__ import annotations
 from sgddiff_batch.io.archive.file_names import is_bucket, is_scene
 from sgddiff_batch.io.archive.files import ArchiveFile, IgnoredFile, file_at
 from sgddiff_batch.io.archive.finding import (
-    FoundScenes,
     find_scenes,
     full_uri,
     look_up,
     look_up_apart,
     name_of,
     root_of,
-    version_of,
 )
+from sgddiff_batch.io.archive.found import FoundScenes, version_of
 from sgddiff_batch.io.archive.globs import split_glob
+from sgddiff_batch.io.archive.ignored import merged_ignored
 from sgddiff_batch.io.archive.lists import is_list, read_list
 from sgddiff_batch.io.archive.places import Places, places_of
 from sgddiff_batch.io.archive.sidecars import why_ignored
@@ -38,6 +38,7 @@ __all__ = [
     "is_scene",
     "look_up",
     "look_up_apart",
+    "merged_ignored",
     "name_of",
     "places_of",
     "read_list",

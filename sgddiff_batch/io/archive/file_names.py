@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import posixpath
 import re
 
 SCENE_SUFFIXES = (".tif", ".tiff")
@@ -20,7 +19,7 @@ _NO_ARCHIVE = {
 
 def is_scene(path: str) -> bool:
     """Whether a file of this name is taken for a scene."""
-    return path.lower().endswith(SCENE_SUFFIXES) and not posixpath.basename(path).startswith("._")
+    return path.lower().endswith(SCENE_SUFFIXES) and not path.startswith("._", path.rfind("/") + 1)
 
 
 def is_bucket(name: str) -> bool:

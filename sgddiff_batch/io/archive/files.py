@@ -79,6 +79,8 @@ def is_inside(real: str, folders: Iterable[str]) -> bool:
 
 def is_unicode(path: str) -> bool:
     """Whether a path can be encoded: names of local files can hold any bytes."""
+    if path.isascii():
+        return True
     try:
         path.encode("utf-8")
     except UnicodeEncodeError:
@@ -102,16 +104,19 @@ def find_objects(root_uri: str, prefix: str, access: BucketAccess) -> Iterator[F
     """
     store = storage.open_store(root_uri, access)
     seen: set[str] = set()
+    last, left_out = "", None
+    base = store.uri_of("")
     with _of_the_archive():
-        found = store.find("", prefix)
-    for path, facts in found.items():
-        left_out = _left_out(path)
-        if left_out is None:
-            if path:
-                yield _file(path, store.uri_of(path), facts)
-        elif left_out.path not in seen:
-            seen.add(left_out.path)
-            yield left_out
+        for path, facts in store.find_each("", prefix):
+            folder = path[: path.rfind("/") + 1]
+            if folder != last:  # of many in one folder, asked once
+                last, left_out = folder, _left_out(folder)
+            if left_out is None:
+                if path:
+                    yield _file(path, f"{base}/{path}", facts)
+            elif left_out.path not in seen:
+                seen.add(left_out.path)
+                yield left_out
 
 
 @contextmanager
@@ -126,7 +131,10 @@ def _of_the_archive() -> Iterator[None]:
 
 
 def _left_out(path: str) -> IgnoredFile | None:
-    """Return the folder by which an object is in no archive, None where it is in one."""
+    """Return the folder by which what lies in a folder is in no archive, None where it is in one.
+
+    path: the folder's, with a ``/`` at its end, or "".
+    """
     before, is_in_store, _ = path.partition(".zarr/")
     folder = no_archive_above(path)
     if folder is not None and not (is_in_store and len(before) < len(folder)):

@@ -6,70 +6,38 @@ import posixpath
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from sgddiff_batch.core.fingerprint import digest
 from sgddiff_batch.core.query import OWN, BucketAccess
-from sgddiff_batch.core.scene import Scene, escape_scene_id
 from sgddiff_batch.core.schemes import bucket_of
-from sgddiff_batch.core.selection import Candidate, Facts
+from sgddiff_batch.core.selection import Candidate
 from sgddiff_batch.core.source_kinds import file_suffixes
 from sgddiff_batch.core.words import printable
 from sgddiff_batch.errors import ConfigError
 from sgddiff_batch.io import storage
 from sgddiff_batch.io.archive.file_names import SCENE_SUFFIXES, is_scene
 from sgddiff_batch.io.archive.files import (
-    LEADS_OUT,
     ArchiveFile,
     Found,
     IgnoredFile,
     find_objects,
-    is_unicode,
     list_folder,
     local_file,
 )
-from sgddiff_batch.io.archive.globs import WILDCARD, leads_to_match, matches, split_glob
+from sgddiff_batch.io.archive.found import FoundScenes, candidate_of, sorted_files, sorted_found
+from sgddiff_batch.io.archive.globs import WILDCARD, split_glob
 from sgddiff_batch.io.archive.sidecars import (
     by_lower_name,
     leading_out,
     names_beside,
     sidecars_of,
-    why_ignored,
     why_refused,
 )
 from sgddiff_batch.io.archive.walk import has_folder, walk_folder
 from sgddiff_batch.io.storage import BucketError, NoBucketError
 
-_VERSION_DIGITS = 16
 _ASKED_AT_ONCE = 16
-
-
-@dataclass(frozen=True, slots=True)
-class FoundScenes:
-    """What one source holds: scenes, files that are no scenes, and scenes that cannot be had.
-
-    ``missing`` are entries of a list without a file, and scenes whose names cannot be used: to be put into
-    quarantine with their reasons.
-    """
-
-    scenes: tuple[Candidate, ...] = ()
-    ignored: tuple[IgnoredFile, ...] = ()
-    missing: tuple[IgnoredFile, ...] = ()
-
-    def outside(self, root: str, output: str) -> FoundScenes:
-        """Leave out what lies below ``output``. Both are full; paths of ignored files count from ``root``."""
-        below = output.removeprefix(f"{root}/")
-
-        def is_outside(file: IgnoredFile) -> bool:
-            return below == output or (file.path != below and not file.path.startswith(f"{below}/"))
-
-        return FoundScenes(
-            tuple(one for one in self.scenes if not one.scene.uri.startswith(f"{output}/")),
-            tuple(filter(is_outside, self.ignored)),
-            tuple(filter(is_outside, self.missing)),
-        )
 
 
 def find_scenes(uri: str, access: BucketAccess = OWN, allowed: Sequence[str] = ()) -> FoundScenes:
@@ -105,7 +73,7 @@ def name_of(place: str, root: str) -> str:
 
 def _from_local(path: Path, uri: str, allowed: Sequence[str]) -> FoundScenes:
     if path.is_dir():
-        return _from_files(walk_folder(str(path), allowed=allowed))
+        return sorted_files(walk_folder(str(path), allowed=allowed))
     if path.exists():
         if not is_scene(path.name):
             raise ConfigError(f"archive.uri: {uri!r} is no folder and no .tif, .txt, .csv or .parquet file")
@@ -113,7 +81,7 @@ def _from_local(path: Path, uri: str, allowed: Sequence[str]) -> FoundScenes:
     root, pattern = split_glob(str(path))
     if not pattern or not Path(root).is_dir() or not has_folder(root, pattern):
         raise ConfigError(f"archive.uri: there is nothing at {uri!r}")
-    return _from_files(walk_folder(root, pattern=pattern, allowed=allowed), pattern)
+    return sorted_files(walk_folder(root, pattern=pattern, allowed=allowed), pattern)
 
 
 def _from_objects(uri: str, access: BucketAccess) -> FoundScenes:
@@ -123,43 +91,10 @@ def _from_objects(uri: str, access: BucketAccess) -> FoundScenes:
         single = look_up({root: posixpath.basename(root)}, access)
         if single.scenes:
             return single
-    listing = _from_files(find_objects(root, prefix, access), pattern)
+    listing = sorted_files(find_objects(root, prefix, access), pattern)
     if listing == FoundScenes():
         raise ConfigError(f"archive.uri: there is nothing at {uri!r}")
     return listing
-
-
-def _from_files(found: Iterable[Found], pattern: Sequence[str] = ()) -> FoundScenes:
-    """Sort the files below a root into scenes, their sidecars, and others."""
-    listed = list(found)
-    others = [entry for entry in listed if isinstance(entry, IgnoredFile)]
-    missing = [entry for entry in others if entry.lost]
-    ignored = [e for e in others if not e.lost and _is_asked_for(e.path, pattern)]
-    files = {entry.path: entry for entry in listed if isinstance(entry, ArchiveFile)}
-    chosen = [path for path in files if not pattern or matches(path.split("/"), pattern)]
-    by_lower = by_lower_name(files.values())
-    links = by_lower_name(entry for entry in others if entry.reason == LEADS_OUT)
-    scenes: list[Candidate] = []
-    belonging: set[str] = set()
-    for path in filter(is_scene, chosen):
-        sidecars = sidecars_of(path, by_lower)
-        belonging.update(sidecar.path for sidecar in sidecars)
-        refusal = None if is_unicode(path) else "its name is not UTF-8; rename it"
-        refusal = refusal or why_refused(printable(path), links)
-        if refusal is None:
-            scenes.append(_candidate(path, files[path], sidecars))
-        else:
-            missing.append(IgnoredFile(printable(path), refusal))
-    for path in chosen:
-        if not is_scene(path) and path not in belonging:
-            ignored.append(IgnoredFile(printable(path), why_ignored(path)))
-    return _sorted(scenes, ignored, missing)
-
-
-def _is_asked_for(path: str, pattern: Sequence[str]) -> bool:
-    """Whether a glob matches what is at a path, or may match what is below it."""
-    parts = path.split("/")
-    return not pattern or matches(parts, pattern) or leads_to_match(parts, pattern)
 
 
 def look_up(
@@ -258,38 +193,14 @@ def _found_of(names: Mapping[str, str], answers: Mapping[str, Answer | BucketErr
         one for found in answers.values() if isinstance(found, list) for one in found
     ):
         if isinstance(file, ArchiveFile):
-            scenes.append(_candidate(names[place], file, sidecars))
+            scenes.append(candidate_of(names[place], file, sidecars))
         else:
             reason = file.reason if file else f"there is no file at {printable(place)}"
             missing.append(IgnoredFile(printable(names[place]), reason))
-    return _sorted(scenes, (), missing)
-
-
-def _candidate(name: str, file: ArchiveFile, sidecars: Sequence[ArchiveFile]) -> Candidate:
-    """Make a scene."""
-    version = version_of([file, *sidecars])
-    scene = Scene(escape_scene_id(name), file.uri, version, file.size_bytes, bool(sidecars))
-    return Candidate(scene, name, Facts(modified_s=file.modified_s))
-
-
-def version_of(files: Iterable[ArchiveFile]) -> str:
-    """Return a scene's version: a digest of what identifies the content of its files."""
-    members = sorted(files, key=lambda member: member.path)
-    identities = [[posixpath.basename(member.path), member.identity] for member in members]
-    return digest(identities)[:_VERSION_DIGITS]
+    return sorted_found(scenes, (), missing)
 
 
 def full_uri(uri: str) -> str:
     """Return a local path in full, any other URI as it is."""
     path = storage.local_path(uri)
     return uri if path is None else str(path)
-
-
-def _sorted(
-    scenes: Iterable[Candidate], ignored: Iterable[IgnoredFile], missing: Iterable[IgnoredFile]
-) -> FoundScenes:
-    return FoundScenes(
-        tuple(sorted(scenes, key=lambda one: one.scene.scene_id)),
-        tuple(sorted(set(ignored), key=lambda file: file.path)),
-        tuple(sorted(set(missing), key=lambda file: file.path)),
-    )

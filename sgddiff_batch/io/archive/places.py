@@ -24,7 +24,7 @@ class Places:
     """What a list or a catalogue names: ``names`` by full path or URI of the file.
 
     ``facts`` are those that a catalogue gives, by the same. ``ignored`` and ``missing`` as in
-    :class:`sgddiff_batch.io.archive.finding.FoundScenes`. ``written``: where else some of them may be, see
+    :class:`sgddiff_batch.io.archive.found.FoundScenes`. ``written``: where else some of them may be, see
     :meth:`sgddiff_batch.io.stac.allowed_links.AllowedLinks.as_written`. ``unusable``: how many items of a
     catalogue, and documents, no scene can be had of, by reason. ``is_whole``: False where a server was asked
     for a part.

@@ -9,8 +9,11 @@ from __future__ import annotations
 import os
 import posixpath
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
 
 from sgddiff_batch.core.words import first_of, printable
 from sgddiff_batch.errors import SgddiffBatchError
@@ -25,6 +28,7 @@ AFTER_STEM = (".tfw", ".tifw", ".tiffw", ".wld", ".aux.xml")
 ESRI_SUFFIXES = (".xml", ".XML")
 """What follows the name without its suffix, to the letter, where ArcGIS has put a CRS."""
 
+_ENDS = (*AFTER_NAME, *AFTER_STEM, *map(str.lower, ESRI_SUFFIXES))
 _OF_SIDECARS = (".msk.aux.xml",)
 """What GDAL reads for a mask beside a scene; it is no part of the scene's version."""
 _ESRI_ROOT = b"<metadata"
@@ -37,6 +41,11 @@ def sidecar_names(path: str) -> tuple[str, ...]:
     stem = posixpath.splitext(lower)[0]
     after_stem = (*AFTER_STEM, *map(str.lower, ESRI_SUFFIXES))
     return tuple(dict.fromkeys([*(lower + end for end in AFTER_NAME), *(stem + end for end in after_stem)]))
+
+
+def is_called_sidecar(path: str) -> bool:
+    """Whether a file of this name may be a sidecar, of whatever scene."""
+    return path.lower().endswith(_ENDS)
 
 
 def why_ignored(path: str) -> str:
@@ -67,6 +76,25 @@ def sidecars_of(path: str, by_lower: Mapping[str, list[ArchiveFile]]) -> list[Ar
     folder = posixpath.dirname(path)
     candidates = (file for name in sidecar_names(path) for file in by_lower.get(name, ()))
     return [file for file in candidates if posixpath.dirname(file.path) == folder and _counts(file, path)]
+
+
+def scenes_with_sidecars(paths: Collection[str], others: Iterable[Found]) -> NDArray[np.bool_]:
+    """Return which scenes one of the other files, or of the links, may be a sidecar of, by its name."""
+    names: set[str] = set()
+    stems: set[str] = set()
+    after_stem = (*AFTER_STEM, *map(str.lower, ESRI_SUFFIXES))
+    for lower in (file.path.lower() for file in others):
+        names.update(lower.removesuffix(end) for end in (*AFTER_NAME, *_OF_SIDECARS) if lower.endswith(end))
+        stems.update(lower.removesuffix(end) for end in after_stem if lower.endswith(end))
+    if not names and not stems:
+        return np.zeros(len(paths), np.bool_)
+
+    def is_one(path: str) -> bool:
+        return path in names or posixpath.splitext(path)[0] in stems
+
+    # Links are told of as they can be shown.
+    found = (is_one(path.lower()) or is_one(printable(path).lower()) for path in paths)
+    return np.fromiter(found, np.bool_, len(paths))
 
 
 def leading_out(files: Iterable[ArchiveFile], folders: Sequence[str]) -> list[ArchiveFile]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -33,6 +33,7 @@ DONE, QUARANTINED = "done", "quarantined"
 _STAC_VERSION = "1.1.0"
 _PROJECTION = "https://stac-extensions.github.io/projection/v2.0.0/schema.json"
 _ZARR = "application/vnd.zarr; version=3"
+_PART = 65_536
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _FIRST_PICTURE = datetime(1858, 1, 1, tzinfo=UTC)
 """The first photograph from the air: STAC wants a span where the time is not known, and this one is true."""
@@ -202,18 +203,53 @@ def encode(table: pa.Table) -> bytes:
     return buffer.getvalue()
 
 
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """A generation as a file, of which any columns can be had: of a million rows all take a gigabyte."""
+
+    data: bytes
+
+    def check(self, name: str, digest: str, columns: Sequence[str] = tuple(SCHEMA.names)) -> None:
+        """Look whether some columns, or all, can be had of the file, which is called so.
+
+        Raises:
+            FatalError: if it is not the one of that digest, or lacks one of them.
+        """
+        if bytes_digest(self.data) != digest:
+            raise FatalError(
+                f"{name} is damaged: it is not what was published; turn to another generation with "
+                "`sgddiff catalogue rollback`, or remove _catalogue/current.json and run the job again"
+            )
+        try:
+            pq.read_schema(self._file()).empty_table().select(list(columns)).cast(_schema_of(columns))
+        except (pa.ArrowException, KeyError, OSError) as error:
+            raise FatalError(f"{name} is no catalogue of this version: {error}") from None
+
+    def table(self, columns: Sequence[str] = tuple(SCHEMA.names)) -> pa.Table:
+        """Return some columns, or all, of a file that was checked."""
+        return pq.read_table(self._file(), columns=list(columns)).cast(_schema_of(columns))
+
+    def parts(self, columns: Sequence[str]) -> Iterator[pa.Table]:
+        """Yield some columns of a file that was checked, a part of the rows at a time."""
+        schema = _schema_of(columns)
+        for batch in pq.ParquetFile(self._file()).iter_batches(_PART, columns=list(columns)):
+            yield pa.Table.from_batches([batch]).select(list(columns)).cast(schema)
+
+    def _file(self) -> Any:  # noqa: ANN401 - pyarrow has no types
+        return pa.BufferReader(pa.py_buffer(self.data))
+
+
+def _schema_of(columns: Sequence[str]) -> pa.Schema:
+    return pa.schema([SCHEMA.field(name) for name in columns], SCHEMA.metadata)
+
+
 def decode(data: bytes, name: str, digest: str, columns: list[str] | None = None) -> pa.Table:
     """Return a table, or some of its columns.
 
     Raises:
         FatalError: if the file is not the one of that digest, or lacks a column.
     """
-    if bytes_digest(data) != digest:
-        raise FatalError(
-            f"{name} is damaged: it is not what was published; turn to another generation with "
-            "`sgddiff catalogue rollback`, or remove _catalogue/current.json and run the job again"
-        )
-    try:
-        return pq.read_table(io.BytesIO(data), columns=columns or SCHEMA.names)
-    except (pa.ArrowException, OSError) as error:
-        raise FatalError(f"{name} is no catalogue of this version: {error}") from None
+    encoded = Encoded(data)
+    chosen = columns or SCHEMA.names
+    encoded.check(name, digest, chosen)
+    return encoded.table(chosen)

@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from functools import partial
+from itertools import islice
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from sgddiff_batch.core.comparing import is_among
+from sgddiff_batch.core.record_columns import RecordColumns
+from sgddiff_batch.core.texts import Mask, Rows, Texts, TextSet, same
 from sgddiff_batch.core.times import TimeSpan
 from sgddiff_batch.core.words import redact_uri
 from sgddiff_batch.io import mosaics
+from sgddiff_batch.io.arrow import texts_of
 from sgddiff_batch.io.catalogue import rows
 from sgddiff_batch.io.catalogue.rows import DONE, QUARANTINED, SCHEMA, Current
 from sgddiff_batch.io.geodesy import FootprintMaker
@@ -27,7 +34,10 @@ log = logging.getLogger(__name__)
 
 _REQUESTS = 16
 _OPENED = 256
-_CONVERTED = 65_536
+_CONVERTED = 8192
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+_NO_TIME = -(2**63)
 _NOT_A_ROOT = (ValueError, KeyError, TypeError, IndexError, AttributeError, ArithmeticError, RecursionError)
 
 
@@ -44,6 +54,30 @@ class PublishContext:
     times: Mapping[str, TimeSpan] = field(default_factory=dict)
 
 
+COMPARED = ("id", "store", "reason", "created", "datetime", "start_datetime", "end_datetime", "archive")
+"""The columns by which it is told whether anything has to be done."""
+_TIMES = ("created", "datetime", "start_datetime", "end_datetime")
+
+
+def is_current(
+    parts: Iterable[pa.Table],
+    records: Mapping[str, SceneRecord],
+    withdrawn: Set[str],
+    context: PublishContext,
+) -> bool:
+    """Whether :func:`updated` would return a catalogue as it is.
+
+    parts: its rows, a part at a time, with the columns of COMPARED.
+    """
+    current = _Current(RecordColumns.of(records), withdrawn, context.times)
+    for part in parts:
+        if not current.holds(part).all():
+            return False
+        if context.archive is not None and not _archives(part, context).equals(part["archive"]):
+            return False
+    return not len(current.missing())
+
+
 def updated(
     store: Store,
     before: pa.Table,
@@ -55,47 +89,100 @@ def updated(
 
     A mosaic whose store is gone or not complete is left out with a warning.
     """
-    wanted = {r.scene_id: r for r in records.values() if r.store and r.scene_id not in withdrawn}
-    mask = _unchanged(before, wanted, context.times)
+    current = _Current(RecordColumns.of(records), withdrawn, context.times)
+    holds = current.holds(before)
     # Of a million rows that all hold, no copy is made.
-    table = before if all(mask) else before.filter(pa.array(mask, pa.bool_()))
-    for (scene_id,) in _values(table, "id"):
-        wanted.pop(scene_id, None)
-    if wanted:
-        fresh = rows.table_of(_fresh_rows(store, list(wanted.values()), context.times))
-        table = pa.concat_tables([table, fresh]).sort_by("id").combine_chunks()
+    table = before if holds.all() else before.filter(pa.array(holds, pa.bool_()))
+    missing = [records[scene_id] for scene_id in current.missing()]
+    if missing:
+        fresh = _fresh_tables(store, missing, context.times)
+        table = pa.concat_tables([table, *fresh]).sort_by("id").combine_chunks()
     if context.archive is not None:
-        listed = pc.is_in(table["id"], value_set=pa.array(sorted(context.listed), pa.string()))
-        archive = pc.if_else(listed, pa.scalar(context.archive, pa.string()), table["archive"])
-        table = table.set_column(table.schema.get_field_index("archive"), "archive", archive)
+        place = table.schema.get_field_index("archive")
+        table = table.set_column(place, "archive", _archives(table, context))
     return table.cast(SCHEMA)
 
 
-def _unchanged(
-    table: pa.Table, wanted: Mapping[str, SceneRecord], times: Mapping[str, TimeSpan]
-) -> list[bool]:
-    """Return for each row whether it says of its scene what its record does."""
-    names = ("id", "store", "reason", "created", "datetime", "start_datetime", "end_datetime")
-    return [
-        scene_id in wanted and _says(wanted[scene_id], said, times.get(scene_id))
-        for scene_id, *said in _values(table, *names)
-    ]
+def _archives(table: pa.Table, context: PublishContext) -> pa.ChunkedArray:
+    """Return for each row the archive that listed its scene last."""
+    listed = pa.array(is_among(texts_of(table["id"]), context.listed), pa.bool_())
+    archives = table["archive"].combine_chunks()
+    return pa.chunked_array([pc.if_else(listed, pa.scalar(context.archive, pa.string()), archives)])
+
+
+class _Current:
+    """The mosaics that a catalogue has to show, by what the ledger says of them."""
+
+    def __init__(self, records: RecordColumns, withdrawn: Set[str], times: Mapping[str, TimeSpan]) -> None:
+        self._records, self._ids = records, TextSet(records.ids)
+        self._taken, self._spans = TextSet(times), list(times.values())
+        self._is_wanted = (records.stores.lengths() > 0) & ~is_among(records.ids, withdrawn)
+
+    def holds(self, table: pa.Table) -> Mask:
+        """Say for each row of a catalogue whether it says of its scene what the ledger does."""
+        ids = texts_of(table["id"])
+        rows = self._ids.rows(ids)
+        there = np.flatnonzero(rows >= 0)
+        there = there[self._is_wanted[rows[there]]]
+        here = rows[there]
+        says = same(texts_of(table["store"]).take(there), self._records.stores.take(here))
+        says &= _same_reasons(table["reason"].take(there), self._records, here)
+        says &= _same_times(table["created"].take(there), self._records, here)
+        found = np.zeros(table.num_rows, np.bool_)
+        found[there[says]] = True
+        found[list(self._with_other_times(table, ids))] = False
+        self._is_wanted[rows[found]] = False
+        return found
+
+    def _with_other_times(self, table: pa.Table, ids: Texts) -> Iterator[int]:
+        """Yield the rows of scenes that were taken at another time than they say."""
+        spans = self._taken.rows(ids)
+        rows_of_spans = np.flatnonzero(spans >= 0)
+        for start in range(0, len(rows_of_spans), _CONVERTED):
+            part = rows_of_spans[start : start + _CONVERTED]
+            told = _values(table.select(_TIMES).take(part), *_TIMES)
+            for row, span, (created, *taken) in zip(part.tolist(), spans[part].tolist(), told, strict=True):
+                if taken != rows.times_of(self._spans[span], created):
+                    yield row
+
+    def missing(self) -> Texts:
+        """Return the scenes whose mosaics no row so far shows as they are."""
+        return self._records.ids.take(self._is_wanted)
+
+
+def _same_reasons(said: pa.ChunkedArray, records: RecordColumns, here: Rows) -> Mask:
+    is_said, is_recorded = said.is_valid().to_numpy(), records.has_reason[here]
+    found: Mask = is_said == is_recorded
+    for row in np.flatnonzero(is_said & is_recorded).tolist():
+        found[row] = said[row].as_py() == _shown(records.reasons[int(here[row])])
+    return found
+
+
+def _same_times(created: pa.ChunkedArray, records: RecordColumns, here: Rows) -> Mask:
+    """Say whether mosaics are of the time of their records; that of one in quarantine is of the attempt."""
+    said = created.cast(pa.int64()).fill_null(_NO_TIME).to_numpy()
+    finished = np.fromiter(map(_microseconds, records.finished_at.take(here)), np.int64, len(here))
+    same_times: Mask = (said == finished) | records.has_reason[here]
+    return same_times
+
+
+def _microseconds(text: str) -> int:
+    time = rows.instant(text)
+    return _NO_TIME if time is None else (time - _EPOCH) // _MICROSECOND
 
 
 def _values(table: pa.Table, *names: str) -> Iterator[tuple[Any, ...]]:
-    """Yield some columns row by row; they are Python's own values for a part of the table at a time."""
-    for batch in table.select(names).to_batches(max_chunksize=_CONVERTED):
-        yield from zip(*(column.to_pylist() for column in batch.columns), strict=True)
+    """Yield some columns row by row as Python's own values."""
+    return zip(*(table[name].to_pylist() for name in names), strict=True)
 
 
-def _says(record: SceneRecord, said: Sequence[Any], span: TimeSpan | None) -> bool:
-    store, reason, created, *taken = said
-    if (record.store, _shown(record.reason)) != (store, reason):
-        return False
-    # The time of a record in quarantine is that of the failed attempt, not the mosaic's.
-    if record.reason is None and rows.instant(record.finished_at) != created:
-        return False
-    return span is None or taken == rows.times_of(span, created)
+def _fresh_tables(
+    store: Store, records: Sequence[SceneRecord], times: Mapping[str, TimeSpan]
+) -> Iterator[pa.Table]:
+    """Yield the rows of mosaics that have to be opened, so many at a time."""
+    fresh = _fresh_rows(store, records, times)
+    while part := list(islice(fresh, _CONVERTED)):
+        yield rows.table_of(part)
 
 
 def _fresh_rows(

@@ -14,6 +14,7 @@ from sgddiff_batch.io.ledger.lease import Lease
 from sgddiff_batch.io.ledger.left_out import RefusedScene, note_told, untold
 from sgddiff_batch.io.ledger.marks import LEDGER, ObjectLedger, read_records
 from sgddiff_batch.io.ledger.mending import mended_records
+from sgddiff_batch.io.ledger.record_table import record_table
 from sgddiff_batch.io.ledger.redo import RedoMark, drop_redo, mark_redo, redo_marks
 from sgddiff_batch.io.ledger.speed import Rate, kind_of_work, read_rate, write_rate
 
@@ -41,6 +42,7 @@ __all__ = [
     "read_lease",
     "read_rate",
     "read_records",
+    "record_table",
     "redo_marks",
     "take_left",
     "untold",

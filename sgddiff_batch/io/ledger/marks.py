@@ -19,19 +19,22 @@ left-out~.json                   of an area: the scenes left out of which a run 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
 from sgddiff_batch.core.planning import Mosaic
+from sgddiff_batch.core.record_columns import RecordsBuilder
 from sgddiff_batch.core.store_names import id_of
 from sgddiff_batch.core.window import Window
 from sgddiff_batch.io.ledger import processes
 from sgddiff_batch.io.ledger.contents import contents_row, kept_contents, parse_blocks, parse_contents
 from sgddiff_batch.io.ledger.damage import DamagedRecord, DamagedRecordError, OnDamage, damaged, log_damage
-from sgddiff_batch.io.ledger.index import read_indexed
+from sgddiff_batch.io.ledger.index import indexed_parts, read_indexed
+from sgddiff_batch.io.ledger.parsing import fields_of, parse_record
+from sgddiff_batch.io.ledger.record_table import RecordTable
 from sgddiff_batch.io.storage import Store
 from sgddiff_batch.protocols import BlockRecord, MosaicContents, SceneRecord
 
@@ -41,13 +44,6 @@ _SUFFIX = "~.json"
 """No part of a scene id ends so: the objects of one scene are never folders of another's."""
 
 _POOL = ThreadPoolExecutor(_REQUESTS, thread_name_prefix="ledger")
-
-_TYPES: Mapping[str, tuple[type, ...]] = {
-    **dict.fromkeys(("scene_id", "version", "run_key", "finished_at", "mask_rule"), (str,)),
-    **dict.fromkeys(("store", "reason"), (str, type(None))),
-    **dict.fromkeys(("valid_px", "salient_px", "height_px", "width_px"), (int,)),
-}
-"""The fields of a record."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +56,7 @@ class ObjectLedger:
     store: Store
     on_damage: OnDamage = log_damage
 
-    def records(self) -> dict[str, SceneRecord]:
+    def records(self) -> RecordTable:
         """Return the record of every scene that was ever finished, by scene id."""
         return read_records(self.store)
 
@@ -224,15 +220,17 @@ class ObjectLedger:
         self.store.write(key, json.dumps(value, separators=(",", ":")).encode())
 
 
-def read_records(store: Store) -> dict[str, SceneRecord]:
+def read_records(store: Store) -> RecordTable:
     """Return the record of every scene of an output, by scene id.
 
     Raises:
         DamagedRecordError: if one of them is damaged.
     """
-    found = read_indexed(store, f"{LEDGER}/scenes", index_of("scenes"), write=False)
-    records = (parse_record(key, data) for key, data in found.items())
-    return {record.scene_id: record for record in records}
+    records = RecordsBuilder()
+    for keys, contents in indexed_parts(store, f"{LEDGER}/scenes", index_of("scenes"), write=False):
+        for key, data in zip(keys, contents, strict=True):
+            records.append(*fields_of(key, data))
+    return RecordTable(records.columns())
 
 
 def index_of(kind: str) -> str:
@@ -240,32 +238,13 @@ def index_of(kind: str) -> str:
     return f"{LEDGER}/index/{kind}~"
 
 
-def _key(kind: str, name: str) -> str:
-    return f"{LEDGER}/{kind}/{name}{_SUFFIX}"
-
-
-def parse_record(key: str, data: bytes) -> SceneRecord:
-    """Return the record that an object holds; fields that only a newer version knows are left out.
-
-    Raises:
-        DamagedRecordError: no JSON object, a field missing or of another type.
-    """
-    try:
-        row = json.loads(data)
-        if not isinstance(row, dict):
-            raise TypeError(f"it is a {type(row).__name__}")
-        record = SceneRecord(**{name: row[name] for name in _TYPES if name in row})
-        for name, types in _TYPES.items():
-            if type(value := getattr(record, name)) not in types:
-                raise TypeError(f"{name} is {value!r}")
-    except (ValueError, TypeError, RecursionError) as error:
-        raise damaged(key, error) from None
-    return record
-
-
 def scene_id_of(key: str) -> str:
     """Return the scene of the key of a scene's record."""
     return _name_of("scenes", key)
+
+
+def _key(kind: str, name: str) -> str:
+    return f"{LEDGER}/{kind}/{name}{_SUFFIX}"
 
 
 def _name_of(kind: str, key: str) -> str:

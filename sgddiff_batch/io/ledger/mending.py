@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import logging
-from dataclasses import asdict
+from dataclasses import asdict, astuple
 
+from sgddiff_batch.core.record_columns import RecordsBuilder
 from sgddiff_batch.io.ledger.damage import DamagedRecord, DamagedRecordError
-from sgddiff_batch.io.ledger.index import read_indexed
-from sgddiff_batch.io.ledger.marks import LEDGER, ObjectLedger, index_of, parse_record, scene_id_of
+from sgddiff_batch.io.ledger.index import indexed_parts
+from sgddiff_batch.io.ledger.marks import LEDGER, ObjectLedger, index_of, scene_id_of
+from sgddiff_batch.io.ledger.parsing import fields_of, parse_record
+from sgddiff_batch.io.ledger.record_table import RecordTable
 from sgddiff_batch.protocols import SceneRecord
 
 log = logging.getLogger(__name__)
@@ -18,7 +21,7 @@ _DAMAGED = f"{LEDGER}/damaged"
 """Where the bytes of damaged objects are kept for whoever looks into it."""
 
 
-def mended_records(ledger: ObjectLedger, *, write: bool) -> dict[str, SceneRecord]:
+def mended_records(ledger: ObjectLedger, *, write: bool) -> RecordTable:
     """Return the record of every scene by scene id; damaged ones are rebuilt from the scene's commits.
 
     A scene without a commit that can be read is left out, and so it is new to the run. With ``write``, which
@@ -29,20 +32,20 @@ def mended_records(ledger: ObjectLedger, *, write: bool) -> dict[str, SceneRecor
     Raises:
         ConfigError, RetryableError: as the store does.
     """
-    records: dict[str, SceneRecord] = {}
-    for key, data in read_indexed(ledger.store, _SCENES, index_of("scenes"), write=write).items():
-        scene_id = scene_id_of(key)
-        try:
-            record = parse_record(key, data)
-            if record.scene_id != scene_id:
-                raise DamagedRecordError(f"the ledger object {key} is of another scene, {record.scene_id!r}")
-        except DamagedRecordError as error:
-            rebuilt = _mend(ledger, key, data, error, write=write)
-            if rebuilt is not None:
-                records[scene_id] = rebuilt
-        else:
-            records[scene_id] = record
-    return records
+    records = RecordsBuilder()
+    for keys, contents in indexed_parts(ledger.store, _SCENES, index_of("scenes"), write=write):
+        for key, data in zip(keys, contents, strict=True):
+            try:
+                fields = fields_of(key, data)
+                if fields[0] != scene_id_of(key):
+                    raise DamagedRecordError(f"the ledger object {key} is of another scene, {fields[0]!r}")
+            except DamagedRecordError as error:
+                rebuilt = _mend(ledger, key, data, error, write=write)
+                if rebuilt is not None:
+                    records.append(*astuple(rebuilt))
+            else:
+                records.append(*fields)
+    return RecordTable(records.columns())
 
 
 def _mend(

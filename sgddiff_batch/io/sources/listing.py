@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain
 
+from sgddiff_batch.core.candidate_table import as_columns
+from sgddiff_batch.core.choosing import choose, keep_newest, only_in, reconcile
 from sgddiff_batch.core.query import ArchiveQuery, Source
 from sgddiff_batch.core.scene import escape_scene_id
 from sgddiff_batch.core.schemes import bucket_of
-from sgddiff_batch.core.selection import (
-    Candidate,
-    Facts,
-    choose,
-    keep_newest,
-    merge_facts,
-    only_in,
-    reconcile,
-)
+from sgddiff_batch.core.selection import Candidate, Facts, merge_facts
 from sgddiff_batch.core.source_kinds import is_web
 from sgddiff_batch.core.words import printable, shown
 from sgddiff_batch.io.archive import (
@@ -27,6 +22,7 @@ from sgddiff_batch.io.archive import (
     full_uri,
     is_scene,
     look_up_apart,
+    merged_ignored,
     name_of,
     root_of,
     split_glob,
@@ -66,15 +62,18 @@ def list_archive(query: ArchiveQuery, output_uri: str | None = None, web: Web | 
 
 @dataclass(slots=True)
 class _Reconciliation:
-    """What has been found so far. ``named`` are places that lists and catalogues name, by source."""
+    """What has been found so far, part by part.
+
+    ``named`` are places that lists and catalogues name, by source.
+    """
 
     query: ArchiveQuery
     allowed: AllowedLinks
     web: Web
     output: str | None
-    found: list[Candidate] = field(default_factory=list)
+    found: list[Sequence[Candidate]] = field(default_factory=list)
     named: dict[int, Places] = field(default_factory=dict)
-    ignored: list[IgnoredFile] = field(default_factory=list)
+    ignored: list[Iterable[IgnoredFile]] = field(default_factory=list)
     missing: list[IgnoredFile] = field(default_factory=list)
     left_out: dict[str, str] = field(default_factory=dict)
     roots: list[str] = field(default_factory=list)
@@ -92,7 +91,7 @@ class _Reconciliation:
             self._add_finds(number, source, answer)
             return
         self.named[number] = answer
-        self.ignored += answer.ignored
+        self.ignored.append(answer.ignored)
         self.missing += answer.missing
         self.is_whole &= answer.is_whole
 
@@ -101,16 +100,19 @@ class _Reconciliation:
         if self.output is not None:
             answer = answer.outside(root, self.output)
         own = self.root
-        self.found += (_renamed(one, number, own) for one in answer.scenes)
-        self.ignored += answer.ignored
+        # Only the first source's names are its own.
+        self.found.append(answer.scenes if number == 0 else [_renamed(c, number, own) for c in answer.scenes])
+        self.ignored.append(answer.ignored)
         self.missing += answer.missing
         if not split_glob(full_uri(source.uri))[1] and not any(file.lost for file in answer.missing):
             self.roots.append(root)
 
     def look_up(self) -> None:
         """Find the files that lists and catalogues name, those that no prefix has shown already."""
+        if not self.named:
+            return
         written = {place: other for one in self.named.values() for place, other in one.written.items()}
-        known = {one.scene.uri: one for one in self.found}
+        known = {one.scene.uri: one for one in chain.from_iterable(self.found)}
         known |= {
             place: known[other] for place, other in written.items() if place not in known and other in known
         }
@@ -124,10 +126,12 @@ class _Reconciliation:
         found = {printable(wanted[place]) for place in absent if place in known}
         self.missing += (file for file in answer.missing if file.path not in found)
         for number, places in self.named.items():
-            self.found += (
-                _named_by(known[place], number, places.facts.get(place, Facts()))
-                for place in places.names
-                if place in known
+            self.found.append(
+                [
+                    _named_by(known[place], number, places.facts.get(place, Facts()))
+                    for place in places.names
+                    if place in known
+                ]
             )
 
     def _looked_up(self, names: Mapping[str, str], *, alone: bool) -> FoundScenes:
@@ -161,40 +165,42 @@ class _Reconciliation:
         return reason is None
 
     def conclude(self) -> Listing:
-        candidates, clashing = reconcile(self.found)
-        self.ignored += (
+        found = self.found[0] if len(self.found) == 1 else chain.from_iterable(self.found)
+        candidates, clashing = reconcile(found)
+        self.ignored.append(
             IgnoredFile(printable(name_of(uri, self.root)), reason) for uri, reason in clashing.items()
         )
-        missing = self._told_missing({one.scene.scene_id for one in candidates})
+        missing = self._told_missing(candidates)
         choice = choose(candidates, self.query.filters)
         newest, superseded = keep_newest(choice.kept, self.query.duplicates)
         sources = [source.uri for source in self.query.sources]
         alone = only_in(newest, len(sources))
+        scenes, facts = as_columns(newest)
         return Listing(
-            scenes=tuple(one.scene for one in newest),
-            ignored=_sorted(self.ignored),
+            scenes=scenes,
+            ignored=merged_ignored(self.ignored),
             missing=_sorted(missing),
             not_listed=_sorted(file for file in self.missing if file.lost),
             left_out={**self.left_out, **choice.left_out, **choice.unknown},
             superseded=superseded,
             only_in={shown(uri): ids for uri, ids in zip(sources, alone, strict=True) if len(sources) > 1},
-            facts={one.scene.scene_id: one.facts for one in newest},
+            facts=facts,
             items_left_out=sum((Counter(places.unusable) for places in self.named.values()), Counter()),
             is_whole=self.is_whole and not any(file.lost for file in self.missing),
         )
 
-    def _told_missing(self, there: Set[str]) -> list[IgnoredFile]:
+    def _told_missing(self, candidates: Iterable[Candidate]) -> list[IgnoredFile]:
         """Return what is missing; where a scene of the same id is there, that one is the scene."""
         missing = [file for file in self.missing if not file.lost]
+        there = {one.scene.scene_id for one in candidates} if missing else ()
         same = [file for file in missing if escape_scene_id(file.path) in there]
-        self.ignored += (replace(file, reason=f"another scene has its id; {file.reason}") for file in same)
+        clash = "another scene has its id"
+        self.ignored.append(replace(file, reason=f"{clash}; {file.reason}") for file in same)
         return [file for file in missing if file not in same]
 
 
 def _renamed(candidate: Candidate, number: int, root: str) -> Candidate:
-    """Return a candidate as the source of a number finds it: only the first source's names are its own."""
-    if number == 0:
-        return candidate
+    """Return a candidate as the source of a number, which is not the first, finds it."""
     name = name_of(candidate.scene.uri, root)
     scene = replace(candidate.scene, scene_id=escape_scene_id(name))
     return Candidate(scene, name, candidate.facts, frozenset({number}))

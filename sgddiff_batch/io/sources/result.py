@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from sgddiff_batch.core.scene import Scene
@@ -24,14 +24,15 @@ class Listing:
     not wanted, by id, with the filter's reason or with what is not known of them. ``superseded``: ids of
     older versions, with the id of the newest. ``only_in``: for each of several sources, the wanted scenes
     that no other names. ``facts``: what is known of each wanted scene. ``items_left_out``: how many items
-    of catalogues, and documents, no scene can be had of, by reason.
+    of catalogues, and documents, no scene can be had of, by reason. ``scenes`` and ``facts`` of an archive
+    are columns (:class:`SceneTable`, :class:`FactTable`), however many there are.
 
     A scene that is in none of them is not in the archive any more, but only where the listing ``is_whole``:
     otherwise a server was asked for a part, or some place could not be looked at.
     """
 
-    scenes: tuple[Scene, ...] = ()
-    ignored: tuple[IgnoredFile, ...] = ()
+    scenes: Sequence[Scene] = ()
+    ignored: Sequence[IgnoredFile] = ()
     missing: tuple[IgnoredFile, ...] = ()
     not_listed: tuple[IgnoredFile, ...] = ()
     left_out: Mapping[str, str] = field(default_factory=dict)

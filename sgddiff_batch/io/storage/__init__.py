@@ -8,7 +8,7 @@ asks fsspec, s3fs or botocore for anything, or which kind of storage it has.
 
 from __future__ import annotations
 
-from sgddiff_batch.io.storage.backend import Listed, ObjectFacts, Versioned
+from sgddiff_batch.io.storage.backend import ObjectFacts, Versioned
 from sgddiff_batch.io.storage.errors import BucketError, DeniedError, NoBucketError
 from sgddiff_batch.io.storage.sizes import measure
 from sgddiff_batch.io.storage.store import Store, open_store
@@ -17,7 +17,6 @@ from sgddiff_batch.io.storage.uris import gdal_path, gdal_settings, local_path, 
 __all__ = [
     "BucketError",
     "DeniedError",
-    "Listed",
     "NoBucketError",
     "ObjectFacts",
     "Store",

@@ -138,6 +138,10 @@ class Backend(Protocol):
         """
         ...
 
+    def find_each(self, path: str, begin: str = "") -> Iterator[ObjectFacts]:
+        """Yield the objects below a path as :meth:`find` tells of them, while they are being listed."""
+        yield from self.find(path, begin)
+
     def files_in(self, folder: str, wanted: Set[str], begin: str) -> list[ObjectFacts]:
         """Return the objects right in a folder whose lower-case names are ``wanted``; none without it.
 

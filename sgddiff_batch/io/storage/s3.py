@@ -182,6 +182,13 @@ class S3Backend(Backend):
             return _facts(path, pages)
         return list(filter(None, [self.stat(path)]))
 
+    def find_each(self, path: str, begin: str = "") -> Iterator[ObjectFacts]:
+        """As :meth:`Backend.find_each`, page by page."""
+        bucket, _, prefix = path.partition("/")
+        with suppress(FileNotFoundError), _asking(path):
+            for page in s3_listing.pages(self.filesystem, bucket, f"{prefix}/{begin}" if prefix else begin):
+                yield from page.rows.facts(bucket)
+
     def files_in(self, folder: str, wanted: Set[str], begin: str) -> list[ObjectFacts]:
         """As :meth:`Backend.files_in`, by one listing."""
         found = _asked(folder, lambda: _facts(folder, self._pages(folder, begin, "/")))
@@ -256,13 +263,21 @@ class S3Backend(Backend):
 
 def _asked(path: str, ask: Callable[[], list[ObjectFacts]]) -> list[ObjectFacts]:
     """Return what a listing answers; nothing where there is a bucket and nothing of that name."""
+    with suppress(FileNotFoundError), _asking(path):
+        return list(ask())
+    return []
+
+
+@contextmanager
+def _asking(path: str) -> Iterator[None]:
+    """Turn what a listing raises into our errors; that there is nothing of that name passes."""
     uri = f"s3://{path}"
     try:
-        return ask()
+        yield
     except FileNotFoundError as error:
         if _NO_BUCKET in str(error):
             raise NoBucketError(uri, "there is no such bucket") from None
-        return []
+        raise
     except boto.ParamValidationError:
         raise NoBucketError(uri, "no bucket can be called so") from None
     except (PermissionError, boto.NoCredentialsError) as error:

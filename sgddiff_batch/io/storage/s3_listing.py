@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import unquote_plus
 from xml.etree import ElementTree
@@ -21,6 +21,8 @@ from botocore import handlers
 from fsspec import AbstractFileSystem
 from fsspec.asyn import sync
 
+from sgddiff_batch.core.fingerprint import Json
+from sgddiff_batch.io.storage.backend import ObjectFacts
 from sgddiff_batch.io.storage.columns import ListedPart
 
 _ROWS = re.compile(rb"<Contents>.*</Contents>", re.DOTALL)
@@ -53,6 +55,17 @@ class Rows:
             self.sizes_bytes,
             self.changed_s,
         )
+
+    def facts(self, bucket: str) -> Iterator[ObjectFacts]:
+        """Yield the rows as ``Backend.find_each`` does: those of objects."""
+        rows = zip(self.keys, self.etags, self.sizes_bytes, self.changed_s, strict=True)
+        for key, etag, size, changed_s in rows:
+            if not key.endswith("/"):  # some stores list a prefix that was emptied
+                identity: Json = etag or [
+                    size,
+                    str(datetime.fromtimestamp(changed_s, UTC)) if changed_s else "",
+                ]
+                yield ObjectFacts(f"{bucket}/{key}", size, identity, changed_s or None)
 
 
 @dataclass(frozen=True, slots=True)

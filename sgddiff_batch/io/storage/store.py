@@ -175,7 +175,7 @@ class Store:
         (float64). A million rows take a few seconds.
         """
         with self.translated(prefix) as path:
-            cut = len(self.root) + 1
+            cut = len(self._above_keys)
             return table_of(self.backend.listed_parts(path), cut, (TEMPORARY, "/"))
 
     def find(self, prefix: str = "", begin: str = "") -> dict[str, ObjectFacts]:
@@ -185,6 +185,12 @@ class Store:
         """
         with self.translated(prefix) as path:
             return {self._key(facts.path): facts for facts in self.backend.find(path, begin)}
+
+    def find_each(self, prefix: str = "", begin: str = "") -> Iterator[tuple[str, ObjectFacts]]:
+        """Yield what :meth:`find` tells of all objects below a prefix, while they are being listed."""
+        with self.translated(prefix) as path:
+            for facts in self.backend.find_each(path, begin):
+                yield self._key(facts.path), facts
 
     def files_in(self, wanted: Set[str], begin: str) -> dict[str, ObjectFacts]:
         """Return the objects right in the root whose lower-case names are ``wanted``, by name.

@@ -11,6 +11,7 @@ from rasterio.crs import CRS
 from sgddiff_batch.core.query import ArchiveQuery, BucketAccess, Source
 from sgddiff_batch.core.scene import Scene
 from sgddiff_batch.errors import RetryableError
+from sgddiff_batch.io.archive.sidecars import why_ignored
 from sgddiff_batch.io.scenes import gdal as gdal_access
 from sgddiff_batch.io.scenes.checked_reader import current_version
 from sgddiff_batch.io.scenes.geotiff import GeoTiffReader
@@ -228,3 +229,15 @@ class TestALinkBesideAScene:
         profile = READER.profile(scene)
         assert (profile.mask.rule, profile.grid.crs_wkt) == ("none", None)
         assert READER.read(scene, profile, profile.grid.window)[1].all()
+
+
+@pytest.mark.parametrize(
+    ("path", "reason"),
+    [
+        ("d/._a.tif", "it is a resource fork of macOS"),
+        ("d/a.TIF.MSK", "it is a sidecar of no scene"),
+        ("d/a.png", "it is no .tif or .tiff file"),
+    ],
+)
+def test_a_file_that_is_no_scene_is_told_why(path, reason):
+    assert why_ignored(path) == reason

@@ -20,6 +20,7 @@ from sgddiff_batch.io.catalogue.rows import (
     QUARANTINED,
     SCHEMA,
     Current,
+    Encoded,
     decode,
     encode,
     instant,
@@ -156,6 +157,12 @@ def test_what_lacks_a_column_or_is_no_table_is_no_catalogue_of_this_version():
     for data in (_without_store(), b"PAR1"):
         with pytest.raises(FatalError, match="it is no catalogue of this version"):
             decode(data, "it", bytes_digest(data))
+
+
+def test_the_columns_that_are_there_can_be_had_of_a_file_that_lacks_another():
+    data = _without_store()
+    assert decode(data, "it", bytes_digest(data), ["id", "archive"]).num_rows == 0
+    assert Encoded(data).table(["id"]).schema.names == ["id"]
 
 
 def _without_store() -> bytes:

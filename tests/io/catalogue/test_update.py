@@ -8,7 +8,7 @@ import pytest
 
 from sgddiff_batch.core.times import TimeSpan
 from sgddiff_batch.io.catalogue.rows import SCHEMA, table_of
-from sgddiff_batch.io.catalogue.update import PublishContext, updated
+from sgddiff_batch.io.catalogue.update import COMPARED, PublishContext, is_current, updated
 from sgddiff_batch.io.ledger import ObjectLedger
 from tests.io.catalogue_examples import NIGHT, dying_store, finish, put_mosaic, record_of, store_of
 
@@ -26,6 +26,11 @@ def bring(store, before=EMPTY, withdrawn=frozenset(), context=NIGHT):
     store.reads.clear()
     table = updated(store, before, records, withdrawn, context)
     opened = [key for key in store.reads if key.endswith("zarr.json")]
+    # Some columns tell whether anything has to be done.
+    is_same = table.equals(before) and not opened
+    rows = before.select(COMPARED)
+    for parts in ([rows], [rows[:1], rows[1:]]):
+        assert is_current(parts, records, withdrawn, context) is is_same
     return table, dict(zip(table["id"].to_pylist(), table["store"].to_pylist(), strict=True)), opened
 
 

@@ -87,6 +87,12 @@ class TestListed:
         reply = sync(backend.filesystem.loop, backend.filesystem._call_s3, "list_objects_v2", Bucket="others")
         assert [info["Key"] for info in reply["Contents"]] == ["a/b", "a/c"]
 
+    @pytest.mark.parametrize("begin", ["", "a", "b/", "none"])
+    def test_objects_are_told_one_by_one_as_find_tells_them(self, server, backend, begin):
+        put(server, "each/x/a", "each/x/b/c", "each/x/ab", "each/xx", "each/w/a")
+        assert list(backend.find_each("each/x", begin)) == list(backend.find("each/x", begin))
+        assert list(backend.find_each("each/gone")) == []
+
     def test_folders_are_told_where_they_are_asked_for(self, server, backend):
         put(server, "folders/x/a", "folders/x/b/c", "folders/x/b/d", "folders/x/e")
         found = list(s3_listing.pages(backend.filesystem, "folders", "x/", "/"))
@@ -141,3 +147,15 @@ class TestRowsOfBody:
     )
     def test_a_page_that_is_written_otherwise_is_left_to_botocore(self, told):
         assert s3_listing.rows_of_body(told) is None
+
+
+class TestFacts:
+    def test_what_tells_contents_apart_is_the_etag_else_size_and_time(self):
+        rows = s3_listing.Rows(
+            ["a", "b", "c", "gone/"], ["e", "", "", "x"], [7, 8, 9, 0], [5.0, 5.0, 0.0, 1.0]
+        )
+        assert [(one.path, one.size_bytes, one.identity, one.modified_s) for one in rows.facts("bk")] == [
+            ("bk/a", 7, "e", 5.0),
+            ("bk/b", 8, [8, "1970-01-01 00:00:05+00:00"], 5.0),
+            ("bk/c", 9, [9, ""], None),
+        ]

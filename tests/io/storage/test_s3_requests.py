@@ -24,17 +24,9 @@ def running(tmp_path_factory):
 
 @pytest.fixture
 def server(running, monkeypatch):
-<<<<<<< HEAD
-    """A server without a script, which the environment leads to."""
-    lead_to(running.environment, monkeypatch)
-=======
     """A server without objects or a script, which the environment leads to."""
     shutil.rmtree(running.folder / "data", ignore_errors=True)
-    for name, value in running.environment.items():
-        monkeypatch.setenv(name, value)
-    for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL_S3"):
-        monkeypatch.delenv(name, raising=False)
->>>>>>> o13
+    lead_to(running.environment, monkeypatch)
     running.script()
     return running
 

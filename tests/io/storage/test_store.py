@@ -124,3 +124,12 @@ def test_the_zarr_stores_of_two_endpoints_ask_each_its_own(monkeypatch):
         monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
         asked.append(open_store("s3://bucket/mosaic").zarr("", read_only=True).fs.endpoint_url)
     assert asked == ["http://127.0.0.1:1", "http://127.0.0.1:2"]
+
+
+def test_objects_are_found_one_by_one_as_they_are_all_at_once(tmp_path):
+    store = open_store(str(tmp_path))
+    for key in ("x/a", "x/b/c", "y/a"):
+        store.write(key, b"data")
+    assert dict(store.find_each("x")) == store.find("x") != {}
+    assert dict(store.find_each("x", "b/")) == store.find("x", "b/") != {}
+    assert list(store.find_each("gone")) == []

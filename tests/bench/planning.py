@@ -1,0 +1,289 @@
+"""Planning a large archive: CPU, peak memory and requests of a first night, and of one without change.
+
+    python -m tests.bench.planning [--scenes 10000 100000 1000000] [--latency-ms 20]
+
+A process of its own plays the bucket: it lists scenes and records 1000 a page, each answer after the latency,
+and keeps what is put. Each night is a process, too, whose CPU and memory are counted from its start: it lists
+the archive, reads the ledger, looks for withdrawals, compares, and, where nothing changed, publishes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import subprocess
+import sys
+import time
+from datetime import UTC, datetime
+from http.client import HTTPConnection
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from types import SimpleNamespace
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from tests.bench.listing import page
+
+_KEY, _NIGHTS = "0123456789ab", ("first", "unchanged")
+_CHANGED_S = 1_767_225_600.0
+"""When all objects were written: what the pages of a listing say."""
+_ROWS = 65_536
+
+
+def key(number: int) -> str:
+    """Return the name of a scene; names are in the order of their numbers, as S3 lists them."""
+    return f"scenes/T{number // 20_000:02d}ABC/2026/{number // 60:06d}/S2A_20260101T{number:09d}_TCI.tif"
+
+
+def record_key(number: int) -> str:
+    """Return the key of the record of a scene."""
+    return f"out/_ledger/scenes/{scene_id(number)}~.json"
+
+
+def scene_id(number: int) -> str:
+    """Return the id of a scene: its name below the archive."""
+    return key(number).removeprefix("scenes/")
+
+
+def serve(count: int, latency_s: float) -> None:
+    """Serve the bucket until the process is ended; print the port. ``GET /asked`` counts, and begins anew."""
+    kept: dict[str, bytes] = {}
+    asked: list[str] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            parts = urlsplit(self.path)
+            if parts.path == "/asked":
+                self.answer(200, json.dumps(asked).encode())
+                asked.clear()
+                return
+            path, query = unquote(parts.path).partition("/bucket/")[2], parse_qs(parts.query)
+            listed = query.get("prefix", [""])[0] if "list-type" in query else None
+            asked.append(f"GET {path}" if listed is None else f"LIST {listed}")
+            time.sleep(latency_s)
+            start = int(query.get("continuation-token", ["0"])[0])
+            if listed == "scenes/":
+                self.answer(200, page(start, count, key))
+            elif listed == "out/_ledger/scenes/":
+                self.answer(200, page(start, count, record_key))
+            elif listed is not None:
+                self.answer(200, page(0, 0))
+            elif path in kept:
+                self.answer(200, kept[path])
+            else:
+                self.answer(404, b"<Error><Code>NoSuchKey</Code></Error>")
+
+        def do_PUT(self) -> None:
+            path = unquote(urlsplit(self.path).path).partition("/bucket/")[2]
+            asked.append(f"PUT {path}")
+            kept[path] = self.rfile.read(int(self.headers["Content-Length"]))
+            self.answer(200, b"")
+
+        def answer(self, status: int, content: bytes) -> None:
+            self.send_response(status)
+            self.send_header("Content-Type", "application/xml")
+            self.send_header("ETag", '"x"')
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    print(server.server_port, flush=True)
+    server.serve_forever()
+
+
+def prepare(count: int) -> None:
+    """Put what an earlier night left: the index of all records, and the catalogue of their mosaics."""
+    from sgddiff_batch.io.ledger.index import _Writer
+    from sgddiff_batch.io.ledger.marks import index_of
+    from sgddiff_batch.io.storage.store import open_store
+
+    store = open_store("s3://bucket/out")
+    index = _Writer()
+    for start in range(0, count, _ROWS):
+        part = range(start, min(start + _ROWS, count))
+        versions = [f"{number:032x} {10**8 + number} {_CHANGED_S:.3f}" for number in part]
+        index.add(
+            [record_key(number).removeprefix("out/") for number in part], versions, [*map(_record, part)]
+        )
+    store.write(index_of("scenes"), index.encoded())
+    _put_catalogue(store, count)
+
+
+def _version(number: int) -> str:
+    from sgddiff_batch.io.archive.found import version_of_one
+
+    return version_of_one(key(number), f'"{number:032x}"')
+
+
+def _store(number: int) -> str:
+    return f"{scene_id(number)}/{_version(number)}-{_KEY}.zarr"
+
+
+def _record(number: int) -> bytes:
+    row = {
+        "scene_id": scene_id(number), "version": _version(number), "run_key": _KEY, "store": _store(number),
+        "reason": None, "valid_px": 10**8, "salient_px": 10**5, "height_px": 10980, "width_px": 10980,
+        "finished_at": "2026-01-01T00:00:00+00:00", "mask_rule": "no-data value",
+    }  # fmt: skip
+    return json.dumps(row, separators=(",", ":")).encode()
+
+
+def _put_catalogue(store: object, count: int) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    from sgddiff_batch.core.fingerprint import bytes_digest
+    from sgddiff_batch.core.generations import Generation, published
+    from sgddiff_batch.io.catalogue import generations
+    from sgddiff_batch.io.catalogue.rows import SCHEMA, table_of
+    from tests.io.catalogue.test_rows import row_of
+
+    made = datetime(2026, 1, 1, tzinfo=UTC)
+    row = table_of([row_of() | {"created": made, "archive": "s3://bucket/scenes"}])
+    sink = pa.BufferOutputStream()
+    with pq.ParquetWriter(sink, SCHEMA, compression="zstd") as writer:
+        for start in range(0, count, _ROWS):
+            part = range(start, min(start + _ROWS, count))
+            table = row.take([0] * len(part))
+            for name, make in (("id", scene_id), ("store", _store)):
+                place = SCHEMA.get_field_index(name)
+                table = table.set_column(place, name, pa.array(map(make, part), pa.string()))
+            writer.write_table(table)
+    data = sink.getvalue().to_pybytes()
+    generation = Generation(1, "generations/1.parquet", bytes_digest(data), count, "run", "2026-01-01")
+    store.write(f"{generations.CATALOGUE}/{generation.file}", data)
+    generations._flip(store, published(None, generation, 7), None)
+    generations._write_link(store, generation)
+
+
+def night(name: str, count: int) -> None:
+    """Plan a night, and publish it where nothing changed; print what it took."""
+    from sgddiff_batch.core.comparing import compare, divide
+    from sgddiff_batch.core.query import ArchiveQuery, Source
+    from sgddiff_batch.core.scene_table import SceneTable
+    from sgddiff_batch.io import catalogue
+    from sgddiff_batch.io.ledger import ObjectLedger, mended_records, record_table
+    from sgddiff_batch.io.sources import list_archive
+    from sgddiff_batch.io.storage import open_store
+    from sgddiff_batch.runs.publish import _times
+    from sgddiff_batch.runs.scope import EVERYTHING, read_marks
+    from sgddiff_batch.runs.withdrawals import archive_name, listed_ids, plan_withdrawals
+
+    query = ArchiveQuery((Source("s3://bucket/scenes"),))
+    ledger = ObjectLedger(open_store("s3://bucket/out" if name == "unchanged" else "s3://bucket/new"))
+    listing = _timed("list", lambda: list_archive(query, ledger.store.uri))
+    records = _timed("records", lambda: mended_records(ledger, write=True))
+    bench = SimpleNamespace(ledger=ledger, query=query)
+    withdrawals = _timed("withdrawals", lambda: plan_withdrawals(bench, listing, allow=False))
+    marks = read_marks(ledger, records, drop_outdated=True)
+    extent = EVERYTHING.extent(listing, records, marks)
+    scenes = SceneTable.of(listing.scenes)
+    found = _timed("compare", lambda: compare(scenes, records.columns, _KEY, extent.again))
+    division = divide(scenes.ids.take(found.is_new), extent.only, extent.again, extent.limit)
+    assert (len(scenes), withdrawals.withdrawn) == (count, ())
+    if name == "first":
+        assert len(division.done) == count
+        return
+    assert (len(records), int(found.is_unchanged.sum())) == (count, count)
+    context = catalogue.PublishContext(
+        "run", archive_name(query.sources), listed_ids(listing), _times(listing)
+    )
+    withdrawn = ledger.withdrawn(index=True).keys()
+    now = record_table(records) | {}
+    assert _timed("publish", lambda: catalogue.publish(ledger.store, now, withdrawn, context)) is None
+
+
+def _timed(words: str, call):
+    start = time.process_time()
+    result = call()
+    print(f"  {words}: {time.process_time() - start:.1f} s of CPU, {_peak_gb():.2f} GB at most", flush=True)
+    return result
+
+
+def _peak_gb() -> float:
+    with Path("/proc/self/status").open() as status:
+        return next(int(line.split()[1]) * 1024 / 1e9 for line in status if line.startswith("VmHWM"))
+
+
+def _told(name: str, count: int) -> None:
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    print(json.dumps({"cpu_s": round(used.ru_utime + used.ru_stime, 1), "peak_gb": round(_peak_gb(), 2)}))
+
+
+def measure(count: int, latency_ms: float) -> dict[str, dict[str, float]]:
+    """Return CPU seconds, peak GB and requests of both nights over an archive of so many scenes."""
+    me = [sys.executable, "-m", "tests.bench.planning"]
+    sizes = [f"--scenes={count}", f"--latency-ms={latency_ms}"]
+    server = subprocess.Popen([*me, "--part=serve", *sizes], stdout=subprocess.PIPE, text=True)
+    try:
+        assert server.stdout is not None
+        port = int(server.stdout.readline())
+        environment = os.environ | {
+            "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",
+            "AWS_ACCESS_KEY_ID": "x",
+            "AWS_SECRET_ACCESS_KEY": "x",
+            "AWS_DEFAULT_REGION": "us-east-1",
+        }
+        subprocess.run([*me, "--part=prepare", *sizes], env=environment, check=True)
+        found = {}
+        for name in _NIGHTS:
+            _asked(port)
+            command = [*me, f"--part={name}", *sizes]
+            lines = subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE, text=True)
+            print(lines.stdout, end="", flush=True)
+            asked = _asked(port)
+            listed = [one for one in asked if one.startswith("LIST ") and one.endswith("scenes/")]
+            found[name] = json.loads(lines.stdout.splitlines()[-1]) | {
+                "pages": len(listed), "other_requests": len(asked) - len(listed),
+            }  # fmt: skip
+            print(f"{count} scenes, {name} night: {found[name]}", flush=True)
+        return found
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def _asked(port: int) -> list[str]:
+    connection = HTTPConnection("127.0.0.1", port)
+    connection.request("GET", "/asked")
+    asked: list[str] = json.loads(connection.getresponse().read())
+    connection.close()
+    return asked
+
+
+def main() -> None:
+    """Read the command line; measure, or be one of the processes."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--scenes", type=int, nargs="+", default=[10_000, 100_000, 1_000_000])
+    parser.add_argument("--latency-ms", type=float, default=20.0)
+    parser.add_argument("--part", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    count = options.scenes[-1]
+    if options.part == "serve":
+        serve(count, options.latency_ms / 1000)
+    elif options.part == "prepare":
+        prepare(count)
+    elif options.part:
+        night(options.part, count)
+        _told(options.part, count)
+    else:
+        for scenes in options.scenes:
+            found = measure(scenes, options.latency_ms)
+        million = {
+            "scenes": count,
+            "plan_million_cpu_s": max(one["cpu_s"] for one in found.values()),
+            "plan_million_gb": max(one["peak_gb"] for one in found.values()),
+            "plan_million_requests": max(one["other_requests"] for one in found.values()),
+        }
+        print(json.dumps(million))
+
+
+if __name__ == "__main__":
+    main()
