@@ -96,7 +96,7 @@ def forecast(plan: RunPlan, sample: Sequence[SceneMosaic], workers: Workers) -> 
     known = _measured(tasks)
     scale = 1.0
     if len(sample) < len(plan.todo):
-        whole = sum(scene.size_bytes for scene in plan.todo)
+        whole = int(plan.todo.sizes_bytes.sum())
         scale = whole / max(1, sum(mosaic.scene.size_bytes for mosaic in sample))
         largest = workers.task_bytes
     mosaic_px, read_px, read_bytes, write_bytes, blocks, tiles = (round(scale * number) for number in known)

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
-from math import inf
+from typing import overload
 
+import numpy as np
+
+from sgddiff_batch.core.comparing import compare, divide
+from sgddiff_batch.core.record_columns import RecordColumns
 from sgddiff_batch.core.scene import Scene
+from sgddiff_batch.core.scene_table import SceneTable
 from sgddiff_batch.core.store_names import store_path
+from sgddiff_batch.core.texts import TextSet
 from sgddiff_batch.protocols import SceneRecord
 
 NOT_ASKED_FOR = "not asked for"
@@ -30,23 +36,40 @@ class Extent:
     limit: int | None = None
     waiting_since_s: Mapping[str, float] = field(default_factory=dict)
 
-    def divide(self, scenes: Sequence[Scene]) -> tuple[list[Scene], dict[str, str]]:
-        """Return the scenes that are done, and the ids of those that are left, with the reason."""
-        only = self.only
-        wanted = [scene for scene in scenes if only is None or scene.scene_id in only]
-        left = {s.scene_id: NOT_ASKED_FOR for s in scenes if only is not None and s.scene_id not in only}
-        if self.limit is None or len(wanted) <= self.limit:
-            return wanted, left
-        ranked = sorted(wanted, key=self._rank)
-        return ranked[: self.limit], left | {s.scene_id: OVER_THE_LIMIT for s in ranked[self.limit :]}
-
-    def _rank(self, scene: Scene) -> tuple[bool, float, str]:
-        since_s = self.waiting_since_s.get(scene.scene_id, -inf)
-        return scene.scene_id not in self.again, since_s, scene.scene_id
-
 
 EVERYTHING = Extent()
 """All that is new or changed."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class KnownScenes(Sequence[tuple[Scene, SceneRecord]]):
+    """Scenes that a run leaves as they are, with their records; ``columns`` are the records', row by row."""
+
+    scenes: SceneTable
+    columns: RecordColumns
+    records: Mapping[str, SceneRecord]
+
+    def __len__(self) -> int:
+        return len(self.scenes)
+
+    @overload
+    def __getitem__(self, row: int) -> tuple[Scene, SceneRecord]: ...
+    @overload
+    def __getitem__(self, row: slice) -> KnownScenes: ...
+    def __getitem__(self, row: int | slice) -> tuple[Scene, SceneRecord] | KnownScenes:
+        if isinstance(row, slice):
+            rows = np.arange(len(self))[row]
+            return KnownScenes(self.scenes.take(rows), self.columns.take(rows), self.records)
+        scene = self.scenes[row]
+        return scene, self.records[scene.scene_id]
+
+
+def _no_scenes() -> SceneTable:
+    return SceneTable.of(())
+
+
+def _none_known() -> KnownScenes:
+    return KnownScenes(_no_scenes(), RecordColumns.of({}), {})
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +83,10 @@ class RunPlan:
     """
 
     run_key: str
-    todo: Sequence[Scene] = ()
+    todo: SceneTable = field(default_factory=_no_scenes)
     missing: Sequence[tuple[Scene, str]] = ()
-    unchanged: Sequence[tuple[Scene, SceneRecord]] = ()
-    still_quarantined: Sequence[tuple[Scene, SceneRecord]] = ()
+    unchanged: KnownScenes = field(default_factory=_none_known)
+    still_quarantined: KnownScenes = field(default_factory=_none_known)
     postponed: Mapping[str, str] = field(default_factory=dict)
     paths: Mapping[str, str] = field(default_factory=dict)
     marked: Set[str] = frozenset()
@@ -85,23 +108,27 @@ def survey(
 
     ``missing`` are scenes that the archive names and does not have, with the reasons.
     """
-    absent = missing or {}
-    unchanged: list[tuple[Scene, SceneRecord]] = []
-    quarantined: list[tuple[Scene, SceneRecord]] = []
-    new: list[Scene] = []
-    for scene in (*scenes, *absent):
-        record = records.get(scene.scene_id)
-        is_new = record is None or (record.version, record.run_key) != (scene.version, run_key)
-        if record is None or is_new or scene.scene_id in extent.again:
-            new.append(scene)
-        else:
-            (quarantined if record.reason else unchanged).append((scene, record))
-    refused = [
-        (scene, absent[scene])
-        for scene in new
-        if scene in absent and (extent.only is None or scene.scene_id in extent.only)
-    ]
-    present, postponed = extent.divide([scene for scene in new if scene not in absent])
-    # The longest work first: else the last worker may be alone with a large scene at the end of a run.
-    present.sort(key=lambda scene: -scene.size_bytes)
-    return RunPlan(run_key, present, refused, unchanged, quarantined, postponed)
+    listed, columns, absent = SceneTable.of(scenes), RecordColumns.of(records), missing or {}
+    gone = SceneTable.of(absent)
+    found, lost = (compare(table, columns, run_key, extent.again) for table in (listed, gone))
+
+    def known(table: SceneTable) -> KnownScenes:
+        return KnownScenes(table, columns.take(TextSet(columns.ids).rows(table.ids)), records)
+
+    new = listed.take(found.is_new)
+    division = divide(new.ids, extent.only, extent.again, extent.limit, extent.waiting_since_s)
+    todo = new.take(division.done)
+    left = ((NOT_ASKED_FOR, division.not_asked_for), (OVER_THE_LIMIT, division.over_the_limit))
+    asked = (
+        scene for scene in gone.take(lost.is_new) if extent.only is None or scene.scene_id in extent.only
+    )
+    quarantined = (*listed.take(found.is_quarantined), *gone.take(lost.is_quarantined))
+    return RunPlan(
+        run_key,
+        # The longest work first: else the last worker may be alone with a large scene at the end of a run.
+        todo.take(np.argsort(-todo.sizes_bytes, kind="stable")),
+        [(scene, absent[scene]) for scene in asked],
+        known(listed.take(found.is_unchanged)),
+        known(SceneTable.of(quarantined)),
+        {scene_id: reason for reason, rows in left for scene_id in new.ids.take(rows)},
+    )

@@ -77,7 +77,7 @@ def damaged_rows(run: Run) -> list[SceneResult]:
 
 def unchanged_ids(run: Run) -> Iterator[str]:
     """Yield the ids of the scenes that the run left as they were; of a million, no list is made."""
-    return (scene.scene_id for scene, _ in run.plan.unchanged)
+    return iter(run.plan.unchanged.scenes.ids)
 
 
 def keep_rate(run: Run, results: Iterable[SceneResult], seconds: float) -> None:
@@ -165,10 +165,10 @@ def _report(
 
 
 def _unchanged(run: Run) -> Unchanged:
-    records = [record for _, record in run.plan.unchanged]
+    columns = run.plan.unchanged.columns
     return Unchanged(
-        len(records),
-        sum(record.valid_px for record in records),
-        sum(record.salient_px for record in records),
-        Counter(record.mask_rule or UNKNOWN_RULE for record in records),
+        len(columns),
+        int(columns.valid_px.sum()),
+        int(columns.salient_px.sum()),
+        Counter(rule or UNKNOWN_RULE for rule in columns.mask_rules),
     )

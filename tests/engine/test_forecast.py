@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from sgddiff_batch.core import budget
 from sgddiff_batch.core.planning import Tiling, plan_tasks
 from sgddiff_batch.core.scene import Scene
+from sgddiff_batch.core.scene_table import SceneTable
 from sgddiff_batch.core.window import Window
 from sgddiff_batch.engine.forecast import Workers, check_tiling, forecast
 from sgddiff_batch.engine.survey import RunPlan
@@ -16,7 +17,7 @@ from sgddiff_batch.errors import ConfigError
 from tests.kit.fakes import make_mosaic
 
 MOSAIC = make_mosaic(40, 50)
-PLAN = RunPlan("key", [MOSAIC.scene])
+PLAN = RunPlan("key", SceneTable.of([MOSAIC.scene]))
 
 
 def test_a_plan_without_work_takes_a_worker_and_nothing_else():
@@ -61,7 +62,7 @@ def test_scenes_that_were_not_opened_count_by_their_size_and_it_says_so():
     crew = Workers(1, 3, 3 * 10**6, 0)
     known = forecast(PLAN, [MOSAIC], crew)
     others = [Scene(name, name, "v", 3 * MOSAIC.scene.size_bytes) for name in "ab"]
-    numbers = forecast(RunPlan("key", [MOSAIC.scene, *others]), [MOSAIC], crew)
+    numbers = forecast(RunPlan("key", SceneTable.of([MOSAIC.scene, *others])), [MOSAIC], crew)
     assert (numbers.scenes, numbers.opened, numbers.is_exact) == (3, 1, False)
     assert (numbers.tiles, numbers.mosaic_px) == (7 * known.tiles, 7 * known.mosaic_px)
     assert numbers.peak_memory_bytes == crew.worker_bytes, "nobody knows how large their tasks are"

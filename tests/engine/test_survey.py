@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sgddiff_batch.core.scene import Scene
-from sgddiff_batch.engine.survey import EVERYTHING, NOT_ASKED_FOR, OVER_THE_LIMIT, Extent, RunPlan, survey
+from sgddiff_batch.engine.survey import NOT_ASKED_FOR, OVER_THE_LIMIT, Extent, RunPlan, survey
 from sgddiff_batch.protocols import SceneRecord
 
 IDS = st.lists(st.sampled_from([f"s{n}" for n in range(12)]), unique=True)
@@ -19,8 +19,8 @@ class TestExtent:
     @given(IDS, st.none() | IDS.map(frozenset), st.none() | st.integers(1, 6), IDS.map(frozenset))
     def test_every_scene_is_done_or_left_with_a_reason_and_never_both(self, ids, only, limit, again):
         extent = Extent(only, again, limit, {scene_id: -float(n) for n, scene_id in enumerate(ids[::2])})
-        chosen, left = extent.divide(scenes_of(ids))
-        names = [scene.scene_id for scene in chosen]
+        plan = survey(scenes_of(ids), {}, "key", extent=extent)
+        names, left = list(plan.todo.ids), plan.postponed
         assert sorted([*names, *left]) == sorted(ids)
         assert set(left.values()) <= {NOT_ASKED_FOR, OVER_THE_LIMIT}
         assert limit is None or len(names) <= limit
@@ -28,15 +28,11 @@ class TestExtent:
         if set(ids) & again - set(names) and only is None:
             assert set(names) <= again
 
-    def test_without_limits_all_scenes_stay_in_their_order(self):
-        scenes = scenes_of(["b", "a", "c"])
-        assert EVERYTHING.divide(scenes) == (scenes, {})
-
     def test_the_longest_waiting_come_first_and_those_of_which_it_is_not_known_before_them(self):
         extent = Extent(limit=3, waiting_since_s={"a": 9.0, "b": 1.0, "c": 1.0})
-        chosen, left = extent.divide(scenes_of(["a", "c", "b", "z"]))
-        assert [scene.scene_id for scene in chosen] == ["z", "b", "c"]
-        assert left == {"a": OVER_THE_LIMIT}
+        plan = survey(scenes_of(["a", "c", "b", "z"]), {}, "key", extent=extent)
+        assert sorted(plan.todo.ids) == ["b", "c", "z"]
+        assert plan.postponed == {"a": OVER_THE_LIMIT}
 
     def test_a_scene_that_is_asked_for_is_worked_on_again_and_the_others_are_left_as_they_are(self):
         scenes = scenes_of(["bad", "done", "other"])
@@ -89,3 +85,11 @@ class TestSurvey:
         (scene,) = scenes_of(["a.tif"])
         assert RunPlan("key").path_of(scene) == "a.tif/v-key.zarr"
         assert RunPlan("key", paths={"a.tif": "a.tif/v-key.r1.zarr"}).path_of(scene) == "a.tif/v-key.r1.zarr"
+
+    def test_what_is_left_as_it_is_can_be_looked_at_row_by_row_and_by_columns(self):
+        scenes = scenes_of(["a", "b", "c"])
+        records = {name: SceneRecord(name, "v", "key", None, valid_px=n) for n, name in enumerate("abc")}
+        known = survey(scenes, records, "key").unchanged
+        assert list(known) == [(scene, records[scene.scene_id]) for scene in scenes]
+        assert [scene for scene, _ in known[1:]] == scenes[1:]
+        assert known.columns.valid_px.tolist() == [0, 1, 2]
