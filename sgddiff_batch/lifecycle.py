@@ -45,7 +45,7 @@ class MosaicLifecycle(Generic[M]):
     """Begins, commits and removes mosaics over a writer and a ledger; safe in several threads.
 
     ``provenance`` is what a mosaic says of where it comes from. ``keeps_empty``: one without a valid pixel
-    has a store, too; else it is recorded without.
+    has a store, too; else it is recorded without. ``shown``: what the catalogue shows of a root's mosaic.
     """
 
     writer: BlockWriter
@@ -53,6 +53,7 @@ class MosaicLifecycle(Generic[M]):
     run_key: str
     provenance: Callable[[M], Mapping[str, object]]
     keeps_empty: bool = True
+    shown: Callable[[bytes], Mapping[str, object] | None] = lambda root: None
 
     def begin(self, mosaic: M, *, may_have_marks: bool = True) -> Begun[M] | SceneRecord:
         """Claim the root of a mosaic; or return the record of one that was found complete.
@@ -134,7 +135,9 @@ class MosaicLifecycle(Generic[M]):
         except SceneError:
             self.remove(mosaic, claim)
             raise
-        return self._recorded(record, MosaicContents(root, tuple(blocks)))
+        contents = MosaicContents(root, tuple(blocks))
+        self.ledger.finish(record, contents, self.shown(claim.root))
+        return record
 
     def remove(self, mosaic: M, claim: Claim) -> None:
         """Remove what was stored of a mosaic.

@@ -264,8 +264,14 @@ class Ledger(Protocol):
     def disowned(self, paths: Iterable[str]) -> set[str]:
         """Return those of some paths that no mosaic may be made current in: damaged, or their record is."""
 
-    def finish(self, record: SceneRecord, contents: MosaicContents | None = None) -> None:
+    def finish(
+        self,
+        record: SceneRecord,
+        contents: MosaicContents | None = None,
+        shown: Mapping[str, object] | None = None,
+    ) -> None:
         """Record a scene as done or in quarantine.
 
         ``contents`` are those of the mosaic that was committed just now; None keeps what is known of it.
+        ``shown`` is what the catalogue shows of it, so that publishing need not open it.
         """

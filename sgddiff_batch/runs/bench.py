@@ -22,6 +22,7 @@ from sgddiff_batch.engine.forecast import Workers
 from sgddiff_batch.engine.steps import TaskLimits
 from sgddiff_batch.engine.worker import Worker, shares_of, threads_of
 from sgddiff_batch.errors import ConfigError, SgddiffBatchError
+from sgddiff_batch.io import catalogue
 from sgddiff_batch.io.archive import IgnoredFile
 from sgddiff_batch.io.ledger import (
     DamageBook,
@@ -72,7 +73,11 @@ class WorkerRecipe:
         activity = FileActivity(self.output_uri, label)
         reader = make_reader(self.input, self.access, activity)
         lifecycle = MosaicLifecycle(
-            ZarrBlockWriter(output), ObjectLedger(output), self.run_key, self.provenance
+            ZarrBlockWriter(output),
+            ObjectLedger(output),
+            self.run_key,
+            self.provenance,
+            shown=catalogue.shown_json,
         )
         return Worker(reader, predictor, lifecycle, self.limits, activity=activity)
 

@@ -94,9 +94,11 @@ def publish_run(run: Run, results: Iterable[SceneResult]) -> Generation | None:
             log.info("%d scenes %s and leave the catalogue: %s", len(ids), why, first_of(ids))
     settled = [result.scene_id for result in done if result.state in ("done", "quarantined")]
     with ThreadPoolExecutor(_REQUESTS) as pool:
-        changed = {record.scene_id: record for record in pool.map(ledger.record, settled) if record}
+        told = list(pool.map(ledger.recorded, settled))
+    changed = {record.scene_id: record for record, _ in told if record}
+    shown = {record.scene_id: facts for record, facts in told if record and facts}
     name = archive_name(bench.query.sources)
-    context = PublishContext(bench.run_id, name, listed_ids(run.listing), _times(run.listing))
+    context = PublishContext(bench.run_id, name, listed_ids(run.listing), _times(run.listing), shown)
     generation = catalogue.publish(
         ledger.store,
         record_table(run.records) | changed,

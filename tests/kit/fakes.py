@@ -343,7 +343,12 @@ class MemoryLedger(_Shared):
         with self._lock:
             return {path for path in paths if path in self.disowned_paths}
 
-    def finish(self, record: SceneRecord, contents: MosaicContents | None = None) -> None:
+    def finish(
+        self,
+        record: SceneRecord,
+        contents: MosaicContents | None = None,
+        shown: Mapping[str, object] | None = None,
+    ) -> None:
         with self._lock:
             self._records[record.scene_id] = record
             if record.store is not None and record.reason is None:

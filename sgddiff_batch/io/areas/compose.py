@@ -18,6 +18,7 @@ from sgddiff_batch.core.provenance import AreaOrigin, Member, Provenance
 from sgddiff_batch.core.times import format_span
 from sgddiff_batch.core.window import Window
 from sgddiff_batch.errors import RetryableError, SceneError
+from sgddiff_batch.io import catalogue
 from sgddiff_batch.io.areas.source import MOST_READ_PX, SceneSource, open_source
 from sgddiff_batch.io.ledger import ObjectLedger
 from sgddiff_batch.io.mosaics import AreaBlockWriter
@@ -96,6 +97,7 @@ class Composer:
             plan.run_key,
             lambda _: self.provenance(plan),
             keeps_empty=False,
+            shown=catalogue.shown_json,
         )
 
     def _mosaic(self, plan: AreaPlan) -> Mosaic:

@@ -18,6 +18,7 @@ from sgddiff_batch.io.catalogue.generations import (
 )
 from sgddiff_batch.io.catalogue.mosaics import MosaicEntry, list_mosaics
 from sgddiff_batch.io.catalogue.rows import instant, times_of
+from sgddiff_batch.io.catalogue.shown import shown_json
 from sgddiff_batch.io.catalogue.update import PublishContext
 
 __all__ = [
@@ -33,5 +34,6 @@ __all__ = [
     "read_generation",
     "read_pointer",
     "rollback",
+    "shown_json",
     "times_of",
 ]

@@ -18,13 +18,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from sgddiff_batch.core.fingerprint import bytes_digest
-from sgddiff_batch.core.grid import Transform
-from sgddiff_batch.core.provenance import parse_provenance
 from sgddiff_batch.core.times import TimeSpan
-from sgddiff_batch.core.words import redact_uri
 from sgddiff_batch.errors import FatalError
 from sgddiff_batch.io import mosaics
-from sgddiff_batch.io.geodesy import Footprint, FootprintMaker
+from sgddiff_batch.io.catalogue.shown import Shown
+from sgddiff_batch.io.geodesy import Footprint
 from sgddiff_batch.protocols import SceneRecord
 
 DONE, QUARANTINED = "done", "quarantined"
@@ -110,44 +108,33 @@ class Current:
     reason: str | None = None
 
 
-def row(
-    current: Current, uri: str, root: Mapping[str, Any], time: TimeSpan | None, footprints: FootprintMaker
-) -> dict[str, Any]:
-    """Return the row of a mosaic from its record and the attributes of its root.
+def row(current: Current, uri: str, shown: Shown, time: TimeSpan | None) -> dict[str, Any]:
+    """Return the row of a mosaic from its record and what is shown of it.
 
     uri: that of the output.
-
-    Raises:
-        KeyError, ValueError, TypeError, IndexError: if ``root`` is not the root of a mosaic.
     """
-    record, provenance = current.record, parse_provenance(root.get(mosaics.PROVENANCE), partial=True)
-    layout = root["multiscales"]["layout"][0]
-    height_px, width_px = (int(side) for side in layout["spatial:shape"])
-    transform = Transform(*map(float, layout["spatial:transform"]))
-    code, wkt = root.get("proj:code"), root.get("proj:wkt2")
-    outline = footprints.footprint(height_px, width_px, transform, code or wkt)
+    record, outline = current.record, shown.outline
     created = instant(record.finished_at)
-    source = redact_uri(provenance.source_uri)
     return {
-        **_item(record.scene_id, f"{uri}/{current.path}", source, outline),
+        **_item(record.scene_id, f"{uri}/{current.path}", shown.source, outline),
         **dict(zip(("datetime", "start_datetime", "end_datetime"), times_of(time, created), strict=True)),
         "created": created,
-        "proj:code": code,
-        "proj:wkt2": wkt,
-        "proj:shape": [height_px, width_px],
-        "proj:transform": list(transform.coefficients),
+        "proj:code": shown.code,
+        "proj:wkt2": shown.wkt,
+        "proj:shape": [shown.height_px, shown.width_px],
+        "proj:transform": list(shown.transform.coefficients),
         "state": current.state,
         "reason": current.reason,
-        "scene_uri": source or None,
+        "scene_uri": shown.source or None,
         "scene_version": record.version,
         "run_key": record.run_key,
-        "model_digest": provenance.model_digest,
+        "model_digest": shown.model_digest,
         "height_px": record.height_px,
         "width_px": record.width_px,
         "valid_px": record.valid_px,
         "salient_px": record.salient_px,
         "salient_share": record.salient_px / record.valid_px if record.valid_px else None,
-        "salient_km2": outline and outline.area_km2 * record.salient_px / (height_px * width_px),
+        "salient_km2": outline and outline.area_km2 * record.salient_px / (shown.height_px * shown.width_px),
         "store": current.path,
         "archive": None,
     }

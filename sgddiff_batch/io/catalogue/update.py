@@ -6,6 +6,7 @@ import json
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -25,6 +26,7 @@ from sgddiff_batch.io import mosaics
 from sgddiff_batch.io.arrow import texts_of
 from sgddiff_batch.io.catalogue import rows
 from sgddiff_batch.io.catalogue.rows import DONE, QUARANTINED, SCHEMA, Current
+from sgddiff_batch.io.catalogue.shown import NOT_SHOWN, Shown, shown_of
 from sgddiff_batch.io.geodesy import FootprintMaker
 from sgddiff_batch.io.ledger import ObjectLedger
 from sgddiff_batch.io.storage import Store
@@ -38,20 +40,21 @@ _CONVERTED = 8192
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _NO_TIME = -(2**63)
-_NOT_A_ROOT = (ValueError, KeyError, TypeError, IndexError, AttributeError, ArithmeticError, RecursionError)
 
 
 @dataclass(frozen=True, slots=True)
 class PublishContext:
     """What a run knows of the archive when it publishes.
 
-    ``archive`` names what was listed, ``listed`` are the ids that it has, ``times`` when scenes were taken.
+    ``archive`` names what was listed, ``listed`` are the ids that it has, ``times`` when scenes were taken,
+    ``shown`` what is shown of the mosaics that it made, by scene id, as their records have it.
     """
 
     run_id: str
     archive: str | None = None
     listed: Set[str] = frozenset()
     times: Mapping[str, TimeSpan] = field(default_factory=dict)
+    shown: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
 
 
 COMPARED = ("id", "store", "reason", "created", "datetime", "start_datetime", "end_datetime", "archive")
@@ -95,7 +98,7 @@ def updated(
     table = before if holds.all() else before.filter(pa.array(holds, pa.bool_()))
     missing = [records[scene_id] for scene_id in current.missing()]
     if missing:
-        fresh = _fresh_tables(store, missing, context.times)
+        fresh = _fresh_tables(store, missing, context)
         table = pa.concat_tables([table, *fresh]).sort_by("id").combine_chunks()
     if context.archive is not None:
         place = table.schema.get_field_index("archive")
@@ -177,46 +180,49 @@ def _values(table: pa.Table, *names: str) -> Iterator[tuple[Any, ...]]:
 
 
 def _fresh_tables(
-    store: Store, records: Sequence[SceneRecord], times: Mapping[str, TimeSpan]
+    store: Store, records: Sequence[SceneRecord], context: PublishContext
 ) -> Iterator[pa.Table]:
-    """Yield the rows of mosaics that have to be opened, so many at a time."""
-    fresh = _fresh_rows(store, records, times)
+    """Yield the rows of mosaics that are new to the catalogue, so many at a time."""
+    fresh = _fresh_rows(store, records, context)
     while part := list(islice(fresh, _CONVERTED)):
         yield rows.table_of(part)
 
 
 def _fresh_rows(
-    store: Store, records: Sequence[SceneRecord], times: Mapping[str, TimeSpan]
+    store: Store, records: Sequence[SceneRecord], context: PublishContext
 ) -> Iterator[dict[str, Any]]:
-    """Yield the rows of mosaics that have to be opened; a mosaic that is no good gives none."""
-    footprints = FootprintMaker()
+    """Yield the rows of mosaics that are new to the catalogue; a mosaic that is no good gives none."""
     with ThreadPoolExecutor(_REQUESTS, thread_name_prefix="catalogue") as pool:
         # In parts: a root may be large, and only so many are held at a time.
         for start in range(0, len(records), _OPENED):
             part = records[start : start + _OPENED]
-            for record, (current, data) in zip(part, pool.map(partial(_open, store), part), strict=True):
-                try:
-                    root = json.loads(data)["attributes"]
-                    if not mosaics.is_complete(root):
-                        raise ValueError("it is not complete")
-                    row = rows.row(current, store.uri, root, times.get(record.scene_id), footprints)
-                except _NOT_A_ROOT as error:
-                    log.warning(
-                        "%s is left out of the catalogue: %s: %s", record.scene_id, record.store, error
-                    )
-                    continue
-                yield row
+            opened = pool.map(partial(_open, store, context), part)
+            for record, (current, shown) in zip(part, opened, strict=True):
+                if isinstance(shown, Exception):
+                    why = f"{type(shown).__name__}: {shown}"
+                    log.warning("%s is left out of the catalogue: %s: %s", record.scene_id, record.store, why)
+                else:
+                    yield rows.row(current, store.uri, shown, context.times.get(record.scene_id))
 
 
-def _open(store: Store, record: SceneRecord) -> tuple[Current, bytes]:
-    """Return what is current of a scene, and the root object of its mosaic, empty where that is gone."""
+def _open(store: Store, context: PublishContext, record: SceneRecord) -> tuple[Current, Shown | Exception]:
+    """Return what is current of a scene, and what is shown of it, by its record or else its mosaic."""
     name, ledger = record.store or "", ObjectLedger(store)
     completed = (record.reason and ledger.finished_mosaic(name)) or record
     current = Current(completed, name, QUARANTINED if record.reason else DONE, _shown(record.reason))
     try:
-        return current, store.read(f"{name}/{mosaics.ROOT}")
+        kept = context.shown.get(record.scene_id) or ledger.shown(record)
+        if kept is not None:
+            with suppress(*NOT_SHOWN):
+                return current, Shown.from_json(kept)
+        root = json.loads(store.read(f"{name}/{mosaics.ROOT}"))["attributes"]
+        if not mosaics.is_complete(root):
+            raise ValueError("it is not complete")
+        return current, shown_of(root, FootprintMaker())
     except FileNotFoundError:
-        return current, b""
+        return current, ValueError("it is gone")
+    except NOT_SHOWN as error:
+        return current, error
 
 
 def _shown(reason: str | None) -> str | None:

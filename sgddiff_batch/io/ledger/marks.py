@@ -19,7 +19,7 @@ left-out~.json                   of an area: the scenes left out of which a run 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -42,6 +42,9 @@ LEDGER = "_ledger"
 _REQUESTS = 16
 _SUFFIX = "~.json"
 """No part of a scene id ends so: the objects of one scene are never folders of another's."""
+
+_SHOWN = "shown"
+"""The key of a scene's record that says what the catalogue shows of its mosaic."""
 
 _POOL = ThreadPoolExecutor(_REQUESTS, thread_name_prefix="ledger")
 
@@ -116,15 +119,42 @@ class ObjectLedger:
         """Drop the marks of :meth:`deaths` of a scene."""
         self.store.delete_tree(f"{LEDGER}/reading/{scene_id}")
 
-    def finish(self, record: SceneRecord, contents: MosaicContents | None = None) -> None:
+    def shown(self, record: SceneRecord) -> Mapping[str, object] | None:
+        """Return what the catalogue shows of the mosaic of a scene's record, None where it does not say."""
+        return self.recorded(record.scene_id, record)[1]
+
+    def recorded(
+        self, scene_id: str, expected: SceneRecord | None = None
+    ) -> tuple[SceneRecord | None, Mapping[str, object] | None]:
+        """Return the record of a scene, and what the catalogue shows of its mosaic; None where there is none.
+
+        expected: if it is another record by now, nothing is.
+        """
+        key = _key("scenes", scene_id)
+        try:
+            data = self.store.read(key)
+            record = parse_record(key, data)
+        except (FileNotFoundError, DamagedRecordError):
+            return None, None
+        shown = json.loads(data).get(_SHOWN) if expected in (None, record) else None
+        return record, shown if isinstance(shown, dict) else None
+
+    def finish(
+        self,
+        record: SceneRecord,
+        contents: MosaicContents | None = None,
+        shown: Mapping[str, object] | None = None,
+    ) -> None:
         """Record a scene as done or in quarantine.
 
-        contents: those of the mosaic that was committed just now; None keeps what is known of it.
+        contents: those of the mosaic that was committed just now; None keeps what is known of it. shown: what
+        the catalogue shows of it.
         """
         if record.reason is not None:
             self._write(_key("untold", record.scene_id), {"scene_id": record.scene_id})
         row = asdict(record)
-        objects: dict[str, object] = {_key("scenes", record.scene_id): row}
+        told = {} if shown is None else {_SHOWN: dict(shown)}
+        objects: dict[str, object] = {_key("scenes", record.scene_id): row | told}
         if record.reason is None and record.store is not None:
             key = _key("mosaics", record.store)
             objects[key] = row | (self._kept_contents(key) if contents is None else contents_row(contents))

@@ -27,6 +27,7 @@ from sgddiff_batch.runs.areas.area_run import (
     publish_area,
     write_area_report,
 )
+from sgddiff_batch.runs.areas.cells import CellRecipe
 from tests.io.area_examples import area_settings
 from tests.io.catalogue_examples import finish
 
@@ -48,6 +49,7 @@ def area_run(folder, **changes):
     run = AreaRun(
         "run-1", config, config.areas[0], settings, 2, open_store(config.output.uri), area,
         Membership(tuple(scenes), ()), (), plan_areas(settings, scenes), {}, Changes(), {},
+        CellRecipe(config.output.uri, area.uri, "monthly", settings, 512, "run-1"),
     )  # fmt: skip
     return replace(run, **changes)
 
@@ -68,6 +70,12 @@ def test_it_takes_the_memory_of_the_cells_that_are_composed_at_once(tmp_path, to
     run = area_run(tmp_path, workers=workers)
     run = replace(run, changes=Changes(tuple(run.plans.values())[:touched]))
     assert run.peak_memory_bytes == 600 * 2**20 + at_once * cell_bytes(512)
+    assert (run.engine.kind, run.engine.threads) == ("local", workers)
+    engine = run.config.engine.model_copy(update={"kind": "ray"})
+    run = replace(run, config=run.config.model_copy(update={"engine": engine}))
+    assert run.peak_memory_bytes == at_once * (600 * 2**20 + cell_bytes(512))
+    assert (run.engine.threads, run.engine.workers) == (1, workers)
+    assert run.engine.worker_bytes == 600 * 2**20 + cell_bytes(512)
 
 
 class TestEnding:
