@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -63,7 +64,7 @@ class SceneRecord:
 
 
 class SceneReader(Protocol):
-    """Opens scenes. Both calls may be made from several threads at once."""
+    """Opens scenes. All calls may be made from several threads at once."""
 
     def profile(self, scene: Scene) -> SceneProfile:
         """Return what planning needs to know.
@@ -81,6 +82,12 @@ class SceneReader(Protocol):
         Raises:
             SceneError: if a pixel of the window cannot be read.
             RetryableError: if the storage failed.
+        """
+
+    def held(self, scene: Scene) -> AbstractContextManager[SceneReader]:
+        """Yield a reader for several calls about one scene: what is small and far is fetched once.
+
+        Nothing is asked before the first call, and its results and errors are those of this reader.
         """
 
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -123,6 +124,10 @@ class SyntheticReader(_Shared):
         assert profile.grid.window.contains(window), f"{window} reaches out of {scene.scene_id}"
         part = valid[window.slices].copy()
         return pixels[:, *window.slices] * part, part
+
+    @contextmanager
+    def held(self, scene: Scene) -> Iterator[SyntheticReader]:
+        yield self
 
     def _scene(self, scene_id: str) -> Scene:
         pixels, valid = self._scenes[scene_id]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,6 +52,12 @@ class GuardedReader:
         """
         with self._marked(scene, window.name):
             return self._reader_of(scene).read(scene, profile, window)
+
+    @contextmanager
+    def held(self, scene: Scene) -> Iterator[SceneReader]:
+        """Yield a reader that leaves marks as this one does, and reads apart a scene of distrust."""
+        with self._reader_of(scene).held(scene) as own:
+            yield replace(self, reader=own)
 
     def _reader_of(self, scene: Scene) -> SceneReader:
         is_suspect = scene.scene_id in self.suspects or scene.scene_id in self._distrusted

@@ -93,6 +93,11 @@ class IsolatedReader:
             valid = np.fromfile(folder / _VALID, dtype=np.bool_).reshape(shape)
         return pixels, valid
 
+    @contextmanager
+    def held(self, scene: Scene) -> Iterator[SceneReader]:
+        """Yield this reader: a process that may die is not the one to keep what the next call needs."""
+        yield self
+
     def _call(self, folder: Path, request: _Request) -> dict[str, Any]:
         """Run the child and return its reply, or raise the error that it tells of.
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pickle
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -36,8 +38,12 @@ class TellingReader:
 
     def read(self, scene: Scene, profile: SceneProfile, window: Window) -> tuple[np.ndarray, np.ndarray]:
         self.profile(scene)
-        code = {"plain": 1, "isolated": 2}[self.name]
+        code = {"plain": 1, "held": 1, "isolated": 2}[self.name]
         return np.full((3, 4, 5), code, np.uint8), np.ones((4, 5), bool)
+
+    @contextmanager
+    def held(self, scene: Scene) -> Iterator[TellingReader]:
+        yield TellingReader("held" if self.name == "plain" else self.name, self.fails)
 
 
 @dataclass
@@ -117,3 +123,26 @@ def test_it_can_be_pickled_and_keeps_whom_it_distrusts():
     careful = guarded()
     careful.distrust(SCENE)
     assert pickle.loads(pickle.dumps(careful)).profile(SCENE).notes == ("isolated",)
+
+
+def test_a_held_scene_is_marked_while_a_call_lasts_and_not_between():
+    reader = guarded()
+    with reader.held(SCENE) as own:
+        assert reader.ledger.log == []
+        assert own.profile(SCENE).notes == ("held",)
+        assert [entry[0] for entry in reader.ledger.log] == ["reading", "ended"]
+        assert own.read(SCENE, PROFILE, WINDOW)[0].max() == 1
+    assert [entry[0] for entry in reader.ledger.log] == ["reading", "ended"] * 2
+
+
+def test_a_suspect_is_held_in_isolation():
+    with guarded("a.tif").held(SCENE) as own:
+        assert own.profile(SCENE).notes == ("isolated",)
+
+
+def test_a_scene_that_is_distrusted_while_it_is_held_is_read_in_isolation_from_then_on():
+    reader = guarded()
+    with reader.held(SCENE) as own:
+        assert own.profile(SCENE).notes == ("held",)
+        reader.distrust(SCENE)
+        assert own.profile(SCENE).notes == ("isolated",)
