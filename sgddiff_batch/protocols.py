@@ -66,9 +66,6 @@ class SceneRecord:
 class SceneReader(Protocol):
     """Opens scenes. All calls may be made from several threads at once."""
 
-    def held(self, scene: Scene) -> AbstractContextManager[SceneReader]:
-        """Yield a reader for several calls about one scene: what is small and far is fetched once."""
-
     def profile(self, scene: Scene) -> SceneProfile:
         """Return what planning needs to know.
 
@@ -85,6 +82,12 @@ class SceneReader(Protocol):
         Raises:
             SceneError: if a pixel of the window cannot be read.
             RetryableError: if the storage failed.
+        """
+
+    def held(self, scene: Scene) -> AbstractContextManager[SceneReader]:
+        """Yield a reader for several calls about one scene: what is small and far is fetched once.
+
+        Nothing is asked before the first call, and its results and errors are those of this reader.
         """
 
 

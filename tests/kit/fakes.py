@@ -114,10 +114,6 @@ class SyntheticReader(_Shared):
         """Return what a catalogue would list: the version is a digest of pixels and validity."""
         return [self._scene(scene_id) for scene_id in sorted(self._scenes)]
 
-    @contextmanager
-    def held(self, scene: Scene) -> Iterator[SyntheticReader]:
-        yield self
-
     def profile(self, scene: Scene) -> SceneProfile:
         self._call("profile", scene.scene_id, None)
         valid = self._scenes[scene.scene_id][1]
@@ -130,6 +126,10 @@ class SyntheticReader(_Shared):
         assert profile.grid.window.contains(window), f"{window} reaches out of {scene.scene_id}"
         part = valid[window.slices].copy()
         return pixels[:, *window.slices] * part, part
+
+    @contextmanager
+    def held(self, scene: Scene) -> Iterator[SyntheticReader]:
+        yield self
 
     def _scene(self, scene_id: str) -> Scene:
         pixels, valid = self._scenes[scene_id]

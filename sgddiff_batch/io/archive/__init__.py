@@ -7,7 +7,7 @@ nothing is known of catalogues.
 from __future__ import annotations
 
 from sgddiff_batch.io.archive.file_names import is_bucket, is_scene
-from sgddiff_batch.io.archive.files import ArchiveFile, IgnoredFile, file_at
+from sgddiff_batch.io.archive.files import ArchiveFile, IgnoredFile, fetched_at, file_at
 from sgddiff_batch.io.archive.finding import (
     find_scenes,
     full_uri,
@@ -30,6 +30,7 @@ __all__ = [
     "IgnoredFile",
     "Places",
     "current_scene",
+    "fetched_at",
     "file_at",
     "find_scenes",
     "full_uri",

@@ -177,5 +177,23 @@ def file_at(uri: str, access: BucketAccess = OWN) -> Found | None:
     return None if facts is None else _file(name, uri, facts)
 
 
+def fetched_at(uri: str, access: BucketAccess = OWN) -> tuple[ArchiveFile, bytes]:
+    """Return a remote file as a listing shows it, but for its time, and its bytes, by one request.
+
+    Its identity is the ETag that came with the bytes; a store that sends none is asked once more.
+
+    Raises:
+        FileNotFoundError: if there is none.
+        ConfigError, RetryableError: as calls of a store.
+    """
+    store = storage.open_store(uri, access)
+    found = store.read_versioned("")
+    identity: Json = found.version.strip('"')
+    if not identity:  # a store without ETags: what it says of the object afterwards
+        facts = store.stat()
+        identity = None if facts is None else facts.identity
+    return ArchiveFile(posixpath.basename(uri), uri, len(found.data), identity), found.data
+
+
 def _file(path: str, uri: str, facts: ObjectFacts) -> ArchiveFile:
     return ArchiveFile(path, uri, facts.size_bytes, facts.identity, facts.modified_s)

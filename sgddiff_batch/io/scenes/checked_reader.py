@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import numpy as np
@@ -28,7 +28,8 @@ from sgddiff_batch.errors import (
     UnreadableSceneError,
 )
 from sgddiff_batch.io import storage
-from sgddiff_batch.io.archive import ArchiveFile, file_at, look_up, version_of
+from sgddiff_batch.io.scenes.held_reader import HeldReader
+from sgddiff_batch.io.scenes.versions import check_unchanged, denied
 from sgddiff_batch.io.storage import DeniedError
 from sgddiff_batch.protocols import SceneReader
 
@@ -47,11 +48,6 @@ class CheckedReader:
 
     reader: SceneReader
     access: BucketAccess = OWN
-
-    @contextmanager
-    def held(self, scene: Scene) -> Iterator[SceneReader]:
-        """Yield this reader."""
-        yield self
 
     def profile(self, scene: Scene) -> SceneProfile:
         """Return what the wrapped reader returns; a change that it does not mind is seen when it is read.
@@ -73,8 +69,14 @@ class CheckedReader:
             SceneError, RetryableError: as :meth:`profile`.
         """
         result = _blaming(scene, self.access, lambda: self.reader.read(scene, profile, window))
-        _check_unchanged(scene, self.access)
+        check_unchanged(scene, self.access)
         return result
+
+    @contextmanager
+    def held(self, scene: Scene) -> Iterator[SceneReader]:
+        """Yield a reader that asks as this one does: nothing of a scene that comes with its version."""
+        with self.reader.held(scene) as own:
+            yield own if isinstance(own, HeldReader) and own.is_fetched else replace(self, reader=own)
 
 
 def _blaming(scene: Scene, access: BucketAccess, call: Callable[[], T]) -> T:
@@ -84,7 +86,7 @@ def _blaming(scene: Scene, access: BucketAccess, call: Callable[[], T]) -> T:
     except SceneError as error:
         over_network = storage.over_network(scene.uri)
         try:
-            _check_unchanged(scene, access)
+            check_unchanged(scene, access)
         except ConfigError:
             if not over_network:
                 raise error from None
@@ -94,28 +96,6 @@ def _blaming(scene: Scene, access: BucketAccess, call: Callable[[], T]) -> T:
             raise
         _probe(scene, access)
     return call()
-
-
-def _check_unchanged(scene: Scene, access: BucketAccess) -> None:
-    found = current_version(scene, access)
-    if found is None:
-        raise ChangedSceneError("it is gone since it was listed; the next run lists the archive anew")
-    if found != scene.version:
-        raise ChangedSceneError("it was changed since it was listed; the next run reads it as it is now")
-
-
-def current_version(scene: Scene, access: BucketAccess = OWN) -> str | None:
-    """Return the version that a listing would give a scene now, None where it is gone.
-
-    Raises:
-        ConfigError: if the storage denies it.
-        RetryableError: if it does not answer.
-    """
-    if scene.has_sidecars:
-        found = look_up({scene.uri: scene.scene_id}, access).scenes
-        return found[0].scene.version if found else None
-    file = file_at(scene.uri, access)
-    return version_of([file]) if isinstance(file, ArchiveFile) else None
 
 
 def _probe(scene: Scene, access: BucketAccess) -> None:
@@ -130,6 +110,6 @@ def _probe(scene: Scene, access: BucketAccess) -> None:
     except FileNotFoundError:
         raise ChangedSceneError("it is gone since it was listed; the next run lists it anew") from None
     except DeniedError:
-        raise UnreadableSceneError("access to it is denied (HTTP 403); check the credentials") from None
+        raise denied() from None
     except ConfigError as error:
         raise RetryableError(str(error)) from None

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import os
+import posixpath
 import re
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 
 import rasterio
 from rasterio.errors import NotGeoreferencedWarning
-from rasterio.io import DatasetReader
+from rasterio.io import DatasetReader, MemoryFile
 from rasterio.session import DummySession
 
 from sgddiff_batch.core.query import OWN, BucketAccess
 from sgddiff_batch.core.scene import Scene
+from sgddiff_batch.core.window import Window
 from sgddiff_batch.errors import ConfigError, RetryableError, SgddiffBatchError, UnreadableSceneError
 from sgddiff_batch.io import storage
 from sgddiff_batch.io.scenes.gdal_errors import (
@@ -23,6 +26,7 @@ from sgddiff_batch.io.scenes.gdal_errors import (
     raise_on_damage,
     raise_on_silence,
     translated,
+    translated_in_memory,
     without_secrets,
 )
 
@@ -50,11 +54,24 @@ _OPTIONS: dict[str, str | int] = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """All bytes of a scene, and the file in memory that GDAL reads them from; nothing lies beside it."""
+
+    data: bytes
+    file: MemoryFile
+
+    @classmethod
+    def of(cls, scene: Scene, data: bytes) -> Whole:
+        """Put a scene into memory, in a folder of its own, under the name that GDAL's messages tell it by."""
+        return cls(data, MemoryFile(data, filename=posixpath.basename(scene.uri)))
+
+
 def gdal_options(
-    scene: Scene, environment: Mapping[str, str], access: BucketAccess = OWN
+    scene: Scene, environment: Mapping[str, str], access: BucketAccess = OWN, *, in_memory: bool = False
 ) -> dict[str, str | int]:
     """Return GDAL's settings for one scene; endpoints are taken from the environment."""
-    over_network = storage.over_network(scene.uri)
+    over_network = storage.over_network(scene.uri) and not in_memory
     return {
         **_OPTIONS,
         **storage.gdal_settings(scene.uri, access, environment),
@@ -97,21 +114,56 @@ def opened_with_mask(
     Raises:
         UnreadableSceneError, RetryableError: as :func:`opened`.
     """
+    with let_at(scene, doing, access) as heard:
+        suffix = _mask_beside(scene, access)
+        path = storage.gdal_path(scene.uri)
+        with _opened(path) as source, _with_esri_crs(source, scene, path, heard) as found:
+            _refuse_references(found)
+            yield found, suffix
+
+
+@contextmanager
+def let_at(
+    scene: Scene, doing: str, access: BucketAccess = OWN, whole: Whole | None = None
+) -> Iterator[list[str]]:
+    """Yield what GDAL says of a scene in this thread, with its settings made and its failures translated.
+
+    whole: the scene in memory, where the body reads that one. Raises as :func:`opened`.
+    """
     path = storage.gdal_path(scene.uri)
     silence_not_georeferenced()
-    options = gdal_options(scene, os.environ, access)
+    options = gdal_options(scene, os.environ, access, in_memory=whole is not None)
     with overhearing() as heard, rasterio.Env(session=DummySession(), **options):
         try:
-            suffix = _mask_beside(scene, access)
-            with _opened(path) as source, _with_esri_crs(source, scene, path, heard) as found:
-                _refuse_references(found)
-                yield found, suffix
+            yield heard
         except SgddiffBatchError:
             raise
         except GDAL_FAILURES as error:
             # The chain is cut: GDAL's messages can hold signed URLs, and tracebacks end up in logs.
+            if whole is not None:
+                raise translated_in_memory(error, doing, whole.file.name, path) from None
             raise translated(error, heard, doing, remote=storage.over_network(scene.uri)) from None
         raise_on_damage(heard, doing)
+
+
+def opened_to_keep(scene: Scene, whole: Whole | None = None) -> DatasetReader:
+    """Open a scene without sidecars, to be closed by the caller; for a ``with`` of :func:`let_at`.
+
+    Raises:
+        UnreadableSceneError: if it refers to other files.
+    """
+    source = whole.file.open(driver="GTiff") if whole else _plainly_opened(storage.gdal_path(scene.uri))
+    try:
+        _take_complaints(source)
+        _refuse_references(source)
+    except BaseException:
+        source.close()
+        raise
+    return source
+
+
+def _plainly_opened(path: str) -> DatasetReader:
+    return rasterio.open(path, driver="GTiff", sharing=False)
 
 
 @contextmanager
@@ -120,10 +172,14 @@ def _opened(path: str) -> Iterator[DatasetReader]:
 
     The scene is open all the same; but rasterio would raise it at the next call, whatever that is.
     """
-    with rasterio.open(path, driver="GTiff", sharing=False) as source:
-        with suppress(*GDAL_FAILURES):
-            _ = source.colorinterp
+    with _plainly_opened(path) as source:
+        _take_complaints(source)
         yield source
+
+
+def _take_complaints(source: DatasetReader) -> None:
+    with suppress(*GDAL_FAILURES):
+        _ = source.colorinterp
 
 
 @contextmanager
@@ -169,7 +225,7 @@ def _mask_beside(scene: Scene, access: BucketAccess) -> str:
 
 def opened_beside(scene: Scene, suffix: str) -> DatasetReader:
     """Open the mask beside a scene that is open; for a ``with`` inside of that of :func:`opened`."""
-    return rasterio.open(storage.gdal_path(scene.uri) + suffix, driver="GTiff", sharing=False)
+    return _plainly_opened(storage.gdal_path(scene.uri) + suffix)
 
 
 def opened_without_overviews(scene: Scene) -> DatasetReader:
@@ -192,6 +248,12 @@ def _beginning(uri: str, access: BucketAccess) -> bytes | None:
         if isinstance(error.__cause__, OSError) and not store.over_network:
             raise error.__cause__ from None
         raise RetryableError(f"looking for a mask beside it failed: {without_secrets(str(error))}") from None
+
+
+def window_words(window: Window) -> str:
+    """Return a window in words: "rows 0 to 512, columns 0 to 512", the ends not included."""
+    rows = f"rows {window.row_start} to {window.row_stop}"
+    return f"{rows}, columns {window.col_start} to {window.col_stop}"
 
 
 def silence_not_georeferenced() -> None:

@@ -94,9 +94,7 @@ def raise_on_silence(heard: Sequence[str], doing: str) -> None:
     """
     for words in heard:
         if _NETWORK.search(words):
-            raise RetryableError(
-                f"{doing} failed: the storage did not answer properly or in time ({without_secrets(words)})"
-            )
+            raise unanswered(doing, without_secrets(words))
 
 
 def translated(error: BaseException, heard: Sequence[str], doing: str, *, remote: bool) -> SgddiffBatchError:
@@ -108,13 +106,26 @@ def translated(error: BaseException, heard: Sequence[str], doing: str, *, remote
     own_words = _first_words(error)
     everything = "\n".join([*heard, *_chain(error)])
     if remote and _NETWORK.search(everything):
-        return RetryableError(f"{doing} failed: the storage did not answer properly or in time ({own_words})")
+        return unanswered(doing, own_words)
     if remote and _DENIED.search(everything):
         return UnreadableSceneError(f"{doing} failed: access is denied (HTTP 403); check the credentials")
     if _ABSENT.search(everything):
         kind = "object (HTTP 404)" if remote else "file"
         return AbsentSceneError(f"{doing} failed: there is no such {kind}; was it removed since the listing?")
     return UnreadableSceneError(f"{doing} failed: {own_words}")
+
+
+def unanswered(doing: str, words: str) -> RetryableError:
+    """Return the error of a storage that failed; ``words`` are redacted."""
+    return RetryableError(f"{doing} failed: the storage did not answer properly or in time ({words})")
+
+
+def translated_in_memory(error: BaseException, doing: str, name: str, path: str) -> SgddiffBatchError:
+    """Return the error to raise for a failure at bytes that are all there: no store has a part in it.
+
+    name: what GDAL calls them, of which the message makes ``path``, its name of the scene.
+    """
+    return UnreadableSceneError(f"{doing} failed: {_first_words(error, (name, path))}")
 
 
 def without_secrets(words: str) -> str:
@@ -125,9 +136,10 @@ def without_secrets(words: str) -> str:
     return words if len(words) <= _LONGEST_WORDS else f"{words[:_LONGEST_WORDS]} ..."
 
 
-def _first_words(error: BaseException) -> str:
+def _first_words(error: BaseException, renamed: tuple[str, str] | None = None) -> str:
     """Return the oldest message of a chain: GDAL's own, before others reported that something failed."""
-    return without_secrets([words for words in _chain(error) if words][-1])
+    words = [words for words in _chain(error) if words][-1]
+    return without_secrets(words.replace(*renamed) if renamed else words)
 
 
 def _chain(error: BaseException) -> list[str]:

@@ -21,9 +21,12 @@ from sgddiff_batch.core.sampling import sites
 from sgddiff_batch.core.scene import Scene, SceneProfile
 from sgddiff_batch.core.window import Window
 from sgddiff_batch.errors import UnreadableSceneError, UnsupportedSceneError
-from sgddiff_batch.io.scenes.gdal import opened, opened_with_mask
+from sgddiff_batch.io.scenes.gdal import opened, opened_with_mask, window_words
+from sgddiff_batch.io.scenes.held_reader import HeldReader
 from sgddiff_batch.io.scenes.masks import mask_of, read_with_mask
 from sgddiff_batch.io.scenes.packing import packing_of
+from sgddiff_batch.io.scenes.shown import distinct, palette_table, to_uint8
+from sgddiff_batch.protocols import SceneReader
 
 MAX_BLOCK_BYTES = 512 * 2**20
 """Most bytes that one tile or strip of a file may decode to: it is decoded whole, for any window."""
@@ -62,11 +65,6 @@ class GeoTiffReader:
         elif self.stretch not in ("auto", "none"):
             raise ValueError(f"stretch must be 'auto', 'none' or (low, high), got {self.stretch!r}")
 
-    @contextmanager
-    def held(self, scene: Scene) -> Iterator[GeoTiffReader]:
-        """Yield this reader."""
-        yield self
-
     def profile(self, scene: Scene) -> SceneProfile:
         """Return a scene's grid, bands and radiometry.
 
@@ -76,21 +74,45 @@ class GeoTiffReader:
             RetryableError: if the storage failed.
         """
         with opened_with_mask(scene, "opening it", self.access) as (source, beside):
-            self._check_supported(source)
-            _check_no_bomb(source, scene)
-            grid, notes = _grid(source)
-            bands = self._choose_bands(source)
-            palette = set(bands) == {1} and source.colorinterp[0] == ColorInterp.palette
-            if palette:
-                _palette_table(source)
-            packing = packing_of(source, scene, self.access, bands[0])
-            mask, said = mask_of(source, scene, beside, self.access, _distinct(bands), packing.bits)
-            stretch = None if palette else self._stretch(source, scene, bands, mask, packing.bits)
-            dtype = np.dtype(source.dtypes[bands[0] - 1])
-            notes = (*notes, *said)
-            if source.subdatasets:
-                notes = (*notes, f"it has {len(source.subdatasets)} pages: the first is read")
-            inverted = not palette and packing.white_is_zero and set(bands) == {1}
+            return self.profile_of(source, scene, beside=beside)
+
+    @contextmanager
+    def held(self, scene: Scene) -> Iterator[SceneReader]:
+        """Yield a reader that opens the scene once, and fetches a small remote one whole, by one request.
+
+        What lies beside a scene is found by GDAL alone: one with sidecars is read as by this reader.
+        """
+        if scene.has_sidecars:
+            yield self
+            return
+        own = HeldReader(self, scene, self.access)
+        try:
+            yield own
+        finally:
+            own.end()
+
+    def profile_of(
+        self, source: DatasetReader, scene: Scene, data: bytes | None = None, beside: str = ""
+    ) -> SceneProfile:
+        """As :meth:`profile`, of a scene that is open.
+
+        data: the bytes of its file, if they are there. beside: as :func:`mask_of`.
+        """
+        self._check_supported(source)
+        _check_no_bomb(source, scene)
+        grid, notes = _grid(source)
+        bands = self._choose_bands(source)
+        palette = set(bands) == {1} and source.colorinterp[0] == ColorInterp.palette
+        if palette:
+            palette_table(source)
+        packing = packing_of(source, scene, self.access, bands[0])
+        mask, said = mask_of(source, scene, beside, self.access, distinct(bands), packing.bits, data)
+        stretch = None if palette else self._stretch(source, scene, bands, mask, packing.bits)
+        dtype = np.dtype(source.dtypes[bands[0] - 1])
+        notes = (*notes, *said)
+        if source.subdatasets:
+            notes = (*notes, f"it has {len(source.subdatasets)} pages: the first is read")
+        inverted = not palette and packing.white_is_zero and set(bands) == {1}
         return SceneProfile(grid, bands, dtype.name, dtype.itemsize, stretch, palette, notes, inverted, mask)
 
     def read(
@@ -104,19 +126,25 @@ class GeoTiffReader:
             UnreadableSceneError: if a pixel cannot be read, or the scene changed since it was profiled.
             RetryableError: if the storage failed.
         """
+        with opened(scene, f"reading {window_words(window)}", self.access) as source:
+            return self.read_of(source, scene, profile, window)
+
+    def read_of(
+        self, source: DatasetReader, scene: Scene, profile: SceneProfile, window: Window
+    ) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+        """As :meth:`read`, of a scene that is open."""
+        _check_unchanged(source, profile)
+        table = palette_table(source) if profile.palette else None
+        strips = list(_strips(window, source.block_shapes[0][0]))
+        if len(strips) == 1:  # new memory for the pixels of a small scene takes as long as to decode them
+            shown, valid = _read_strip(source, scene, profile, table, window)
+            return np.multiply(shown, valid, out=shown), valid
         pixels = np.zeros((3, window.height_px, window.width_px), dtype=np.uint8)
         valid = np.zeros((window.height_px, window.width_px), dtype=np.bool_)
-        with opened(scene, f"reading {window_words(window)}", self.access) as source:
-            _check_unchanged(source, profile)
-            table = _palette_table(source) if profile.palette else None
-            for strip in _strips(window, source.block_shapes[0][0]):
-                rows, cols = strip.relative_to(window).slices
-                samples, valid[rows, cols] = read_with_mask(
-                    source, scene, _distinct(profile.bands), profile.mask, strip
-                )
-                shown = _to_uint8(samples, profile, table)
-                for channel, plane in zip(pixels, shown, strict=True):
-                    np.multiply(plane, valid[rows, cols], out=channel[rows, cols])
+        for strip in strips:
+            rows, cols = strip.relative_to(window).slices
+            shown, valid[rows, cols] = _read_strip(source, scene, profile, table, strip)
+            np.multiply(shown, valid[rows, cols], out=pixels[:, rows, cols])
         return pixels, valid
 
     def _check_supported(self, source: DatasetReader) -> None:
@@ -158,13 +186,7 @@ class GeoTiffReader:
             return None if bits is None or self.stretch == "none" else Stretch(0.0, 2.0**bits - 1)
         if self.stretch == "none":
             return Stretch(0.0, 255.0)
-        return measure_stretch(_stretch_samples(source, scene, _distinct(bands), mask))
-
-
-def window_words(window: Window) -> str:
-    """Return a window in words: "rows 0 to 512, columns 0 to 512", the ends not included."""
-    rows = f"rows {window.row_start} to {window.row_stop}"
-    return f"{rows}, columns {window.col_start} to {window.col_stop}"
+        return measure_stretch(_stretch_samples(source, scene, distinct(bands), mask))
 
 
 def _grid(source: DatasetReader) -> tuple[Grid, tuple[str, ...]]:
@@ -216,10 +238,6 @@ def _block_bytes(source: DatasetReader) -> int:
     return together * largest
 
 
-def _distinct(bands: tuple[int, ...]) -> tuple[int, ...]:
-    return tuple(dict.fromkeys(bands))
-
-
 def _check_unchanged(source: DatasetReader, profile: SceneProfile) -> None:
     expected = (profile.grid.height_px, profile.grid.width_px)
     dtype = source.dtypes[profile.bands[0] - 1] if source.count >= max(profile.bands) else None
@@ -240,32 +258,16 @@ def _strips(window: Window, block_height_px: int) -> Iterator[Window]:
         start = stop
 
 
-def _to_uint8(
-    samples: NDArray[np.generic], profile: SceneProfile, table: NDArray[np.uint8] | None
-) -> list[NDArray[np.uint8]]:
-    """Return red, green and blue, each (h, w) uint8, of the samples of the distinct bands."""
-    if table is not None:
-        return [np.take(colour, samples[0]) for colour in table]
-    shown = profile.stretch.apply(samples) if profile.stretch else samples.astype(np.uint8, copy=False)
-    if profile.inverted:
-        shown = np.uint8(255) - shown
-    distinct = _distinct(profile.bands)
-    return [shown[distinct.index(band)] for band in profile.bands]
-
-
-def _palette_table(source: DatasetReader) -> NDArray[np.uint8]:
-    """Return red, green and blue (3, values) of band 1's values; one without a colour is black."""
-    dtype = source.dtypes[0]
-    if dtype not in ("uint8", "uint16"):
-        raise UnsupportedSceneError(f"its samples are {dtype} and index a palette; only uint8 and uint16 can")
-    table = np.zeros((3, int(np.iinfo(dtype).max) + 1), dtype=np.uint8)
-    try:
-        colours = source.colormap(1)
-    except ValueError:
-        raise UnreadableSceneError("its samples index a palette, and it has none") from None
-    for value, colour in colours.items():
-        table[:, value] = colour[:3]
-    return table
+def _read_strip(
+    source: DatasetReader,
+    scene: Scene,
+    profile: SceneProfile,
+    table: NDArray[np.uint8] | None,
+    strip: Window,
+) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+    """Return what is shown (3, h, w) uint8, whether valid or not, and validity (h, w): the caller's own."""
+    samples, valid = read_with_mask(source, scene, distinct(profile.bands), profile.mask, strip)
+    return to_uint8(samples, profile, table), valid
 
 
 def _stretch_samples(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,9 +35,9 @@ class GuardedReader:
 
     @contextmanager
     def held(self, scene: Scene) -> Iterator[SceneReader]:
-        """Yield a reader for several calls about one scene; what is fetched, is fetched under a note."""
-        with self._reader_of(scene).held(scene) as held:
-            yield _Noting(held, self.activity)
+        """Yield a reader that notes as this one does, and reads apart a scene of distrust."""
+        with self.reader.held(scene) as own:
+            yield replace(self, reader=own)
 
     def profile(self, scene: Scene) -> SceneProfile:
         """Return what the wrapped reader returns.
@@ -45,7 +45,8 @@ class GuardedReader:
         Raises:
             SceneError, RetryableError: if the wrapped reader does, or reading ends a process again.
         """
-        return _Noting(self._reader_of(scene), self.activity).profile(scene)
+        with self.activity.reading(scene.scene_id):
+            return self._reader_of(scene).profile(scene)
 
     def read(
         self, scene: Scene, profile: SceneProfile, window: Window
@@ -55,30 +56,9 @@ class GuardedReader:
         Raises:
             SceneError, RetryableError: if the wrapped reader does, or reading ends a process again.
         """
-        return _Noting(self._reader_of(scene), self.activity).read(scene, profile, window)
+        with self.activity.reading(scene.scene_id):
+            return self._reader_of(scene).read(scene, profile, window)
 
     def _reader_of(self, scene: Scene) -> SceneReader:
         is_suspect = scene.scene_id in self.suspects or scene.scene_id in self._distrusted
         return self.isolated if is_suspect else self.reader
-
-
-@dataclass(frozen=True, slots=True)
-class _Noting:
-    """Notes each call of ``reader``."""
-
-    reader: SceneReader
-    activity: Activity
-
-    @contextmanager
-    def held(self, scene: Scene) -> Iterator[SceneReader]:
-        yield self
-
-    def profile(self, scene: Scene) -> SceneProfile:
-        with self.activity.reading(scene.scene_id):
-            return self.reader.profile(scene)
-
-    def read(
-        self, scene: Scene, profile: SceneProfile, window: Window
-    ) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
-        with self.activity.reading(scene.scene_id):
-            return self.reader.read(scene, profile, window)

@@ -65,11 +65,6 @@ class IsolatedReader:
         if self.time_limit_s <= 0:
             raise ValueError(f"time_limit_s must be positive, got {self.time_limit_s}")
 
-    @contextmanager
-    def held(self, scene: Scene) -> Iterator[SceneReader]:
-        """Yield this reader."""
-        yield self
-
     def profile(self, scene: Scene) -> SceneProfile:
         """Return what the wrapped reader returns.
 
@@ -97,6 +92,11 @@ class IsolatedReader:
             pixels = np.fromfile(folder / _PIXELS, dtype=np.uint8).reshape((3, *shape))
             valid = np.fromfile(folder / _VALID, dtype=np.bool_).reshape(shape)
         return pixels, valid
+
+    @contextmanager
+    def held(self, scene: Scene) -> Iterator[SceneReader]:
+        """Yield this reader: a process that may die is not the one to keep what the next call needs."""
+        yield self
 
     def _call(self, folder: Path, request: _Request) -> dict[str, Any]:
         """Run the child and return its reply, or raise the error that it tells of.

@@ -18,13 +18,16 @@ from sgddiff_batch.core.masks import Mask, NoData, can_occur, choose_mask, has_d
 from sgddiff_batch.core.query import BucketAccess
 from sgddiff_batch.core.scene import Scene
 from sgddiff_batch.core.window import Window
-from sgddiff_batch.errors import UnreadableSceneError
+from sgddiff_batch.errors import SgddiffBatchError, UnreadableSceneError
+from sgddiff_batch.io import storage
 from sgddiff_batch.io.scenes.gdal import (
     opened,
     opened_beside,
     opened_without_overviews,
 )
+from sgddiff_batch.io.scenes.tiff_tags import may_have_tag
 
+_NODATA_TAG, _BEGINNING_BYTES = 42113, 4096
 _NOT_STORED = (MaskFlags.all_valid, MaskFlags.alpha, MaskFlags.nodata)
 _BAND = re.compile(r'[^>]*\bband="(\d+)"')
 _DECLARED = re.compile(r"<NoDataValue>([^<]*)</NoDataValue>")
@@ -37,17 +40,18 @@ def mask_of(
     access: BucketAccess,
     bands: tuple[int, ...],
     bits: int | None,
+    data: bytes | None = None,
 ) -> tuple[Mask, tuple[str, ...]]:
     """Return the mask of an open scene whose distinct shown bands are ``bands``, and notes on it.
 
     beside: what the mask beside it has behind the scene's name, as :func:`opened_with_mask` gives it.
-    ``bits`` of unsigned samples are used, None: all.
+    ``bits`` of unsigned samples are used, None: all. data: the bytes of its file, where they are there.
 
     Raises:
         UnreadableSceneError: if the mask beside it has another size, or no band for a shown one.
         UnreadableSceneError, RetryableError: as :func:`opened`, where a mask lies both in it and beside it.
     """
-    values, notes = _nodata(source, scene, bands, bits)
+    values, notes = _nodata(source, scene, bands, bits, data)
     stored = _stored(source, scene, beside, access, bands)
     return choose_mask(stored, [colour.name for colour in source.colorinterp], values), notes
 
@@ -122,10 +126,10 @@ def _has_stored_mask(source: DatasetReader, bands: tuple[int, ...]) -> bool:
 
 
 def _nodata(
-    source: DatasetReader, scene: Scene, bands: tuple[int, ...], bits: int | None
+    source: DatasetReader, scene: Scene, bands: tuple[int, ...], bits: int | None, data: bytes | None
 ) -> tuple[tuple[NoData, ...], tuple[str, ...]]:
     """Return the no-data values of bands, None for one that cannot occur, and a note on those that cannot."""
-    declared = _declared(source, scene, bands)
+    declared = _declared(source, scene, bands, data)
     kept: list[NoData] = []
     impossible: dict[str, str] = {}
     for band, value in zip(bands, declared, strict=True):
@@ -140,7 +144,9 @@ def _nodata(
     )
 
 
-def _declared(source: DatasetReader, scene: Scene, bands: tuple[int, ...]) -> Sequence[NoData]:
+def _declared(
+    source: DatasetReader, scene: Scene, bands: tuple[int, ...], data: bytes | None
+) -> Sequence[NoData]:
     of_all = [_number(text) for text in source.tags().get("NODATA_VALUES", "").split()]
     if len(of_all) == source.count and None not in of_all:
         return [of_all[band - 1] for band in bands]
@@ -149,12 +155,24 @@ def _declared(source: DatasetReader, scene: Scene, bands: tuple[int, ...]) -> Se
     is_exact = np.dtype(source.dtypes[bands[0] - 1]).itemsize < 8
     if is_exact and None not in values:
         return values
+    if not scene.has_sidecars and not may_have_tag(_NODATA_TAG, _beginning(scene) if data is None else data):
+        return values
     if not scene.has_sidecars:
         found = _undisclosed(source)
     else:
         with opened_without_overviews(scene) as again:  # a VRT lists them
             found = _undisclosed(again)
     return [found.get(band, value) for band, value in zip(bands, values, strict=True)]
+
+
+def _beginning(scene: Scene) -> bytes:
+    """Return how the file begins, b"" of one that is remote: that would be a request."""
+    if storage.over_network(scene.uri):
+        return b""
+    try:
+        return storage.open_store(scene.uri).read_part("", 0, _BEGINNING_BYTES)
+    except (OSError, SgddiffBatchError):
+        return b""
 
 
 def _undisclosed(source: DatasetReader) -> dict[int, NoData]:

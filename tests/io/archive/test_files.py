@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import uuid
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from sgddiff_batch.io.archive.files import (
     ArchiveFile,
     IgnoredFile,
     error_words,
+    fetched_at,
     file_at,
     find_objects,
     is_unicode,
@@ -162,3 +164,13 @@ def test_one_file_is_looked_at_as_a_listing_shows_it(tmp_path: Path, bucket: Sto
     (listed,) = list_folder(store.uri_of("d"), ("a.tif",), {"a.tif"})
     assert file_at(store.uri_of("d/a.tif")) == listed
     assert file_at(store.uri_of("d/none.tif")) is None
+
+
+def test_one_file_of_a_bucket_comes_with_what_a_listing_shows_of_it(bucket: Store) -> None:
+    bucket.write("d/a.tif", b"123")
+    listed = file_at(bucket.uri_of("d/a.tif"))
+    assert isinstance(listed, ArchiveFile)
+    file, data = fetched_at(bucket.uri_of("d/a.tif"))
+    assert (file, data) == (replace(listed, modified_s=None), b"123")
+    with pytest.raises(FileNotFoundError):
+        fetched_at(bucket.uri_of("d/none.tif"))

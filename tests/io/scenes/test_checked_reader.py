@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -20,7 +22,8 @@ from sgddiff_batch.errors import (
     UnsupportedSceneError,
 )
 from sgddiff_batch.io.archive import find_scenes
-from sgddiff_batch.io.scenes.checked_reader import CheckedReader, current_version
+from sgddiff_batch.io.scenes.checked_reader import CheckedReader
+from sgddiff_batch.io.scenes.versions import current_version
 from tests.kit.broken_s3 import Rule, run_broken_s3
 
 PROFILE = SceneProfile(Grid(4, 5), (1, 2, 3), "uint8", 1)
@@ -48,6 +51,10 @@ class ScriptedReader:
     def read(self, scene: Scene, profile: SceneProfile, window: Window) -> tuple[np.ndarray, np.ndarray]:
         self.profile(scene)
         return PIXELS
+
+    @contextmanager
+    def held(self, scene: Scene) -> Iterator[ScriptedReader]:
+        yield ScriptedReader(self.script, self.on_call)
 
 
 @pytest.fixture
@@ -115,18 +122,6 @@ def test_failures_of_the_store_are_passed_on_as_they_are(file):
     assert wrapped.calls == 1
 
 
-def test_the_version_of_a_scene_is_that_of_its_listing_with_and_without_sidecars(file):
-    assert current_version(listed(file)) == listed(file).version
-    Path(f"{file}.msk").write_bytes(b"mask")
-    scene = listed(file)
-    assert scene.has_sidecars
-    assert current_version(scene) == scene.version
-    Path(f"{file}.msk").write_bytes(b"another mask")
-    assert current_version(scene) != scene.version
-    file.unlink()
-    assert current_version(scene) is None
-
-
 @pytest.fixture(scope="module")
 def s3(tmp_path_factory):
     with run_broken_s3(tmp_path_factory.mktemp("broken")) as server:
@@ -169,3 +164,19 @@ def test_a_scene_that_may_be_seen_and_not_read_is_unreadable(remote, s3):
     s3.script(Rule("GET", "bucket/a.tif", "403", calls=None))
     with pytest.raises(UnreadableSceneError, match="access to it is denied"):
         CheckedReader(ScriptedReader([UnreadableSceneError("torn")] * 2)).profile(remote)
+
+
+def test_what_a_held_reader_reads_by_parts_is_checked_as_ever(file):
+    scene = listed(file)
+    with CheckedReader(ScriptedReader(on_call=lambda: file.write_bytes(b"x"))).held(scene) as own:
+        assert isinstance(own, CheckedReader)
+        assert own.profile(scene) == PROFILE
+        with pytest.raises(ChangedSceneError, match="changed"):
+            own.read(scene, PROFILE, WINDOW)
+
+
+def test_a_small_remote_scene_of_a_reader_that_does_not_fetch_it_is_checked_too(remote, s3):
+    s3.script()
+    with CheckedReader(ScriptedReader()).held(remote) as own:
+        assert own.read(remote, PROFILE, WINDOW) is PIXELS
+    assert s3.requests() == {"HEAD bucket/a.tif": 1}

@@ -31,10 +31,6 @@ class TellingReader:
     name: str
     fails: bool = False
 
-    @contextmanager
-    def held(self, scene: Scene) -> Iterator[TellingReader]:
-        yield self
-
     def profile(self, scene: Scene) -> SceneProfile:
         if self.fails:
             raise UnreadableSceneError("no")
@@ -42,8 +38,12 @@ class TellingReader:
 
     def read(self, scene: Scene, profile: SceneProfile, window: Window) -> tuple[np.ndarray, np.ndarray]:
         self.profile(scene)
-        code = {"plain": 1, "isolated": 2}[self.name]
+        code = {"plain": 1, "held": 1, "isolated": 2}[self.name]
         return np.full((3, 4, 5), code, np.uint8), np.ones((4, 5), bool)
+
+    @contextmanager
+    def held(self, scene: Scene) -> Iterator[TellingReader]:
+        yield TellingReader("held" if self.name == "plain" else self.name, self.fails)
 
 
 @dataclass
@@ -99,7 +99,7 @@ def test_so_are_calls_for_a_scene_that_is_held():
 @pytest.mark.parametrize("suspects", [(), ("a.tif",)])
 def test_a_scene_that_is_held_is_read_apart_if_it_is_suspect(suspects):
     with guarded(*suspects).held(SCENE) as held:
-        assert held.profile(SCENE).notes == (("isolated",) if suspects else ("plain",))
+        assert held.profile(SCENE).notes == (("isolated",) if suspects else ("held",))
 
 
 @pytest.mark.parametrize("call", ["profile", "read"])
@@ -149,3 +149,26 @@ def test_it_can_be_pickled_and_keeps_whom_it_distrusts():
     careful = guarded()
     careful.distrust(SCENE)
     assert pickle.loads(pickle.dumps(careful)).profile(SCENE).notes == ("isolated",)
+
+
+def test_a_held_scene_is_noted_while_a_call_lasts_and_not_between():
+    reader = guarded()
+    with reader.held(SCENE) as own:
+        assert log_of(reader) == []
+        assert own.profile(SCENE).notes == ("held",)
+        assert [entry[0] for entry in log_of(reader)] == ["reading", "ended"]
+        assert own.read(SCENE, PROFILE, WINDOW)[0].max() == 1
+    assert [entry[0] for entry in log_of(reader)] == ["reading", "ended"] * 2
+
+
+def test_a_suspect_is_held_in_isolation():
+    with guarded("a.tif").held(SCENE) as own:
+        assert own.profile(SCENE).notes == ("isolated",)
+
+
+def test_a_scene_that_is_distrusted_while_it_is_held_is_read_in_isolation_from_then_on():
+    reader = guarded()
+    with reader.held(SCENE) as own:
+        assert own.profile(SCENE).notes == ("held",)
+        reader.distrust(SCENE)
+        assert own.profile(SCENE).notes == ("isolated",)

@@ -88,6 +88,13 @@ class TestIsolatedReader:
             np.testing.assert_array_equal(got, expected)
             assert got.dtype == expected.dtype
 
+    def test_a_held_scene_is_read_by_a_process_each_call_too(self, tmp_path: Path) -> None:
+        scene = scene_of(write_scene(tmp_path / "a.tif", noise(3, 50, 40)))
+        with IsolatedReader(GeoTiffReader()).held(scene) as own:
+            assert isinstance(own, IsolatedReader)
+            profile = own.profile(scene)
+            np.testing.assert_array_equal(own.read(scene, profile, profile.grid.window)[0], noise(3, 50, 40))
+
     def test_errors_of_the_scene_come_through(self, tmp_path: Path) -> None:
         (tmp_path / "a.tif").write_bytes(b"nothing")
         with pytest.raises(UnreadableSceneError, match="opening it failed"):

@@ -11,6 +11,7 @@ import pytest
 import rasterio
 from rasterio.enums import ColorInterp
 
+from sgddiff_batch.io.scenes import masks
 from sgddiff_batch.io.scenes.geotiff import GeoTiffReader
 from tests.kit.scenes import noise, scene_of, write_scene
 
@@ -212,6 +213,19 @@ class TestNotes:
         assert READER.profile(scene_of(path)).notes == (
             "its no-data value 255 cannot occur in 4-bit uint8 samples and is ignored",
         )
+
+    @pytest.mark.parametrize(("kind", "asked"), [("uint8", 0), ("int16", 0), ("int64", 1)])
+    def test_gdal_is_asked_for_what_rasterio_does_not_tell_only_where_it_may_be_said(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, asked: int
+    ) -> None:
+        calls: list[str] = []
+        monkeypatch.setattr(masks, "_undisclosed", lambda source: calls.append(source.name) or {})
+        READER.profile(scene_of(write_scene(tmp_path / "without.tif", P.astype(kind), photometric="RGB")))
+        READER.profile(scene_of(write_scene(tmp_path / "with.tif", P.astype(kind), nodata=7)))
+        assert calls == [str(tmp_path / "with.tif")] * asked
+        set_nodata_text(tmp_path / "with.tif", "99999")
+        READER.profile(scene_of(tmp_path / "with.tif"))
+        assert len(calls) == 1 + asked
 
     def test_a_value_that_can_occur_is_not_noted(self, tmp_path: Path) -> None:
         assert READER.profile(scene_of(write_scene(tmp_path / "a.tif", P, nodata=7))).notes == ()
