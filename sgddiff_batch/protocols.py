@@ -93,7 +93,10 @@ class CarefulReader(Protocol):
 
 
 class Predictor(Protocol):
-    """Holds the network on its device. ``predict`` may be called from several threads at once."""
+    """Holds the network on its device. ``predict`` may be called from many threads at once.
+
+    Tiles of all calls share what is computed at once, so the more threads call, the fuller that is.
+    """
 
     def predict(
         self, pixels: NDArray[np.uint8], valid: NDArray[np.bool_], tiles: TaskTiles, /
@@ -131,8 +134,11 @@ class NetworkSource(Protocol):
             ConfigError: if there is no such network, or it cannot be used.
         """
 
-    def load(self, device: str) -> Predictor:
-        """Load the network onto a device; what a worker's process needs besides is set up here, once."""
+    def load(self, device: str, predictors: int = 1) -> Predictor:
+        """Load the network onto a device; what a worker's process needs besides is set up here, once.
+
+        ``predictors`` batches are computed at once, however many threads call; a GPU goes by itself.
+        """
 
 
 class BlockWriter(Protocol):

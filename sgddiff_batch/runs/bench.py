@@ -35,7 +35,7 @@ PIXELS_VERSION = 2
 
 @dataclass(frozen=True, slots=True)
 class WorkerRecipe:
-    """Makes a worker in whatever process it is called: ``predictors`` of its tasks infer at once.
+    """Makes a worker in whatever process it is called, whose network computes ``predictors`` batches at once.
 
     ``fence`` is asked before the worker changes anything in the output.
     """
@@ -50,7 +50,7 @@ class WorkerRecipe:
 
     def __call__(self) -> Worker:
         """Load the network and open the stores."""
-        predictor = self.network.load(self.device)
+        predictor = self.network.load(self.device, self.predictors)
         output = open_output(self.output_uri, self.fence)
         ledger = ObjectLedger(output)
         reader = make_reader(self.input, self.access, ledger)

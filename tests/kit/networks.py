@@ -42,7 +42,7 @@ class BrightNetwork:
         self.asked.append("describe")
         return NetworkFacts({"digest": "b" * 64, "device": device}, batch_tiles=1, at_once=2)
 
-    def load(self, device: str) -> Brightness:
+    def load(self, device: str, predictors: int = 1) -> Brightness:
         self.asked.append("load")
         return Brightness()
 
