@@ -235,9 +235,11 @@ class TileQueue(Generic[T]):
         return [call for call in waiting if call.shape == waiting[0].shape]
 
     def _judge(self, front: list[Call[T]]) -> _Verdict:
-        waiting, inside = sum(call.waiting for call in front), len(self._calls)
+        waiting = sum(call.waiting for call in front)
         if waiting >= self._batch_tiles:
             return _Verdict.NOW
+        # Who has all codes is on the way out, and may be back at once.
+        inside = sum(not call.over.is_set() for call in self._calls)
         is_awaited = any(not call.is_whole for call in self._calls) or inside < self._company
         if waiting and inside == 1 and not is_awaited:
             return _Verdict.NOW

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 import numpy as np
 import pytest
 
-from models.tile_queue import TileQueue
+from models.tile_queue import Call, TileQueue, _Verdict
 
 NEVER_S = 1e6
 """So long a wait that a test in which it runs out does not end."""
@@ -170,6 +170,16 @@ def test_those_who_were_here_a_moment_ago_are_waited_for_and_come_into_the_batch
         for thread, _ in calls:
             thread.join()
     assert device.sizes(2) == {"a again": 1, "b again": 1}
+
+
+def test_those_who_have_their_codes_but_have_not_left_yet_are_waited_for():
+    with queue_of(Device(), 16, patience_s=NEVER_S) as queue:
+        done, here = Call("done", 64, queued=8, taken=8, ended=8, is_whole=True), Call("here", 64, queued=8)
+        here.is_whole, queue._company, queue._calls = True, 2, [done, here]
+        assert queue._judge([here]) is _Verdict.NOW
+        done.look()
+        assert queue._judge([here]) is _Verdict.SOON
+        queue._calls = []
 
 
 def test_those_who_do_not_come_back_are_waited_for_once():
