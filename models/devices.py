@@ -20,16 +20,22 @@ class HostDevice:
     """A CPU: nothing is copied, and each of `lanes` threads computes a batch by itself.
 
     network: see `Network`; it is called by several threads at once. abreast: fewer than the lanes where the
-    network itself works one batch after the other, as a stand-in for another device does.
+    network itself works one batch after the other, as a stand-in for another device does. is_filled: whether
+    all batches have one shape.
     """
 
     def __init__(
-        self, network: Network, batch_tiles: int, lanes: int = 1, abreast: int | None = None
+        self,
+        network: Network,
+        batch_tiles: int,
+        lanes: int = 1,
+        abreast: int | None = None,
+        is_filled: bool = True,
     ) -> None:
         if batch_tiles < 1:
             raise ValueError(f"batch_tiles must be at least 1, found {batch_tiles}")
         self.batch_tiles, self.lanes, self.abreast = batch_tiles, lanes, abreast or lanes
-        self.room = Room()
+        self.room, self._is_filled = Room(), is_filled
         self._network, self._place = network, torch.device("cpu")
         self._black: dict[int, Tensor] = {}
 
@@ -75,7 +81,7 @@ class HostDevice:
     def _run(self, tiles: list[Tensor], origins: list[Tensor]) -> Tensor:
         """Codes (n, T, T) of n tiles (3, T, T); black tiles fill the batch up to its fixed size."""
         count = len(tiles)
-        missing = self.batch_tiles - count
+        missing = self.batch_tiles - count if self._is_filled else 0
         if missing:
             tiles = tiles + [self._black_tile(tiles[0].shape[-1])] * missing
             origins = [*origins, origins[0].new_zeros(missing, 2)]

@@ -54,7 +54,7 @@ class TaskPredictor:
         self._serve(
             CudaDevice(codes, batch_tiles, device)
             if device.type == "cuda"
-            else HostDevice(codes, batch_tiles, predictors)
+            else HostDevice(codes, batch_tiles, predictors, is_filled=False)
         )
         self._digest = digest
 
@@ -118,14 +118,23 @@ class TaskPredictor:
 
 
 class CodesOf:
-    """A student's codes: see `graphs.Network`."""
+    """A student's codes: see `graphs.Network`.
+
+    On a CPU each tile is computed by itself: there a batch saves nothing, and a code in a hundred thousand
+    depends on the tile's place in it (what is left over by vector instructions is rounded otherwise).
+    """
 
     def __init__(self, network: SGDDiff) -> None:
         self.network = network
 
     def __call__(self, tiles: Tensor, origins: Tensor) -> Tensor:
         """Tiles (B, 3, T, T) uint8 and origins (B, 2) to codes (B, T, T) uint8."""
-        return quantise(self.network(tiles, origins)[:, 0])
+        step = 1 if tiles.device.type == "cpu" else len(tiles)
+        codes = [
+            quantise(self.network(tiles[k : k + step], origins[k : k + step])[:, 0])
+            for k in range(0, len(tiles), step)
+        ]
+        return codes[0] if len(codes) == 1 else torch.cat(codes)
 
 
 def _warm(device: HostDevice, sizes: list[int]) -> None:

@@ -45,6 +45,14 @@ def test_tiles_of_several_tasks_share_a_batch_of_the_fixed_shape_filled_with_bla
         assert np.array_equal(device.finish(call.task), reference(place_codes_of_one, example))
 
 
+def test_where_batches_need_no_fixed_shape_none_is_filled():
+    network = Watched()
+    device = HostDevice(network, 8, is_filled=False)
+    call = placed(device, scene_task(64, 64))
+    device.compute([Part(call, 0, 1)])
+    assert [len(tiles) for tiles, _ in network.batches] == [1]
+
+
 def test_a_part_that_the_network_fails_on_fails_alone():
     def network(tiles, origins):
         if (tiles == 13).all((1, 2, 3)).any():

@@ -94,6 +94,15 @@ def test_the_networks_bytes_do_not_depend_on_threads_lanes_and_batches(tiny, pre
         assert np.array_equal(codes, reference(one_by_one(shared), example))
 
 
+def test_on_a_cpu_a_tile_is_computed_by_itself_whatever_its_batch(tiny):
+    tiny.register_forward_pre_hook(lambda _, given: sizes.append(len(given[0])))
+    sizes = []
+    shared = TaskPredictor(tiny, "digest", CPU, 4)
+    shared.predict(*scene_task(64, 150))
+    shared.close()
+    assert sizes == [1] * 3
+
+
 def test_a_scene_is_the_same_pixels_whole_and_as_tasks_of_any_size(stand_in):
     predictor = stand_in(16)
     whole = predictor.predict(*scene_task(290, 210))
