@@ -16,13 +16,15 @@ from sgddiff_batch.protocols import NetworkFacts, Predictor
 class Student:
     """The distilled network of a checkpoint, see :class:`sgddiff_batch.protocols.NetworkSource`.
 
-    ``wanted``: auto, cpu or cuda; ``is_here``: whether it works in this process, and not on a cluster.
+    ``wanted``: auto, cpu or cuda; ``is_here``: whether it works in this process, and not on a cluster;
+    ``tile_px``: the tiles that a GPU is made ready for while other things are done.
     """
 
     checkpoint: str
     wanted: str
     batch_tiles: int | None
     is_here: bool
+    tile_px: int | None = None
 
     def device(self) -> str:
         """Return cpu or cuda; auto is cuda where this process sees a GPU."""
@@ -54,7 +56,7 @@ class Student:
 
         start_log(logging.WARNING)  # in a Ray actor; where there is a log, it stays
         limit_threads()
-        return load_predictor(self.checkpoint, device, self.batch_tiles)
+        return load_predictor(self.checkpoint, device, self.batch_tiles, predictors, self.tile_px)
 
 
 def _at_once(device: str) -> int:
@@ -69,4 +71,5 @@ def _at_once(device: str) -> int:
 def network_of(config: ArchiveJobConfig) -> Student:
     """Return the network of a config; nothing is loaded, and nothing looked at."""
     model = config.model
-    return Student(model.checkpoint, model.device, model.batch_tiles, config.engine.kind == "local")
+    is_here = config.engine.kind == "local"
+    return Student(model.checkpoint, model.device, model.batch_tiles, is_here, config.tiling.tile_px)

@@ -1,16 +1,17 @@
 """The seam to the network: uint8 pixels and a validity mask of one task in, packed uint8 saliency out.
 
-Tiles are gathered, batched, computed, quantised and blended on the device, so only uint8 crosses the bus. The
-blending is in integers, so the order of tiles cannot matter; batches have one fixed shape, and no picture of
-a batch sees another, so their composition cannot either.
+Tiles are gathered, batched, computed, quantised and blended on the device, so only uint8 crosses the bus.
+Tiles of all calls share batches. The blending is in integers, so the order of tiles cannot matter; batches
+have one fixed shape, and no picture of a batch sees another, so their composition cannot either.
 """
 
 from __future__ import annotations
 
-import contextlib
 import logging
-from collections.abc import Iterator
-from typing import Any, Protocol
+import os
+import weakref
+from functools import partial
+from typing import Any, NoReturn
 
 import numpy as np
 import torch
@@ -18,83 +19,79 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from .checkpoint import load_checkpoint, read_facts
+from .cuda_device import CudaDevice
+from .devices import HostDevice
+from .layouts import NO_DATA, TileLayout, plan_task
 from .scan import choose_backend
 from .sgddiff import SGDDiff, to_channels_last
 from .stem import fold_batch_norms
+from .tasks import TaskTensors, quantise
+from .tile_queue import TileQueue
 
 log = logging.getLogger(__name__)
 
-NO_DATA = 255
-LEVELS = 254
 THREADS = 1
 BATCH_TILES = {"cpu": 1, "cuda": 16}
 
 
-class TileLayout(Protocol):
-    """Where the tiles of a task lie; rows and columns count from pixels[:, 0, 0] unless said otherwise."""
-
-    @property
-    def tile_px(self) -> int:
-        """Side of a tile."""
-
-    @property
-    def row_starts(self) -> NDArray[np.int64]:
-        """(nr,) first row of each row of tiles, >= 0."""
-
-    @property
-    def col_starts(self) -> NDArray[np.int64]:
-        """(nc,) first column of each column of tiles, >= 0."""
-
-    @property
-    def row_weights(self) -> NDArray[np.int32]:
-        """(nr, tile_px) integer blending weights along the rows."""
-
-    @property
-    def col_weights(self) -> NDArray[np.int32]:
-        """(nc, tile_px) integer blending weights along the columns."""
-
-    @property
-    def weight_sum(self) -> int:
-        """What the weights of all tiles sum to at any pixel, an axis; its square in two dimensions."""
-
-    @property
-    def target_rows(self) -> tuple[int, int]:
-        """Half-open rows of the output."""
-
-    @property
-    def target_cols(self) -> tuple[int, int]:
-        """Half-open columns of the output."""
-
-    @property
-    def origin(self) -> tuple[int, int]:
-        """Absolute (row, column) in the mosaic of pixels[:, 0, 0]."""
-
-
 class TaskPredictor:
-    """A student on one device. Made by `load_predictor`; safe to share between threads on a CPU."""
+    """A student on one device, shared between threads; each may call `predict` for a task of its own.
 
-    def __init__(self, network: SGDDiff, digest: str, device: torch.device, batch_tiles: int) -> None:
-        if batch_tiles < 1:
-            raise ValueError(f"batch_tiles must be at least 1, found {batch_tiles}")
-        self._network = prepare_network(network, device)
-        self._digest, self._device, self._batch_tiles = digest, device, batch_tiles
+    Its own threads start with the first call, and end with it or by `close`. It belongs to its process: it
+    cannot be pickled, and refuses to work after a fork.
+    """
 
-    @torch.inference_mode()
+    def __init__(
+        self,
+        network: SGDDiff,
+        digest: str,
+        device: torch.device,
+        batch_tiles: int,
+        predictors: int = 1,
+    ) -> None:
+        """Take a network, which is changed; `predictors` batches are computed at once on a CPU."""
+        codes = CodesOf(prepare_network(network, device))
+        self._serve(
+            CudaDevice(codes, batch_tiles, device)
+            if device.type == "cuda"
+            else HostDevice(codes, batch_tiles, predictors, is_filled=False)
+        )
+        self._digest = digest
+
+    @classmethod
+    def on(cls, device: HostDevice) -> TaskPredictor:
+        """A predictor on a device that has its network."""
+        predictor = cls.__new__(cls)
+        predictor._serve(device)
+        predictor._digest = ""
+        return predictor
+
+    def _serve(self, device: HostDevice) -> None:
+        self._device, self._pid, self._warm_px = device, os.getpid(), list[int]()
+        self.queue: TileQueue[TaskTensors] = TileQueue(
+            device.compute,
+            device.batch_tiles,
+            lanes=device.lanes,
+            abreast=device.abreast,
+            prepare=partial(_warm, device, self._warm_px),
+        )
+        self._close = weakref.finalize(self, _close_queue, self.queue, self._pid)
+
+    def start(self, tile_px: int) -> None:
+        """Begin to do in the background what only the first batch of tiles of a size does."""
+        self._warm_px.append(tile_px)
+        self.queue.start()
+
+    def close(self) -> None:
+        """End the threads; calls that wait fail, as all later ones do."""
+        self._close()
+
     def predict_tiles(self, tiles: NDArray[np.uint8], origins: NDArray[np.int64]) -> NDArray[np.uint8]:
         """Saliency 0..254 (B, T, T) uint8 of tiles (B, 3, T, T) uint8 at absolute origins (B, 2), (row, col).
 
-        Any B: batches of the fixed shape inside.
+        Any B: batches of the fixed shape inside. In the calling thread, past the queue.
         """
-        with _exact_arithmetic(self._device):
-            pixels = torch.from_numpy(np.ascontiguousarray(tiles))
-            places = torch.from_numpy(np.ascontiguousarray(origins, dtype=np.int64))
-            parts = [
-                self._predict_batch(
-                    pixels[k : k + self._batch_tiles].to(self._device), places[k : k + self._batch_tiles]
-                )
-                for k in range(0, len(pixels), self._batch_tiles)
-            ]
-            return torch.cat(parts).cpu().numpy() if parts else np.zeros((0, *tiles.shape[2:]), np.uint8)
+        return self._device.predict_tiles(tiles, origins)
 
     @torch.inference_mode()
     def predict(
@@ -103,120 +100,54 @@ class TaskPredictor:
         """Saliency of a task's target, 0..254, and 255 where `valid` is false.
 
         pixels (3, H, W) uint8, 0 where invalid; valid (H, W); returns (h, w) uint8 of the target window.
-        Raises ValueError when shapes and layout disagree.
+        Raises ValueError when shapes and layout disagree, RuntimeError where the predictor was closed or is
+        another process's, and what went wrong with one of this task's tiles, which touches no other task.
         """
-        check_task(pixels, valid, layout)
-        with _exact_arithmetic(self._device):
-            on_device = torch.from_numpy(np.ascontiguousarray(pixels)).to(self._device)
-            present = torch.from_numpy(np.ascontiguousarray(valid)).to(self._device)
-            blended = self._blend(on_device, wanted_tiles(valid, layout), layout)
-            (top, bottom), (left, right) = layout.target_rows, layout.target_cols
-            blended[~present[top:bottom, left:right]] = NO_DATA
-            return blended.cpu().numpy()
+        if os.getpid() != self._pid:
+            raise RuntimeError("a predictor does not survive a fork: load another one in this process")
+        plan = plan_task(pixels, valid, layout)
+        if not plan.starts:
+            return np.where(plan.present, 0, NO_DATA).astype(np.uint8)
+        with self._device.room.taken(plan.device_bytes):
+            task, arrivals = self._device.place(plan)
+            self.queue.run(task, plan.tile_px, arrivals)
+            return self._device.finish(task)
 
-    def _blend(self, pixels: Tensor, tiles: list[tuple[int, int]], layout: TileLayout) -> Tensor:
-        """The weighted mean of the tiles, rounded half up, in integers: (h, w) uint8."""
-        (top, bottom), (left, right) = layout.target_rows, layout.target_cols
-        total = layout.weight_sum**2
-        sums = torch.zeros(bottom - top, right - left, dtype=torch.int32, device=self._device)
-        for first in range(0, len(tiles), self._batch_tiles):
-            batch = tiles[first : first + self._batch_tiles]
-            gathered = torch.stack([gather_tile(pixels, tile, layout) for tile in batch])
-            for tile, saliency in zip(
-                batch, self._predict_batch(gathered, tile_origins(batch, layout)), strict=True
-            ):
-                add_tile(sums, saliency, tile, layout)
-        return torch.div(sums + total // 2, total, rounding_mode="floor").to(torch.uint8)
-
-    def _predict_batch(self, tiles: Tensor, origins: Tensor) -> Tensor:
-        """(n, 3, T, T) uint8 to (n, T, T) uint8; black tiles fill the batch up to its fixed size."""
-        count, missing = len(tiles), self._batch_tiles - len(tiles)
-        if missing:
-            tiles = torch.cat([tiles, tiles.new_zeros(missing, *tiles.shape[1:])])
-            origins = torch.cat([origins, origins.new_zeros(missing, 2)])
-        saliency = self._network(tiles, origins.to(self._device))[:count, 0]
-        return quantise(saliency)
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a predictor cannot be pickled or copied: give others what loads it")
 
 
-def quantise(saliency: Tensor) -> Tensor:
-    """Probabilities in 0..1 to `floor(254 p + 0.5)`, uint8."""
-    return torch.floor(saliency * LEVELS + 0.5).to(torch.uint8)
+class CodesOf:
+    """A student's codes: see `graphs.Network`.
 
-
-def check_task(pixels: NDArray[np.uint8], valid: NDArray[np.bool_], layout: TileLayout) -> None:
-    """Raise ValueError where pixels, mask and layout do not fit together."""
-    if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[0] != 3:
-        raise ValueError(f"pixels must be (3, H, W) uint8, found {pixels.shape} {pixels.dtype}")
-    if valid.dtype != np.bool_ or valid.shape != pixels.shape[1:]:
-        raise ValueError(f"valid must be {pixels.shape[1:]} bool, found {valid.shape} {valid.dtype}")
-    axes = (
-        (layout.row_starts, layout.row_weights, layout.target_rows),
-        (layout.col_starts, layout.col_weights, layout.target_cols),
-    )
-    for (starts, weights, (first, last)), size in zip(axes, valid.shape, strict=True):
-        if weights.shape != (len(starts), layout.tile_px):
-            raise ValueError(f"weights must be {(len(starts), layout.tile_px)}, found {weights.shape}")
-        if not 0 <= first <= last <= size or any(not 0 <= start < size for start in starts):
-            raise ValueError(f"target {first}..{last} or tiles at {list(starts)} lie outside of {size} px")
-    if layout.weight_sum**2 * NO_DATA >= 2**31:
-        raise ValueError(f"weight_sum {layout.weight_sum} overflows 32-bit sums")
-
-
-def wanted_tiles(valid: NDArray[np.bool_], layout: TileLayout) -> list[tuple[int, int]]:
-    """(i, j) of the tiles whose present part has a valid pixel, row by row."""
-    size = layout.tile_px
-    return [
-        (i, j)
-        for i, row in enumerate(layout.row_starts.tolist())
-        for j, column in enumerate(layout.col_starts.tolist())
-        if valid[row : row + size, column : column + size].any()
-    ]
-
-
-def reflected(start: int, size: int, length: int) -> NDArray[np.int64]:
-    """Indices of a tile along an axis of `length` pixels, those beyond the end folded back into the tile.
-
-    The same as numpy.pad(mode="reflect") of the tile's present part.
+    On a CPU each tile is computed by itself: there a batch saves nothing, and a code in a hundred thousand
+    depends on the tile's place in it (what is left over by vector instructions is rounded otherwise).
     """
-    present = min(size, length - start)
-    period = max(2 * (present - 1), 1)
-    k = np.arange(size, dtype=np.int64) % period
-    return start + np.minimum(k, period - k) if present > 1 else np.full(size, start, dtype=np.int64)
+
+    def __init__(self, network: SGDDiff) -> None:
+        self.network = network
+
+    def __call__(self, tiles: Tensor, origins: Tensor) -> Tensor:
+        """Tiles (B, 3, T, T) uint8 and origins (B, 2) to codes (B, T, T) uint8."""
+        step = 1 if tiles.device.type == "cpu" else len(tiles)
+        codes = [
+            quantise(self.network(tiles[k : k + step], origins[k : k + step])[:, 0])
+            for k in range(0, len(tiles), step)
+        ]
+        return codes[0] if len(codes) == 1 else torch.cat(codes)
 
 
-def gather_tile(pixels: Tensor, tile: tuple[int, int], layout: TileLayout) -> Tensor:
-    """(3, T, T) of pixels (3, H, W), reflected beyond the last row and column."""
-    size, (height, width) = layout.tile_px, pixels.shape[1:]
-    row, column = int(layout.row_starts[tile[0]]), int(layout.col_starts[tile[1]])
-    cut = pixels[:, row : row + size, column : column + size]
-    if cut.shape[1:] == (size, size):
-        return cut
-    rows = torch.from_numpy(reflected(row, size, height) - row).to(pixels.device)
-    columns = torch.from_numpy(reflected(column, size, width) - column).to(pixels.device)
-    return cut.index_select(1, rows).index_select(2, columns)
+def _warm(device: HostDevice, sizes: list[int]) -> None:
+    try:
+        for size in sizes:
+            device.warm(size)
+    except Exception as error:  # the first batch will meet it again, and tell its caller
+        log.warning("the device could not be made ready: %s", str(error).partition("\n")[0])
 
 
-def tile_origins(tiles: list[tuple[int, int]], layout: TileLayout) -> Tensor:
-    """(n, 2) absolute (row, column) of tiles in the mosaic."""
-    row, column = layout.origin
-    places = [(row + int(layout.row_starts[i]), column + int(layout.col_starts[j])) for i, j in tiles]
-    return torch.tensor(places, dtype=torch.int64).reshape(-1, 2)
-
-
-def add_tile(sums: Tensor, saliency: Tensor, tile: tuple[int, int], layout: TileLayout) -> None:
-    """Add a tile's weighted part inside the target to `sums` (h, w) int32, in place."""
-    rows, row_slice = _overlap(int(layout.row_starts[tile[0]]), layout.tile_px, layout.target_rows)
-    columns, column_slice = _overlap(int(layout.col_starts[tile[1]]), layout.tile_px, layout.target_cols)
-    down = torch.from_numpy(layout.row_weights[tile[0]][rows].astype(np.int32)).to(sums.device)
-    along = torch.from_numpy(layout.col_weights[tile[1]][columns].astype(np.int32)).to(sums.device)
-    sums[row_slice, column_slice] += down[:, None] * along * saliency[rows, columns].to(torch.int32)
-
-
-def _overlap(start: int, size: int, target: tuple[int, int]) -> tuple[slice, slice]:
-    """The common part of a tile and the target, in the tile's count and in the target's; empty if none."""
-    first, last = max(start, target[0]), min(start + size, target[1])
-    last = max(first, last)
-    return slice(first - start, last - start), slice(first - target[0], last - target[0])
+def _close_queue(queue: TileQueue[TaskTensors], pid: int) -> None:
+    if os.getpid() == pid:  # after a fork its threads are elsewhere, and its lock may be held for ever
+        queue.close()
 
 
 def prepare_network(network: SGDDiff, device: torch.device) -> SGDDiff:
@@ -224,16 +155,6 @@ def prepare_network(network: SGDDiff, device: torch.device) -> SGDDiff:
     network.eval().requires_grad_(False)
     fold_batch_norms(network)
     return to_channels_last(network.to(device))
-
-
-@contextlib.contextmanager
-def _exact_arithmetic(device: torch.device) -> Iterator[None]:
-    """float32 throughout and no choice of kernels by timing, so that the same tile gives the same bytes."""
-    if device.type != "cuda":
-        yield
-        return
-    with torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False):
-        yield
 
 
 def choose_device(name: str) -> torch.device:
@@ -254,16 +175,24 @@ def limit_threads(threads: int = THREADS) -> None:
 
 
 def load_predictor(
-    checkpoint: str = "bundled", device: str = "auto", batch_tiles: int | None = None
+    checkpoint: str = "bundled",
+    device: str = "auto",
+    batch_tiles: int | None = None,
+    predictors: int = 1,
+    tile_px: int | None = None,
 ) -> TaskPredictor:
     """A predictor of a checkpoint folder, or of the one that comes with the package ("bundled").
 
-    `batch_tiles` defaults to 1 on a CPU and 16 on CUDA. Raises CheckpointError, and ValueError for a device
-    that is not there.
+    `batch_tiles` defaults to 1 on a CPU and 16 on CUDA. predictors: how many batches a CPU computes at once.
+    tile_px: the tiles that a CUDA device is made ready for in the background, as soon as there is a network.
+    Raises CheckpointError, and ValueError for a device that is not there.
     """
     place = choose_device(device)
     loaded = load_checkpoint(checkpoint)
-    predictor = TaskPredictor(loaded.network, loaded.digest, place, batch_tiles or BATCH_TILES[place.type])
+    batch = batch_tiles or BATCH_TILES[place.type]
+    predictor = TaskPredictor(loaded.network, loaded.digest, place, batch, predictors)
+    if tile_px and place.type == "cuda":
+        predictor.start(tile_px)
     log.info("student %s on %s, scan backend %s", loaded.digest[:12], place.type, choose_backend(place))
     return predictor
 

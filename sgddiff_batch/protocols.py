@@ -122,7 +122,10 @@ class Activity(Protocol):
 
 
 class Predictor(Protocol):
-    """Holds the network on its device. ``predict`` may be called from several threads at once."""
+    """Holds the network on its device. ``predict`` may be called from many threads at once.
+
+    Tiles of all calls share what is computed at once, so the more threads call, the fuller that is.
+    """
 
     def predict(
         self, pixels: NDArray[np.uint8], valid: NDArray[np.bool_], tiles: TaskTiles, /
@@ -163,7 +166,7 @@ class NetworkSource(Protocol):
     def load(self, device: str, predictors: int = 1) -> Predictor:
         """Load the network onto a device; what a worker's process needs besides is set up here, once.
 
-        predictors: so many batches are computed at the same time.
+        ``predictors`` batches are computed at once, however many threads call; a GPU goes by itself.
         """
 
 

@@ -8,21 +8,27 @@ from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import hypothesis
-import psutil
 import pytest
+
+# A machine that is lent for its GPU may have neither; the tests that need one need neither of them.
+try:
+    import hypothesis
+    import psutil
+except ModuleNotFoundError:
+    hypothesis = psutil = None
 
 if TYPE_CHECKING:
     from tests.kit.s3 import S3Server
 
-hypothesis.settings.register_profile("default", deadline=None, max_examples=50)
-hypothesis.settings.register_profile(
-    "ci", hypothesis.settings.get_profile("default"), derandomize=True, database=None, print_blob=True
-)
-hypothesis.settings.register_profile("thorough", deadline=None, max_examples=1500)
-hypothesis.settings.load_profile(
-    os.environ.get("HYPOTHESIS_PROFILE", "ci" if os.environ.get("CI") else "default")
-)
+if hypothesis is not None:
+    hypothesis.settings.register_profile("default", deadline=None, max_examples=50)
+    hypothesis.settings.register_profile(
+        "ci", hypothesis.settings.get_profile("default"), derandomize=True, database=None, print_blob=True
+    )
+    hypothesis.settings.register_profile("thorough", deadline=None, max_examples=1500)
+    hypothesis.settings.load_profile(
+        os.environ.get("HYPOTHESIS_PROFILE", "ci" if os.environ.get("CI") else "default")
+    )
 
 # As many processes compute at a time as there are CPUs: a thread for each CPU in each of them is too many.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -121,17 +127,19 @@ def _has_cuda() -> bool:
 
 def _children_left() -> list[str]:
     """Return the command lines of child processes that do not end by themselves within the grace time."""
+    if psutil is None:
+        return []
     children = [child for child in psutil.Process().children(recursive=True) if not _is_pythons_own(child)]
     _, alive = psutil.wait_procs(children, timeout=_GRACE_S)
     return [f"pid {child.pid}: {_command(child)}" for child in alive]
 
 
-def _is_pythons_own(process: psutil.Process) -> bool:
+def _is_pythons_own(process: Any) -> bool:
     """Whether it is the tracker that multiprocessing keeps until the interpreter ends."""
     return "multiprocessing.resource_tracker" in _command(process)
 
 
-def _command(process: psutil.Process) -> str:
+def _command(process: Any) -> str:
     try:
         return " ".join(process.cmdline()) or process.status()
     except psutil.NoSuchProcess:

@@ -49,7 +49,7 @@ PIXELS_VERSION = 2
 
 @dataclass(frozen=True, slots=True)
 class WorkerRecipe:
-    """Makes a worker in whatever process it is called: ``predictors`` of its batches are computed at once.
+    """Makes a worker in whatever process it is called, whose network computes ``predictors`` batches at once.
 
     ``fence`` is asked before the worker changes anything in the output.
     """

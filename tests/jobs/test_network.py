@@ -35,6 +35,18 @@ def test_it_is_loaded_in_another_process_as_it_is_here(student):
     assert again.load("cpu").predict is not None
 
 
+def test_a_cpu_computes_as_many_batches_at_once_as_it_is_told(student):
+    assert student.load("cpu")._device.lanes == 1
+    assert student.load("cpu", 3)._device.lanes == 3
+
+
+def test_it_knows_the_tiles_that_a_gpu_is_made_ready_for(student, monkeypatch):
+    given = []
+    monkeypatch.setattr("models.predictor.load_predictor", lambda *them: given.append(them))
+    student.load("cuda", 2)
+    assert given == [(student.checkpoint, "cuda", None, 2, 96)]
+
+
 def test_a_checkpoint_that_is_none_names_its_key(student, tmp_path):
     with pytest.raises(ConfigError, match=r"model\.checkpoint"):
         replace(student, checkpoint=str(tmp_path / "none")).describe("cpu")

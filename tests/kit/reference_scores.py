@@ -8,7 +8,8 @@ import numpy as np
 import py_sod_metrics
 from numpy.typing import NDArray
 
-from models.predictor import LEVELS, TaskPredictor
+from models.predictor import TaskPredictor
+from models.tasks import LEVELS
 from sgddiff_batch.core.tiling import Lattice
 from sgddiff_batch.core.window import Window
 

@@ -1,210 +1,282 @@
-"""The predictor against a plain NumPy version of the layout's semantics."""
+"""The predictor: many threads get the bytes of the NumPy reference, whatever shares their batches."""
 
 from __future__ import annotations
 
+import copy
+import gc
 import json
-import threading
-from dataclasses import dataclass, replace
+import pickle
+import subprocess
+import sys
+import weakref
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
-from numpy.typing import NDArray
 
 from models.checkpoint import save_checkpoint
-from models.predictor import (
-    TaskPredictor,
-    choose_device,
-    describe_predictor,
-    gather_tile,
-    load_predictor,
-    quantise,
-    reflected,
-    wanted_tiles,
-)
+from models.devices import HostDevice
+from models.predictor import TaskPredictor, choose_device, describe_predictor, load_predictor
 from models.presets import preset
 from models.sgddiff import SGDDiff
+from models.tasks import quantise
+from tests.kit.devices import SlowNetwork, place_codes, place_codes_of_one
+from tests.models.tile_examples import (
+    OVERLAP_PX,
+    TILE_PX,
+    one_by_one,
+    random_scenes,
+    reference,
+    scene_parts,
+    scene_task,
+)
 
-TILE, OVERLAP = 64, 16
-STRIDE = TILE - OVERLAP
-
-
-@dataclass(frozen=True)
-class Layout:
-    row_starts: NDArray[np.int64]
-    col_starts: NDArray[np.int64]
-    row_weights: NDArray[np.int32]
-    col_weights: NDArray[np.int32]
-    target_rows: tuple[int, int]
-    target_cols: tuple[int, int]
-    origin: tuple[int, int] = (0, 0)
-    tile_px: int = TILE
-    weight_sum: int = OVERLAP + 1
-
-
-def make_layout(height: int, width: int) -> Layout:
-    rows, row_weights = _axis(height)
-    columns, column_weights = _axis(width)
-    return Layout(rows, columns, row_weights, column_weights, (0, height), (0, width))
-
-
-def _axis(size: int) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
-    """Tiles along an axis with linear ramps in the overlaps, flat at both outer ends."""
-    count = max(1, -(-(size - OVERLAP) // STRIDE))
-    weights = np.full((count, TILE), OVERLAP + 1, dtype=np.int32)
-    ramp = np.arange(1, OVERLAP + 1, dtype=np.int32)
-    weights[1:, :OVERLAP] = ramp
-    weights[:-1, -OVERLAP:] = OVERLAP + 1 - ramp
-    return np.arange(count, dtype=np.int64) * STRIDE, weights
-
-
-def reference(predictor, pixels, valid, layout):
-    """What `predict` must return, tile by tile with numpy.pad, from the bare network's tiles."""
-    (top, bottom), (left, right) = layout.target_rows, layout.target_cols
-    height, width = valid.shape
-    sums = np.zeros((height + TILE, width + TILE), dtype=np.int64)
-    for i, row in enumerate(layout.row_starts):
-        for j, column in enumerate(layout.col_starts):
-            window = np.s_[row : min(row + TILE, height), column : min(column + TILE, width)]
-            if not valid[window].any():
-                continue
-            present = pixels[:, *window]
-            pad = [(0, 0), (0, TILE - present.shape[1]), (0, TILE - present.shape[2])]
-            tile = np.pad(present, pad, mode="reflect")
-            origin = np.array([[layout.origin[0] + row, layout.origin[1] + column]])
-            saliency = predictor.predict_tiles(tile[None], origin)[0].astype(np.int64)
-            weights = np.outer(layout.row_weights[i], layout.col_weights[j])
-            sums[row : row + TILE, column : column + TILE] += weights * saliency
-    total = layout.weight_sum**2
-    blended = ((sums + total // 2) // total)[top:bottom, left:right].astype(np.uint8)
-    blended[~valid[top:bottom, left:right]] = 255
-    return blended
+STRIDE = TILE_PX - OVERLAP_PX
+CPU = torch.device("cpu")
 
 
 @pytest.fixture
-def predictor(tiny: SGDDiff) -> TaskPredictor:
+def predictor(tiny: SGDDiff):
     # Fresh networks answer nearly the same everywhere; a steeper head makes the maps tell pixels apart.
     with torch.no_grad():
         tiny.refine_head.logit.weight.mul_(20)
         tiny.refine_head.logit.bias.zero_()
-    return TaskPredictor(tiny, "digest", torch.device("cpu"), 1)
+    made = TaskPredictor(tiny, "digest", CPU, 1)
+    yield made
+    made.close()
 
 
-def _task(height, width, seed=0):
-    rng = np.random.default_rng(seed)
-    valid = np.ones((height, width), dtype=bool)
-    valid[: height // 3, : width // 4] = False
-    pixels = rng.integers(0, 256, (3, height, width), dtype=np.uint8) * valid
-    return pixels, valid
+@pytest.fixture
+def stand_in():
+    """A predictor whose network is a few sums, so that many tasks take no time."""
+    made = []
+
+    def make(batch_tiles, predictors=1):
+        made.append(TaskPredictor.on(HostDevice(place_codes, batch_tiles, predictors)))
+        return made[-1]
+
+    yield make
+    for predictor in made:
+        predictor.close()
 
 
 @pytest.mark.parametrize("size", [(64, 64), (150, 130), (65, 97), (40, 112), (1, 70)])
 def test_a_task_equals_the_plain_reference(predictor, size):
-    pixels, valid = _task(*size)
-    layout = make_layout(*size)
-    out = predictor.predict(pixels, valid, layout)
+    example = scene_task(*size)
+    out = predictor.predict(*example)
     assert out.dtype == np.uint8
-    assert np.array_equal(out, reference(predictor, pixels, valid, layout))
+    assert np.array_equal(out, reference(one_by_one(predictor), example))
     assert len(np.unique(out)) > 10
 
 
+@pytest.mark.parametrize(("batch_tiles", "predictors"), [(1, 1), (1, 3), (4, 2), (16, 1)])
+def test_many_threads_with_scenes_of_all_sizes_get_the_bytes_of_the_reference(
+    stand_in, batch_tiles, predictors
+):
+    examples = random_scenes(120, 220)
+    predictor = stand_in(batch_tiles, predictors)
+    with ThreadPoolExecutor(40) as pool:
+        found = list(pool.map(lambda example: predictor.predict(*example), examples))
+    for codes, example in zip(found, examples, strict=True):
+        assert np.array_equal(codes, reference(place_codes_of_one, example))
+
+
+@pytest.mark.parametrize("batch_tiles", [1, 4])
+def test_the_networks_bytes_do_not_depend_on_threads_lanes_and_batches(tiny, predictor, batch_tiles):
+    examples = random_scenes(8, 120, seed=3)
+    shared = TaskPredictor(tiny, "digest", CPU, batch_tiles, predictors=2)
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda example: shared.predict(*example), examples))
+    shared.close()
+    for codes, example in zip(found, examples, strict=True):
+        assert np.array_equal(codes, reference(one_by_one(shared), example))
+
+
+def test_on_a_cpu_a_tile_is_computed_by_itself_whatever_its_batch(tiny):
+    tiny.register_forward_pre_hook(lambda _, given: sizes.append(len(given[0])))
+    sizes = []
+    shared = TaskPredictor(tiny, "digest", CPU, 4)
+    shared.predict(*scene_task(64, 150))
+    shared.close()
+    assert sizes == [1] * 3
+
+
+def test_a_scene_is_the_same_pixels_whole_and_as_tasks_of_any_size(stand_in):
+    predictor = stand_in(16)
+    whole = predictor.predict(*scene_task(290, 210))
+    for block in (64, 100, 192):
+        for window, example in scene_parts(290, 210, block):
+            assert np.array_equal(predictor.predict(*example), whole[window.slices])
+
+
 def test_a_target_inside_the_task_is_the_same_pixels(predictor):
-    pixels, valid = _task(150, 130)
-    layout = make_layout(150, 130)
-    whole = predictor.predict(pixels, valid, layout)
-    part = predictor.predict(pixels, valid, replace(layout, target_rows=(20, 101), target_cols=(47, 130)))
+    pixels, valid, tiles = scene_task(150, 130)
+    whole = predictor.predict(pixels, valid, tiles)
+    part = predictor.predict(pixels, valid, replace(tiles, target_rows=(20, 101), target_cols=(47, 130)))
     assert np.array_equal(part, whole[20:101, 47:130])
-
-
-def test_a_task_cut_out_of_a_larger_one_is_the_same_pixels(predictor):
-    pixels, valid = _task(250, 64)
-    layout = make_layout(250, 64)
-    whole = predictor.predict(pixels, valid, layout)
-    # Tiles 1..3 with what they cover, the target where no other tile reaches.
-    first, last = STRIDE, 3 * STRIDE + TILE
-    inner = replace(
-        layout,
-        row_starts=layout.row_starts[1:4] - first,
-        row_weights=layout.row_weights[1:4],
-        target_rows=(OVERLAP, last - first - OVERLAP),
-        origin=(first, 0),
-    )
-    part = predictor.predict(pixels[:, first:last], valid[first:last], inner)
-    assert np.array_equal(part, whole[first + OVERLAP : last - OVERLAP])
 
 
 @pytest.mark.parametrize("batch_tiles", [2, 5])
 def test_a_tile_is_the_same_whatever_else_is_in_its_batch(tiny, predictor, batch_tiles):
     rng = np.random.default_rng(1)
-    tiles = rng.integers(0, 256, (5, 3, TILE, TILE), dtype=np.uint8)
+    tiles = rng.integers(0, 256, (5, 3, TILE_PX, TILE_PX), dtype=np.uint8)
     origins = rng.integers(0, 4000, (5, 2))
-    batched = TaskPredictor(tiny, "digest", torch.device("cpu"), batch_tiles)
+    batched = TaskPredictor(tiny, "digest", CPU, batch_tiles)
     order = np.array([3, 1, 4, 0, 2])
     straight = batched.predict_tiles(tiles, origins)
     assert np.array_equal(batched.predict_tiles(tiles[order], origins[order]), straight[order])
     assert np.array_equal(batched.predict_tiles(tiles[2:3], origins[2:3])[0], straight[2])
 
 
-def test_threads_that_share_a_predictor_get_the_bytes_of_one(predictor):
-    tasks = [_task(100, 90, seed) for seed in range(4)]
-    layout = make_layout(100, 90)
-    expected = [predictor.predict(*task, layout) for task in tasks]
-    found = [None] * len(tasks)
-
-    def work(index):
-        found[index] = predictor.predict(*tasks[index], layout)
-
-    threads = [threading.Thread(target=work, args=(i,)) for i in range(len(tasks))]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert all(np.array_equal(a, b) for a, b in zip(expected, found, strict=True))
-
-
-def test_no_data_is_255_and_its_tiles_are_never_computed(predictor):
-    predictor._network.register_forward_pre_hook(lambda *_: pytest.fail("computed"))
-    pixels, layout = np.zeros((3, 100, 90), np.uint8), make_layout(100, 90)
-    out = predictor.predict(pixels, np.zeros((100, 90), bool), layout)
+def test_no_data_is_255_and_its_tiles_are_never_computed():
+    predictor = TaskPredictor.on(HostDevice(lambda *_: pytest.fail("computed"), 4))
+    pixels, valid, tiles = scene_task(100, 90)
+    out = predictor.predict(pixels, np.zeros_like(valid), tiles)
     assert (out == 255).all()
+    assert predictor.queue.batches == 0
 
 
-def test_only_tiles_whose_present_part_is_valid_somewhere_are_wanted():
-    valid = np.zeros((150, 130), dtype=bool)
-    valid[149, 0] = True
-    assert wanted_tiles(valid, make_layout(150, 130)) == [(2, 0)]
+def test_tasks_that_do_not_fit_their_layout_are_refused_and_touch_nobody(stand_in):
+    predictor = stand_in(4)
+    pixels, valid, tiles = scene_task(64, 64)
+    with pytest.raises(ValueError, match="lie outside"):
+        predictor.predict(pixels[:, :32], valid[:32], tiles)
+    assert np.array_equal(
+        predictor.predict(pixels, valid, tiles), reference(place_codes_of_one, (pixels, valid, tiles))
+    )
 
 
-@pytest.mark.parametrize(("start", "length"), [(0, 64), (48, 64), (48, 50), (48, 49), (0, 3), (0, 33)])
-def test_reflection_is_that_of_numpy_inside_the_present_part(start, length):
-    present = np.arange(start, min(start + TILE, length))
-    expected = np.pad(present, (0, TILE - len(present)), mode="reflect")
-    assert np.array_equal(reflected(start, TILE, length), expected)
+def test_a_task_that_the_network_fails_on_fails_alone_among_many_threads():
+    def network(tiles, origins):
+        if (tiles == 13).all((1, 2, 3)).any():
+            raise RuntimeError("thirteen")
+        return place_codes(tiles, origins)
+
+    predictor = TaskPredictor.on(HostDevice(network, 8))
+    examples = random_scenes(40, 120)
+    bad = scene_task(130, 130)
+    bad[0][:], bad[1][:] = 13, True
+
+    def outcome(example):
+        try:
+            return predictor.predict(*example)
+        except RuntimeError as error:
+            return str(error)
+
+    with ThreadPoolExecutor(20) as pool:
+        found = list(pool.map(outcome, [bad, *examples, bad]))
+    predictor.close()
+    assert (found[0], found[-1]) == ("thirteen", "thirteen")
+    for codes, example in zip(found[1:-1], examples, strict=True):
+        assert np.array_equal(codes, reference(place_codes_of_one, example))
 
 
-def test_a_tile_beyond_both_edges_is_folded_in_both_axes():
-    pixels = np.random.default_rng(0).integers(0, 256, (3, 70, 50), dtype=np.uint8)
-    tile = gather_tile(torch.from_numpy(pixels), (1, 0), make_layout(70, 50)).numpy()
-    expected = np.pad(pixels[:, STRIDE:], ((0, 0), (0, TILE - 22), (0, TILE - 50)), mode="reflect")
-    assert np.array_equal(tile, expected)
+def test_two_thousand_scenes_of_one_tile_need_hardly_more_batches_than_one_big_scene():
+    network = SlowNetwork(0.02)
+    predictor = TaskPredictor.on(HostDevice(network, 16, lanes=3, abreast=1))
+    predictor.predict(*scene_task(1000, 970))
+    big_fill = predictor.queue.fill
+    tiles, batches = predictor.queue.tiles, predictor.queue.batches
+    scene = scene_task(30, 30)
+    with ThreadPoolExecutor(40) as pool:
+        list(pool.map(lambda _: predictor.predict(*scene), range(2000)))
+    predictor.close()
+    assert predictor.queue.tiles - tiles == 2000
+    fill = 2000 / (predictor.queue.batches - batches) / 16
+    assert network.batches == predictor.queue.batches
+    assert fill >= 0.8 * big_fill
 
 
-def test_probabilities_are_quantised_by_rounding_half_up_to_254():
-    p = torch.tensor([0.0, 0.5 / 254, 0.49 / 254, 0.5, 1.0])
-    assert quantise(p).tolist() == [0, 1, 0, 127, 254]
+def lanes_of(predictor):
+    return list(predictor.queue._threads)
 
 
-@pytest.mark.parametrize(
-    ("pixels", "valid", "message"),
-    [
-        (np.zeros((3, 64, 64), np.float32), np.ones((64, 64), bool), "pixels must be"),
-        (np.zeros((3, 64, 64), np.uint8), np.ones((64, 60), bool), "valid must be"),
-        (np.zeros((3, 32, 64), np.uint8), np.ones((32, 64), bool), "lie outside"),
-    ],
-)
-def test_tasks_that_do_not_fit_their_layout_are_refused(predictor, pixels, valid, message):
-    with pytest.raises(ValueError, match=message):
-        predictor.predict(pixels, valid, make_layout(64, 64))
+def test_threads_start_with_the_first_call_and_end_with_the_predictor(stand_in):
+    predictor = TaskPredictor.on(HostDevice(place_codes, 1, 2))
+    assert lanes_of(predictor) == []
+    predictor.predict(*scene_task(64, 64))
+    threads, gone = lanes_of(predictor), weakref.ref(predictor)
+    assert len(threads) == 2
+    del predictor
+    gc.collect()
+    assert gone() is None
+    assert not any(thread.is_alive() for thread in threads)
+
+
+def test_a_closed_predictor_refuses(stand_in):
+    predictor = stand_in(1)
+    predictor.predict(*scene_task(64, 64))
+    predictor.close()
+    predictor.close()
+    assert not any(thread.is_alive() for thread in lanes_of(predictor))
+    with pytest.raises(RuntimeError, match="was closed"):
+        predictor.predict(*scene_task(64, 64))
+
+
+def test_it_is_neither_pickled_nor_copied(stand_in):
+    for call in (pickle.dumps, copy.copy, copy.deepcopy):
+        with pytest.raises(TypeError, match="cannot be pickled"):
+            call(stand_in(1))
+
+
+PROGRAM = """
+import os, sys, threading
+from models.devices import HostDevice
+from models.predictor import TaskPredictor
+from tests.kit.devices import place_codes
+from tests.models.tile_examples import scene_task
+predictor = TaskPredictor.on(HostDevice(place_codes, 16, lanes=3, abreast=1))
+predictor.predict(*scene_task(200, 200))
+"""
+
+
+def run_program(more):
+    return subprocess.run(
+        [sys.executable, "-c", PROGRAM + more], capture_output=True, text=True, timeout=120, check=False
+    )
+
+
+def test_a_process_that_has_a_predictor_ends_and_one_that_forks_is_refused():
+    ended = run_program(
+        """
+pid = os.fork()
+if not pid:
+    try:
+        predictor.predict(*scene_task(64, 64))
+    except RuntimeError as error:
+        print(error, flush=True)
+    sys.exit(7)
+assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 7
+predictor.predict(*scene_task(64, 64))
+print("done", threading.active_count(), flush=True)
+"""
+    )
+    assert ended.stderr == ""
+    assert ended.stdout.splitlines() == [
+        "a predictor does not survive a fork: load another one in this process",
+        "done 4",
+    ]
+    assert ended.returncode == 0
+
+
+def test_a_process_that_ends_by_an_error_in_the_middle_of_a_batch_ends():
+    ended = run_program(
+        """
+from tests.kit.devices import SlowNetwork
+slow = TaskPredictor.on(HostDevice(SlowNetwork(0.3), 1))
+def call():
+    try:
+        slow.predict(*scene_task(64, 64))
+    except RuntimeError as error:
+        assert str(error) == "the predictor was closed"
+threading.Thread(target=call, daemon=True).start()
+while not slow.queue.batches: pass
+raise SystemExit(5)
+"""
+    )
+    assert (ended.returncode, ended.stderr) == (5, "")
 
 
 def test_the_description_holds_what_decides_pixels(tmp_path, tiny):
@@ -224,7 +296,7 @@ def test_the_description_holds_what_decides_pixels(tmp_path, tiny):
 
 def test_a_loaded_predictor_answers_like_the_network_it_was_saved_from(tmp_path, tiny):
     save_checkpoint(tmp_path / "c", tiny, {}, {})
-    tiles = np.random.default_rng(0).integers(0, 256, (3, 3, TILE, TILE), dtype=np.uint8)
+    tiles = np.random.default_rng(0).integers(0, 256, (3, 3, TILE_PX, TILE_PX), dtype=np.uint8)
     found = load_predictor(str(tmp_path / "c"), "cpu").predict_tiles(tiles, np.zeros((3, 2), np.int64))
     with torch.inference_mode():
         expected = quantise(tiny(torch.from_numpy(tiles)))[:, 0].numpy()

@@ -38,7 +38,7 @@ class Flipped(Brightness):
 class FlippedNetwork(BrightNetwork):
     """Gives it under the same digest."""
 
-    def load(self, device):
+    def load(self, device, predictors=1):
         return Flipped()
 
 
