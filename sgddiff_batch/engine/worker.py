@@ -52,10 +52,11 @@ def shares_of(predictors: int) -> int:
 def threads_of(predictors: int, batch_tiles: int) -> int:
     """Return how many pieces of work a worker holds at once.
 
-    As many scenes of one tile as fill the batches of all predictors, and as many on their way to them and
-    from them as there are predictors, and two. What they hold of memory is bounded by itself.
+    Small scenes fill the batches of all predictors while as many more are opened or stored; with fewer
+    threads batches are not full (`python -m tests.bench.packing`). What they hold of memory is bounded by
+    itself.
     """
-    return min(_MOST_THREADS, predictors * (batch_tiles + 1) + 2)
+    return min(_MOST_THREADS, predictors * (2 * batch_tiles + 1) + 2)
 
 
 class Worker:

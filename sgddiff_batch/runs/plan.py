@@ -95,7 +95,8 @@ def _forecast(bench: Bench, plan: RunPlan) -> Forecast:
 def _opened(bench: Bench, plan: RunPlan, reader: SceneReader, scene: Scene) -> SceneMosaic | None:
     """Return the mosaic of a scene; None if it cannot be opened, which is for a worker to tell."""
     try:
-        profile = no_retries().call_in_time(scene.scene_id, "opening it", lambda: reader.profile(scene))
+        with reader.held(scene) as held:
+            profile = no_retries().call_in_time(scene.scene_id, "opening it", lambda: held.profile(scene))
     except FatalError:
         raise
     except Exception:

@@ -278,7 +278,7 @@ class TestOverlap:
         assert max(most) <= 3
 
     @pytest.mark.parametrize(
-        ("predictors", "batch_tiles", "threads"), [(1, 1, 4), (2, 1, 6), (1, 16, 19), (16, 16, 64)]
+        ("predictors", "batch_tiles", "threads"), [(1, 1, 5), (2, 1, 8), (1, 16, 35), (16, 16, 64)]
     )
     def test_a_worker_holds_enough_to_fill_its_batches(self, predictors, batch_tiles, threads):
         assert threads_of(predictors, batch_tiles) == threads

@@ -27,7 +27,7 @@ from sgddiff_batch.io.storage import Store
 
 log = logging.getLogger(__name__)
 
-WORTH = 100
+WORTH = 16
 """An index is written anew once it would have saved so many fetches."""
 
 _SETTLED_S = 2.0
