@@ -173,17 +173,21 @@ Work = SceneWork | TaskWork | CommitWork | QuarantineWork
 
 @dataclass(frozen=True, slots=True)
 class SceneOutcome:
-    """A scene is settled: recorded as done or in quarantine, or failed and left for the next run."""
+    """A scene is settled: recorded as done or in quarantine, or failed and left for the next run.
+
+    ``damage``: what the worker found damaged in the ledger meanwhile, and went round.
+    """
 
     work: Work
     result: SceneResult
+    damage: tuple[Any, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class SharedScene:
     """A scene that takes several tasks: its mosaic is begun, and these are the tasks that are left.
 
-    ``blocks`` are those that an earlier run stored.
+    ``blocks`` are those that an earlier run stored. ``damage``: as of :class:`SceneOutcome`.
     """
 
     work: SceneWork
@@ -192,6 +196,7 @@ class SharedScene:
     tasks: tuple[Task, ...]
     blocks: tuple[BlockRecord, ...] = ()
     seconds: Mapping[str, float] = field(default_factory=dict)
+    damage: tuple[Any, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

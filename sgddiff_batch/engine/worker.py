@@ -7,7 +7,9 @@ next scenes are opened and read, and the last ones stored and committed.
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from sgddiff_batch.core.planning import SceneMosaic
 from sgddiff_batch.engine.memory import SharedMemory
@@ -60,7 +62,10 @@ def threads_of(predictors: int, batch_tiles: int) -> int:
 
 
 class Worker:
-    """Does work; :meth:`run` may be called from several threads."""
+    """Does work; :meth:`run` may be called from several threads.
+
+    take_damage: gives what was found damaged in the ledger since it was last called.
+    """
 
     def __init__(
         self,
@@ -71,9 +76,11 @@ class Worker:
         *,
         retries: Retries | None = None,
         activity: Activity | None = None,
+        take_damage: Callable[[], tuple[Any, ...]] = tuple,
     ) -> None:
         memory, again = SharedMemory(limits.memory_bytes), retries or Retries()
         self._steps = Steps(reader, predictor, lifecycle, limits, memory, again, activity or NoActivity())
+        self._take_damage = take_damage
 
     def run(self, work: Work) -> Outcome:
         """Do a piece of work to its end and say what became of it.
@@ -84,13 +91,19 @@ class Worker:
         if work.with_care and isinstance(self._steps.reader, CarefulReader):
             self._steps.reader.distrust(work.scene)
         try:
-            if isinstance(work, SceneWork):
-                return self._scene(work)
-            if isinstance(work, TaskWork):
-                return self._task(work)
-            return self._commit(work) if isinstance(work, CommitWork) else self._quarantine(work)
+            outcome = self._outcome(work)
         except LostClaimError:
             return TakenOver(work)
+        if isinstance(outcome, SceneOutcome | SharedScene) and (damage := self._take_damage()):
+            return replace(outcome, damage=damage)
+        return outcome
+
+    def _outcome(self, work: Work) -> Outcome:
+        if isinstance(work, SceneWork):
+            return self._scene(work)
+        if isinstance(work, TaskWork):
+            return self._task(work)
+        return self._commit(work) if isinstance(work, CommitWork) else self._quarantine(work)
 
     def _scene(self, work: SceneWork) -> Outcome:
         known = _Known()

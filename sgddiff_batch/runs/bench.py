@@ -70,16 +70,16 @@ class WorkerRecipe:
         """Load the network and open the stores. label: who this process is for one that takes its place."""
         predictor = self.network.load(self.device, self.predictors)
         output = open_output(self.output_uri, self.fence)
-        activity = FileActivity(self.output_uri, label)
+        activity, damage = FileActivity(self.output_uri, label), DamageBook()
         reader = make_reader(self.input, self.access, activity)
         lifecycle = MosaicLifecycle(
             ZarrBlockWriter(output),
-            ObjectLedger(output),
+            ObjectLedger(output, damage),
             self.run_key,
             self.provenance,
             shown=catalogue.shown_json,
         )
-        return Worker(reader, predictor, lifecycle, self.limits, activity=activity)
+        return Worker(reader, predictor, lifecycle, self.limits, activity=activity, take_damage=damage.take)
 
     def provenance(self, mosaic: SceneMosaic) -> dict[str, object]:
         """Return what a mosaic says about where it comes from."""

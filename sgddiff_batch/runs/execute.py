@@ -12,7 +12,7 @@ from typing import Protocol
 
 from sgddiff_batch.engine.driver import Driver
 from sgddiff_batch.engine.results import SceneResult
-from sgddiff_batch.engine.work import Engine, Outcome, SceneOutcome, SceneWork, TaskOutcome
+from sgddiff_batch.engine.work import Engine, Outcome, SceneOutcome, SceneWork, SharedScene, TaskOutcome
 from sgddiff_batch.io.ledger import FileActivity
 from sgddiff_batch.runs.bench import Bench
 from sgddiff_batch.runs.conclude import Ending, RunEnd, conclude, ending_of, keep_rate, unchanged_ids
@@ -71,7 +71,7 @@ def execute(run: Run, view: RunView, engine: Engine | None = None) -> Ending:
     driver = Driver(run.plan, run.records)
     try:
         with view.progress(run.forecast.scenes, run.forecast.tiles) as progress, _kept_suspects(run):
-            for result in driver.run(engine or _engine(bench), partial(_count, progress)):
+            for result in driver.run(engine or _engine(bench), partial(_heard, run, progress)):
                 if result.state != "still quarantined":
                     progress.scene()
                 _log_result(result)
@@ -114,8 +114,11 @@ def _engine(bench: Bench) -> Engine:
     return lambda take: run_works(take, bench.recipe(), settings)
 
 
-def _count(progress: Progress, outcome: Outcome) -> None:
-    """Count the tiles of what was computed."""
+def _heard(run: Run, progress: Progress, outcome: Outcome) -> None:
+    """Count the tiles of what was computed, and note what its worker found damaged."""
+    if isinstance(outcome, SceneOutcome | SharedScene):
+        for damaged in outcome.damage:
+            run.bench.damage(damaged)
     if isinstance(outcome, TaskOutcome) and outcome.is_inferred:
         progress.tiles(outcome.task.mosaic.lattice.tile_count(outcome.task.window))
     elif isinstance(outcome, SceneOutcome) and isinstance(outcome.work, SceneWork):

@@ -40,6 +40,7 @@ class DamageBook:
     """Notes each damaged record once, by its key, and says so in the log; for several threads."""
 
     records: dict[str, DamagedRecord] = field(default_factory=dict)
+    _new: list[DamagedRecord] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def __call__(self, damage: DamagedRecord) -> None:
@@ -48,7 +49,14 @@ class DamageBook:
             if damage.key in self.records:
                 return
             self.records[damage.key] = damage
+            self._new.append(damage)
         log_damage(damage)
+
+    def take(self) -> tuple[DamagedRecord, ...]:
+        """Return what was noted since this was last asked for: for whoever tells of it."""
+        with self._lock:
+            found, self._new = tuple(self._new), []
+        return found
 
 
 def damaged(key: str, error: Exception) -> DamagedRecordError:

@@ -28,6 +28,7 @@ from sgddiff_batch.io.catalogue.rows import (
     table_of,
     times_of,
 )
+from sgddiff_batch.io.catalogue.shown import shown_of
 from sgddiff_batch.io.geodesy import FootprintMaker
 from sgddiff_batch.io.mosaics import root_attributes
 from tests.io.catalogue_examples import GRID, record_of
@@ -41,7 +42,8 @@ FOOTPRINTS = FootprintMaker()
 def row_of(grid: Grid = GRID, current: Current | None = None, time: TimeSpan | None = None, **provenance):
     facts = {"source_uri": "s3://archive/a.tif", "pixel_settings": {"model": {"digest": "d" * 64}}}
     root = root_attributes(grid, 1, facts | provenance)
-    return row(current or Current(RECORD, str(RECORD.store)), "s3://out", root, time, FOOTPRINTS)
+    current = current or Current(RECORD, str(RECORD.store))
+    return row(current, "s3://out", shown_of(root, FOOTPRINTS), time)
 
 
 def test_a_row_has_just_the_columns_of_the_schema():
@@ -98,7 +100,7 @@ def test_secrets_of_a_source_are_taken_out_and_a_mosaic_without_one_has_no_link(
 @pytest.mark.parametrize("root", [{}, {"multiscales": {"layout": []}}, {"multiscales": {"layout": [{}]}}])
 def test_what_is_no_root_gives_no_row(root):
     with pytest.raises((KeyError, ValueError, TypeError, IndexError)):
-        row(Current(RECORD, str(RECORD.store)), "s3://out", root, None, FOOTPRINTS)
+        shown_of(root, FOOTPRINTS)
 
 
 def test_an_instant_is_an_instant_and_a_span_a_span():

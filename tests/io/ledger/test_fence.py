@@ -146,6 +146,8 @@ def test_no_method_that_changes_a_store_goes_past_its_fence(tmp_path):
         "local_path",
         "guarded",
         "translated",
+        "listed_columns",
+        "find_each",
         "arrow",
         "zarr",
     }

@@ -18,7 +18,7 @@ from sgddiff_batch.errors import FatalError
 from sgddiff_batch.io.ledger.marks import ObjectLedger
 from sgddiff_batch.io.ledger.mending import mended_records
 from sgddiff_batch.io.storage.store import open_store
-from sgddiff_batch.protocols import BlockRecord, SceneRecord
+from sgddiff_batch.protocols import BlockRecord, MosaicContents, SceneRecord
 
 SCENE = Scene("north/a.tif", "/archive/north/a.tif", "v1", 10)
 OTHER = Scene("b.tif", "/archive/b.tif", "v1", 10)
@@ -56,8 +56,8 @@ def test_marked_blocks_are_there_once_however_often_their_task_ran(ledger):
 
 def test_a_finished_scene_leaves_its_records_and_no_marks(ledger, tmp_path):
     mark_all(ledger)
-    ledger.reading(SCENE, "profile")
     ledger.finish(DONE)
+    ledger.forget_blocks(str(DONE.store))
     assert ledger.records() == {"north/a.tif": DONE}
     assert ledger.finished_mosaic(MOSAIC.path) == DONE
     assert ledger.store.keys() == [
@@ -85,15 +85,33 @@ def leave_mark(ledger, scene, what, **process):
 
 def test_a_read_whose_process_ended_is_a_death_of_its_scene(ledger):
     leave_mark(ledger, SCENE, "r0c0h4w4")
-    ledger.read_ended(OTHER, "profile")
     assert ledger.deaths() == {"north/a.tif"}
-
-
-def test_a_read_that_is_going_on_is_no_death(ledger):
-    ledger.reading(SCENE, "profile")
+    ledger.forget_deaths("north/a.tif")
     assert ledger.deaths() == set()
-    ledger.read_ended(SCENE, "profile")
     assert ledger.store.keys() == []
+
+
+def test_what_the_catalogue_shows_is_told_of_just_that_record(ledger):
+    shown = {"source": "s3://b/a.tif", "outline": None}
+    ledger.finish(DONE, shown=shown)
+    assert ledger.shown(DONE) == shown
+    assert ledger.recorded(DONE.scene_id) == (DONE, shown)
+    assert ledger.shown(replace(DONE, valid_px=1)) is None
+    ledger.finish(DONE)
+    assert ledger.shown(DONE) is None
+    ledger.store.write("_ledger/scenes/north/a.tif~.json", b"{")
+    assert ledger.recorded(DONE.scene_id) == (None, None)
+    assert ledger.recorded("none.tif") == (None, None)
+
+
+def test_contents_are_kept_with_the_record_of_the_mosaic_and_by_one_that_disowns_it(ledger):
+    contents = MosaicContents("root", (BlockRecord(Window(0, 4, 0, 4), "d", 16, 1),))
+    ledger.finish(DONE, contents)
+    ledger.finish(replace(DONE, finished_at="2027-01-01T00:00:00+00:00"))
+    assert ledger.contents(str(DONE.store)) == contents
+    ledger.disown_mosaic(str(DONE.store), "it is damaged")
+    assert ledger.contents(str(DONE.store)) == contents
+    assert ledger.finished_mosaic(str(DONE.store)) is None
 
 
 def test_a_mark_of_an_unknown_process_counts_as_a_death(ledger):

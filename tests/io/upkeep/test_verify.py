@@ -253,6 +253,10 @@ def test_verifying_changes_nothing_and_reads_every_object_of_a_sound_mosaic(outp
     "data", [b"", b"[]", b'{"root": "x", "blocks": [[1]]}', b'{"root": "x", "blocks": 3}', b"[" * 100_000]
 )
 def test_damaged_digests_are_told_by_their_key(output, data):
+    """Of a mosaic whose record holds none, as they were kept before."""
+    key = f"_ledger/mosaics/{MOSAIC.path}~.json"
+    record = json.loads(output.read(key))
+    output.write(key, json.dumps({name: record[name] for name in record if name != "blocks"}).encode())
     output.write(f"_ledger/digests/{MOSAIC.path}~.json", data)
     with pytest.raises(FatalError, match=r"_ledger/digests/.*~\.json"):
         verify_mosaic(output, MOSAIC.path)

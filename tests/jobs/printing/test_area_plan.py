@@ -13,6 +13,7 @@ from sgddiff_batch.io.areas import Membership
 from sgddiff_batch.io.ledger import RefusedScene
 from sgddiff_batch.io.storage import open_store
 from sgddiff_batch.runs.areas.area_run import AreaRun
+from sgddiff_batch.runs.areas.cells import CellRecipe
 from tests.io.area_examples import area_settings
 from tests.kit.logs import enable_our_loggers
 
@@ -38,6 +39,7 @@ def run_of(tmp_path):
             archive=open_store(uri),
             area_store=open_store(f"{uri}/_areas/monthly"),
             members=Membership((), tuple(refused)),
+            recipe=CellRecipe(uri, f"{uri}/_areas/monthly", "monthly", settings, 512, "run"),
             left_out=(),
             plans=plans,
             records={},
