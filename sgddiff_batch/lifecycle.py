@@ -107,7 +107,9 @@ class MosaicLifecycle(Generic[M]):
         path = mosaic.path
         finished = self.ledger.finished_mosaic(path)
         if finished is not None:
-            return self._recorded(replace(finished, finished_at=_now()))
+            known = self.ledger.contents(path) is not None or found.blocks is None
+            contents = None if known else MosaicContents(found.root_digest, found.blocks or ())
+            return self._recorded(replace(finished, finished_at=_now()), contents)
         if not found.is_same or self.ledger.disowned([path]):
             return None
         blocks = self._marked(mosaic) if found.blocks is None else found.blocks

@@ -255,6 +255,9 @@ class Ledger(Protocol):
     def finished_mosaic(self, path: str) -> SceneRecord | None:
         """Return the record with which a store was once committed, current or superseded."""
 
+    def contents(self, path: str) -> MosaicContents | None:
+        """Return what a store held when it was committed, None where that is not known."""
+
     def forget_mosaic(self, path: str) -> None:
         """Drop all marks of a store, those of its blocks too: it is gone or damaged."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
@@ -16,7 +16,7 @@ from sgddiff_batch.engine.forecast import Forecast, check_tiling, forecast
 from sgddiff_batch.engine.retries import no_retries
 from sgddiff_batch.engine.survey import RunPlan, survey
 from sgddiff_batch.errors import FatalError
-from sgddiff_batch.io.ledger import FileActivity, RedoMark, mended_records, take_left
+from sgddiff_batch.io.ledger import FileActivity, ObjectLedger, RedoMark, mended_records, take_left
 from sgddiff_batch.io.sources import Listing, list_archive
 from sgddiff_batch.protocols import SceneReader, SceneRecord
 from sgddiff_batch.runs.bench import Bench, missing_scene
@@ -59,16 +59,27 @@ def plan_run(bench: Bench, scope: Scope = EVERYTHING, *, allow_withdrawals: bool
     missing = {missing_scene(file): file.reason for file in listing.missing}
     marks = read_marks(ledger, records, drop_outdated=may_write)
     plan = survey(listing.scenes, records, key, missing, scope.extent(listing, records, marks))
+    marked = {name.rpartition("/")[0] for name in ledger.names("blocks")}
+    if may_write:
+        marked -= _swept(ledger, records, marked)
     plan = replace(
         plan,
         paths=replacements(plan.todo, key, ledger, marks),
-        marked=frozenset(id_of(name.rpartition("/")[0]) for name in ledger.names("blocks")),
+        marked=frozenset(map(id_of, marked)),
         suspects=_suspects(bench) if may_write else frozenset(),
     )
     tell_postponed(plan)
     if not (listing.scenes or listing.missing or listing.not_listed):
         log.warning("archive.uri: there are no .tif or .tiff files in %s", bench.query.sources[0].uri)
     return Run(bench, listing, records, plan, _forecast(bench, plan), withdrawals, marks)
+
+
+def _swept(ledger: ObjectLedger, records: Mapping[str, SceneRecord], marked: Set[str]) -> set[str]:
+    """Remove the marks of blocks whose mosaics are recorded, for a run was killed in between; return them."""
+    current = {path for path in marked if (record := records.get(id_of(path))) and record.store == path}
+    for path in current:
+        ledger.forget_blocks(path)
+    return current
 
 
 def _suspects(bench: Bench) -> frozenset[str]:

@@ -303,7 +303,7 @@ class MemoryLedger(_Shared):
         self._mosaics: dict[str, SceneRecord] = {}
         self._blocks: dict[str, dict[Window, BlockRecord]] = {}
         self.disowned_paths: set[str] = set()
-        self.contents: dict[str, MosaicContents] = {}
+        self._contents: dict[str, MosaicContents] = {}
 
     def records(self) -> dict[str, SceneRecord]:
         with self._lock:
@@ -313,10 +313,14 @@ class MemoryLedger(_Shared):
         with self._lock:
             return self._mosaics.get(path)
 
+    def contents(self, path: str) -> MosaicContents | None:
+        with self._lock:
+            return self._contents.get(path)
+
     def forget_mosaic(self, path: str) -> None:
         with self._lock:
             self._mosaics.pop(path, None)
-            self.contents.pop(path, None)
+            self._contents.pop(path, None)
             self._blocks.pop(path, None)
 
     def finished_blocks(self, path: str) -> list[BlockRecord]:
@@ -354,7 +358,7 @@ class MemoryLedger(_Shared):
             if record.store is not None and record.reason is None:
                 self._mosaics[record.store] = record
                 if contents is not None:
-                    self.contents[record.store] = contents
+                    self._contents[record.store] = contents
 
 
 def _overlap(a: Window, b: Window) -> bool:

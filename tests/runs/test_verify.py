@@ -320,9 +320,13 @@ def test_a_superseded_mosaic_is_not_marked(tmp_path, output, config, shown):
     assert ledger.names("redo") == []
 
 
-def test_a_current_mosaic_without_its_record_is_told(config, output):
+def test_a_current_mosaic_without_a_record_of_its_own_is_that_of_its_scene_s_record(config, output):
+    """A kill between the two leaves it so."""
     store = uri_of(output, "c.tif").removeprefix(f"{output}/")
     ledger_of(output).forget_mosaic(store)
+    code, found = run(config)
+    assert (code, found["damaged"]) == (Exit.DONE, 0)
+    break_shard(output, "c.tif")
     code, found = run(config)
     assert (code, [row["store"] for row in found["told"]]) == (Exit.DAMAGED, [store])
 

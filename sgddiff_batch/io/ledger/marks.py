@@ -74,7 +74,7 @@ class ObjectLedger:
         """
         key = _key("mosaics", path)
         try:
-            record = self._record(key)
+            record = self._record(key) or self._current(path)
             return record if record and record.reason is None else None
         except DamagedRecordError as error:
             self._damaged(key, id_of(path), error, "its mosaic is taken for one never finished")
@@ -158,7 +158,7 @@ class ObjectLedger:
         if record.reason is None and record.store is not None:
             key = _key("mosaics", record.store)
             objects[key] = row | (self._kept_contents(key) if contents is None else contents_row(contents))
-        # Together: a record without that of its mosaic is made whole by the mosaic's own root.
+        # Together: of a mosaic that is current, the scene's record alone says that it was finished.
         list(_POOL.map(lambda key: self._write(key, objects[key]), objects))
 
     def _kept_contents(self, key: str) -> dict[str, object]:
@@ -236,6 +236,11 @@ class ObjectLedger:
         self.store.delete(_key("scenes", scene_id))
         self.store.delete(_key("untold", scene_id))
         self.store.delete_tree(f"{LEDGER}/reading/{scene_id}")
+
+    def _current(self, path: str) -> SceneRecord | None:
+        """Return the record of the scene whose current mosaic this is: a kill may have left it alone."""
+        record = self._record(_key("scenes", id_of(path)))
+        return record if record and record.store == path else None
 
     def _record(self, key: str) -> SceneRecord | None:
         try:

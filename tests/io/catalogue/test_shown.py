@@ -13,7 +13,7 @@ from sgddiff_batch.io.mosaics import root_attributes
 from tests.io.mosaic_examples import GRIDS
 
 PROVENANCE = {
-    "source_uri": "s3://b/a.tif?X-Amz-Signature=secret",
+    "source_uri": "https://user:secret@b/a.tif",
     "pixel_settings": {"model": {"digest": "d" * 64}},
 }
 
@@ -31,7 +31,7 @@ def test_it_travels_through_json_unchanged(name):
 def test_it_says_where_the_mosaic_comes_from_without_secrets():
     shown = shown_of(attributes(GRIDS["north-up"]), FootprintMaker())
     assert (shown.model_digest, shown.code) == ("d" * 64, "EPSG:32633")
-    assert "secret" not in json.dumps(shown.to_json())
+    assert shown.source == "https://b/a.tif"
 
 
 def test_a_mosaic_across_the_antimeridian_keeps_its_box():
