@@ -471,7 +471,19 @@ def test_every_size_exemption_is_argued_and_names_something() -> None:
 
 
 def test_importing_the_package_loads_nothing_heavy() -> None:
-    heavy = ("rasterio", "zarr", "ray", "torch", "xarray", "fsspec", "s3fs", "pyarrow", "PIL", "pydantic")
+    heavy = (
+        "rasterio",
+        "zarr",
+        "ray",
+        "torch",
+        "xarray",
+        "fsspec",
+        "s3fs",
+        "obstore",
+        "pyarrow",
+        "PIL",
+        "pydantic",
+    )
     code = f"import sys, sgddiff_batch; print([name for name in {heavy} if name in sys.modules])"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
     assert found.stdout.strip() == "[]"

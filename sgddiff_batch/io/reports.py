@@ -28,7 +28,18 @@ DAMAGED = "damaged record"
 UNKNOWN_RULE = "unknown"
 """The rule of a mask in the totals whose mosaic was made before rules were recorded."""
 
-_PACKAGES = ("sgddiff-batch", "torch", "mamba-ssm", "ray", "rasterio", "zarr", "fsspec", "s3fs", "numpy")
+_PACKAGES = (
+    "sgddiff-batch",
+    "torch",
+    "mamba-ssm",
+    "ray",
+    "rasterio",
+    "zarr",
+    "fsspec",
+    "s3fs",
+    "obstore",
+    "numpy",
+)
 
 _LISTS = ("scenes", "ignored")
 """What a report has many rows of."""

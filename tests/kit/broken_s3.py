@@ -39,9 +39,10 @@ class Rule:
     """Breaks requests: an operation (GET, HEAD, PUT, DELETE, LIST), a glob of bucket/key, and how.
 
     ``calls`` are the matching calls that break, counted from 1; None: all. ``from_byte``: only ranges that
-    begin there or later. ``fault``: a status ("503"); "code NAME" (403 with that code); "reset"; "cut" (half
-    of the body); "hang"; "slow" (a body in drops); "lost" (done, and the reply is lost); "swap" (from now on
-    the object is the file ``swap`` of the folder).
+    begin there or later. ``fault``: a status ("503"); "code NAME" (403 with that code); "region NAME" (a
+    redirect, unless it is signed for that region); "reset"; "cut" (half of the body); "hang"; "slow" (a body
+    in drops); "lost" (done, and the reply is lost); "swap" (from now on the object is the file ``swap`` of
+    the folder).
     """
 
     operation: str
@@ -143,6 +144,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._error(int(fault), _CODES[int(fault)])
         elif fault.startswith("code "):
             self._error(403, fault.removeprefix("code "))
+        elif fault.startswith("region ") and f"/{fault[7:]}/s3/" not in self.headers["Authorization"]:
+            self._error(301, "PermanentRedirect", fault)
         else:
             getattr(self, f"_{operation.lower()}")(name, body, fault)
 
@@ -250,13 +253,15 @@ class _Handler(BaseHTTPRequestHandler):
         )
         self._answer(200, body.encode(), {}, fault)
 
-    def _error(self, status: int, code: str) -> None:
+    def _error(self, status: int, code: str, fault: str = "") -> None:
         body = f"<?xml version='1.0'?><Error><Code>{code}</Code><Message>{code}!</Message></Error>".encode()
-        self._answer(status, body, {}, "")
+        self._answer(status, body, {}, fault)
 
     def _answer(self, status: int, body: bytes, headers: dict[str, Any], fault: str) -> None:
         if fault == "lost":
             return self._reset()
+        if fault.startswith("region "):
+            headers = {**headers, "x-amz-bucket-region": fault[7:]}
         self.send_response(status)
         for name, value in {**headers, "Content-Length": len(body)}.items():
             self.send_header(name, str(value))

@@ -19,6 +19,7 @@ from sgddiff_batch.core.planning import Mosaic
 from sgddiff_batch.core.tiling import TaskTiles
 from sgddiff_batch.core.window import Window
 from sgddiff_batch.io.mosaics.writer import ZarrBlockWriter
+from sgddiff_batch.io.storage.s3_objects import S3Objects
 from sgddiff_batch.io.storage.store import Store
 
 _ONE_REQUEST = {
@@ -101,7 +102,19 @@ def counted_s3_requests() -> Iterator[Counts]:
         counts.add(operation, str(arguments.get("Key", arguments.get("Prefix", ""))))
         return await call(client, operation, arguments)
 
-    with patch.object(AioBaseClient, "_make_api_call", counted):
+    ask = S3Objects._ask
+
+    def counted_ask(objects: S3Objects, operation: str, path: str, request: Callable[..., Any]) -> Any:
+        def counted_request(client: Any, key: str) -> Any:
+            counts.add(operation, key)
+            return request(client, key)
+
+        return ask(objects, operation, path, counted_request)
+
+    with (
+        patch.object(AioBaseClient, "_make_api_call", counted),
+        patch.object(S3Objects, "_ask", counted_ask),
+    ):
         yield counts
 
 

@@ -42,6 +42,7 @@ class _Handler(BaseHTTPRequestHandler):
         bucket = path.partition("/")[0]
         asked = ("Authorization" in self.headers, self.headers.get("x-amz-request-payer") == "requester")
         row = {"verb": self.command, "path": path, "signed": asked[0], "pays": asked[1]}
+        row["key"] = self.headers.get("Authorization", "").partition("Credential=")[2].partition("/")[0]
         with (self.root / "requests.jsonl").open("a") as log:
             log.write(json.dumps(row) + "\n")
         if asked != _WANTED.get(bucket, (True, False)):

@@ -1,19 +1,22 @@
-"""S3Backend: objects of S3, and of what speaks like it."""
+"""S3Backend: objects of S3, and of what speaks like it.
+
+obstore asks for single objects, s3fs for all else, and for whatever obstore cannot.
+"""
 
 from __future__ import annotations
 
 import posixpath
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
-from typing import IO, TYPE_CHECKING, Any, ClassVar
+from typing import IO, TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import aiohttp
 import botocore.exceptions as boto
 from botocore.parsers import ResponseParserError
 
-from sgddiff_batch.core.fingerprint import Json
 from sgddiff_batch.core.query import Access
 from sgddiff_batch.errors import ConfigError, RetryableError, UnreadableSceneError
 from sgddiff_batch.io.storage import s3_listing, s3_requests
@@ -27,10 +30,16 @@ from sgddiff_batch.io.storage.errors import (
     words_of,
 )
 from sgddiff_batch.io.storage.s3_client import code_of, gdal_access_options, s3_client
+from sgddiff_batch.io.storage.s3_listing import Page
+from sgddiff_batch.io.storage.s3_objects import NotAskedError, S3Objects
 
 if TYPE_CHECKING:
     from zarr.abc.store import Store as ZarrStore
 
+T = TypeVar("T")
+_FETCHED_AT_ONCE = 64
+_FETCHED_TOGETHER = 2048
+"""So many objects wait in memory until the first of them is taken."""
 _NO_CREDENTIALS = (boto.NoCredentialsError, boto.PartialCredentialsError, boto.ProfileNotFound)
 _FAILED = (boto.BotoCoreError, boto.ClientError, aiohttp.ClientError, ResponseParserError)
 _NO_BUCKET = "bucket does not exist"
@@ -42,18 +51,20 @@ _DENIED = (*_BUCKET_DENIED, "InvalidObjectState")
 
 @dataclass(frozen=True, slots=True)
 class S3Backend(Backend):
-    """Objects of the buckets that a client of s3fs reaches."""
+    """Objects of the buckets that a client of s3fs reaches; without ``objects``, that asks for everything."""
 
     scheme: ClassVar[str] = "s3"
     over_network: ClassVar[bool] = True
     gdal_prefix: ClassVar[str] = "/vsis3/"
 
     filesystem: Any
+    objects: S3Objects | None = None
 
     @classmethod
     def opened(cls, access: Access, environment: Mapping[str, str]) -> S3Backend:
         """As :meth:`Backend.opened`."""
-        return cls(s3_client(access, environment))
+        filesystem = s3_client(access, environment)
+        return cls(filesystem, S3Objects(filesystem))
 
     @classmethod
     def gdal_settings(cls, access: Access, environment: Mapping[str, str]) -> dict[str, str]:
@@ -75,24 +86,51 @@ class S3Backend(Backend):
                 raise DeniedError(str(error)) from error.__cause__
             raise
 
+    def _either(self, quick: Callable[[S3Objects], T], slow: Callable[[], T]) -> T:
+        """Ask through obstore, or where it cannot through s3fs."""
+        if self.objects is not None:
+            with suppress(NotAskedError):
+                return quick(self.objects)
+        return slow()
+
     def read(self, path: str) -> bytes:
         """As :meth:`Backend.read`."""
-        # One request: with more at once, s3fs asks for the size first.
-        data: bytes = self.filesystem.cat_file(path, max_concurrency=1)
-        return data
+        return self._either(
+            lambda objects: objects.read(path), lambda: s3_requests.read(self.filesystem, path)
+        )
 
     def read_part(self, path: str, start: int, stop: int) -> bytes:
         """As :meth:`Backend.read_part`."""
-        data: bytes = self.filesystem.cat_file(path, start=start, end=stop)
-        return data
+        return self._either(
+            lambda objects: objects.read_part(path, start, stop),
+            lambda: bytes(self.filesystem.cat_file(path, start=start, end=stop)),
+        )
 
     def read_many(self, paths: Sequence[str]) -> Iterator[tuple[str, bytes]]:
-        """As :meth:`Backend.read_many`, many at a time."""
-        return s3_requests.read_many(self.filesystem, paths)
+        """As :meth:`Backend.read_many`, many at a time, by one request each."""
+        for start in range(0, len(paths), _FETCHED_TOGETHER):
+            part = paths[start : start + _FETCHED_TOGETHER]
+            pool = ThreadPoolExecutor(min(_FETCHED_AT_ONCE, len(part)))
+            try:
+                found = zip(part, pool.map(self._read_if_there, part), strict=True)
+                yield from [(path, data) for path, data in found if data is not None]
+            finally:
+                pool.shutdown(cancel_futures=True)
+
+    def _read_if_there(self, path: str) -> bytes | None:
+        try:
+            return self.read(path)
+        except FileNotFoundError as error:
+            if _NO_BUCKET in str(error):
+                raise
+            return None
 
     def read_versioned(self, path: str) -> Versioned:
         """As :meth:`Backend.read_versioned`."""
-        return s3_requests.read_versioned(self.filesystem, path)
+        return self._either(
+            lambda objects: objects.read_versioned(path),
+            lambda: s3_requests.read_versioned(self.filesystem, path),
+        )
 
     def open(self, path: str) -> IO[bytes]:
         """As :meth:`Backend.open`."""
@@ -101,11 +139,20 @@ class S3Backend(Backend):
 
     def stat(self, path: str) -> ObjectFacts | None:
         """As :meth:`Backend.stat`."""
+        return self._either(lambda objects: objects.stat(path), lambda: self._looked_at(path))
+
+    def _looked_at(self, path: str) -> ObjectFacts | None:
         try:
             info = self.filesystem.info(path)
         except FileNotFoundError:
             return None
-        return next(_objects([info]), None)
+        # Some stores list a prefix that was emptied as an object of its own name.
+        if info.get("type") != "file" or info["name"].endswith("/"):
+            return None
+        etag, modified = str(info.get("ETag") or "").strip('"'), info.get("LastModified")
+        modified_s = modified.timestamp() if isinstance(modified, datetime) else None
+        size = int(info["size"])
+        return ObjectFacts(info["name"], size, etag or [size, str(modified or "")], modified_s)
 
     def listed(self, path: str) -> Iterator[tuple[str, Listed]]:
         """As :meth:`Backend.listed`."""
@@ -116,56 +163,74 @@ class S3Backend(Backend):
 
     def listed_parts(self, path: str) -> Iterator[ListedPart]:
         """As :meth:`Backend.listed_parts`, a page each."""
-        bucket, _, prefix = path.partition("/")
-        for page in s3_listing.pages(self.filesystem, bucket, f"{prefix}/" if prefix else ""):
+        bucket = path.partition("/")[0]
+        for page in self._pages(path):
             yield page.rows.part(bucket)
+
+    def _pages(self, path: str, begin: str = "", delimiter: str = "") -> Iterator[Page]:
+        bucket, _, prefix = path.partition("/")
+        below = f"{prefix}/{begin}" if prefix else begin
+        return s3_listing.pages(self.filesystem, bucket, below, delimiter)
 
     def find(self, path: str, begin: str = "") -> Iterable[ObjectFacts]:
         """As :meth:`Backend.find`."""
-        infos = _asked(path, lambda: self.filesystem.find(path, prefix=begin, detail=True).values())
-        return list(_objects(infos))
+        return _asked(path, lambda: self._found(path, begin))
 
     def find_each(self, path: str, begin: str = "") -> Iterator[ObjectFacts]:
         """As :meth:`Backend.find_each`, page by page."""
-        bucket, _, prefix = path.partition("/")
         with suppress(FileNotFoundError), _asking(path):
-            for page in s3_listing.pages(self.filesystem, bucket, f"{prefix}/{begin}" if prefix else begin):
-                yield from page.rows.facts(bucket)
+            yield from _facts(path, self._pages(path, begin))
+
+    def _found(self, path: str, begin: str) -> list[ObjectFacts]:
+        pages = list(self._pages(path, begin))
+        if any(page.rows.keys for page in pages) or begin or "/" not in path:
+            return list(_facts(path, pages))
+        return list(filter(None, [self.stat(path)]))
 
     def files_in(self, folder: str, wanted: Set[str], begin: str) -> list[ObjectFacts]:
         """As :meth:`Backend.files_in`, by one listing."""
-        if begin:
-            infos = _asked(
-                folder,
-                lambda: self.filesystem.find(folder, maxdepth=1, prefix=begin, detail=True).values(),
-            )
-        else:
-            # Without a prefix find goes on where there is no bucket.
-            infos = _asked(folder, lambda: self.filesystem.ls(folder, detail=True, refresh=True))
-        return [facts for facts in _objects(infos) if posixpath.basename(facts.path).lower() in wanted]
+        found = _asked(folder, lambda: list(_facts(folder, self._pages(folder, begin, "/"))))
+        return [facts for facts in found if posixpath.basename(facts.path).lower() in wanted]
 
     def entries(self, path: str) -> dict[str, str | None]:
         """As :meth:`Backend.entries`."""
-        below = f"{path}/"
-        infos = self.filesystem.ls(path, detail=True)
-        named = {info["name"].removeprefix(below): info for info in infos if info["name"].startswith(below)}
-        return {name: _version(info) for name, info in named.items() if name}
+        pages, below = list(self._pages(path, delimiter="/")), len(f"{path}/")
+        found: dict[str, str | None] = {}
+        for facts in _facts(path, pages):
+            told = facts.identity
+            found[facts.path[below:]] = " ".join(map(str, told)) if isinstance(told, list) else str(told)
+        bucket = path.partition("/")[0]
+        folders = [f"{bucket}/{folder}"[below:].rstrip("/") for page in pages for folder in page.folders]
+        found |= {name: None for name in folders if name}
+        if not any(page.rows.keys or page.folders for page in pages) and self.stat(path) is None:
+            raise FileNotFoundError(f"there is nothing below {path}")
+        return found
 
     def write(self, path: str, data: bytes) -> None:
         """As :meth:`Backend.write`."""
-        self.filesystem.pipe_file(path, data)
+        self._either(lambda objects: objects.write(path, data), lambda: self.filesystem.pipe_file(path, data))
 
     def put(self, path: str, data: bytes, version: str | None) -> str:
         """As :meth:`Backend.put`."""
-        return s3_requests.put(self.filesystem, path, data, version)
+        with s3_requests.condition_told(path):
+            return self._either(
+                lambda objects: objects.put(path, data, version),
+                lambda: s3_requests.put(self.filesystem, path, data, version),
+            )
 
     def delete(self, path: str, root: str) -> None:
         """As :meth:`Backend.delete`."""
-        self.filesystem.rm_file(path)
+        self._either(lambda objects: objects.delete(path), lambda: self.filesystem.rm_file(path))
 
     def delete_tree(self, path: str, root: str, check: Callable[[], None]) -> None:
-        """As :meth:`Backend.delete_tree`."""
-        s3_requests.delete_tree(self.filesystem, path, check)
+        """As :meth:`Backend.delete_tree`: what is there now.
+
+        What another writes there meanwhile under new names is not touched.
+        """
+        names = [name for part in self.listed_parts(path) for name in part.paths]
+        if not names and self.stat(path) is not None:
+            names = [path]
+        s3_requests.delete_all(self.filesystem, names, check)
 
     def zarr(self, path: str, *, read_only: bool) -> ZarrStore:
         """As :meth:`Backend.zarr`."""
@@ -194,10 +259,10 @@ class S3Backend(Backend):
         return PyFileSystem(FSSpecHandler(self.filesystem))
 
 
-def _asked(path: str, ask: Callable[[], Iterable[dict[str, Any]]]) -> list[dict[str, Any]]:
+def _asked(path: str, ask: Callable[[], list[ObjectFacts]]) -> list[ObjectFacts]:
     """Return what a listing answers; nothing where there is a bucket and nothing of that name."""
     with suppress(FileNotFoundError), _asking(path):
-        return list(ask())
+        return ask()
     return []
 
 
@@ -224,22 +289,7 @@ def _asking(path: str) -> Iterator[None]:
         raise RetryableError(f"listing {uri} failed: {error}") from None
 
 
-def _objects(infos: Iterable[dict[str, Any]]) -> Iterator[ObjectFacts]:
-    for info in infos:
-        # Some stores list a prefix that was emptied as an object of its own name.
-        if info.get("type") == "file" and not info["name"].endswith("/"):
-            modified = info.get("LastModified")
-            modified_s = modified.timestamp() if isinstance(modified, datetime) else None
-            yield ObjectFacts(info["name"], int(info["size"]), _identity(info), modified_s)
-
-
-def _identity(info: dict[str, Any]) -> Json:
-    etag = info.get("ETag")
-    return str(etag).strip('"') if etag else [int(info["size"]), str(info.get("LastModified", ""))]
-
-
-def _version(info: dict[str, Any]) -> str | None:
-    if info["type"] == "directory":
-        return None
-    etag = str(info.get("ETag") or "").strip('"')
-    return etag or f"{info.get('size')} {info.get('LastModified')}"
+def _facts(path: str, pages: Iterable[Page]) -> Iterator[ObjectFacts]:
+    bucket = path.partition("/")[0]
+    for page in pages:
+        yield from page.rows.facts(bucket)

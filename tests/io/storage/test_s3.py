@@ -4,9 +4,12 @@ import json
 
 import pytest
 from botocore.exceptions import ClientError
+from fsspec.asyn import get_loop
+from s3fs import S3FileSystem
 from s3fs.errors import translate_boto_error
 
 from sgddiff_batch.config.archive import ArchiveConfig
+from sgddiff_batch.core.query import BucketAccess
 from sgddiff_batch.core.scene import Scene
 from sgddiff_batch.errors import ConfigError, RetryableError, SceneError
 from sgddiff_batch.io.scenes.checked_reader import CheckedReader
@@ -111,6 +114,19 @@ def test_a_wrong_way_is_denied_in_words(buckets):
         GeoTiffReader().profile(scene)
 
 
+@pytest.mark.parametrize("bucket", ["public", "paid", "mine"])
+def test_single_objects_are_asked_for_in_the_way_of_their_bucket(buckets, bucket):
+    store = open_store(
+        f"s3://{bucket}/scenes", BucketAccess({"public": "anonymous", "paid": "requester-pays"})
+    )
+    assert store.read("a.tif") == store.read_many(["a.tif"])["a.tif"] == store.read_versioned("a.tif").data
+    assert store.read_part("a.tif", 0, 2) == b"II"
+    assert store.stat("a.tif").size_bytes == len(store.read("a.tif"))
+    store.write("new", b"1")
+    assert store.listed_columns()["key"].to_pylist() == ["a.tif", "b.tif", "b.tif.aux.xml", "new"]
+    assert asked(buckets) == {bucket: WAYS[bucket]}
+
+
 def test_the_output_keeps_its_credentials_in_a_bucket_that_is_read_anonymously(buckets):
     config = ArchiveConfig(uri="s3://public/scenes", access="anonymous")
     assert config.query().access.of("s3://public/out") == "anonymous"
@@ -173,10 +189,16 @@ def test_it_is_a_mistake_of_the_config_where_nothing_else_is_asked_for_or_the_ar
 
 
 class Refusing:
-    """A client whose listings fail."""
+    """A client whose requests fail."""
 
-    def __init__(self, ask):
-        self.find = ask
+    def __init__(self, refuse):
+        self.loop, self._refuse = get_loop(), refuse
+
+    async def set_session(self):
+        return await S3FileSystem(anon=True).set_session()
+
+    async def _call_s3(self, *_, **__):
+        self._refuse()
 
 
 @pytest.mark.parametrize(
@@ -193,11 +215,11 @@ class Refusing:
     ],
 )
 def test_only_a_sound_no_is_a_matter_of_one_bucket(code, kind):
-    def ask(*_, **__):
+    def refuse():
         response = {"Error": {"Code": code, "Message": "The specified bucket does not exist"}}
         error = ClientError(response, "ListObjectsV2")
         raise translate_boto_error(error, set_cause=True)
 
     with pytest.raises(kind) as refusal:
-        Store("bucket/x", S3Backend(Refusing(ask))).find()
+        Store("bucket/x", S3Backend(Refusing(refuse))).find()
     assert type(refusal.value) is kind
