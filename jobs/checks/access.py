@@ -7,6 +7,7 @@ import time
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from heapq import nsmallest
 from pathlib import Path
 
 from jobs.checks.check import Check, failed, note, ok
@@ -69,7 +70,7 @@ def _read_one(config: ArchiveJobConfig, listing: Listing) -> Check:
     bare = GeoTiffReader(bands=config.input.bands, stretch=config.input.stretch, access=access)
     reader = IsolatedReader(CheckedReader(bare, access))
     unread = []
-    for scene in sorted(listing.scenes, key=lambda scene: (scene.size_bytes, scene.scene_id))[:_TRIED]:
+    for scene in nsmallest(_TRIED, listing.scenes, key=lambda scene: (scene.size_bytes, scene.scene_id)):
         name = printable(scene.scene_id)
         try:
             profile = reader.profile(scene)

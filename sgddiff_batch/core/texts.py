@@ -28,7 +28,7 @@ class Texts(Sequence[str]):
 
     __slots__ = ("data", "offsets")
 
-    def __init__(self, data: memoryview | bytes, offsets: NDArray[np.int64]) -> None:
+    def __init__(self, data: memoryview | bytes | bytearray, offsets: NDArray[np.int64]) -> None:
         self.data = memoryview(data)
         self.offsets = offsets
 
@@ -95,13 +95,13 @@ class Texts(Sequence[str]):
         chosen = rows_of(rows)
         if is_all(chosen, len(self)):
             return self
-        pieces = []
+        data = bytearray()
         for start in range(0, len(chosen), _PART):
             part = chosen[start : start + _PART]
             places = zip(self.offsets[part].tolist(), self.offsets[part + 1].tolist(), strict=True)
-            pieces.append(b"".join([self.data[begin:end] for begin, end in places]))
+            data += b"".join([self.data[begin:end] for begin, end in places])
         lengths = self.offsets[chosen + 1] - self.offsets[chosen]
-        return Texts(b"".join(pieces), _offsets(lengths))
+        return Texts(data, _offsets(lengths))
 
     def lengths(self) -> NDArray[np.int64]:
         """Return the length of each in bytes."""
@@ -125,8 +125,8 @@ class TextsBuilder:
 
     def __init__(self) -> None:
         self._waiting: list[bytes] = []
-        self._pieces: list[bytes] = []
-        self._lengths: list[NDArray[np.int64]] = []
+        # They grow where they are: pieces that are joined in the end leave holes behind.
+        self._data, self._lengths = bytearray(), bytearray()
 
     def append(self, text: str) -> None:
         """Add a text."""
@@ -135,16 +135,14 @@ class TextsBuilder:
             self._put()
 
     def _put(self) -> None:
-        self._pieces.append(b"".join(self._waiting))
-        self._lengths.append(np.fromiter(map(len, self._waiting), np.int64, len(self._waiting)))
+        self._data += b"".join(self._waiting)
+        self._lengths += np.fromiter(map(len, self._waiting), np.int64, len(self._waiting)).tobytes()
         self._waiting = []
 
     def texts(self) -> Texts:
-        """Return what was collected, and hold it no more."""
+        """Return what was collected; nothing can be added any more."""
         self._put()
-        pieces, lengths = self._pieces, np.concatenate(self._lengths)
-        self._pieces, self._lengths = [], []
-        return Texts(b"".join(pieces), _offsets(lengths))
+        return Texts(self._data, _offsets(np.frombuffer(self._lengths, np.int64)))
 
 
 def joined(parts: Sequence[Texts]) -> Texts:
@@ -181,10 +179,17 @@ def same(one: Texts, other: Texts) -> Mask:
     found: Mask = one.lengths() == other.lengths()
     for start in range(0, len(one), _PART):
         rows = start + np.flatnonzero(found[start : start + _PART])
-        mine, others = one.take(rows), other.take(rows)
+        mine, others = _part(one, rows), _part(other, rows)
         unlike = np.flatnonzero(_bytes_of(mine) != _bytes_of(others))
         found[rows[np.searchsorted(mine.offsets - mine.offsets[0], unlike, "right") - 1]] = False
     return found
+
+
+def _part(texts: Texts, rows: Rows) -> Texts:
+    """Return some rows that are in order; those without a gap are not copied."""
+    if len(rows) and rows[-1] - rows[0] + 1 == len(rows):
+        return Texts(texts.data, texts.offsets[rows[0] : rows[-1] + 2])
+    return texts.take(rows)
 
 
 def _bytes_of(texts: Texts) -> NDArray[np.uint8]:

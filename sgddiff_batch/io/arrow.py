@@ -5,22 +5,36 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sgddiff_batch.core.texts import Texts
 
 
 def texts_of(column: Any) -> Texts:  # noqa: ANN401 - pyarrow has no types
-    """Return an Arrow column of strings, in one or many pieces, as texts; a null is ""."""
+    """Return an Arrow column of strings, in one or many pieces, as texts; a null is "".
+
+    They are a copy: the column's own memory can go.
+    """
+    pieces, lengths = [], [np.empty(0, np.int64)]
+    for chunk in getattr(column, "chunks", [column]):
+        places, data = _places(chunk.fill_null("") if chunk.null_count else chunk)
+        pieces.append(data)
+        lengths.append(np.diff(places))
+    offsets = np.concatenate(([0], np.cumsum(np.concatenate(lengths), dtype=np.int64)))
+    return Texts(b"".join(pieces), offsets)
+
+
+def _places(chunk: Any) -> tuple[NDArray[np.int64], memoryview]:  # noqa: ANN401
+    """Return where the texts of an array begin and end, and their bytes."""
     import pyarrow as pa
 
-    whole = column.cast(pa.large_string())
-    if isinstance(whole, pa.ChunkedArray):
-        whole = whole.combine_chunks()
-    _, offsets, data = whole.buffers()
-    if not len(whole) or offsets is None:
-        return Texts(b"", np.zeros(len(whole) + 1, np.int64))
-    places = np.frombuffer(offsets, np.int64, len(whole) + 1, 8 * whole.offset)
-    return Texts(b"" if data is None else memoryview(data).cast("B"), places)
+    kind = np.int64 if pa.types.is_large_string(chunk.type) else np.int32
+    _, offsets, data = chunk.buffers()
+    if not len(chunk):
+        return np.zeros(1, np.int64), memoryview(b"")
+    found = np.frombuffer(offsets, kind, len(chunk) + 1, chunk.offset * np.dtype(kind).itemsize)
+    places: NDArray[np.int64] = found.astype(np.int64)
+    return places, memoryview(data or b"").cast("B")[places[0] : places[-1]]
 
 
 def arrow_of(texts: Texts) -> Any:  # noqa: ANN401
@@ -38,3 +52,10 @@ def arrow_of(texts: Texts) -> Any:  # noqa: ANN401
     except pa.ArrowInvalid:
         array = pa.array(list(texts), pa.large_string())
     return array
+
+
+def release() -> None:
+    """Give back to the system what pyarrow keeps of memory that it needs no more: as much as it used."""
+    import pyarrow as pa
+
+    pa.default_memory_pool().release_unused()

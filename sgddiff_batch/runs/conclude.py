@@ -68,7 +68,8 @@ def damaged_rows(run: Run) -> list[SceneResult]:
     """Return a row for each damaged record that the run went round, besides the rows of their scenes."""
     damaged = sorted(run.bench.damage.records.values(), key=lambda one: one.key)
     ids = {one.scene_id for one in damaged}
-    uris = {scene.scene_id: scene.uri for scene in run.listing.scenes if scene.scene_id in ids}
+    scenes = run.listing.scenes if ids else ()
+    uris = {scene.scene_id: scene.uri for scene in scenes if scene.scene_id in ids}
     return [
         SceneResult(one.scene_id, uris.get(one.scene_id, ""), DAMAGED, f"{one.reason}; {one.remedy}")
         for one in damaged

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sgddiff_batch.core.texts import Texts
-from sgddiff_batch.io.arrow import arrow_of, texts_of
+from sgddiff_batch.io.arrow import arrow_of, release, texts_of
 
 TEXTS = st.lists(st.text(max_size=5), max_size=10)
 
@@ -41,3 +41,9 @@ def test_what_is_null_is_empty():
 def test_half_of_a_surrogate_pair_is_refused():
     with pytest.raises(UnicodeEncodeError):
         arrow_of(Texts.of(["a", "\udcff"]))
+
+
+def test_what_is_still_used_is_not_released():
+    texts = texts_of(pa.chunked_array([pa.array(["a"] * 1000), pa.array(["b"] * 1000)]))
+    release()
+    assert texts == ["a"] * 1000 + ["b"] * 1000

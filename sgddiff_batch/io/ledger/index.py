@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from sgddiff_batch.core.fingerprint import bytes_digest
 from sgddiff_batch.core.texts import Mask, Rows, Texts, TextSet, same
 from sgddiff_batch.errors import ConfigError, RetryableError
-from sgddiff_batch.io.arrow import texts_of
+from sgddiff_batch.io.arrow import release, texts_of
 from sgddiff_batch.io.storage import Store
 
 log = logging.getLogger(__name__)
@@ -33,6 +33,7 @@ WORTH = 16
 _SETTLED_S = 2.0
 """What was written so shortly before it was listed may be written again with the same times (as in git)."""
 _DIGEST_BYTES = 64
+_ROWS = 65_536
 _PART = 8192
 """So many contents are held at a time."""
 _NAMES = ("key", "version", "data")
@@ -84,6 +85,7 @@ def indexed_parts(
         yield keys, contents
     if new is not None:
         _write(store, index, new)
+    release()
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +103,10 @@ def _listing_of(store: Store, folder: str, now_s: float) -> _Listing:
     has_version = table["version"].is_valid().to_numpy()
     # Contents are fetched after the listing; newer ones list otherwise.
     is_settled: NDArray[np.bool_] = table["changed_s"].to_numpy() < now_s - _SETTLED_S
-    return _Listing(texts_of(table["key"]), texts_of(table["version"]), has_version, has_version & is_settled)
+    keys, versions = texts_of(table["key"]), texts_of(table["version"])
+    del table
+    release()
+    return _Listing(keys, versions, has_version, has_version & is_settled)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,13 +120,10 @@ class _Index:
         """Return for each row of the index that of the same object in a listing, -1 where it changed."""
         if self.file is None:
             return np.empty(0, np.intp)
-        table = self.file.read(columns=["key", "version"])
-        rows = TextSet(listing.keys).rows(texts_of(table["key"]))
-        there = np.flatnonzero(rows >= 0)
-        versions = texts_of(table["version"]).take(there)
-        is_same = same(versions, listing.versions.take(rows[there])) & listing.has_version[rows[there]]
-        rows[there[~is_same]] = -1
-        return rows
+        known = TextSet(listing.keys)
+        batches = self.file.iter_batches(_ROWS, columns=["key", "version"])
+        found = [_same_rows(listing, known, *map(texts_of, batch.columns)) for batch in batches]
+        return np.concatenate([np.empty(0, np.intp), *found])
 
     def parts(self, rows: Rows) -> Iterator[tuple[Rows, list[bytes]]]:
         """Yield contents, those of rows that are not -1, with these rows."""
@@ -134,6 +136,15 @@ class _Index:
                 yield here, contents
             else:
                 yield here[here >= 0], [contents[row] for row in np.flatnonzero(here >= 0).tolist()]
+
+
+def _same_rows(listing: _Listing, known: TextSet, keys: Texts, versions: Texts) -> Rows:
+    rows = known.rows(keys)
+    there = np.flatnonzero(rows >= 0)
+    here = rows[there]
+    is_same = same(versions.take(there), listing.versions.take(here)) & listing.has_version[here]
+    rows[there[~is_same]] = -1
+    return rows
 
 
 _NO_INDEX = _Index()

@@ -38,8 +38,8 @@ def table_of(parts: Iterable[ListedPart], cut: int, left_out: Sequence[str]) -> 
     for part in _together(parts):
         keys = [path[cut:] for path in part.paths]
         columns = [keys, part.versions, part.sizes_bytes, part.changed_s]
-        batches.append(pa.record_batch(columns, schema=schema))
-    return _without(pa.Table.from_batches(batches, schema), left_out)
+        batches.append(_without(pa.record_batch(columns, schema=schema), left_out))
+    return pa.Table.from_batches(batches, schema)
 
 
 def _together(parts: Iterable[ListedPart]) -> Iterator[ListedPart]:
@@ -59,9 +59,11 @@ def _together(parts: Iterable[ListedPart]) -> Iterator[ListedPart]:
     yield ListedPart(paths, versions, sizes_bytes, changed_s)
 
 
-def _without(table: Any, endings: Sequence[str]) -> Any:  # noqa: ANN401
+def _without(batch: Any, endings: Sequence[str]) -> Any:  # noqa: ANN401
     import pyarrow.compute as pc
 
     for ending in endings:
-        table = table.filter(pc.invert(pc.ends_with(table["key"], ending)))
-    return table
+        is_out = pc.ends_with(batch["key"], ending)
+        if pc.any(is_out).as_py():
+            batch = batch.filter(pc.invert(is_out))
+    return batch

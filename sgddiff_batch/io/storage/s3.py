@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import IO, TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import aiohttp
@@ -30,7 +30,7 @@ from sgddiff_batch.io.storage.errors import (
     words_of,
 )
 from sgddiff_batch.io.storage.s3_client import code_of, gdal_access_options, s3_client
-from sgddiff_batch.io.storage.s3_listing import Page, Rows
+from sgddiff_batch.io.storage.s3_listing import Page
 from sgddiff_batch.io.storage.s3_objects import NotAskedError, S3Objects
 
 if TYPE_CHECKING:
@@ -176,22 +176,20 @@ class S3Backend(Backend):
         """As :meth:`Backend.find`."""
         return _asked(path, lambda: self._found(path, begin))
 
+    def find_each(self, path: str, begin: str = "") -> Iterator[ObjectFacts]:
+        """As :meth:`Backend.find_each`, page by page."""
+        with suppress(FileNotFoundError), _asking(path):
+            yield from _facts(path, self._pages(path, begin))
+
     def _found(self, path: str, begin: str) -> list[ObjectFacts]:
         pages = list(self._pages(path, begin))
         if any(page.rows.keys for page in pages) or begin or "/" not in path:
-            return _facts(path, pages)
+            return list(_facts(path, pages))
         return list(filter(None, [self.stat(path)]))
-
-    def find_each(self, path: str, begin: str = "") -> Iterator[ObjectFacts]:
-        """As :meth:`Backend.find_each`, page by page."""
-        bucket, _, prefix = path.partition("/")
-        with suppress(FileNotFoundError), _asking(path):
-            for page in s3_listing.pages(self.filesystem, bucket, f"{prefix}/{begin}" if prefix else begin):
-                yield from page.rows.facts(bucket)
 
     def files_in(self, folder: str, wanted: Set[str], begin: str) -> list[ObjectFacts]:
         """As :meth:`Backend.files_in`, by one listing."""
-        found = _asked(folder, lambda: _facts(folder, self._pages(folder, begin, "/")))
+        found = _asked(folder, lambda: list(_facts(folder, self._pages(folder, begin, "/"))))
         return [facts for facts in found if posixpath.basename(facts.path).lower() in wanted]
 
     def entries(self, path: str) -> dict[str, str | None]:
@@ -264,7 +262,7 @@ class S3Backend(Backend):
 def _asked(path: str, ask: Callable[[], list[ObjectFacts]]) -> list[ObjectFacts]:
     """Return what a listing answers; nothing where there is a bucket and nothing of that name."""
     with suppress(FileNotFoundError), _asking(path):
-        return list(ask())
+        return ask()
     return []
 
 
@@ -291,20 +289,7 @@ def _asking(path: str) -> Iterator[None]:
         raise RetryableError(f"listing {uri} failed: {error}") from None
 
 
-def _facts(path: str, pages: Iterable[Page]) -> list[ObjectFacts]:
+def _facts(path: str, pages: Iterable[Page]) -> Iterator[ObjectFacts]:
     bucket = path.partition("/")[0]
-    # Some stores list a prefix that was emptied as an object of its own name.
-    return [
-        ObjectFacts(f"{bucket}/{key}", size, etag or [size, _time(at)], at or None)
-        for page in pages
-        for key, etag, size, at in _rows(page.rows)
-        if not key.endswith("/")
-    ]
-
-
-def _time(changed_s: float) -> str:
-    return str(datetime.fromtimestamp(changed_s, UTC)) if changed_s else ""
-
-
-def _rows(rows: Rows) -> Iterable[tuple[str, str, int, float]]:
-    return zip(rows.keys, rows.etags, rows.sizes_bytes, rows.changed_s, strict=True)
+    for page in pages:
+        yield from page.rows.facts(bucket)
