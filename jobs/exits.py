@@ -28,7 +28,7 @@ class Exit(IntEnum):
     DAMAGED = 5
     """Stored objects are damaged."""
     INTERRUPTED = 130
-    """Stopped by Ctrl-C."""
+    """Stopped by Ctrl-C; run the same command again and it goes on where it stopped."""
 
 
 def guarded(verb: str, work: Callable[[], Exit]) -> Exit:
@@ -55,7 +55,7 @@ def guarded(verb: str, work: Callable[[], Exit]) -> Exit:
 def logged(work: Callable[[], Exit]) -> Exit:
     """Call what returns the exit code of a nightly verb; an error that stops it is in its log, with a time.
 
-    A run that something unforeseen stops, or Ctrl-C, has failed: the same command goes on with it.
+    A run that something unforeseen stops has failed: the same command goes on with it.
     """
     try:
         return work()
@@ -66,7 +66,7 @@ def logged(work: Callable[[], Exit]) -> Exit:
     except SgddiffBatchError as error:
         return _log(f"the run stopped: {error}", Exit.FAILED)
     except KeyboardInterrupt:
-        return _log("interrupted; run the same command again to go on", Exit.FAILED)
+        return _log("interrupted; run the same command again to go on", Exit.INTERRUPTED)
     except Exception as error:
         log.debug("where it stopped:", exc_info=True)
         return _log(f"the run stopped: {type(error).__name__}: {' '.join(str(error).split())}", Exit.FAILED)

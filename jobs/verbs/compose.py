@@ -2,10 +2,10 @@
 
 Run it after `sgddiff run`; the areas section of the same config says what is made. Exit codes: 0 all done; 3
 done, but area mosaics were newly put into quarantine, or scenes newly left out; 4 another run is at work on
-an area, which was left alone; 2 the config or the command is wrong; 1 anything else: run it again, or with
---allow-withdrawals where it says that more than half of an area's mosaics would leave its catalogue. An area
-that is no longer in the config stays on show until --withdraw-area takes it out of its catalogue, which then
-is all that is done.
+an area, which was left alone; 2 the config or the command is wrong; 130 interrupted; 1 anything else: run it
+again, or with --allow-withdrawals where it says that more than half of an area's mosaics would leave its
+catalogue. An area that is no longer in the config stays on show until --withdraw-area takes it out of its
+catalogue, which then is all that is done.
 """
 
 from __future__ import annotations

@@ -77,7 +77,7 @@ def test_an_error_without_words_is_told_by_its_name(capsys):
         (ConfigError("model.device: wrong"), Exit.WRONG, "model.device: wrong"),
         (FatalError("the lease was lost"), Exit.FAILED, "the run stopped: the lease was lost"),
         (RetryableError("no answer"), Exit.FAILED, "the run stopped: no answer"),
-        (KeyboardInterrupt(), Exit.FAILED, "interrupted; run the same command again to go on"),
+        (KeyboardInterrupt(), Exit.INTERRUPTED, "interrupted; run the same command again to go on"),
         (ValueError("of all\n things"), Exit.FAILED, "the run stopped: ValueError: of all things"),
         (FileNotFoundError("it is gone"), Exit.FAILED, "the run stopped: FileNotFoundError: it is gone"),
     ],
