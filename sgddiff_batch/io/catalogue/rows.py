@@ -213,7 +213,11 @@ def decode(data: bytes, name: str, digest: str, columns: list[str] | None = None
             f"{name} is damaged: it is not what was published; turn to another generation with "
             "`sgddiff catalogue rollback`, or remove _catalogue/current.json and run the job again"
         )
+    names = columns or SCHEMA.names
     try:
-        return pq.read_table(io.BytesIO(data), columns=columns or SCHEMA.names)
-    except (pa.ArrowException, OSError) as error:
+        # In this thread alone: Arrow's own, which take the GIL to let go of a file of Python's, may end the
+        # process by SIGABRT when it exits.
+        with pq.ParquetFile(pa.BufferReader(data), pre_buffer=False) as file:
+            return file.read(names, use_threads=False).select(names)
+    except (pa.ArrowException, OSError, KeyError) as error:
         raise FatalError(f"{name} is no catalogue of this version: {error}") from None
