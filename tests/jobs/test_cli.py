@@ -79,6 +79,17 @@ def test_the_program_that_an_installation_has_is_this_command():
     assert done.stdout == run("--help").stdout
 
 
+LONGEST_VERB = 100
+LONGER = {"evaluate": 130, "init": 145}
+"""Verbs that are longer yet, and may not grow."""
+
+
+@pytest.mark.parametrize("verb", cli.VERBS)
+def test_a_verb_parses_calls_and_prints_and_that_is_short(verb):
+    lines = (ROOT / "jobs" / "verbs" / f"{verb}.py").read_text().splitlines()
+    assert len(lines) < LONGER.get(verb, LONGEST_VERB)
+
+
 CONFIG = "--config --set"
 FLAGS = {
     "run": f"{CONFIG} --dry-run --allow-withdrawals --limit --since --retry-quarantined --verbose",
