@@ -7,7 +7,6 @@ import time
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from pathlib import Path
 
 from jobs.checks.check import Check, failed, note, ok
 from sgddiff_batch.config import ArchiveJobConfig
@@ -21,7 +20,7 @@ from sgddiff_batch.errors import (
 )
 from sgddiff_batch.io.scenes import CheckedReader, GeoTiffReader, IsolatedReader
 from sgddiff_batch.io.sources import Listing, list_archive
-from sgddiff_batch.io.storage import Store, over_network
+from sgddiff_batch.io.storage import Store, no_new_folders
 
 _RIGHTS = "the URI and the credentials; rights: list and get on the archive; list, get, put, delete on output"
 _NOTED_S, _REFUSED_S = 5.0, 600.0
@@ -137,22 +136,12 @@ def judge_clock(stored_s: float, before_s: float, after_s: float) -> Check:
 def _probe(store: Store) -> Iterator[str]:
     """Yield a key of our own; afterwards there is no object of it, nor any folder that was made for it."""
     key = f"_ledger/probe-{uuid.uuid4().hex}~/probe.json"
-    missing = _missing_folders(store.uri)
-    try:
-        yield key
-    finally:
-        with suppress(SgddiffBatchError, OSError):
-            store.delete(key)
-        for folder in missing:
-            with suppress(OSError):
-                folder.rmdir()
-
-
-def _missing_folders(uri: str) -> list[Path]:
-    """Return the folders that a local output lacks, the innermost first."""
-    if over_network(uri):
-        return []
-    return [folder for folder in (Path(uri), *Path(uri).parents) if not folder.exists()]
+    with no_new_folders(store.uri):
+        try:
+            yield key
+        finally:
+            with suppress(SgddiffBatchError, OSError):
+                store.delete(key)
 
 
 def _once() -> bytes:

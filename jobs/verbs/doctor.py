@@ -53,7 +53,6 @@ def _checks(options: argparse.Namespace) -> Iterator[Check]:
     from jobs.checks import Check, examine
 
     config = None
-    config = None
     try:
         config = config_of(options)
     except ConfigError as error:

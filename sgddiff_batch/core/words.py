@@ -14,6 +14,11 @@ def first_of(ids: Sequence[str]) -> str:
     return ", ".join(ids[:_SHOWN]) + (", ..." if len(ids) > _SHOWN else "")
 
 
+def counted(count: int, noun: str) -> str:
+    """Return a number of things: "1 scene", "2 scenes"."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
 def printable(path: str) -> str:
     """Return a path that can be encoded and shown on one line; bytes that are not UTF-8 become escapes."""
     try:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from enum import Enum
 from itertools import chain
-from typing import Protocol
+from typing import Any, Protocol
 
 from sgddiff_batch.core.words import first_of
 from sgddiff_batch.engine.driver import SceneResult
@@ -42,12 +42,16 @@ class Ending(Enum):
 
 @dataclass(frozen=True, slots=True)
 class RunEnd:
-    """What a run did: a row a scene that is not as it was, how many are, and where the report is."""
+    """What a run did: a row a scene that is not as it was, how many are, and where the report is.
+
+    ``totals`` are the report's.
+    """
 
     rows: tuple[SceneResult, ...]
     unchanged: int
     seconds: float
     report_uri: str
+    totals: Mapping[str, object] = field(default_factory=dict)
 
 
 def conclude(run: Run, results: Sequence[SceneResult], started: str, seconds: float) -> RunEnd:
@@ -56,12 +60,13 @@ def conclude(run: Run, results: Sequence[SceneResult], started: str, seconds: fl
     results: what became of each scene of the plan but those that are unchanged.
     """
     rows = (*results, *damaged_rows(run))
+    report = _report(run, rows, results, started, seconds)
     try:
-        uri = write_report(run.bench.output, _report(run, rows, results, started, seconds))
+        uri = write_report(run.bench.output, report)
     except (SgddiffBatchError, OSError) as error:
         log.error("the report could not be written: %s", error)
         uri = "none"
-    return RunEnd(rows, len(run.plan.unchanged), seconds, uri)
+    return RunEnd(rows, len(run.plan.unchanged), seconds, uri, report["totals"])
 
 
 def damaged_rows(run: Run) -> list[SceneResult]:
@@ -148,7 +153,7 @@ def ending_of(
 
 def _report(
     run: Run, rows: Sequence[SceneResult], results: Sequence[SceneResult], started: str, seconds: float
-) -> dict[str, object]:
+) -> dict[str, Any]:
     bench = run.bench
     return build_report(
         bench.run_id,

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from sgddiff_batch.io.storage.backend import Listed, ObjectFacts, Versioned
 from sgddiff_batch.io.storage.errors import BucketError, DeniedError, NoBucketError
+from sgddiff_batch.io.storage.folders import no_new_folders
 from sgddiff_batch.io.storage.sizes import measure
 from sgddiff_batch.io.storage.store import Store, open_store
 from sgddiff_batch.io.storage.uris import gdal_path, gdal_settings, local_path, over_network
@@ -26,6 +27,7 @@ __all__ = [
     "gdal_settings",
     "local_path",
     "measure",
+    "no_new_folders",
     "open_store",
     "over_network",
 ]

@@ -113,7 +113,16 @@ def publish_area(run: AreaRun) -> bool:
     return True
 
 
-def write_area_report(run: AreaRun, results: list[AreaResult], started: str, seconds: float) -> None:
+@dataclass(frozen=True, slots=True)
+class AreaEnd:
+    """What a run over an area left: where its report is, "none" where it could not be written, its totals."""
+
+    report_uri: str
+    seconds: float
+    totals: Mapping[str, object]
+
+
+def write_area_report(run: AreaRun, results: list[AreaResult], started: str, seconds: float) -> AreaEnd:
     """Write the report of a run; log what hinders it."""
     report = build_report(
         run.run_id,
@@ -134,9 +143,11 @@ def write_area_report(run: AreaRun, results: list[AreaResult], started: str, sec
         ignored=[{"path": scene.scene_id, "reason": scene.reason} for scene in run.members.refused],
     )
     try:
-        log.info("report: %s", write_report(run.area_store, report))
+        uri = write_report(run.area_store, report)
     except (SgddiffBatchError, OSError) as error:
         log.error("the report could not be written: %s", error)
+        uri = "none"
+    return AreaEnd(uri, seconds, report["totals"])
 
 
 def area_ending(run: AreaRun, results: Sequence[AreaResult], *, published: bool) -> Ending:

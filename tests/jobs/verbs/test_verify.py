@@ -78,7 +78,7 @@ def test_a_damaged_catalogue_ends_with_5(night, capsys):
     pointer = night.output / "_catalogue" / "current.json"
     pointer.write_bytes(b"{")
     assert main(["verify", str(night.output)]) == Exit.DAMAGED
-    assert capsys.readouterr().err.startswith("verify: ")
+    assert capsys.readouterr().err.startswith("sgddiff verify: ")
 
 
 def test_a_report_that_cannot_be_written_ends_with_1(night, tmp_path, capsys):
