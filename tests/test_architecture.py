@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from sgddiff_batch.core.schemes import SCHEMES
+
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("sgddiff_batch", "models", "jobs")
 LONGEST_FILE, LONGEST_FUNCTION = 300, 50
@@ -407,7 +409,9 @@ def test_no_module_imports_itself_by_others() -> None:
 
 
 @pytest.mark.parametrize(
-    "module", [m for m in MODULES if layer_of(m.name) != f"{_IO}.storage"], ids=lambda module: module.name
+    "module",
+    [m for m in MODULES if layer_of(m.name) != f"{_IO}.storage" and m.name != "sgddiff_batch.core.schemes"],
+    ids=lambda module: module.name,
 )
 def test_nobody_asks_which_kind_of_storage_it_has(module: Module) -> None:
     assert storage_kinds_asked(module) == []
@@ -420,14 +424,47 @@ def storage_kinds_asked(module: Module) -> list[str]:
         for node in module.nodes
         if (isinstance(node, ast.Attribute) and node.attr in ("filesystem", "backend", "is_local"))
         or (isinstance(node, ast.Name) and node.id == "is_local")
+        or _tells_schemes_apart(node)
     ]
 
 
+def _tells_schemes_apart(node: ast.AST) -> bool:
+    """Whether a scheme of object storage is compared with, or looked for in, something."""
+    if isinstance(node, ast.Compare):
+        parts: list[ast.AST] = [node.left, *node.comparators]
+    elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in _LOOKS:
+        parts = [*node.args]
+    else:
+        return False
+    words = [each.value for part in parts for each in ast.walk(part) if isinstance(each, ast.Constant)]
+    schemes = tuple(f"{scheme}://" for scheme in SCHEMES)
+    return any(isinstance(word, str) and (word in SCHEMES or word.startswith(schemes)) for word in words)
+
+
+_LOOKS = {"startswith", "removeprefix", "partition", "split", "match", "fullmatch"}
+
+
 @pytest.mark.parametrize(
-    "source", ["store.filesystem.ls('a')", "if is_local(uri): pass", "x = store.is_local"]
+    "source",
+    [
+        "store.filesystem.ls('a')",
+        "if is_local(uri): pass",
+        "x = store.is_local",
+        "if any(uri.startswith('s3://') for uri in uris): pass",
+        "uri.startswith(('s3://', 'https://'))",
+        "if scheme_of(uri) == 's3': pass",
+        "if uri[:5] in {'s3://'}: pass",
+    ],
 )
 def test_a_look_past_the_verbs_of_storage_is_found(source: str) -> None:
     assert storage_kinds_asked(Module("sgddiff_batch.io.ledger.made_up", source))
+
+
+@pytest.mark.parametrize(
+    "source", ["log.info('as in s3://bucket')", "uri.startswith('https://')", "f's3://{bucket}'"]
+)
+def test_a_scheme_may_be_named_in_words(source: str) -> None:
+    assert not storage_kinds_asked(Module("sgddiff_batch.io.ledger.made_up", source))
 
 
 def prints(module: Module) -> list[str]:

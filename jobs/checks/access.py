@@ -10,6 +10,7 @@ from contextlib import contextmanager, suppress
 
 from jobs.checks.check import Check, failed, note, ok
 from sgddiff_batch.config import ArchiveJobConfig
+from sgddiff_batch.core.schemes import bucket_of
 from sgddiff_batch.core.words import first_of, printable, redact_uri
 from sgddiff_batch.errors import (
     ChangedSceneError,
@@ -20,7 +21,7 @@ from sgddiff_batch.errors import (
 )
 from sgddiff_batch.io.scenes import CheckedReader, GeoTiffReader, IsolatedReader
 from sgddiff_batch.io.sources import Listing, list_archive
-from sgddiff_batch.io.storage import Store, no_new_folders
+from sgddiff_batch.io.storage import Store, credentials_found, no_new_folders
 
 _RIGHTS = "the URI and the credentials; rights: list and get on the archive; list, get, put, delete on output"
 _NOTED_S, _REFUSED_S = 5.0, 600.0
@@ -29,19 +30,11 @@ _OTHER_VERSION = '"00000000000000000000000000000000"'
 
 
 def check_credentials(config: ArchiveJobConfig, environment: Mapping[str, str]) -> Iterator[Check]:
-    """Yield which credentials S3 is asked with; by their names, never by their values."""
+    """Yield by which credentials each kind of storage is asked that the config names."""
     uris = [config.output.uri, config.archive.uri, *(one.uri for one in config.archive.also)]
-    if not any(uri.startswith("s3://") for uri in uris):
-        return
-    where = environment.get("AWS_ENDPOINT_URL_S3") or environment.get("AWS_ENDPOINT_URL")
-    place = f"; endpoint {redact_uri(where)}" if where else ""
-    if environment.get("AWS_PROFILE"):
-        yield ok("credentials", f"those of the profile {environment['AWS_PROFILE']}{place}")
-    elif environment.get("AWS_ACCESS_KEY_ID") and environment.get("AWS_SECRET_ACCESS_KEY"):
-        short = ", which end with their session" if environment.get("AWS_SESSION_TOKEN") else ""
-        yield ok("credentials", f"AWS_ACCESS_KEY_ID of the environment{short}{place}")
-    else:
-        yield ok("credentials", f"none in the environment: those of this machine or its role{place}")
+    for words in dict.fromkeys(credentials_found(uri, environment) for uri in uris if bucket_of(uri)):
+        if words is not None:
+            yield ok("credentials", words)
 
 
 def check_archive(config: ArchiveJobConfig) -> tuple[list[Check], Listing | None]:

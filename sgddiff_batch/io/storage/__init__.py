@@ -10,10 +10,16 @@ from __future__ import annotations
 
 from sgddiff_batch.io.storage.backend import Listed, ObjectFacts, Versioned
 from sgddiff_batch.io.storage.errors import BucketError, DeniedError, NoBucketError
-from sgddiff_batch.io.storage.folders import no_new_folders
 from sgddiff_batch.io.storage.sizes import measure
 from sgddiff_batch.io.storage.store import Store, open_store
-from sgddiff_batch.io.storage.uris import gdal_path, gdal_settings, local_path, over_network
+from sgddiff_batch.io.storage.uris import (
+    credentials_found,
+    gdal_path,
+    gdal_settings,
+    local_path,
+    no_new_folders,
+    over_network,
+)
 
 __all__ = [
     "BucketError",
@@ -23,6 +29,7 @@ __all__ = [
     "ObjectFacts",
     "Store",
     "Versioned",
+    "credentials_found",
     "gdal_path",
     "gdal_settings",
     "local_path",

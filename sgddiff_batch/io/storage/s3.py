@@ -25,7 +25,7 @@ from sgddiff_batch.io.storage.errors import (
     translating,
     words_of,
 )
-from sgddiff_batch.io.storage.s3_client import code_of, gdal_access_options, s3_client
+from sgddiff_batch.io.storage.s3_client import code_of, credentials_words, gdal_access_options, s3_client
 
 if TYPE_CHECKING:
     from zarr.abc.store import Store as ZarrStore
@@ -58,6 +58,11 @@ class S3Backend(Backend):
     def gdal_settings(cls, access: Access, environment: Mapping[str, str]) -> dict[str, str]:
         """As :meth:`Backend.gdal_settings`."""
         return gdal_access_options(access, environment)
+
+    @classmethod
+    def credentials_found(cls, environment: Mapping[str, str]) -> str:
+        """As :meth:`Backend.credentials_found`."""
+        return credentials_words(environment)
 
     @contextmanager
     def translated(self, path: str) -> Iterator[None]:
