@@ -9,9 +9,10 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 
 from jobs.checks.check import Check, failed, note, ok
+from jobs.checks.mends import mend_of, words_of
 from sgddiff_batch.config import ArchiveJobConfig
 from sgddiff_batch.core.schemes import bucket_of
-from sgddiff_batch.core.words import first_of, printable, redact_uri
+from sgddiff_batch.core.words import first_of, printable
 from sgddiff_batch.errors import (
     ChangedSceneError,
     ConfigError,
@@ -23,7 +24,6 @@ from sgddiff_batch.io.scenes import CheckedReader, GeoTiffReader, IsolatedReader
 from sgddiff_batch.io.sources import Listing, list_archive
 from sgddiff_batch.io.storage import Store, credentials_found, no_new_folders
 
-_RIGHTS = "the URI and the credentials; rights: list and get on the archive; list, get, put, delete on output"
 _NOTED_S, _REFUSED_S = 5.0, 600.0
 _TRIED = 3
 _OTHER_VERSION = '"00000000000000000000000000000000"'
@@ -42,7 +42,7 @@ def check_archive(config: ArchiveJobConfig) -> tuple[list[Check], Listing | None
     try:
         listing = list_archive(config.archive.query(), config.output.uri)
     except (SgddiffBatchError, OSError) as error:
-        return [failed("archive", f"{config.archive.uri}: {_words(error)}", _RIGHTS)], None
+        return [failed("archive", f"{config.archive.uri}: {words_of(error)}", mend_of(error))], None
     count = len(listing.scenes)
     found = f"{config.archive.uri}: {count} scenes are listed"
     if not count:
@@ -66,9 +66,9 @@ def _read_one(config: ArchiveJobConfig, listing: Listing) -> Check:
         try:
             profile = reader.profile(scene)
         except (UnreadableSceneError, UnsupportedSceneError, ChangedSceneError) as error:
-            unread.append(f"{name}: {_words(error)}")
+            unread.append(f"{name}: {words_of(error)}")
         except (SgddiffBatchError, OSError) as error:
-            return failed("read", f"{name}: {_words(error)}", _RIGHTS)
+            return failed("read", f"{name}: {words_of(error)}", mend_of(error))
         else:
             grid = profile.grid
             return ok("read", f"{name}: {grid.height_px} x {grid.width_px} px of {profile.dtype}")
@@ -83,8 +83,7 @@ def check_output(store: Store) -> list[Check]:
         with _probe(store) as key:
             return [*_try_writes(store, key)]
     except (SgddiffBatchError, OSError) as error:
-        clock = "; RequestTimeTooSkewed: set this machine's clock" if "Skewed" in str(error) else ""
-        return [failed("output", f"{store.uri}: {_words(error)}", _RIGHTS + clock)]
+        return [failed("output", f"{store.uri}: {words_of(error)}", mend_of(error))]
 
 
 def _try_writes(store: Store, key: str) -> Iterator[Check]:
@@ -139,7 +138,3 @@ def _probe(store: Store) -> Iterator[str]:
 
 def _once() -> bytes:
     return f'{{"probe": "{uuid.uuid4().hex}", "pid": {os.getpid()}}}'.encode()
-
-
-def _words(error: BaseException) -> str:
-    return redact_uri(printable(" ".join(str(error).split()))) or type(error).__name__
