@@ -12,7 +12,7 @@ from jobs.checks.check import Check, failed, note, ok
 from jobs.checks.mends import mend_of, words_of
 from sgddiff_batch.config import ArchiveJobConfig
 from sgddiff_batch.core.schemes import bucket_of
-from sgddiff_batch.core.words import first_of, printable
+from sgddiff_batch.core.words import counted, first_of, printable
 from sgddiff_batch.errors import (
     ChangedSceneError,
     ConfigError,
@@ -44,7 +44,7 @@ def check_archive(config: ArchiveJobConfig) -> tuple[list[Check], Listing | None
     except (SgddiffBatchError, OSError) as error:
         return [failed("archive", f"{config.archive.uri}: {words_of(error)}", mend_of(error))], None
     count = len(listing.scenes)
-    found = f"{config.archive.uri}: {count} scenes are listed"
+    found = f"{config.archive.uri}: {counted(count, 'scene', 'are')} listed"
     if not count:
         mend = "archive.uri, archive.filters; `sgddiff run --dry-run` says what is left out and why"
         return [note("archive", found, mend)], listing
@@ -73,7 +73,9 @@ def _read_one(config: ArchiveJobConfig, listing: Listing) -> Check:
             grid = profile.grid
             return ok("read", f"{name}: {grid.height_px} x {grid.width_px} px of {profile.dtype}")
     return note(
-        "read", f"none of {len(unread)} scenes; {unread[0]}", "look at the files; a run quarantines them"
+        "read",
+        f"none of {counted(len(unread), 'scene')}; {unread[0]}",
+        "look at the files; a run quarantines them",
     )
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from jobs.exits import Exit, Kinds
 from jobs.flags import add_verbose
+from sgddiff_batch.core.words import counted
 
 EXAMPLES = ("sgddiff demo", "sgddiff demo --folder somewhere/else")
 MISTAKES: Kinds = ()
@@ -60,7 +61,7 @@ def _farewell(folder: Path, pictures: Sequence[Path]) -> str:
     broken = ", ".join(scene.path for scene in SCENES if scene.truncated)
     lines = [
         "",
-        f"{len(pictures)} pictures to look at, each a scene beside its saliency:",
+        f"{counted(len(pictures), 'picture')} to look at, each a scene beside its saliency:",
         *(f"  {_short(path)}" for path in pictures),
         f"mosaics: {_short(folder / 'mosaics')}   archive: {_short(folder / 'archive')}",
         f"{broken} is cut off in the middle on purpose: it is in quarantine, with its reason.",

@@ -14,9 +14,16 @@ def first_of(ids: Sequence[str]) -> str:
     return ", ".join(ids[:_SHOWN]) + (", ..." if len(ids) > _SHOWN else "")
 
 
-def counted(count: int, noun: str) -> str:
-    """Return a number of things: "1 scene", "2 scenes"."""
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+_OF_ONE = {"are": "is", "have": "has", "leave": "leaves", "were": "was"}
+
+
+def counted(count: int, noun: str, verb: str = "") -> str:
+    """Return a number of things, and what they do: "1 scene", "2 scenes", "1 scene is", "2 scenes are".
+
+    verb: the one of several, such as "are"; one that is the same of one thing stands after this.
+    """
+    things, does = (noun, _OF_ONE.get(verb, verb)) if count == 1 else (f"{noun}s", verb)
+    return f"{count} {things} {does}".rstrip()
 
 
 def printable(path: str) -> str:

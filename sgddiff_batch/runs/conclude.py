@@ -10,7 +10,7 @@ from enum import Enum
 from itertools import chain
 from typing import Any, Protocol
 
-from sgddiff_batch.core.words import first_of
+from sgddiff_batch.core.words import counted, first_of
 from sgddiff_batch.engine.driver import SceneResult
 from sgddiff_batch.errors import SgddiffBatchError
 from sgddiff_batch.io.ledger import ObjectLedger, Rate, kind_of_work, read_rate, write_rate
@@ -142,8 +142,8 @@ def ending_of(
     earlier = quarantined & untold - {r.scene_id for r in results if r.state == "quarantined"}
     if earlier:
         log.warning(
-            "%d scenes were put into quarantine by a run that did not end well, and are there still: %s",
-            len(earlier),
+            "%s put into quarantine by a run that did not end well, and still there: %s",
+            counted(len(earlier), "scene", "were"),
             first_of(sorted(earlier)),
         )
     # Not of scenes that this run did not look at: whoever does is the one to tell.

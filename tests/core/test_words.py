@@ -104,3 +104,4 @@ def test_a_link_is_shown_without_secrets_and_not_at_length():
 @pytest.mark.parametrize(("count", "words"), [(0, "0 scenes"), (1, "1 scene"), (2, "2 scenes")])
 def test_one_thing_is_no_plural(count, words):
     assert counted(count, "scene") == words
+    assert counted(count, "scene", "are") == f"{words} {'is' if count == 1 else 'are'}"

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 
 from sgddiff_batch.config import ArchiveJobConfig, AreaConfig
 from sgddiff_batch.core.composite_planning import AreaPlan, AreaSettings, Changes
-from sgddiff_batch.core.words import first_of
+from sgddiff_batch.core.words import counted, first_of
 from sgddiff_batch.errors import SgddiffBatchError
 from sgddiff_batch.io import catalogue
 from sgddiff_batch.io.areas import Membership, cell_bytes
@@ -81,7 +81,7 @@ def log_result(result: AreaResult) -> None:
     if result.state in ("quarantined", "failed"):
         log.warning("%s: %s: %s", result.scene_id, result.state, result.reason)
     else:
-        log.info("%s: %s, of %d scenes", result.scene_id, result.state, result.scenes)
+        log.info("%s: %s, of %s", result.scene_id, result.state, counted(result.scenes, "scene"))
 
 
 def publish_area(run: AreaRun) -> bool:
@@ -105,10 +105,10 @@ def publish_area(run: AreaRun) -> bool:
         return False
     if generation is not None:
         log.info(
-            "%s: the catalogue is at generation %d: %d mosaics",
+            "%s: the catalogue is at generation %d: %s",
             run.area.name,
             generation.number,
-            generation.rows,
+            counted(generation.rows, "mosaic"),
         )
     return True
 
@@ -163,9 +163,9 @@ def area_ending(run: AreaRun, results: Sequence[AreaResult], *, published: bool)
         return ending
     if run.left_out:
         log.warning(
-            "%s: %d scenes are in no area mosaic, and no run has told so before: %s; the report says why",
+            "%s: %s in no area mosaic, and no run has told so before: %s; the report says why",
             run.area.name,
-            len(run.left_out),
+            counted(len(run.left_out), "scene", "are"),
             first_of(sorted(scene.scene_id for scene in run.left_out)),
         )
     note_told(run.area_store, run.members.refused)

@@ -69,7 +69,7 @@ def test_json_takes_the_place_of_tables_or_is_a_file_besides(damaged, capsys, tm
 
 def test_only_the_mosaics_that_are_named_are_looked_at(damaged, capsys):
     assert main(["verify", str(damaged.output), "--mosaic", damaged.uri("b.tif")]) == Exit.DONE
-    assert capsys.readouterr().out.startswith("1 mosaics, ")
+    assert capsys.readouterr().out.startswith("1 mosaic, ")
     assert main(["verify", str(damaged.output), "--mosaic", "typo.zarr"]) == Exit.WRONG
     assert "the ledger knows no such mosaic" in capsys.readouterr().err
 
