@@ -5,7 +5,9 @@ verbs that need no network load none. It has
 
 * ``EXAMPLES``: two command lines, shown at the end of its help,
 * ``add_arguments(parser)``: its own flags,
-* ``run(options) -> Exit``: its work; errors are raised, :func:`jobs.exits.guarded` tells them.
+* ``run(options) -> Exit``: its work, which imports what it needs: help and mistakes in a command load none
+  of it; errors are raised, :func:`jobs.exits.guarded` tells them,
+* ``MISTAKES``, where it is not the usual one: what besides ConfigError means that the command is wrong.
 """
 
 from __future__ import annotations
@@ -16,7 +18,8 @@ import sys
 from collections.abc import Sequence
 from types import ModuleType
 
-from jobs.exits import guarded
+from jobs.exits import MISTAKES, guarded
+from jobs.parser import Parser
 from sgddiff_batch import __version__
 
 VERBS = {
@@ -54,21 +57,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     verb = next((word for word in arguments if not word.startswith("-")), None)
     parser = build_parser([verb] if verb in VERBS else [])
     options = parser.parse_args(arguments)
-    return guarded(options.verb, lambda: _module(options.verb).run(options))
+    module = _module(options.verb)
+    return guarded(options.verb, lambda: module.run(options), getattr(module, "MISTAKES", MISTAKES))
 
 
 def build_parser(verbs: Sequence[str]) -> argparse.ArgumentParser:
     """Return the parser of the command, with the flags of these verbs alone: only they are imported."""
-    parser = argparse.ArgumentParser(
-        prog="sgddiff",
-        description="Saliency mosaics of whole satellite archives.",
-        epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+    parser = Parser(
+        prog="sgddiff", description="Saliency mosaics of whole satellite archives.", epilog=_EPILOG
     )
     parser.add_argument("--version", action="version", version=f"sgddiff {__version__}")
     subparsers = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
     for verb, words in VERBS.items():
-        child = subparsers.add_parser(verb, help=words, formatter_class=argparse.RawDescriptionHelpFormatter)
+        child = subparsers.add_parser(verb, help=words)
         if verb in verbs:
             _fill(child, _module(verb), words)
     return parser

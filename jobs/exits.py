@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from enum import IntEnum
 
 from sgddiff_batch.core.words import printable
 from sgddiff_batch.errors import ConfigError, LeaseHeldError, SgddiffBatchError
 
 log = logging.getLogger(__name__)
+
+Kinds = tuple[type[Exception], ...]
+
+MISTAKES: Kinds = (FileNotFoundError, ValueError)
+"""What besides ConfigError means that a command is wrong, unless its verb says otherwise."""
 
 
 class Exit(IntEnum):
@@ -31,6 +36,14 @@ class Exit(IntEnum):
     """Stopped by Ctrl-C; run the same command again and it goes on where it stopped."""
 
 
+class MistakesError(ConfigError):
+    """A list of mistakes, a line each, of which none is cut or joined with others."""
+
+    def __init__(self, lines: Sequence[str]) -> None:
+        super().__init__("\n".join(lines))
+        self.lines = tuple(lines)
+
+
 _GRAVITY = (Exit.FAILED, Exit.HELD, Exit.QUARANTINED, Exit.DONE)
 
 
@@ -39,70 +52,51 @@ def gravest(codes: Collection[Exit]) -> Exit:
     return next(code for code in _GRAVITY if code in codes)
 
 
-def guarded(verb: str, work: Callable[[], Exit]) -> Exit:
-    """Call what returns the exit code of a verb; an error that stops it is one line on stderr, and its code.
+def guarded(verb: str, work: Callable[[], Exit], mistakes: Kinds = MISTAKES) -> Exit:
+    """Call what returns the exit code of a verb; an error that stops it is told, and becomes its code.
 
-    A verb whose errors mean something else to its users catches them itself.
+    mistakes: what besides ConfigError says that the command is wrong. In a job of hours they are none.
     """
     try:
         return work()
-    except LeaseHeldError as error:
-        return tell(verb, error, Exit.HELD)
-    except (ConfigError, FileNotFoundError, ValueError) as error:
-        return tell(verb, error, Exit.WRONG)
-    except (SgddiffBatchError, OSError) as error:
-        return tell(verb, error, Exit.FAILED)
     except KeyboardInterrupt:
-        print(f"{verb}: interrupted; run the same command again to go on", file=sys.stderr)
+        print(f"sgddiff {verb}: interrupted; run the same command again to go on", file=sys.stderr)
         return Exit.INTERRUPTED
     except Exception as error:
-        log.debug("where it stopped:", exc_info=True)
-        return tell(verb, error, Exit.FAILED)
+        return tell(verb, error, code_of(error, mistakes), mistakes)
 
 
-def logged(work: Callable[[], Exit]) -> Exit:
-    """Call what returns the exit code of a nightly verb; an error that stops it is in its log, with a time.
-
-    A run that something unforeseen stops has failed: the same command goes on with it.
-    """
-    try:
-        return work()
-    except LeaseHeldError as error:
-        return _log(str(error), Exit.HELD)
-    except ConfigError as error:
-        return _log(str(error), Exit.WRONG)
-    except SgddiffBatchError as error:
-        return _log(f"the run stopped: {error}", Exit.FAILED)
-    except KeyboardInterrupt:
-        return _log("interrupted; run the same command again to go on", Exit.INTERRUPTED)
-    except Exception as error:
-        log.debug("where it stopped:", exc_info=True)
-        return _log(f"the run stopped: {type(error).__name__}: {' '.join(str(error).split())}", Exit.FAILED)
-
-
-def logged_apart(name: str, work: Callable[[], Exit]) -> Exit:
-    """Call what returns the exit code of one part of a nightly verb; what stops it does not stop the others.
+def guarded_apart(verb: str, name: str, work: Callable[[], Exit]) -> Exit:
+    """Call what returns the exit code of one part of a verb; what stops it does not stop the others.
 
     Raises:
         ConfigError: which is a matter of them all.
+        Exception: that nobody foresaw.
     """
     try:
         return work()
-    except LeaseHeldError as error:
-        return _log(f"{name}: {error}", Exit.HELD)
     except ConfigError:
         raise
     except SgddiffBatchError as error:
-        return _log(f"{name}: the run stopped: {error}", Exit.FAILED)
+        return tell(f"{verb}: {name}", error, code_of(error, ()))
 
 
-def _log(words: str, code: Exit) -> Exit:
-    log.error("%s", words)
-    return code
+def code_of(error: Exception, mistakes: Kinds) -> Exit:
+    """Return the exit code of a verb that an error stops."""
+    if isinstance(error, LeaseHeldError):
+        return Exit.HELD
+    return Exit.WRONG if isinstance(error, (ConfigError, *mistakes)) else Exit.FAILED
 
 
-def tell(verb: str, error: BaseException, code: Exit) -> Exit:
-    """Print an error as one printable line of a verb to standard error; return the exit code."""
-    words = printable(" ".join(str(error).split())) or type(error).__name__
-    print(f"{verb}: {words}", file=sys.stderr)
+def tell(verb: str, error: Exception, code: Exit, mistakes: Kinds = MISTAKES) -> Exit:
+    """Print an error of a verb to standard error, as one printable line; return the exit code.
+
+    One that nobody foresaw is told with its name, and by ``-v`` with the place where it stopped.
+    """
+    lines = error.lines if isinstance(error, MistakesError) else (" ".join(str(error).split()),)
+    words = "\n".join(map(printable, lines)) or type(error).__name__
+    if not isinstance(error, (SgddiffBatchError, OSError, *mistakes)):
+        log.debug("where it stopped:", exc_info=error)
+        words = f"{type(error).__name__}: {words}" if str(error) else words
+    print(f"sgddiff {verb}: {words}", file=sys.stderr)
     return code

@@ -10,6 +10,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from jobs.files import write_whole
+from jobs.parser import told_of_json
 from sgddiff_batch.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -97,7 +99,7 @@ def output_of(options: argparse.Namespace) -> tuple[str, ArchiveJobConfig | None
     config = config_of(options)
     if config is None:
         if options.output is None:
-            raise ConfigError("give OUTPUT, the output.uri of the runs, or --config")
+            raise lacking("give OUTPUT, the output.uri of the runs, or --config", options)
         return options.output, None
     named = options.output
     if named is not None and os.path.normpath(named) != os.path.normpath(config.output.uri):
@@ -105,6 +107,12 @@ def output_of(options: argparse.Namespace) -> tuple[str, ArchiveJobConfig | None
             f"OUTPUT is {named!r}, and output.uri of --config is {config.output.uri!r}: give one"
         )
     return config.output.uri, config
+
+
+def lacking(words: str, options: argparse.Namespace) -> ConfigError:
+    """Return what says which word of a command line is missing, and where it may have gone."""
+    taken = getattr(options, "json_took", None)
+    return ConfigError(f"{words}; {told_of_json(taken)}" if taken else words)
 
 
 def under_ray_job() -> bool:
@@ -122,10 +130,4 @@ def write_json(tree: object, target: str) -> None:
     if target == TO_STDOUT:
         sys.stdout.write(text)
         return
-    path = Path(target)
-    fresh = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        fresh.write_text(text, encoding="utf-8")
-        fresh.replace(path)
-    finally:
-        fresh.unlink(missing_ok=True)
+    write_whole(Path(target), text.encode())

@@ -8,9 +8,12 @@ import sys
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache, cached_property
 from pathlib import Path
 
 import pytest
+
+from sgddiff_batch.core.schemes import SCHEMES
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("sgddiff_batch", "models", "jobs")
@@ -67,12 +70,13 @@ LAYERS: dict[str, tuple[str, ...]] = {
     "sgddiff_batch": (f"{_IO}.catalogue", f"{_IO}.mosaics"),
     "models": (),
     "jobs.console": (),
+    "jobs.files": (),
     "jobs.printing": ("sgddiff_batch", "jobs.console"),
     "jobs.logs": _CORE,
-    "jobs": ("models", "sgddiff_batch", "jobs.logs", "jobs.printing"),
+    "jobs": ("models", "sgddiff_batch", "jobs.files", "jobs.logs", "jobs.printing"),
     "jobs.demo.drawing": (),
     "jobs.demo": ("sgddiff_batch", "jobs.demo.drawing"),
-    "jobs.evaluation": ("models", "sgddiff_batch", "jobs.console"),
+    "jobs.evaluation": ("models", "sgddiff_batch", "jobs.console", "jobs.files"),
     "jobs.training.retries": ("sgddiff_batch",),
     "jobs.training.storage": ("models", "sgddiff_batch", "jobs.training.retries"),
     "jobs.training.pictures": ("models", "sgddiff_batch", "jobs.evaluation", "jobs.training.retries"),
@@ -86,7 +90,16 @@ LAYERS: dict[str, tuple[str, ...]] = {
     ),
     "jobs.checks": ("models", "sgddiff_batch", "jobs"),
     "jobs.verbs": (
-        *("models", "sgddiff_batch", "jobs", "jobs.logs", "jobs.printing", "jobs.checks", "jobs.demo"),
+        *(
+            "models",
+            "sgddiff_batch",
+            "jobs",
+            "jobs.files",
+            "jobs.logs",
+            "jobs.printing",
+            "jobs.checks",
+            "jobs.demo",
+        ),
         *("jobs.evaluation", "jobs.training", "jobs.training.storage"),
     ),
 }
@@ -120,17 +133,26 @@ SIZE_EXEMPTIONS: dict[str, str] = {}
 """Files and functions ("path" or "path::function") that may be longer, each with the argument for it."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Module:
-    """A module's dotted name and its source."""
+    """A module's dotted name and its source, which is parsed and walked once."""
 
     name: str
     source: str
     is_package: bool = False
 
-    @property
+    @cached_property
     def tree(self) -> ast.Module:
         return ast.parse(self.source)
+
+    @cached_property
+    def nodes(self) -> tuple[ast.AST, ...]:
+        return tuple(ast.walk(self.tree))
+
+    @cached_property
+    def imports(self) -> tuple[str, ...]:
+        """The full names that it imports, wherever in it."""
+        return tuple(_imported(self))
 
 
 def project_modules() -> list[Module]:
@@ -143,9 +165,8 @@ def module_at(path: Path) -> Module:
     return Module(".".join(parts[:-1] if is_package else parts), path.read_text(), is_package)
 
 
-def imports(module: Module) -> Iterator[str]:
-    """Yield the full names that a module imports, wherever in it."""
-    for node in ast.walk(module.tree):
+def _imported(module: Module) -> Iterator[str]:
+    for node in module.nodes:
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -161,6 +182,7 @@ def _base(module: Module, node: ast.ImportFrom) -> str:
     return ".".join([*parents, *([node.module] if node.module else [])])
 
 
+@cache
 def layer_of(name: str) -> str | None:
     owners = [layer for layer in LAYERS if name == layer or name.startswith(f"{layer}.")]
     return max(owners, key=len, default=None)
@@ -172,15 +194,16 @@ def wrong_arrows(module: Module) -> list[str]:
     if own is None:
         return [f"{module.name} belongs to no layer"]
     wrong = []
-    for name in imports(module):
+    for name in module.imports:
         target = layer_of(name)
         if target is not None and target != own and not _allowed(own, target):
             wrong.append(f"{module.name} imports {name}")
     return wrong
 
 
-def rooms() -> dict[str, set[str]]:
-    """Return the names of each room's door: the ``__all__`` of the packages that are a layer."""
+@cache
+def doors_in_order() -> dict[str, list[str]]:
+    """Return the names of each room's door as they stand: the ``__all__`` of a package."""
     doors = {}
     for module in MODULES:
         if module.is_package and module.name in LAYERS and module.name != "sgddiff_batch":
@@ -190,17 +213,23 @@ def rooms() -> dict[str, set[str]]:
                 if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__"
             ]
             if names:
-                doors[module.name] = set(ast.literal_eval(names[0]))
+                doors[module.name] = ast.literal_eval(names[0])
     return doors
+
+
+@cache
+def rooms() -> dict[str, set[str]]:
+    """Return the names of each room's door."""
+    return {room: set(names) for room, names in doors_in_order().items()}
 
 
 def past_doors(module: Module, doors: dict[str, set[str]]) -> list[str]:
     """Return what a module takes from rooms, its own apart, that is no name of their doors."""
     own = layer_of(module.name)
-    taken = [name for name in imports(module) if layer_of(name) in doors and layer_of(name) != own]
+    taken = [name for name in module.imports if layer_of(name) in doors and layer_of(name) != own]
     wrong = [name for name in taken if not _is_at_door(name, doors)]
     local = {name.rpartition(".")[2]: name for name in taken if name in doors}
-    for node in ast.walk(module.tree):
+    for node in module.nodes:
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in local:
             name = f"{local[node.value.id]}.{node.attr}"
             wrong += [] if _is_at_door(name, doors) else [name]
@@ -239,7 +268,7 @@ def graph(modules: list[Module]) -> dict[str, set[str]]:
         return name or None
 
     return {
-        module.name: {target for name in imports(module) if (target := owner(name))} - {module.name}
+        module.name: {target for name in module.imports if (target := owner(name))} - {module.name}
         for module in modules
     }
 
@@ -263,7 +292,7 @@ def misplaced_libraries(module: Module) -> list[str]:
     """Return the imports of libraries that belong to other packages."""
     in_io = module.name.startswith("sgddiff_batch.io")
     wrong = []
-    for name in imports(module):
+    for name in module.imports:
         top = name.split(".")[0]
         ours = module.name.split(".")[0]
         storage = ours == "sgddiff_batch" and top in STORAGE and not in_io
@@ -278,16 +307,14 @@ def misplaced_libraries(module: Module) -> list[str]:
 def impurities(module: Module) -> list[str]:
     """Return what a module of core imports or uses that is not pure."""
     wrong = []
-    for name in imports(module):
+    for name in module.imports:
         if not any(
             name == pure or name.startswith(f"{pure}.") for pure in CORE_MAY_IMPORT | {"sgddiff_batch"}
         ):
             wrong.append(f"{module.name} imports {name}")
-    used = {
-        ast.unparse(node) for node in ast.walk(module.tree) if isinstance(node, (ast.Attribute, ast.Name))
-    }
+    used = {ast.unparse(node) for node in module.nodes if isinstance(node, (ast.Attribute, ast.Name))}
     wrong += [
-        f"{module.name} uses {name}" for name in sorted((used | set(imports(module))) & CORE_MAY_NOT_USE)
+        f"{module.name} uses {name}" for name in sorted((used | set(module.imports)) & CORE_MAY_NOT_USE)
     ]
     return wrong
 
@@ -349,8 +376,15 @@ def test_only_names_of_a_door_cross_it(module: Module) -> None:
 def test_a_door_is_sorted_says_what_is_inside_and_has_no_name_that_nobody_takes(room: str) -> None:
     door = next(module for module in MODULES if module.name == room)
     assert "\n\n" in (ast.get_docstring(door.tree) or ""), "a paragraph on what is inside"
+    names = doors_in_order()[room]
+    assert names == sorted(names, key=_place)
     taken = {name for module in [*MODULES, *TESTS] if layer_of(module.name) != room for name in used(module)}
-    assert sorted(n for n in rooms()[room] if f"{room}.{n}" not in taken) == []
+    assert [name for name in names if f"{room}.{name}" not in taken] == []
+
+
+def _place(name: str) -> tuple[int, str]:
+    """Return where a name stands at a door: constants, then classes, then functions, each by the alphabet."""
+    return 0 if name.isupper() else 1 if name[0].isupper() else 2, name
 
 
 def test_every_room_of_jobs_has_a_door_or_an_argument() -> None:
@@ -361,11 +395,12 @@ def test_every_room_of_jobs_has_a_door_or_an_argument() -> None:
     assert all(len(why) > 20 for why in DOORLESS.values())
 
 
+@cache
 def used(module: Module) -> set[str]:
     """Return the full names that a module imports, or takes from rooms that it imports."""
-    found = set(imports(module))
+    found = set(module.imports)
     local = {name.rpartition(".")[2]: name for name in found if name in LAYERS}
-    for node in ast.walk(module.tree):
+    for node in module.nodes:
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in local:
             found.add(f"{local[node.value.id]}.{node.attr}")
     return found
@@ -377,7 +412,9 @@ def test_no_module_imports_itself_by_others() -> None:
 
 
 @pytest.mark.parametrize(
-    "module", [m for m in MODULES if layer_of(m.name) != f"{_IO}.storage"], ids=lambda module: module.name
+    "module",
+    [m for m in MODULES if layer_of(m.name) != f"{_IO}.storage" and m.name != "sgddiff_batch.core.schemes"],
+    ids=lambda module: module.name,
 )
 def test_nobody_asks_which_kind_of_storage_it_has(module: Module) -> None:
     assert storage_kinds_asked(module) == []
@@ -387,22 +424,55 @@ def storage_kinds_asked(module: Module) -> list[str]:
     """Return where a module looks past the verbs of storage at what serves them."""
     return [
         f"{module.name}:{node.lineno} {ast.unparse(node)}"
-        for node in ast.walk(module.tree)
+        for node in module.nodes
         if (isinstance(node, ast.Attribute) and node.attr in ("filesystem", "backend", "is_local"))
         or (isinstance(node, ast.Name) and node.id == "is_local")
+        or _tells_schemes_apart(node)
     ]
 
 
+def _tells_schemes_apart(node: ast.AST) -> bool:
+    """Whether a scheme of object storage is compared with, or looked for in, something."""
+    if isinstance(node, ast.Compare):
+        parts: list[ast.AST] = [node.left, *node.comparators]
+    elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in _LOOKS:
+        parts = [*node.args]
+    else:
+        return False
+    words = [each.value for part in parts for each in ast.walk(part) if isinstance(each, ast.Constant)]
+    schemes = tuple(f"{scheme}://" for scheme in SCHEMES)
+    return any(isinstance(word, str) and (word in SCHEMES or word.startswith(schemes)) for word in words)
+
+
+_LOOKS = {"startswith", "removeprefix", "partition", "split", "match", "fullmatch"}
+
+
 @pytest.mark.parametrize(
-    "source", ["store.filesystem.ls('a')", "if is_local(uri): pass", "x = store.is_local"]
+    "source",
+    [
+        "store.filesystem.ls('a')",
+        "if is_local(uri): pass",
+        "x = store.is_local",
+        "if any(uri.startswith('s3://') for uri in uris): pass",
+        "uri.startswith(('s3://', 'https://'))",
+        "if scheme_of(uri) == 's3': pass",
+        "if uri[:5] in {'s3://'}: pass",
+    ],
 )
 def test_a_look_past_the_verbs_of_storage_is_found(source: str) -> None:
     assert storage_kinds_asked(Module("sgddiff_batch.io.ledger.made_up", source))
 
 
+@pytest.mark.parametrize(
+    "source", ["log.info('as in s3://bucket')", "uri.startswith('https://')", "f's3://{bucket}'"]
+)
+def test_a_scheme_may_be_named_in_words(source: str) -> None:
+    assert not storage_kinds_asked(Module("sgddiff_batch.io.ledger.made_up", source))
+
+
 def prints(module: Module) -> list[str]:
     """Return the calls by which a module speaks to its terminal, but for its log."""
-    calls = (ast.unparse(node.func) for node in ast.walk(module.tree) if isinstance(node, ast.Call))
+    calls = (ast.unparse(node.func) for node in module.nodes if isinstance(node, ast.Call))
     return [f"{module.name} calls {call}" for call in calls if call in ("print", "input")]
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from jobs.cli import VERBS
 from jobs.exits import Exit
+from tests.jobs.test_cli import FLAGS
 
 ROOT = Path(__file__).resolve().parents[1]
 LONGEST_LINE = 120
@@ -54,6 +55,11 @@ def test_commands_are_verbs_that_there_are(page: str) -> None:
 def test_the_readme_names_every_verb() -> None:
     rows = re.findall(r"^\| `([a-z]+)` \|", read("README.md"), re.MULTILINE)
     assert rows == [*VERBS]
+
+
+def test_the_readme_has_the_keys_of_all_json_that_there_is() -> None:
+    rows = re.findall(r"^\| `([a-z ]+?)(?: --check)? --json` \|", read("README.md"), re.MULTILINE)
+    assert sorted(rows) == sorted(words for words, flags in FLAGS.items() if "--json" in flags.split())
 
 
 def test_the_readme_says_what_each_exit_code_of_a_run_means() -> None:

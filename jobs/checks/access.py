@@ -8,11 +8,12 @@ import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from heapq import nsmallest
-from pathlib import Path
 
 from jobs.checks.check import Check, failed, note, ok
+from jobs.checks.mends import mend_of, words_of
 from sgddiff_batch.config import ArchiveJobConfig
-from sgddiff_batch.core.words import first_of, printable, redact_uri
+from sgddiff_batch.core.schemes import bucket_of
+from sgddiff_batch.core.words import counted, first_of, printable
 from sgddiff_batch.errors import (
     ChangedSceneError,
     ConfigError,
@@ -22,28 +23,19 @@ from sgddiff_batch.errors import (
 )
 from sgddiff_batch.io.scenes import CheckedReader, GeoTiffReader, IsolatedReader
 from sgddiff_batch.io.sources import Listing, list_archive
-from sgddiff_batch.io.storage import Store, over_network
+from sgddiff_batch.io.storage import Store, credentials_found, no_new_folders
 
-_RIGHTS = "the URI and the credentials; rights: list and get on the archive; list, get, put, delete on output"
 _NOTED_S, _REFUSED_S = 5.0, 600.0
 _TRIED = 3
 _OTHER_VERSION = '"00000000000000000000000000000000"'
 
 
 def check_credentials(config: ArchiveJobConfig, environment: Mapping[str, str]) -> Iterator[Check]:
-    """Yield which credentials S3 is asked with; by their names, never by their values."""
+    """Yield by which credentials each kind of storage is asked that the config names."""
     uris = [config.output.uri, config.archive.uri, *(one.uri for one in config.archive.also)]
-    if not any(uri.startswith("s3://") for uri in uris):
-        return
-    where = environment.get("AWS_ENDPOINT_URL_S3") or environment.get("AWS_ENDPOINT_URL")
-    place = f"; endpoint {redact_uri(where)}" if where else ""
-    if environment.get("AWS_PROFILE"):
-        yield ok("credentials", f"those of the profile {environment['AWS_PROFILE']}{place}")
-    elif environment.get("AWS_ACCESS_KEY_ID") and environment.get("AWS_SECRET_ACCESS_KEY"):
-        short = ", which end with their session" if environment.get("AWS_SESSION_TOKEN") else ""
-        yield ok("credentials", f"AWS_ACCESS_KEY_ID of the environment{short}{place}")
-    else:
-        yield ok("credentials", f"none in the environment: those of this machine or its role{place}")
+    for words in dict.fromkeys(credentials_found(uri, environment) for uri in uris if bucket_of(uri)):
+        if words is not None:
+            yield ok("credentials", words)
 
 
 def check_archive(config: ArchiveJobConfig) -> tuple[list[Check], Listing | None]:
@@ -51,9 +43,9 @@ def check_archive(config: ArchiveJobConfig) -> tuple[list[Check], Listing | None
     try:
         listing = list_archive(config.archive.query(), config.output.uri)
     except (SgddiffBatchError, OSError) as error:
-        return [failed("archive", f"{config.archive.uri}: {_words(error)}", _RIGHTS)], None
+        return [failed("archive", f"{config.archive.uri}: {words_of(error)}", mend_of(error))], None
     count = len(listing.scenes)
-    found = f"{config.archive.uri}: {count} scenes are listed"
+    found = f"{config.archive.uri}: {counted(count, 'scene', 'are')} listed"
     if not count:
         mend = "archive.uri, archive.filters; `sgddiff run --dry-run` says what is left out and why"
         return [note("archive", found, mend)], listing
@@ -75,14 +67,16 @@ def _read_one(config: ArchiveJobConfig, listing: Listing) -> Check:
         try:
             profile = reader.profile(scene)
         except (UnreadableSceneError, UnsupportedSceneError, ChangedSceneError) as error:
-            unread.append(f"{name}: {_words(error)}")
+            unread.append(f"{name}: {words_of(error)}")
         except (SgddiffBatchError, OSError) as error:
-            return failed("read", f"{name}: {_words(error)}", _RIGHTS)
+            return failed("read", f"{name}: {words_of(error)}", mend_of(error))
         else:
             grid = profile.grid
             return ok("read", f"{name}: {grid.height_px} x {grid.width_px} px of {profile.dtype}")
     return note(
-        "read", f"none of {len(unread)} scenes; {unread[0]}", "look at the files; a run quarantines them"
+        "read",
+        f"none of {counted(len(unread), 'scene')}; {unread[0]}",
+        "look at the files; a run quarantines them",
     )
 
 
@@ -92,8 +86,7 @@ def check_output(store: Store) -> list[Check]:
         with _probe(store) as key:
             return [*_try_writes(store, key)]
     except (SgddiffBatchError, OSError) as error:
-        clock = "; RequestTimeTooSkewed: set this machine's clock" if "Skewed" in str(error) else ""
-        return [failed("output", f"{store.uri}: {_words(error)}", _RIGHTS + clock)]
+        return [failed("output", f"{store.uri}: {words_of(error)}", mend_of(error))]
 
 
 def _try_writes(store: Store, key: str) -> Iterator[Check]:
@@ -138,27 +131,13 @@ def judge_clock(stored_s: float, before_s: float, after_s: float) -> Check:
 def _probe(store: Store) -> Iterator[str]:
     """Yield a key of our own; afterwards there is no object of it, nor any folder that was made for it."""
     key = f"_ledger/probe-{uuid.uuid4().hex}~/probe.json"
-    missing = _missing_folders(store.uri)
-    try:
-        yield key
-    finally:
-        with suppress(SgddiffBatchError, OSError):
-            store.delete(key)
-        for folder in missing:
-            with suppress(OSError):
-                folder.rmdir()
-
-
-def _missing_folders(uri: str) -> list[Path]:
-    """Return the folders that a local output lacks, the innermost first."""
-    if over_network(uri):
-        return []
-    return [folder for folder in (Path(uri), *Path(uri).parents) if not folder.exists()]
+    with no_new_folders(store.uri):
+        try:
+            yield key
+        finally:
+            with suppress(SgddiffBatchError, OSError):
+                store.delete(key)
 
 
 def _once() -> bytes:
     return f'{{"probe": "{uuid.uuid4().hex}", "pid": {os.getpid()}}}'.encode()
-
-
-def _words(error: BaseException) -> str:
-    return redact_uri(printable(" ".join(str(error).split()))) or type(error).__name__

@@ -31,7 +31,8 @@ def examine(config: ArchiveJobConfig | None, environment: Mapping[str, str]) -> 
     if config is not None:
         workers = _workers(config)
         if workers is not None:
-            yield from check_memory(workers, kind == "local", config.tiling.block_px, config.tiling.tile_px)
+            here, tiling = cluster.works_here(kind, environment), config.tiling
+            yield from check_memory(workers, here, tiling.block_px, tiling.tile_px)
         yield from _check_places(config, environment)
 
 

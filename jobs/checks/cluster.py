@@ -23,6 +23,11 @@ def needs_ray(kind: str, environment: Mapping[str, str]) -> bool:
     return kind == "ray" or bool(environment.get("RAY_ADDRESS"))
 
 
+def works_here(kind: str, environment: Mapping[str, str]) -> bool:
+    """Whether a run works on this machine alone: without Ray, or on a cluster that it starts here."""
+    return kind == "local" or environment.get("RAY_ADDRESS", "local") == "local"
+
+
 def check_ray(environment: Mapping[str, str]) -> Iterator[Check]:
     """Yield whether Ray is installed, whether the head answers, and the dashboard, and of which version."""
     try:

@@ -33,7 +33,7 @@ def check_memory(workers: Workers, local: bool, block_px: int, tile_px: int) -> 
 
 def judge_memory(needed: int, free: int | None) -> Check:
     """Return whether what all workers may take at the most is free now."""
-    stated = f"a run may take {gib(needed)}"
+    stated = f"a run may take at most {gib(needed)}"
     if free is None:
         return note(
             "memory", f"{stated}; this system does not tell what is free", "see that there is so much"
@@ -46,7 +46,8 @@ def judge_memory(needed: int, free: int | None) -> Check:
 def judge_task(workers: Workers, block_px: int, tile_px: int) -> Check:
     """Return whether a block of a large scene with 16-bit samples fits into the memory of a task."""
     needed = budget.task_bytes((block_px + tile_px) ** 2, _SAMPLE_BYTES)
-    told = f"a block of {block_px} px takes {gib(needed)}, and a task may take {gib(workers.task_bytes)}"
+    takes, most = gib(needed), gib(workers.task_bytes)
+    told = f"a block of {block_px} px takes at most {takes}, and a task may take {most}"
     if needed > workers.task_bytes:
         mend = "lower tiling.block_px or engine.workers, or raise tiling.task_memory_gib"
         return note("task", f"{told}: scenes that are larger than a block are refused", mend)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +14,7 @@ from PIL import Image
 
 from jobs.evaluation.pictures import Entry, read_label
 from jobs.evaluation.sources import SaliencySource
+from jobs.files import write_whole
 
 if TYPE_CHECKING:
     from jobs.evaluation.scoring import Row
@@ -49,13 +49,6 @@ def evaluate(entries: Iterable[Entry], source: SaliencySource, maps: Path | None
             scored = [*found.worst, (found.rows[-1], entry, saliency)]
             found.worst = sorted(scored, key=lambda each: each[0].rank)[:WORST]
     return found
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all, in place of an earlier one."""
-    fresh = path.with_name(f".{os.getpid()}.part")
-    fresh.write_bytes(content)
-    fresh.replace(path)
 
 
 def _png(saliency: NDArray[np.uint8]) -> bytes:

@@ -5,7 +5,7 @@ Inside are tables and lines; nothing is decided and nothing is changed here.
 
 from __future__ import annotations
 
-from jobs.printing.area_plan import print_area_plan
+from jobs.printing.area_plan import PrintedArea
 from jobs.printing.catalogue import print_generations, print_mosaics
 from jobs.printing.explained import print_explained
 from jobs.printing.findings import print_findings
@@ -14,9 +14,9 @@ from jobs.printing.quarantined import print_quarantine
 from jobs.printing.run import PrintedRun
 
 __all__ = [
+    "PrintedArea",
     "PrintedRun",
     "mebibytes",
-    "print_area_plan",
     "print_explained",
     "print_findings",
     "print_garbage",

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from rich.table import Table
 
 from jobs.console import console
-from sgddiff_batch.core.words import printable
+from sgddiff_batch.core.words import counted, printable
 from sgddiff_batch.io.upkeep import Verdict
 from sgddiff_batch.runs import PIXELS_VERSION, Findings
 
@@ -18,24 +18,25 @@ _SHOWN = 5
 def print_findings(findings: Findings) -> None:
     """Print the mosaics with problems as a table, and the rest in lines."""
     if findings.damaged:
-        table = Table(title=f"{len(findings.damaged)} of {findings.mosaics} mosaics are damaged")
+        table = Table(
+            title=f"{len(findings.damaged)} of {counted(findings.mosaics, 'mosaic', 'are')} damaged"
+        )
         for heading in ("mosaic", "object", "what is wrong"):
             table.add_column(heading, overflow="fold")
         for verdict in findings.damaged:
             _add_rows(table, verdict, findings.redo)
         console().print(table, markup=False)
     else:
-        print(f"{findings.mosaics} mosaics, {findings.blocks} blocks: all sound")
+        print(f"{counted(findings.mosaics, 'mosaic')}, {counted(findings.blocks, 'block')}: all sound")
     if findings.older:
+        older = counted(findings.older, "mosaic", "have")
         print(
-            f"{findings.older} mosaics have pixels of another pixels_version than {PIXELS_VERSION}, "
-            "that of this software: they are not damaged for that, and the next run makes them anew"
+            f"{older} pixels of another pixels_version than {PIXELS_VERSION}, that of this software: "
+            "no damage, and the next run makes them anew"
         )
-    noted = sum(1 for verdict in findings.told.values() if verdict.notes)
-    if noted:
-        print(
-            f"{noted} mosaics were committed before digests were kept: only decoded, counted, compared inside"
-        )
+    if noted := sum(1 for verdict in findings.told.values() if verdict.notes):
+        were = counted(noted, "mosaic", "were")
+        print(f"{were} committed before digests were kept: only decoded, counted, compared inside")
     _print_sample(findings)
 
 

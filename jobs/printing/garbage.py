@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from rich.table import Table
 
 from jobs.console import console
-from sgddiff_batch.core.words import printable
+from sgddiff_batch.core.words import counted, printable
 from sgddiff_batch.io.upkeep import Garbage, Inventory
 
 _MIB = 2.0**20
@@ -16,15 +16,10 @@ _MIB = 2.0**20
 
 def print_garbage(inventory: Inventory, output: str, what: str) -> None:
     """Print what there is to remove as a table, and the rest in lines; ``what`` becomes of it."""
-    table = Table(title=f"garbage: {len(inventory.garbage)} items, {mebibytes(inventory.garbage)}")
-    for heading in ("kind", "what", "objects", "MiB", "why"):
-        table.add_column(
-            heading, overflow="fold", justify="right" if heading in ("objects", "MiB") else "left"
-        )
-    for item in inventory.garbage:
-        size = f"{item.size_bytes / _MIB:.2f}"
-        table.add_row(*map(printable, (item.kind, item.path, str(item.objects), size, item.why)))
-    console().print(table, markup=False)
+    if inventory.garbage:
+        _print_table(inventory)
+    else:
+        print(f"nothing to remove below {printable(output)}")
     for kind, count in sorted(Counter(item.kind for item in inventory.young).items()):
         print(f"left alone for now, too young: {count} of kind {kind}")
     for name in map(printable, inventory.broken):
@@ -35,6 +30,19 @@ def print_garbage(inventory: Inventory, output: str, what: str) -> None:
         print(f"left alone, complete, but the ledger does not know it: {name}")
     if inventory.garbage:
         print(f"{what}; output: {output}")
+
+
+def _print_table(inventory: Inventory) -> None:
+    items = counted(len(inventory.garbage), "item")
+    table = Table(title=f"garbage: {items}, {mebibytes(inventory.garbage)}")
+    for heading in ("kind", "what", "objects", "MiB", "why"):
+        table.add_column(
+            heading, overflow="fold", justify="right" if heading in ("objects", "MiB") else "left"
+        )
+    for item in inventory.garbage:
+        size = f"{item.size_bytes / _MIB:.2f}"
+        table.add_row(*map(printable, (item.kind, item.path, str(item.objects), size, item.why)))
+    console().print(table, markup=False)
 
 
 def mebibytes(items: Iterable[Garbage]) -> str:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import asdict
 
 from rich.markup import escape
 from rich.table import Table
 
 from jobs.console import console
 from sgddiff_batch.core.scene import Scene
-from sgddiff_batch.core.words import printable
+from sgddiff_batch.core.words import printable, redacted
 from sgddiff_batch.engine.forecast import Forecast
 from sgddiff_batch.runs import Run, expected_seconds
 
@@ -96,3 +97,15 @@ def duration(seconds: float) -> str:
         if seconds < most:
             return f"{seconds / unit_s:.0f} {unit}"
     return f"{seconds / 3600:.1f} h" if seconds < 48 * 3600 else f"{seconds / 86400:.1f} days"
+
+
+def plan_facts(run: Run) -> dict[str, object]:
+    """Return the plan as JSON has it: the table's counts by its words, and what the work takes."""
+    scenes = {words.strip().replace(" ", "_"): int(count) for words, count in _scenes(run)}
+    work = {**asdict(run.forecast), "halo_overhead": run.forecast.halo_overhead}
+    seconds = expected_seconds(run.bench, run.forecast.tiles) if run.forecast.tiles else 0.0
+    return {
+        "scenes": scenes,
+        "work": {**work, "estimated_seconds": seconds},
+        "listing": redacted(run.listing.report()),
+    }

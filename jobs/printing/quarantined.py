@@ -5,14 +5,14 @@ from __future__ import annotations
 from rich.table import Table
 
 from jobs.console import console
-from sgddiff_batch.core.words import printable
+from sgddiff_batch.core.words import counted, printable
 from sgddiff_batch.runs import Quarantine, reason_of
 
 
 def print_quarantine(quarantine: Quarantine) -> None:
     """Print the scenes in quarantine as a table."""
     rows = quarantine.scenes()
-    table = Table(title=f"{len(rows)} scenes in quarantine")
+    table = Table(title=f"{counted(len(rows), 'scene')} in quarantine")
     for heading in ("scene", "reason", "version", "since", "earlier mosaic", "next run"):
         table.add_column(heading, overflow="fold")
     for record in rows:

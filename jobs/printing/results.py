@@ -5,7 +5,7 @@ from __future__ import annotations
 from rich.table import Table
 
 from jobs.console import console
-from sgddiff_batch.core.words import printable
+from sgddiff_batch.core.words import counted, printable, redacted
 from sgddiff_batch.engine.results import SceneResult
 from sgddiff_batch.io.reports import DAMAGED
 from sgddiff_batch.runs import RunEnd
@@ -26,7 +26,7 @@ def print_results(end: RunEnd) -> None:
     """Print one row a scene that is not as it was, a few hundred at most, and where the report is."""
     rows = end.rows
     scenes = len({row.scene_id for row in rows if row.state != DAMAGED}) + end.unchanged
-    title = f"{scenes} scenes in {end.seconds:.1f} s, {end.unchanged} of them unchanged"
+    title = f"{counted(scenes, 'scene')} in {end.seconds:.1f} s, {end.unchanged} of them unchanged"
     table = Table(title=title)
     for heading in ("scene", "size", "salient area", "seconds", "state"):
         table.add_column(
@@ -53,3 +53,8 @@ def _cells(row: SceneResult) -> tuple[str, str, str, str, str]:
     seconds = f"{sum(row.seconds.values()):.1f}" if row.seconds else "-"
     state = f"{row.state}: {row.reason}" if row.reason else row.state
     return row.scene_id, size, salient, seconds, printable(state)
+
+
+def end_facts(end: RunEnd) -> dict[str, object]:
+    """Return the end of a run as JSON has it; the rows of its scenes are in the report."""
+    return {"report": end.report_uri, "seconds": round(end.seconds, 3), "totals": redacted(end.totals)}

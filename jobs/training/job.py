@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import torch
 
@@ -27,8 +27,8 @@ def run_training(
     check_only: bool = False,
     lease_of: Callable[[str], Lease] = lambda storage: lease_on(storage, alone=True),
     events_of: Callable[[TrainJobConfig], Events] = open_events,
-) -> None:
-    """Check everything, then train on the engine that the config names.
+) -> Mapping[str, object]:
+    """Check everything, then train on the engine that the config names; return what was found beforehand.
 
     lease_of and events_of: how this process takes the storage, and finds who hears of the training.
 
@@ -41,19 +41,20 @@ def run_training(
     worker = worker_of(config.engine, 0, torch.device("cpu") if on_ray else None)
     check_stages(config, worker)
     data = load_data(config)
-    _say(data)
+    found = _found(config, data)
     write_probe(open_store(config.storage))
     if check_only:
-        return
+        return found
     if on_ray:
         from jobs.training.on_ray import train_on_ray
 
         del data  # each worker loads its own
         train_on_ray(config)
-        return
+        return found
     torch.set_num_threads(config.engine.threads)
     with lease_of(config.storage) as lease:
         teach(config, data, worker, Listeners(events_of(config)), lease)
+    return found
 
 
 def write_all_cards(config: TrainJobConfig) -> list[str]:
@@ -70,6 +71,13 @@ def write_all_cards(config: TrainJobConfig) -> list[str]:
     return cards
 
 
-def _say(data: TrainingData) -> None:
-    training = sum(map(len, data.sets))
-    log.info("%d pictures to train on, %d to validate", training, len(data.validation))
+def _found(config: TrainJobConfig, data: TrainingData) -> dict[str, object]:
+    training, validation = sum(map(len, data.sets)), len(data.validation)
+    log.info("%d pictures to train on, %d to validate", training, validation)
+    return {
+        "pictures": {"training": training, "validation": validation},
+        "stages": list(config.stages),
+        "seeds": list(config.seeds),
+        "engine": config.engine.kind,
+        "storage": config.storage,
+    }

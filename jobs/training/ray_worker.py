@@ -84,7 +84,7 @@ def _worker_of(config: TrainJobConfig) -> TrainingWorker:
 def _speak(worker: TrainingWorker) -> None:
     """The first worker says what a local training would; Ray prints it at the driver."""
     level = logging.INFO if worker.is_first else logging.WARNING
-    start_log(level, "%(asctime)s %(message)s", None, force=True)
+    start_log(level, force=True)
 
 
 def _report(values: Mapping[str, Any]) -> None:

@@ -11,7 +11,7 @@ from jobs.training.retries import retrying
 from models.checkpoint import Checkpoint, CheckpointError, load_checkpoint
 from sgddiff_batch.io.ledger import Lease
 from sgddiff_batch.io.reports import new_run_id
-from sgddiff_batch.io.storage import Store, local_path, open_store
+from sgddiff_batch.io.storage import Store, local_path, no_new_folders, open_store
 
 LEASE_S = 60.0
 """After so long without a heartbeat a training of another machine counts as dead."""
@@ -68,10 +68,11 @@ def read_checkpoint(name: str) -> Checkpoint:
 
 
 def write_probe(store: Store) -> None:
-    """Write and delete an object, so that a storage that refuses is found before any work.
+    """Write and delete an object, so that a storage that refuses is found before any work; nothing is left.
 
     Raises:
         ConfigError: if the store denies it, or cannot be there.
     """
-    retrying(partial(store.write, ".probe", b""))
-    retrying(partial(store.delete, ".probe"))
+    with no_new_folders(store.uri):
+        retrying(partial(store.write, ".probe", b""))
+        retrying(partial(store.delete, ".probe"))

@@ -1,4 +1,7 @@
-"""Print a completion file for a shell, to be kept where the shell looks for such files."""
+"""Print a completion file for a shell, to be kept where the shell looks for such files.
+
+Exit codes: 0 done; 2 the command is wrong; 130 interrupted; 1 anything else.
+"""
 
 from __future__ import annotations
 

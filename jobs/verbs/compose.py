@@ -12,25 +12,23 @@ from __future__ import annotations
 
 import argparse
 from functools import partial
+from typing import TYPE_CHECKING
 
-from jobs.exits import Exit, gravest, logged, logged_apart
-from jobs.flags import add_config, add_verbose, level_of, needed_config
+from jobs.exits import Exit, Kinds, gravest, guarded_apart
+from jobs.flags import TO_STDOUT, add_config, add_json, add_verbose, level_of, needed_config, write_json
 from jobs.logs import start_log
-from jobs.printing import print_area_plan
-from sgddiff_batch.config import ArchiveJobConfig, AreaConfig
-from sgddiff_batch.runs.areas import (
-    chosen_areas,
-    compose_area,
-    leased_area,
-    plan_area,
-    tell_former_areas,
-    withdraw_area,
-)
+from sgddiff_batch.errors import ConfigError
+
+if TYPE_CHECKING:
+    from jobs.printing import PrintedArea
+    from sgddiff_batch.config import ArchiveJobConfig, AreaConfig
 
 EXAMPLES = (
     "sgddiff compose --config archive.yaml --dry-run",
     "sgddiff compose --config archive.yaml --area monthly",
 )
+MISTAKES: Kinds = ()
+"""In hours of work a ValueError is a fault of ours, and a file that is gone is one of the storage."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -58,32 +56,44 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="let mosaics without a scene leave the catalogue also if they are more than half of the area's",
     )
+    add_json(parser)
     add_verbose(parser)
 
 
 def run(options: argparse.Namespace) -> Exit:
     """Compose the areas that the command line names, all by default."""
     start_log(level_of(options))
-    return logged(lambda: _compose(options))
+    from jobs.printing import PrintedArea
+    from sgddiff_batch.runs.areas import chosen_areas, tell_former_areas, withdraw_area
 
-
-def _compose(options: argparse.Namespace) -> Exit:
     config = needed_config(options)
     if options.withdraw_area:
+        if options.json is not None:
+            raise ConfigError("--json: --withdraw-area has nothing to tell but how it ended")
         for name in dict.fromkeys(options.withdraw_area):
             withdraw_area(config, name, dry_run=options.dry_run)
         return Exit.DONE
     tell_former_areas(config)
     areas = chosen_areas(config, options.area)
-    return gravest({logged_apart(one.name, partial(_compose_one, config, one, options)) for one in areas})
+    views = [PrintedArea(area.name, prints=options.json != TO_STDOUT) for area in areas]
+    codes = [
+        guarded_apart("compose", area.name, partial(_compose_one, config, area, options, view))
+        for area, view in zip(areas, views, strict=True)
+    ]
+    if options.json is not None:
+        told = [{**view.facts, "exit_code": int(code)} for view, code in zip(views, codes, strict=True)]
+        write_json({"exit_code": int(gravest(codes)), "areas": told}, options.json)
+    return gravest(codes)
 
 
-def _compose_one(config: ArchiveJobConfig, area: AreaConfig, options: argparse.Namespace) -> Exit:
+def _compose_one(
+    config: ArchiveJobConfig, area: AreaConfig, options: argparse.Namespace, view: PrintedArea
+) -> Exit:
+    from sgddiff_batch.runs.areas import compose_area, leased_area, plan_area
+
     flags = {name: getattr(options, name) for name in ("retry_quarantined", "allow_withdrawals")}
     if options.dry_run:
-        print_area_plan(plan_area(config, area, **flags))
+        view.planned(plan_area(config, area, **flags))
         return Exit.DONE
     with leased_area(config, area) as lease:
-        run = plan_area(config, area, lease, **flags)
-        print_area_plan(run)
-        return Exit[compose_area(run).name]
+        return Exit[compose_area(view.planned(plan_area(config, area, lease, **flags)), view.ended).name]

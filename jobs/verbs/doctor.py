@@ -12,6 +12,7 @@ import dataclasses
 import logging
 import os
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jobs.exits import Exit
@@ -53,17 +54,20 @@ def _checks(options: argparse.Namespace) -> Iterator[Check]:
     from jobs.checks import Check, examine
 
     config = None
-    config = None
     try:
         config = config_of(options)
     except ConfigError as error:
-        yield Check(
-            "config", "failed", str(error), "the key that it names; `sgddiff init` writes a sound one"
-        )
+        yield Check("config", "failed", str(error), _mend_of_config(options.config))
     else:
         if config is not None:
             yield Check("config", "ok", f"{options.config} is sound")
     yield from examine(config, os.environ)
+
+
+def _mend_of_config(file: str | None) -> str:
+    if file is not None and not Path(file).exists():
+        return f"correct the path, or have one written: sgddiff init --file {file}"
+    return "the key that it names; `sgddiff init` writes a sound one"
 
 
 def line_of(check: Check) -> str:

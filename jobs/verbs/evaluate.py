@@ -1,7 +1,8 @@
 """Run the student over a folder of pictures, and score its maps, or anybody's, against labels.
 
 Pictures keep their native resolution: tiles of 576 px with 64 px of overlap, blended as in the main job.
-Mistakes in the data come in one list, with exit code 2.
+Mistakes in the data come in one list. Exit codes: 0 done; 2 the command or the data is wrong; 130
+interrupted; 1 anything else.
 """
 
 from __future__ import annotations
@@ -10,12 +11,13 @@ import argparse
 import logging
 import sys
 from collections.abc import Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jobs.evaluation.request import Request
-from jobs.exits import Exit, tell
-from jobs.flags import TO_STDOUT, add_json, add_verbose, write_json
+from jobs.exits import Exit, Kinds, MistakesError
+from jobs.flags import TO_STDOUT, add_json, add_verbose, level_of, write_json
 from jobs.logs import start_log
 
 if TYPE_CHECKING:
@@ -27,6 +29,8 @@ EXAMPLES = (
     "sgddiff evaluate --images pictures/ --labels masks/ --json scores.json",
     "sgddiff evaluate --score-maps somebodys/ --labels masks/",
 )
+MISTAKES: Kinds = ()
+"""All that may be wrong is looked for beforehand: a file that is gone later went meanwhile."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -53,14 +57,11 @@ def run(options: argparse.Namespace) -> Exit:
     """Evaluate what the command line names."""
     from jobs.evaluation.pictures import DataMistakesError
 
-    start_log(logging.DEBUG if options.verbose else logging.WARNING)
+    start_log(level_of(options, logging.WARNING))
     try:
         _evaluate(_request(options), options.json)
     except DataMistakesError as error:
-        print(f"evaluate: {error}", file=sys.stderr)
-        return Exit.WRONG
-    except (ValueError, FileNotFoundError) as error:  # a file that went since it was checked
-        return tell("evaluate", error, Exit.FAILED)
+        raise MistakesError(str(error).splitlines()) from error
     return Exit.DONE
 
 
@@ -84,6 +85,8 @@ def _evaluate(request: Request, json_target: str | None) -> None:
     from jobs.evaluation.pictures import match_pictures
     from jobs.evaluation.work import evaluate
 
+    # Where JSON is all that standard output has, words go to standard error.
+    say = partial(print, file=sys.stderr if json_target == TO_STDOUT else sys.stdout)
     request.check()
     source = request.source()
     entries = match_pictures(request.images, request.labels, request.score_maps)
@@ -91,14 +94,16 @@ def _evaluate(request: Request, json_target: str | None) -> None:
         request.report.parent.mkdir(parents=True, exist_ok=True)
     found = evaluate(_progress(entries), source, request.maps)
     if request.maps:
-        _say(f"maps: {len(entries)} in {request.maps}")
+        say(f"maps: {len(entries)} in {request.maps}")
     if found.rows:
         _publish(found.rows, source, request, json_target)
+        if request.report:
+            say(f"report: {request.report}")
     if request.worst:
         from jobs.evaluation.sheets import draw_worst
 
         draw_worst(found.worst, request.worst)
-        _say(f"worst {len(found.worst)}: {request.worst}")
+        say(f"worst {len(found.worst)}: {request.worst}")
 
 
 def _publish(rows: Sequence[Row], source: SaliencySource, request: Request, json_target: str | None) -> None:
@@ -111,12 +116,6 @@ def _publish(rows: Sequence[Row], source: SaliencySource, request: Request, json
         named = {"images": request.images, "labels": request.labels}
         folders = {name: str(path) for name, path in named.items() if path}
         write_json(build_report(rows, source.facts(), folders), json_target)
-    if request.report:
-        _say(f"report: {request.report}")
-
-
-def _say(words: str) -> None:
-    print(words, file=sys.stderr)
 
 
 def _progress(entries: Sequence[Entry]) -> Iterable[Entry]:

@@ -12,14 +12,9 @@ import argparse
 import logging
 
 from jobs.exits import Exit
-from jobs.flags import TO_STDOUT, add_config, add_json, add_verbose, config_of, level_of, write_json
+from jobs.flags import TO_STDOUT, add_config, add_json, add_verbose, config_of, lacking, level_of, write_json
 from jobs.logs import start_log
-from jobs.printing import print_explained
-from sgddiff_batch.core.explaining import pixel_at
-from sgddiff_batch.core.query import OWN
 from sgddiff_batch.errors import ConfigError
-from sgddiff_batch.io.mosaics import StoredMosaic
-from sgddiff_batch.runs import explain_pixel, open_explained
 
 EXAMPLES = (
     "sgddiff explain s3://my-bucket/saliency/a.tif/0123456789ab-0123456789ab.zarr 1200 3400",
@@ -41,8 +36,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> Exit:
     """Explain the pixel that the command line names."""
     start_log(level_of(options, logging.WARNING))
+    _check_pixel(options)
+    from jobs.printing import print_explained
+    from sgddiff_batch.core.explaining import pixel_at
+    from sgddiff_batch.core.query import OWN
+    from sgddiff_batch.runs import explain_pixel, open_explained
+
     stored = open_explained(options.mosaic)
-    row, col = _pixel(stored, options)
+    row, col = pixel_at(stored.mosaic.grid, *options.xy) if options.xy else (options.row, options.col)
     config = config_of(options)
     facts = explain_pixel(stored, row, col, OWN if config is None else config.archive.query().access)
     if options.json:
@@ -52,11 +53,9 @@ def run(options: argparse.Namespace) -> Exit:
     return Exit.DONE
 
 
-def _pixel(stored: StoredMosaic, options: argparse.Namespace) -> tuple[int, int]:
-    if options.xy is not None:
-        if options.row is not None:
-            raise ConfigError("give ROW and COL, or --xy X Y, not both")
-        return pixel_at(stored.mosaic.grid, *options.xy)
-    if options.row is None or options.col is None:
-        raise ConfigError("give ROW and COL, or --xy X Y")
-    return options.row, options.col
+def _check_pixel(options: argparse.Namespace) -> None:
+    """Raise ConfigError unless one pixel is named."""
+    if options.xy is not None and options.row is not None:
+        raise ConfigError("give ROW and COL, or --xy X Y, not both")
+    if options.xy is None and options.col is None:
+        raise lacking("give ROW and COL, or --xy X Y", options)

@@ -8,22 +8,29 @@ from __future__ import annotations
 
 import argparse
 import logging
+import sys
 
 from jobs.exits import Exit
 from jobs.flags import add_verbose, level_of
 from jobs.logs import start_log
+from jobs.parser import add_actions
 
-EXAMPLES = (
-    "sgddiff export cog s3://my-bucket/saliency/harbour/4f2a-9c1b.zarr saliency.tif",
-    "sgddiff export cog demo-output/mosaics/harbour/4f2a-9c1b.zarr /tmp/harbour.tif",
+_COG = (
+    "s3://my-bucket/saliency/harbour/4f2a-9c1b.zarr saliency.tif",
+    "demo-output/mosaics/harbour/4f2a-9c1b.zarr /tmp/harbour.tif",
 )
+_FORMATS = {
+    "cog": (
+        "write a Cloud-Optimized GeoTIFF: codes 0..254 (scale 1/254), no data 255; GDAL before 3.13 reads it",
+        *_COG,
+    ),
+}
+EXAMPLES = tuple(f"sgddiff export cog {words}" for words in _COG)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the formats, each with what it asks for."""
-    formats = parser.add_subparsers(dest="format", metavar="FORMAT", required=True)
-    words = "a Cloud-Optimized GeoTIFF: codes 0..254 (scale 1/254), no data 255; GDAL before 3.13 reads it"
-    cog = formats.add_parser("cog", help=words, description=f"Write {words}.")
+    (cog,) = add_actions(parser, "export", "format", _FORMATS)
     cog.add_argument("mosaic", metavar="MOSAIC", help="a complete mosaic: .../<name>.zarr, local or s3://")
     cog.add_argument("file", metavar="FILE", help="local file to write; replaced if it is there")
     add_verbose(cog)
@@ -35,5 +42,5 @@ def run(options: argparse.Namespace) -> Exit:
     from sgddiff_batch.io.mosaics import export_cog
 
     export_cog(options.mosaic, options.file)
-    print(f"wrote {options.file}")
+    print(f"wrote {options.file}", file=sys.stderr)
     return Exit.DONE

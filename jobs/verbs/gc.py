@@ -12,15 +12,16 @@ from __future__ import annotations
 import argparse
 import logging
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 from jobs.exits import Exit
-from jobs.flags import TO_STDOUT, add_json, add_output, add_verbose, config_of, level_of, write_json
+from jobs.flags import TO_STDOUT, add_json, add_output, add_verbose, config_of, lacking, level_of, write_json
 from jobs.logs import start_log
-from jobs.printing import mebibytes, print_garbage
-from sgddiff_batch.core.query import OWN, BucketAccess
-from sgddiff_batch.errors import ConfigError
-from sgddiff_batch.io.upkeep import Inventory, find_garbage
-from sgddiff_batch.runs import collect_garbage, open_used
+from sgddiff_batch.core.words import counted
+
+if TYPE_CHECKING:
+    from sgddiff_batch.core.query import BucketAccess
+    from sgddiff_batch.io.upkeep import Inventory
 
 EXAMPLES = (
     "sgddiff gc s3://my-bucket/saliency/",
@@ -45,7 +46,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> Exit:
     """Show or remove the garbage of the output that the command line names."""
-    start_log(level_of(options, logging.WARNING), "%(levelname)s %(message)s")
+    start_log(level_of(options, logging.WARNING))
+    from jobs.printing import mebibytes
+    from sgddiff_batch.io.upkeep import find_garbage
+    from sgddiff_batch.runs import collect_garbage, open_used
+
     output, access = _asked(options)
     store, older_than_s = open_used(output), options.older_than * 3600.0
     if not options.delete:
@@ -59,15 +64,17 @@ def run(options: argparse.Namespace) -> Exit:
 
     removed = collect_garbage(store, older_than_s, show, access)
     if options.json != TO_STDOUT:
-        print(f"removed {len(removed)} items, {mebibytes(removed)}")
+        print(f"removed {counted(len(removed), 'item')}, {mebibytes(removed)}")
     return Exit.DONE
 
 
 def _asked(options: argparse.Namespace) -> tuple[str, BucketAccess]:
     """Return the output that is meant, an area's of a config, too, and how the archive is asked."""
+    from sgddiff_batch.core.query import OWN
+
     config = config_of(options)
     if config is None and options.output is None:
-        raise ConfigError("give OUTPUT, or --config")
+        raise lacking("give OUTPUT, or --config", options)
     if config is None:
         return str(options.output), OWN
     return options.output or config.output.uri, config.archive.query().access
@@ -77,6 +84,8 @@ def _show(options: argparse.Namespace, inventory: Inventory, output: str, what: 
     if options.json:
         write_json({"output": output, **asdict(inventory)}, options.json)
     if options.json != TO_STDOUT:
+        from jobs.printing import print_garbage
+
         print_garbage(inventory, output, what)
 
 

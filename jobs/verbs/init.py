@@ -1,6 +1,7 @@
 """Write a commented config for the runs over an archive, from flags, or by asking on a terminal.
 
-It goes to standard output, or into --file; an existing file is replaced with --force alone.
+It goes to standard output, or into --file; an existing file is replaced with --force alone. Exit codes: 0
+done; 2 the command or a value is wrong; 130 interrupted; 1 anything else.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from jobs.exits import Exit
+from jobs.files import write_whole
 from jobs.flags import add_verbose
 from sgddiff_batch.errors import ConfigError
 
@@ -45,14 +47,11 @@ Ask = Callable[[str], str]
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add a flag for each key that is often set, and where the config goes."""
     for flag, key, words in _FLAGS:
-        parser.add_argument(f"--{flag}", dest=key, metavar=_metavar(key), help=f"{key}: {words}")
+        metavar = "URI" if key.endswith(".uri") else "VALUE"
+        parser.add_argument(f"--{flag}", dest=key, metavar=metavar, help=f"{key}: {words}")
     parser.add_argument("--file", metavar="FILE", help="write into this file, and not to standard output")
     parser.add_argument("--force", action="store_true", help="replace FILE if it is there")
     add_verbose(parser)
-
-
-def _metavar(key: str) -> str:
-    return "URI" if key.endswith(".uri") else "VALUE"
 
 
 def run(options: argparse.Namespace) -> Exit:
@@ -66,7 +65,8 @@ def run(options: argparse.Namespace) -> Exit:
         given = answered(given, _ask_on_terminal)
         if file is None and sys.stdout.isatty():
             file = _ask_on_terminal(f"Into which file? [{_FILE}] ") or _FILE
-    _refuse_to_replace(file, options.force)
+    if file is not None and os.path.lexists(file) and not options.force:
+        raise ConfigError(f"--file {file}: is there already; name another one, or replace it with --force")
     text = config_text(given, file)
     if file is None:
         sys.stdout.write(text)
@@ -114,25 +114,26 @@ def _value(text: str) -> object:
 
 def _from_file(uri: str, file: str | None) -> str:
     """Return a relative path of this folder as one of the config file's folder."""
-    if file is None or "://" in uri or uri.startswith("~") or uri == "bundled" or Path(uri).is_absolute():
+    from sgddiff_batch.config import SHIPPED_NETWORKS
+
+    if (
+        file is None
+        or "://" in uri
+        or uri.startswith("~")
+        or uri in SHIPPED_NETWORKS
+        or Path(uri).is_absolute()
+    ):
         return uri
     moved = os.path.relpath(uri, Path(file).parent)
     return f"{moved}/" if uri.endswith("/") else moved
 
 
-def _refuse_to_replace(file: str | None, force: bool) -> None:
-    if file is not None and os.path.lexists(file) and not force:
-        raise ConfigError(f"--file {file}: is there already; name another one, or replace it with --force")
-
-
 def _write(path: Path, text: str, force: bool) -> None:
-    if not force:
-        with path.open("x", encoding="utf-8") as file:
-            file.write(text)
+    if force:
+        write_whole(path, text.encode())
         return
-    fresh = path.with_name(f".{path.name}.{os.getpid()}.part")
-    fresh.write_text(text, encoding="utf-8")
-    fresh.replace(path)
+    with path.open("x", encoding="utf-8") as file:
+        file.write(text)
 
 
 def _ask_on_terminal(question: str) -> str:

@@ -7,6 +7,7 @@ interrupted; 1 anything else. With `replay --now` those of `sgddiff run`.
 from __future__ import annotations
 
 import argparse
+from typing import TYPE_CHECKING
 
 from jobs.exits import Exit
 from jobs.flags import (
@@ -20,27 +21,33 @@ from jobs.flags import (
     write_json,
 )
 from jobs.logs import start_log
-from jobs.network import network_of
-from jobs.printing import PrintedRun, print_quarantine
-from sgddiff_batch.config import ArchiveJobConfig
+from jobs.parser import add_actions
+from sgddiff_batch.core.words import counted
 from sgddiff_batch.errors import ConfigError
-from sgddiff_batch.runs import Quarantine, Scope, leased_bench, open_ledger, read_quarantine, run_all
+
+if TYPE_CHECKING:
+    from sgddiff_batch.config import ArchiveJobConfig
+    from sgddiff_batch.runs import Quarantine
 
 EXAMPLES = (
     "sgddiff quarantine list s3://my-bucket/saliency/",
     "sgddiff quarantine replay --config archive.yaml --all --now",
 )
+_URI, _CONFIG = "s3://my-bucket/saliency/", "--config archive.yaml"
+_ACTIONS = {
+    "list": ("the scenes in quarantine, as a table", _URI, f"{_CONFIG} --json"),
+    "show": ("all that is known of one, as JSON", f"a/b.tif --output {_URI}", f"a/b.tif {_CONFIG}"),
+    "replay": ("try scenes again in the next run", f"a/b.tif --output {_URI}", f"{_CONFIG} --all --now"),
+}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what can be done with the quarantine, each with its flags."""
-    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
-    listing = actions.add_parser("list", help="the scenes in quarantine, as a table")
+    listing, show, replay = add_actions(parser, "quarantine", "action", _ACTIONS)
     add_output(listing)
     add_json(listing)
-    show = actions.add_parser("show", help="all that is known of one, as JSON")
     show.add_argument("scene", metavar="SCENE_ID")
-    replay = actions.add_parser("replay", help="try scenes again in the next run")
+    add_json(show)
     replay.add_argument("scenes", nargs="*", metavar="SCENE_ID")
     replay.add_argument("--all", action="store_true", help="all scenes in quarantine")
     replay.add_argument("--now", action="store_true", help="run the job for just these now; needs --config")
@@ -54,12 +61,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> Exit:
     """Do what the command line asks."""
     start_log(level_of(options))
+    from jobs.printing import print_quarantine
+    from sgddiff_batch.runs import open_ledger, read_quarantine
+
     output, config = output_of(options)
     quarantine = read_quarantine(open_ledger(output, is_used=config is None))
     if options.action == "replay":
         return _replay(options, config, quarantine)
     if options.action == "show":
-        write_json(quarantine.all_facts(quarantine.find(options.scene)), TO_STDOUT)
+        write_json(quarantine.all_facts(quarantine.find(options.scene)), options.json or TO_STDOUT)
         return Exit.DONE
     if options.json:
         write_json(list(map(quarantine.facts, quarantine.scenes())), options.json)
@@ -76,11 +86,13 @@ def _replay(options: argparse.Namespace, config: ArchiveJobConfig | None, quaran
     found = quarantine.scenes() if options.all else map(quarantine.find, options.scenes)
     chosen = {record.scene_id: record for record in found}
     quarantine.mark(chosen.values())
-    if not options.now or config is None:
-        print(f"{len(chosen)} scenes will be tried again by the next run")
+    if config is None or not (options.now and chosen):
+        again = f"{counted(len(chosen), 'scene')} will be tried again by the next run"
+        print("no scene is in quarantine; nothing was run" if options.now else again)
         return Exit.DONE
-    if not chosen:
-        print("no scene is in quarantine; nothing was run")
-        return Exit.DONE
+    from jobs.network import network_of
+    from jobs.printing import PrintedRun
+    from sgddiff_batch.runs import Scope, leased_bench, run_all
+
     with leased_bench(config, network_of(config)) as bench:
         return Exit[run_all(bench, PrintedRun(), Scope(only=frozenset(chosen))).name]

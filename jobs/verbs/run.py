@@ -8,19 +8,21 @@ anything else. After 130 and 1 the same command goes on where it stopped.
 from __future__ import annotations
 
 import argparse
+from typing import TYPE_CHECKING
 
-from jobs.exits import Exit, logged
-from jobs.flags import add_config, add_verbose, level_of, needed_config
+from jobs.exits import Exit, Kinds
+from jobs.flags import TO_STDOUT, add_config, add_json, add_verbose, level_of, needed_config, write_json
 from jobs.logs import start_log
-from jobs.network import network_of
-from jobs.printing import PrintedRun
-from sgddiff_batch.core.times import parse_time
-from sgddiff_batch.runs import Scope, leased_bench, open_bench, plan_run, run_all
+
+if TYPE_CHECKING:
+    from sgddiff_batch.runs import Scope
 
 EXAMPLES = (
     "sgddiff run --config archive.yaml --dry-run",
     "sgddiff run --config archive.yaml --set engine.kind=ray --limit 1000",
 )
+MISTAKES: Kinds = ()
+"""In hours of work a ValueError is a fault of ours, and a file that is gone is one of the storage."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -46,28 +48,35 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "scenes of which that is not known are worked on too",
     )
     parser.add_argument("--retry-quarantined", action="store_true", help="try the scenes in quarantine again")
+    add_json(parser)
     add_verbose(parser)
 
 
 def run(options: argparse.Namespace) -> Exit:
-    """Run the job; it tells all that it has to say in its log."""
+    """Run the job; what it does it tells in its log, its plan and its results on standard output."""
     start_log(level_of(options))
-    return logged(lambda: _run(options))
+    from jobs.network import network_of
+    from jobs.printing import PrintedRun
+    from sgddiff_batch.runs import leased_bench, open_bench, plan_run, run_all
 
-
-def _run(options: argparse.Namespace) -> Exit:
     config = needed_config(options)
-    network, scope, view = network_of(config), _scope_of(options), PrintedRun()
-    allow = options.allow_withdrawals
+    view = PrintedRun(prints=options.json != TO_STDOUT, keeps=options.json is not None)
+    network, scope, allow = network_of(config), _scope_of(options), options.allow_withdrawals
     if options.dry_run:
         view.planned(plan_run(open_bench(config, network), scope, allow_withdrawals=allow))
-        return Exit.DONE
-    with leased_bench(config, network) as bench:
-        return Exit[run_all(bench, view, scope, allow_withdrawals=allow).name]
+        code = Exit.DONE
+    else:
+        with leased_bench(config, network) as bench:
+            code = Exit[run_all(bench, view, scope, allow_withdrawals=allow).name]
+    if options.json is not None:
+        write_json({"exit_code": int(code), **view.facts}, options.json)
+    return code
 
 
 def _scope_of(options: argparse.Namespace) -> Scope:
     """Return the scope that a command line asks for."""
+    from sgddiff_batch.runs import Scope
+
     return Scope(options.limit, options.since, options.retry_quarantined)
 
 
@@ -78,6 +87,8 @@ def _count(text: str) -> int:
 
 
 def _instant(text: str) -> float:
+    from sgddiff_batch.core.times import parse_time
+
     try:
         return parse_time(text).start_s
     except ValueError as error:

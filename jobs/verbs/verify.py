@@ -11,25 +11,16 @@ from __future__ import annotations
 import argparse
 import secrets
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from jobs.exits import Exit, tell
 from jobs.flags import TO_STDOUT, add_json, add_output, add_verbose, level_of, output_of, write_json
 from jobs.logs import start_log
-from jobs.network import network_of
-from jobs.printing import print_findings
 from sgddiff_batch.errors import ConfigError, FatalError
-from sgddiff_batch.io.ledger import ObjectLedger
-from sgddiff_batch.runs import (
-    Bench,
-    Findings,
-    Sample,
-    findings_report,
-    mark_for_redo,
-    open_bench,
-    open_ledger,
-    recompute_sample,
-    verify_output,
-)
+
+if TYPE_CHECKING:
+    from sgddiff_batch.io.ledger import ObjectLedger
+    from sgddiff_batch.runs import Bench, Findings
 
 EXAMPLES = (
     "sgddiff verify --config archive.yaml --sample 100",
@@ -57,6 +48,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> Exit:
     """Verify what the command line names."""
     start_log(level_of(options))
+    from jobs.network import network_of
+    from jobs.printing import print_findings
+    from sgddiff_batch.runs import findings_report, open_bench, open_ledger
+
     output, config = output_of(options)
     if options.sample and config is None:
         raise ConfigError("--sample: blocks are recomputed by the config of the runs: give --config")
@@ -76,6 +71,8 @@ def run(options: argparse.Namespace) -> Exit:
 
 
 def _verify(options: argparse.Namespace, ledger: ObjectLedger, bench: Bench | None) -> Findings:
+    from sgddiff_batch.runs import Sample, mark_for_redo, recompute_sample, verify_output
+
     seed = secrets.randbelow(2**31) if options.seed is None else options.seed
     sample = Sample(options.sample, seed) if options.sample else None
     findings = verify_output(ledger, options.mosaic, sample)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from sgddiff_batch.config.areas import AreaConfig
 from sgddiff_batch.config.job import (
+    SHIPPED_NETWORKS,
     ArchiveJobConfig,
     EngineConfig,
     InputConfig,
@@ -19,6 +20,7 @@ from sgddiff_batch.config.reading import Section, Uri, read_config
 from sgddiff_batch.config.template import commented_config
 
 __all__ = [
+    "SHIPPED_NETWORKS",
     "ArchiveJobConfig",
     "AreaConfig",
     "EngineConfig",

@@ -27,7 +27,7 @@ _KEYS: tuple[tuple[str, str], ...] = (
     ("archive.uri", "folder or prefix (recursive), glob, list (.txt, .csv, .parquet), STAC"),
     ("output.uri", "mosaics, ledger, catalogue, reports: a folder or s3://"),
     ("output.keep_generations", "versions of the catalogue that readers can be turned back to"),
-    ("model.checkpoint", "bundled, or a checkpoint folder"),
+    ("model.checkpoint", "bundled | bundled-fine | a checkpoint folder"),
     ("model.device", "auto | cpu | cuda"),
     ("model.batch_tiles", "tiles in the network at once; null: 1 on a CPU, 16 on a GPU"),
     ("input.bands", "auto, or three band numbers from 1: [4, 3, 2]"),

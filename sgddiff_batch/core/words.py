@@ -14,6 +14,18 @@ def first_of(ids: Sequence[str]) -> str:
     return ", ".join(ids[:_SHOWN]) + (", ..." if len(ids) > _SHOWN else "")
 
 
+_OF_ONE = {"are": "is", "have": "has", "leave": "leaves", "were": "was"}
+
+
+def counted(count: int, noun: str, verb: str = "") -> str:
+    """Return a number of things, and what they do: "1 scene", "2 scenes", "1 scene is", "2 scenes are".
+
+    verb: the one of several, such as "are"; one that is the same of one thing stands after this.
+    """
+    things, does = (noun, _OF_ONE.get(verb, verb)) if count == 1 else (f"{noun}s", verb)
+    return f"{count} {things} {does}".rstrip()
+
+
 def printable(path: str) -> str:
     """Return a path that can be encoded and shown on one line; bytes that are not UTF-8 become escapes."""
     if path.isascii() and path.isprintable():

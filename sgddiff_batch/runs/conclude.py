@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from enum import Enum
 from itertools import chain
-from typing import Protocol
+from typing import Any, Protocol
 
-from sgddiff_batch.core.words import first_of
+from sgddiff_batch.core.words import counted, first_of
 from sgddiff_batch.engine.results import SceneResult
 from sgddiff_batch.errors import SgddiffBatchError
 from sgddiff_batch.io.ledger import ObjectLedger, Rate, kind_of_work, read_rate, write_rate
@@ -42,12 +42,16 @@ class Ending(Enum):
 
 @dataclass(frozen=True, slots=True)
 class RunEnd:
-    """What a run did: a row a scene that is not as it was, how many are, and where the report is."""
+    """What a run did: a row a scene that is not as it was, how many are, and where the report is.
+
+    ``totals`` are the report's.
+    """
 
     rows: tuple[SceneResult, ...]
     unchanged: int
     seconds: float
     report_uri: str
+    totals: Mapping[str, object] = field(default_factory=dict)
 
 
 def conclude(run: Run, results: Sequence[SceneResult], started: str, seconds: float) -> RunEnd:
@@ -56,12 +60,13 @@ def conclude(run: Run, results: Sequence[SceneResult], started: str, seconds: fl
     results: what became of each scene of the plan but those that are unchanged.
     """
     rows = (*results, *damaged_rows(run))
+    report = _report(run, rows, results, started, seconds)
     try:
-        uri = write_report(run.bench.output, _report(run, rows, results, started, seconds))
+        uri = write_report(run.bench.output, report)
     except (SgddiffBatchError, OSError) as error:
         log.error("the report could not be written: %s", error)
         uri = "none"
-    return RunEnd(rows, len(run.plan.unchanged), seconds, uri)
+    return RunEnd(rows, len(run.plan.unchanged), seconds, uri, report["totals"])
 
 
 def damaged_rows(run: Run) -> list[SceneResult]:
@@ -138,8 +143,8 @@ def ending_of(
     earlier = quarantined & untold - {r.scene_id for r in results if r.state == "quarantined"}
     if earlier:
         log.warning(
-            "%d scenes were put into quarantine by a run that did not end well, and are there still: %s",
-            len(earlier),
+            "%s put into quarantine by a run that did not end well, and still there: %s",
+            counted(len(earlier), "scene", "were"),
             first_of(sorted(earlier)),
         )
     # Not of scenes that this run did not look at: whoever does is the one to tell.
@@ -149,7 +154,7 @@ def ending_of(
 
 def _report(
     run: Run, rows: Sequence[SceneResult], results: Sequence[SceneResult], started: str, seconds: float
-) -> dict[str, object]:
+) -> dict[str, Any]:
     bench = run.bench
     return build_report(
         bench.run_id,

@@ -136,7 +136,7 @@ def open_explained(uri: str) -> StoredMosaic:
         stored = open_stored(store, uri.rstrip("/").rpartition("/")[2])
     except FileNotFoundError:
         raise FileNotFoundError(
-            f"there is no mosaic at {uri!r}; sgddiff_batch.list_mosaics(output_uri) gives the URIs"
+            f"there is no mosaic at {uri!r}; `sgddiff catalogue show OUTPUT` names those that there are"
         ) from None
     if stored.provenance.area is not None:
         names = ", ".join(scene.path for scene in stored.provenance.area.scenes[:_SCENES_SHOWN])

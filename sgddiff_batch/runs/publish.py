@@ -12,7 +12,7 @@ from sgddiff_batch.core.fact_table import FactTable
 from sgddiff_batch.core.generations import Generation
 from sgddiff_batch.core.times import TimeSpan
 from sgddiff_batch.core.withdrawals import Withdrawals
-from sgddiff_batch.core.words import first_of
+from sgddiff_batch.core.words import counted, first_of
 from sgddiff_batch.engine.results import SceneResult
 from sgddiff_batch.io import catalogue
 from sgddiff_batch.io.catalogue import PublishContext
@@ -32,7 +32,9 @@ def restore_returned(ledger: ObjectLedger, withdrawals: Withdrawals) -> None:
         ledger.restore(scene_id)
     if withdrawals.returned:
         log.info(
-            "%d scenes are back in the archive: %s", len(withdrawals.returned), first_of(withdrawals.returned)
+            "%s back in the archive: %s",
+            counted(len(withdrawals.returned), "scene", "are"),
+            first_of(withdrawals.returned),
         )
 
 
@@ -85,13 +87,13 @@ def publish_run(run: Run, results: Iterable[SceneResult]) -> Generation | None:
     now = datetime.now(UTC).isoformat(timespec="seconds")
     done = list(results)
     for ids, why in (
-        (run.withdrawals.withdrawn, "left the archive"),
-        (replaced(run, done), "are superseded"),
+        (run.withdrawals.withdrawn, "gone from the archive"),
+        (replaced(run, done), "superseded"),
     ):
         for scene_id in ids:
             ledger.withdraw(scene_id, now)
         if ids:
-            log.info("%d scenes %s and leave the catalogue: %s", len(ids), why, first_of(ids))
+            log.info("%s out of the catalogue, %s: %s", counted(len(ids), "scene", "are"), why, first_of(ids))
     settled = [result.scene_id for result in done if result.state in ("done", "quarantined")]
     with ThreadPoolExecutor(_REQUESTS) as pool:
         told = list(pool.map(ledger.recorded, settled))
@@ -107,7 +109,8 @@ def publish_run(run: Run, results: Iterable[SceneResult]) -> Generation | None:
         bench.keep_generations,
     )
     if generation is not None:
-        log.info("the catalogue is at generation %d: %d mosaics", generation.number, generation.rows)
+        rows = counted(generation.rows, "mosaic")
+        log.info("the catalogue is at generation %d: %s", generation.number, rows)
     return generation
 
 

@@ -15,6 +15,7 @@ from sgddiff_batch.core.scene_table import SceneTable
 from sgddiff_batch.core.selection import Facts
 from sgddiff_batch.core.store_names import replacement_of, store_path
 from sgddiff_batch.core.texts import Texts, joined
+from sgddiff_batch.core.words import counted
 from sgddiff_batch.engine.results import SceneResult
 from sgddiff_batch.engine.survey import Extent, RunPlan
 from sgddiff_batch.io.ledger import ObjectLedger, RedoMark, drop_redo, redo_marks
@@ -131,4 +132,4 @@ def _drop(ledger: ObjectLedger, mark: RedoMark, made: str | None) -> None:
 def tell_postponed(plan: RunPlan) -> None:
     """Say how many scenes are left for another run, and why."""
     for reason, count in sorted(Counter(plan.postponed.values()).items()):
-        log.info("%d scenes that are new or changed are left for another run: %s", count, reason)
+        log.info("%s new or changed, and left for another run: %s", counted(count, "scene", "are"), reason)

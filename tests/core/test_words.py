@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sgddiff_batch.core.words import first_of, printable, redact_uri, redacted, shown
+from sgddiff_batch.core.words import counted, first_of, printable, redact_uri, redacted, shown
 
 ANY_TEXT = st.text(st.characters())
 """With the halves of surrogate pairs, as JSON may name them and names of local files hold them."""
@@ -99,3 +99,9 @@ def test_a_link_is_shown_without_secrets_and_not_at_length():
     assert shown("https://me:SECRET@h/x.tif?sig=SECRET#SECRET") == "https://h/x.tif"
     assert shown("//me:SECRET@h/x\n") == "//h/x\\n"
     assert len(shown("x" * 1000)) == 200
+
+
+@pytest.mark.parametrize(("count", "words"), [(0, "0 scenes"), (1, "1 scene"), (2, "2 scenes")])
+def test_one_thing_is_no_plural(count, words):
+    assert counted(count, "scene") == words
+    assert counted(count, "scene", "are") == f"{words} {'is' if count == 1 else 'are'}"

@@ -92,21 +92,22 @@ def test_a_verb_parses_calls_and_prints_and_that_is_short(verb):
 
 CONFIG = "--config --set"
 FLAGS = {
-    "run": f"{CONFIG} --dry-run --allow-withdrawals --limit --since --retry-quarantined --verbose",
-    "compose": f"{CONFIG} --area --withdraw-area --dry-run --retry-quarantined --allow-withdrawals --verbose",
+    "run": f"{CONFIG} --dry-run --allow-withdrawals --limit --since --retry-quarantined --json --verbose",
+    "compose": f"{CONFIG} --area --withdraw-area --dry-run --retry-quarantined --allow-withdrawals "
+    "--json --verbose",
     "verify": f"OUTPUT {CONFIG} --mosaic --sample --seed --json --mark-for-redo --verbose",
     "explain": f"MOSAIC ROW COL --xy --json {CONFIG} --verbose",
     "quarantine list": f"OUTPUT {CONFIG} --json --verbose",
-    "quarantine show": f"SCENE_ID --output {CONFIG} --verbose",
+    "quarantine show": f"SCENE_ID --output {CONFIG} --json --verbose",
     "quarantine replay": f"SCENE_ID --all --now --output {CONFIG} --verbose",
     "catalogue show": f"OUTPUT {CONFIG} --generation --state --json --verbose",
     "catalogue generations": f"OUTPUT {CONFIG} --json --verbose",
     "catalogue rollback": f"OUTPUT {CONFIG} --to --verbose",
     "gc": f"OUTPUT {CONFIG} --delete --older-than --json --verbose",
     "export cog": "MOSAIC FILE --verbose",
-    "train": f"{CONFIG} --check --cards --verbose",
+    "train": f"{CONFIG} --check --cards --json --verbose",
     "evaluate": "--images --labels --checkpoint --score-maps --maps --json --worst --device --verbose",
-    "demo": "--folder",
+    "demo": "--folder --verbose",
     "init": "--archive --output --checkpoint --device --engine --workers --block-px --task-memory-gib "
     "--file --force --verbose",
     "doctor": f"{CONFIG} --json --verbose",
@@ -161,8 +162,11 @@ def test_the_examples_of_a_verb_are_commands_that_it_takes(verb):
 
 
 @pytest.mark.parametrize("verb", cli.VERBS)
-def test_the_help_of_a_verb_loads_no_network_and_no_cluster(verb):
-    assert sorted(modules_of(verb, "--help") & {"torch", "ray"}) == []
+def test_the_help_of_a_verb_and_a_mistake_in_its_flags_load_nothing_heavy(verb):
+    for flag in ("--help", "--zzz"):
+        assert (
+            sorted(modules_of(verb, flag) & {*HEAVY, "xarray", "pandas", "shapely", "rich", "fsspec"}) == []
+        )
 
 
 def test_the_completion_of_a_shell_is_printed_of_all_verbs():
@@ -172,6 +176,21 @@ def test_the_completion_of_a_shell_is_printed_of_all_verbs():
 
 
 @pytest.mark.parametrize("verb", cli.VERBS)
-def test_a_verb_that_lists_its_exit_codes_lists_that_of_an_interrupt(verb):
+def test_a_verb_lists_its_exit_codes_and_that_of_an_interrupt(verb):
     _, listed, codes = " ".join(parser_of(verb).format_help().split()).partition("Exit codes: ")
-    assert not listed or f"{int(Exit.INTERRUPTED)} interrupted" in codes
+    assert listed
+    assert f"{int(Exit.INTERRUPTED)} interrupted" in codes
+
+
+SUB_VERBS = [words for words in FLAGS if " " in words]
+
+
+@pytest.mark.parametrize("words", SUB_VERBS)
+def test_the_help_of_a_verbs_own_word_ends_with_two_examples_that_it_takes(words):
+    verb, word = words.split()
+    (actions,) = (a for a in parser_of(verb)._actions if isinstance(a, argparse._SubParsersAction))
+    lines = actions.choices[word].format_help().rstrip().splitlines()
+    assert lines[-3] == "examples:"
+    for line in lines[-2:]:
+        assert line.startswith(f"  sgddiff {words} ")
+        cli.build_parser([verb]).parse_args(shlex.split(line)[1:])

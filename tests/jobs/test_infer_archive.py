@@ -160,9 +160,9 @@ def test_the_dry_run_prints_the_plan_and_writes_nothing(run, tmp_path, archive, 
     assert not (tmp_path / "out").exists()
 
 
-def test_a_plan_that_does_not_fit_is_refused_with_both_numbers(run, tmp_path, caplog):
+def test_a_plan_that_does_not_fit_is_refused_with_both_numbers(run, tmp_path, capsys):
     assert run("tiling.task_memory_gib=0.0001") == Exit.WRONG
-    assert re.search(r"takes 0\.00015\d* GiB, but it allows 0\.0001", caplog.text)
+    assert re.search(r"takes 0\.00015\d* GiB, but it allows 0\.0001", capsys.readouterr().err)
     assert not (tmp_path / "out").exists() or jobs.object_names(tmp_path / "out") == []
 
 
@@ -176,22 +176,22 @@ def test_a_plan_that_does_not_fit_is_refused_with_both_numbers(run, tmp_path, ca
         ("model.checkpoint=/none", "model.checkpoint: /none: no such folder"),
     ],
 )
-def test_a_wrong_config_ends_with_2_and_names_its_key(run, caplog, assignment, words):
+def test_a_wrong_config_ends_with_2_and_names_its_key(run, capsys, assignment, words):
     assert run(assignment) == Exit.WRONG
-    assert words in caplog.text
+    assert words in capsys.readouterr().err
 
 
-def test_an_output_that_cannot_be_written_ends_with_2_before_any_work(run, tmp_path, archive, caplog):
+def test_an_output_that_cannot_be_written_ends_with_2_before_any_work(run, tmp_path, archive, capsys):
     (tmp_path / "file").write_text("in the way")
     assert run(f"output.uri={tmp_path}/file/out") == Exit.WRONG
     assert run(f"output.uri={archive}") == Exit.WRONG
-    assert caplog.text.count("output.uri:") == 2
+    assert capsys.readouterr().err.count("sgddiff run: output.uri:") == 2
 
 
-def test_a_fault_that_nobody_thought_of_ends_with_1_and_one_line(run, archive, caplog):
+def test_a_fault_that_nobody_thought_of_ends_with_1_and_one_line(run, archive, capsys):
     with scripted(StoreFault("find", "*", None, ZeroDivisionError("of all things"))):
         assert run(scenes=scripted_uri(archive)) == Exit.FAILED
-    assert "the run stopped: ZeroDivisionError: of all things" in caplog.text
+    assert "sgddiff run: ZeroDivisionError: of all things" in capsys.readouterr().err
 
 
 def test_a_wrong_command_ends_with_2(capsys):

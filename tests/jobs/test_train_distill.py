@@ -18,7 +18,7 @@ def test_the_door_calls_the_verb_of_the_checkout_that_it_lies_in(tmp_path):
 
 def test_the_words_of_a_call_from_python_are_those_of_the_command(tmp_path, capsys):
     assert train_distill.main(["--config", str(tmp_path / "none.yaml")]) == Exit.WRONG
-    assert capsys.readouterr().err.startswith("train: ")
+    assert capsys.readouterr().err.startswith("sgddiff train: ")
 
 
 def test_its_help_is_that_of_the_verb(capsys):

@@ -114,17 +114,17 @@ def files(output, *, but=None):
 @pytest.mark.slow
 @pytest.mark.parametrize("held", ["create"], indirect=True)
 def test_a_second_run_leaves_with_4_says_who_is_at_work_and_touches_nothing(
-    held, config, output, unbroken, caplog
+    held, config, output, unbroken, capsys
 ):
     before = files(output, but=LEASE)
     assert run_here(config) == Exit.HELD == 4
+    message = capsys.readouterr().err.splitlines()[-1]
     assert files(output, but=LEASE) == before
     assert infer_archive.main(["--config", str(config), "--dry-run"]) == 0
-    (message,) = [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]
+    assert message.startswith("sgddiff run: ")
     assert "another run is at work" in message
     assert f"on {socket.gethostname()}, process {held.process.pid}" in message
     assert "heartbeat" in message
-    assert "\n" not in message
     assert held.end() == 0, held.log.read_text()
     jobs.assert_equal_mosaics(jobs.decoded(output), jobs.decoded(unbroken))
     assert jobs.object_names(output) == jobs.object_names(unbroken)
@@ -192,7 +192,7 @@ def test_a_run_that_was_paused_for_longer_than_its_lease_writes_nothing_after_it
     assert held.end() == 1
     assert files(output) == before
     assert jobs.object_names(output) == jobs.object_names(unbroken)
-    assert "the run stopped: the lease was lost" in held.log.read_text()
+    assert "sgddiff run: the lease was lost" in held.log.read_text()
     assert "Traceback" not in held.log.read_text()
 
 
@@ -210,13 +210,14 @@ def test_a_run_that_stops_with_an_error_frees_the_output(config, output, caplog)
     assert json.loads((output / LEASE).read_text())["released"] is True
 
 
-def test_a_damaged_lease_ends_a_run_with_one_line_and_changes_nothing(config, output, caplog):
+def test_a_damaged_lease_ends_a_run_with_one_line_and_changes_nothing(config, output, capsys):
     store = open_store(str(output))
     store.write(LEASE, b"\x00damaged")
     before = files(output)
     assert run_here(config) == Exit.FAILED
     assert files(output) == before
-    (message,) = [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]
+    message = capsys.readouterr().err.splitlines()[-1]
+    assert message.startswith("sgddiff run: ")
     assert "is damaged" in message
     assert "delete it" in message
 
@@ -227,6 +228,6 @@ def test_a_dry_run_takes_no_lease(config, output):
 
 
 @pytest.mark.parametrize("seconds", ["4", "0", "-1", "99999", "soon", "null"])
-def test_a_length_that_is_no_length_is_refused(config, seconds, caplog):
+def test_a_length_that_is_no_length_is_refused(config, seconds, capsys):
     assert infer_archive.main(["--config", str(config), "--set", f"lease.seconds={seconds}"]) == 2
-    assert "lease.seconds" in caplog.text
+    assert "lease.seconds" in capsys.readouterr().err

@@ -113,7 +113,7 @@ class TestExitCode:
             night(*scripted_output(tmp_path / "out"))
         assert ObjectLedger(open_store(str(tmp_path / "out"))).record("a.tif").reason
         assert night() == Exit.QUARANTINED
-        assert "1 scenes were put into quarantine by a run that did not end well" in caplog.text
+        assert "1 scene was put into quarantine by a run that did not end well" in caplog.text
         assert night() == Exit.DONE
 
     def test_a_run_that_fails_leaves_its_quarantines_to_be_told_by_the_next(self, night, tmp_path):

@@ -129,7 +129,7 @@ def test_scenes_that_are_left_for_another_run_are_told(config, caplog):
     caplog.set_level("INFO")
     run = plan_run(bench_of(config), Scope(only=frozenset({"b.tif"})))
     assert (ids(run.plan.todo), run.plan.postponed) == (["b.tif"], {"a.tif": "not asked for"})
-    assert "1 scenes that are new or changed are left for another run: not asked for" in caplog.text
+    assert "1 scene is new or changed, and left for another run: not asked for" in caplog.text
 
 
 def test_an_archive_without_a_scene_is_warned_of(config, tmp_path, caplog):

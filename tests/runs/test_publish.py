@@ -69,7 +69,7 @@ def test_an_older_version_stays_until_the_newer_one_is_done(night, out, tmp_path
     assert now[0] == "s0_N1.tif"
     assert night(archive, **VERSIONS) == 0
     assert shown(out) == ["s0_N1.tif", "s1_N2.tif", "s2_N2.tif"]
-    assert "are superseded and leave the catalogue: s2_N1.tif" in caplog.text
+    assert "out of the catalogue, superseded: s2_N1.tif" in caplog.text
     told = newest_report(out)["run"]["withdrawals"]
     assert told["superseded"] == {"scenes": 1, "first": ["s2_N1.tif"]}
     jobs.write_scene(archive / "s0_N2.tif", 30, 40, 7)
@@ -97,7 +97,7 @@ def test_withdrawals_are_told_in_the_plan_the_log_and_the_report(night, out, tmp
     assert "withdrawn from the catalogue" in capsys.readouterr().out
     assert shown(out) == ["a.tif", "b.tif", "c.tif"]
     assert night(archive) == 0
-    assert "1 scenes left the archive and leave the catalogue: b.tif" in caplog.text
+    assert "1 scene is out of the catalogue, gone from the archive: b.tif" in caplog.text
     assert newest_report(out)["run"]["withdrawals"]["withdrawn"] == {"scenes": 1, "first": ["b.tif"]}
     (archive / "a.tif").unlink()
     (archive / "c.tif").unlink()

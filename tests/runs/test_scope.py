@@ -31,7 +31,7 @@ def test_a_limit_takes_the_oldest_files_first_and_nights_go_on_to_the_end(config
     caplog.set_level("INFO")
     assert infer_archive.main(["--config", str(config), "--limit", "3"]) == 0
     assert done(config) == ["b.tif", "c.tif", "d.tif"]
-    assert "1 scenes that are new or changed are left for another run: over the limit" in caplog.text
+    assert "1 scene is new or changed, and left for another run: over the limit" in caplog.text
     assert infer_archive.main(["--config", str(config), "--limit", "3"]) == 0
     assert done(config) == ["a.tif", "b.tif", "c.tif", "d.tif"]
 

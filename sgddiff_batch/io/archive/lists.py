@@ -82,7 +82,7 @@ def _parquet_entries(data: bytes) -> list[str]:
     names = file.schema_arrow.names
     column = names[_column([name.lower() for name in names])]
     # By its place: of two columns of one name there is no telling by it.
-    values = file.read(columns=[column]).column(0).to_pylist()
+    values = file.read(columns=[column], use_threads=False).column(0).to_pylist()
     if wrong := [value for value in values if not isinstance(value, str | None)]:
         raise ValueError(f"its column {column!r} holds no text but {wrong[0]!r}")
     return [value for value in values if value is not None]

@@ -214,13 +214,18 @@ class Encoded:
 
     def table(self, columns: Sequence[str] = tuple(SCHEMA.names)) -> pa.Table:
         """Return some columns, or all, of a file that was checked."""
-        return pq.read_table(self._file(), columns=list(columns)).cast(_schema_of(columns))
+        # In this thread alone: Arrow's own, which take the GIL to let go of a file of Python's, may end the
+        # process by SIGABRT when it exits.
+        with pq.ParquetFile(self._file(), pre_buffer=False) as file:
+            found = file.read(list(columns), use_threads=False)
+        return found.select(list(columns)).cast(_schema_of(columns))
 
     def parts(self, columns: Sequence[str]) -> Iterator[pa.Table]:
         """Yield some columns of a file that was checked, a part of the rows at a time."""
         schema = _schema_of(columns)
-        for batch in pq.ParquetFile(self._file()).iter_batches(_PART, columns=list(columns)):
-            yield pa.Table.from_batches([batch]).select(list(columns)).cast(schema)
+        with pq.ParquetFile(self._file(), pre_buffer=False) as file:
+            for batch in file.iter_batches(_PART, columns=list(columns), use_threads=False):
+                yield pa.Table.from_batches([batch]).select(list(columns)).cast(schema)
 
     def _file(self) -> Any:  # noqa: ANN401 - pyarrow has no types
         return pa.BufferReader(pa.py_buffer(self.data))

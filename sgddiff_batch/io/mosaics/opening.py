@@ -59,7 +59,7 @@ def read_root(store: Store) -> dict[str, Any]:
     except FileNotFoundError:
         raise FileNotFoundError(
             f"there is no mosaic at {store.uri!r}: it has no {metadata.ROOT}; "
-            "sgddiff_batch.list_mosaics(output_uri) gives the URIs of those that there are"
+            "`sgddiff catalogue show OUTPUT` names those that there are"
         ) from None
     try:
         attributes: dict[str, Any] = json.loads(data)["attributes"]

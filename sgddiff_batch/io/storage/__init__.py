@@ -12,7 +12,14 @@ from sgddiff_batch.io.storage.backend import ObjectFacts, Versioned
 from sgddiff_batch.io.storage.errors import BucketError, DeniedError, NoBucketError
 from sgddiff_batch.io.storage.sizes import measure
 from sgddiff_batch.io.storage.store import Store, open_store
-from sgddiff_batch.io.storage.uris import gdal_path, gdal_settings, local_path, over_network
+from sgddiff_batch.io.storage.uris import (
+    credentials_found,
+    gdal_path,
+    gdal_settings,
+    local_path,
+    no_new_folders,
+    over_network,
+)
 
 __all__ = [
     "BucketError",
@@ -21,10 +28,12 @@ __all__ = [
     "ObjectFacts",
     "Store",
     "Versioned",
+    "credentials_found",
     "gdal_path",
     "gdal_settings",
     "local_path",
     "measure",
+    "no_new_folders",
     "open_store",
     "over_network",
 ]

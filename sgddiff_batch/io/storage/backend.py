@@ -85,6 +85,11 @@ class Backend(Protocol):
         """Return GDAL's settings for buckets of an access; the keys are always the same."""
         return {}
 
+    @classmethod
+    def credentials_found(cls, environment: Mapping[str, str]) -> str | None:
+        """Return in words, without secrets, by which credentials it is asked; None where it needs none."""
+        return None
+
     def translated(self, path: str) -> AbstractContextManager[None]:
         """Turn what the client raises in the body of a ``with`` into our errors; FileNotFoundError passes."""
         ...

@@ -29,7 +29,7 @@ from sgddiff_batch.io.storage.errors import (
     translating,
     words_of,
 )
-from sgddiff_batch.io.storage.s3_client import code_of, gdal_access_options, s3_client
+from sgddiff_batch.io.storage.s3_client import code_of, credentials_words, gdal_access_options, s3_client
 from sgddiff_batch.io.storage.s3_listing import Page
 from sgddiff_batch.io.storage.s3_objects import NotAskedError, S3Objects
 
@@ -70,6 +70,11 @@ class S3Backend(Backend):
     def gdal_settings(cls, access: Access, environment: Mapping[str, str]) -> dict[str, str]:
         """As :meth:`Backend.gdal_settings`."""
         return gdal_access_options(access, environment)
+
+    @classmethod
+    def credentials_found(cls, environment: Mapping[str, str]) -> str:
+        """As :meth:`Backend.credentials_found`."""
+        return credentials_words(environment)
 
     @contextmanager
     def translated(self, path: str) -> Iterator[None]:

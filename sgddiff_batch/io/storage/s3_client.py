@@ -18,6 +18,7 @@ import fsspec
 from fsspec.asyn import sync
 
 from sgddiff_batch.core.query import Access
+from sgddiff_batch.core.words import redact_uri
 
 if TYPE_CHECKING:
     from obstore.store import ClientConfig, S3Credential
@@ -53,6 +54,18 @@ def _endpoint_of_profile(environment: Mapping[str, str]) -> str | None:
     services = found.get("services", {}).get(profile.get("services"), {})
     url = services.get("s3", {}).get("endpoint_url") or profile.get("endpoint_url")
     return str(url) if url else None
+
+
+def credentials_words(environment: Mapping[str, str]) -> str:
+    """Return by which credentials S3 is asked, by their names and never by their values, and where."""
+    where = environment.get("AWS_ENDPOINT_URL_S3") or environment.get("AWS_ENDPOINT_URL")
+    place = f"; endpoint {redact_uri(where)}" if where else ""
+    if environment.get("AWS_PROFILE"):
+        return f"those of the profile {environment['AWS_PROFILE']}{place}"
+    if environment.get("AWS_ACCESS_KEY_ID") and environment.get("AWS_SECRET_ACCESS_KEY"):
+        short = ", which end with their session" if environment.get("AWS_SESSION_TOKEN") else ""
+        return f"AWS_ACCESS_KEY_ID of the environment{short}{place}"
+    return f"none in the environment: those of this machine or its role{place}"
 
 
 def s3_client(access: Access, environment: Mapping[str, str]) -> Any:  # noqa: ANN401 - fsspec has no types

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from sgddiff_batch.core.query import BucketAccess
@@ -29,6 +30,15 @@ def over_network(uri: str) -> bool:
         ConfigError: if the URI's scheme is not known.
     """
     return _kind_of(uri).over_network
+
+
+def credentials_found(uri: str, environment: Mapping[str, str]) -> str | None:
+    """Return with which credentials a URI is asked, see :meth:`Backend.credentials_found`.
+
+    Raises:
+        ConfigError: if the URI's scheme is not known.
+    """
+    return _kind_of(uri).credentials_found(environment)
 
 
 def _kind_of(uri: str) -> type[Backend]:
@@ -58,3 +68,22 @@ def gdal_settings(uri: str, access: BucketAccess, environment: Mapping[str, str]
         asked = access.of(uri) if scheme == own else "own"
         settings |= load_backend(scheme).gdal_settings(asked, environment)
     return settings
+
+
+@contextmanager
+def no_new_folders(uri: str) -> Iterator[None]:
+    """At the end, remove the folders that a URI lacked at the beginning, those in which nothing lies.
+
+    Of object storage, which has none, nothing is removed.
+
+    Raises:
+        ConfigError: if the URI's scheme is not known.
+    """
+    path = local_path(uri)
+    missing = [] if path is None else [each for each in (path, *path.parents) if not each.exists()]
+    try:
+        yield
+    finally:
+        for folder in missing:
+            with suppress(OSError):
+                folder.rmdir()

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 
 from sgddiff_batch.config import ArchiveJobConfig, AreaConfig
 from sgddiff_batch.core.composite_planning import AreaPlan, AreaSettings, Changes
-from sgddiff_batch.core.words import first_of
+from sgddiff_batch.core.words import counted, first_of
 from sgddiff_batch.engine.work import WorkerSource
 from sgddiff_batch.errors import SgddiffBatchError
 from sgddiff_batch.io import catalogue
@@ -95,7 +95,7 @@ def log_result(result: AreaResult) -> None:
     if result.state in ("quarantined", "failed"):
         log.warning("%s: %s: %s", result.scene_id, result.state, result.reason)
     else:
-        log.info("%s: %s, of %d scenes", result.scene_id, result.state, result.scenes)
+        log.info("%s: %s, of %s", result.scene_id, result.state, counted(result.scenes, "scene"))
 
 
 def publish_area(run: AreaRun) -> bool:
@@ -119,15 +119,24 @@ def publish_area(run: AreaRun) -> bool:
         return False
     if generation is not None:
         log.info(
-            "%s: the catalogue is at generation %d: %d mosaics",
+            "%s: the catalogue is at generation %d: %s",
             run.area.name,
             generation.number,
-            generation.rows,
+            counted(generation.rows, "mosaic"),
         )
     return True
 
 
-def write_area_report(run: AreaRun, results: list[AreaResult], started: str, seconds: float) -> None:
+@dataclass(frozen=True, slots=True)
+class AreaEnd:
+    """What a run over an area left: where its report is, "none" where it could not be written, its totals."""
+
+    report_uri: str
+    seconds: float
+    totals: Mapping[str, object]
+
+
+def write_area_report(run: AreaRun, results: list[AreaResult], started: str, seconds: float) -> AreaEnd:
     """Write the report of a run; log what hinders it."""
     report = build_report(
         run.run_id,
@@ -148,9 +157,11 @@ def write_area_report(run: AreaRun, results: list[AreaResult], started: str, sec
         ignored=[{"path": scene.scene_id, "reason": scene.reason} for scene in run.members.refused],
     )
     try:
-        log.info("report: %s", write_report(run.area_store, report))
+        uri = write_report(run.area_store, report)
     except (SgddiffBatchError, OSError) as error:
         log.error("the report could not be written: %s", error)
+        uri = "none"
+    return AreaEnd(uri, seconds, report["totals"])
 
 
 def area_ending(run: AreaRun, results: Sequence[AreaResult], *, published: bool) -> Ending:
@@ -166,9 +177,9 @@ def area_ending(run: AreaRun, results: Sequence[AreaResult], *, published: bool)
         return ending
     if run.left_out:
         log.warning(
-            "%s: %d scenes are in no area mosaic, and no run has told so before: %s; the report says why",
+            "%s: %s in no area mosaic, and no run has told so before: %s; the report says why",
             run.area.name,
-            len(run.left_out),
+            counted(len(run.left_out), "scene", "are"),
             first_of(sorted(scene.scene_id for scene in run.left_out)),
         )
     note_told(run.area_store, run.members.refused)

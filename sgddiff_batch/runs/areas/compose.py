@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -38,6 +38,7 @@ from sgddiff_batch.io.storage import open_store
 from sgddiff_batch.protocols import SceneRecord
 from sgddiff_batch.runs import Ending, check_output, cores, read_marks, run_works, settle_mark, undamaged
 from sgddiff_batch.runs.areas.area_run import (
+    AreaEnd,
     AreaResult,
     AreaRun,
     area_ending,
@@ -164,8 +165,10 @@ def _with_sound_path(
     )
 
 
-def compose_area(run: AreaRun) -> Ending:
+def compose_area(run: AreaRun, ended: Callable[[AreaEnd], None] = lambda end: None) -> Ending:
     """Do the work of a planned run, publish it, write its report, and say how it ended.
+
+    ended: is called with what it left, also by a run that is being broken off.
 
     Raises:
         FatalError: if the lease was lost.
@@ -202,7 +205,7 @@ def compose_area(run: AreaRun) -> Ending:
         touched = (plan.area_id for plan in run.changes.touched)
         results += [AreaResult(area_id, "pending") for area_id in touched if area_id not in known]
         published = publish_area(run)
-        write_area_report(run, results, started, time.monotonic() - start)
+        ended(write_area_report(run, results, started, time.monotonic() - start))
     return area_ending(run, results, published=published)
 
 

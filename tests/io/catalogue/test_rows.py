@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import math
+import subprocess
+import sys
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -171,3 +174,20 @@ def _without_store() -> bytes:
     sink = pa.BufferOutputStream()
     pq.write_table(table_of([]).drop_columns(["store"]), sink)
     return sink.getvalue().to_pybytes()
+
+
+_READS = """
+import os, sys
+from sgddiff_batch.core.fingerprint import bytes_digest
+from sgddiff_batch.io.catalogue.rows import decode, encode, table_of
+data = encode(table_of([]))
+before = len(os.listdir("/proc/self/task"))
+decode(data, "it", bytes_digest(data))
+print(len(os.listdir("/proc/self/task")) - before)
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="threads are counted by Linux's /proc")
+def test_reading_starts_no_thread_that_could_end_the_process_when_it_exits():
+    done = subprocess.run([sys.executable, "-c", _READS], capture_output=True, text=True, check=True)
+    assert done.stdout == "0\n"

@@ -100,10 +100,10 @@ def test_an_incomplete_mosaic_is_refused(tmp_path):
 
 
 def test_where_there_is_no_mosaic_the_error_says_what_to_give(tmp_path):
-    with pytest.raises(FileNotFoundError, match="list_mosaics"):
+    with pytest.raises(FileNotFoundError, match="sgddiff catalogue show OUTPUT"):
         open_mosaic(str(tmp_path / "nothing.zarr"))
     (tmp_path / "file").write_text("x")
-    with pytest.raises(FileNotFoundError, match="list_mosaics"):
+    with pytest.raises(FileNotFoundError, match="sgddiff catalogue show OUTPUT"):
         open_mosaic(str(tmp_path / "file"))
 
 

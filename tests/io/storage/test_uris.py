@@ -7,7 +7,14 @@ import pytest
 
 from sgddiff_batch.core.query import OWN, BucketAccess
 from sgddiff_batch.errors import ConfigError, UnreadableSceneError
-from sgddiff_batch.io.storage.uris import gdal_path, gdal_settings, local_path, over_network
+from sgddiff_batch.io.storage.uris import (
+    credentials_found,
+    gdal_path,
+    gdal_settings,
+    local_path,
+    no_new_folders,
+    over_network,
+)
 
 PUBLIC = BucketAccess({"public": "anonymous"})
 
@@ -76,3 +83,43 @@ def test_gdal_is_told_the_same_settings_of_every_uri_and_only_their_values_diffe
 def test_gdal_keeps_nothing_that_it_read_of_a_bucket():
     assert gdal_settings("s3://mine/a", OWN, {})["CPL_VSIL_CURL_NON_CACHED"] == "/vsis3/"
     assert gdal_settings("/data/a", OWN, {})["CPL_VSIL_CURL_NON_CACHED"] == ""
+
+
+def test_folders_that_were_made_meanwhile_and_are_empty_go(tmp_path):
+    (tmp_path / "there").mkdir()
+    with no_new_folders(str(tmp_path / "there" / "new" / "deep")):
+        (tmp_path / "there" / "new" / "deep").mkdir(parents=True)
+    assert [path.name for path in tmp_path.rglob("*")] == ["there"]
+
+
+def test_they_go_also_after_an_error_and_what_holds_something_stays(tmp_path):
+    def fail():
+        (tmp_path / "new" / "deep").mkdir(parents=True)
+        (tmp_path / "new" / "a.txt").touch()
+        raise OSError("full")
+
+    with pytest.raises(OSError, match="full"), no_new_folders(str(tmp_path / "new" / "deep")):
+        fail()
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["a.txt", "new"]
+
+
+def test_object_storage_has_no_folders():
+    with no_new_folders("s3://bucket/prefix"):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("environment", "words"),
+    [
+        ({}, "none in the environment: those of this machine or its role"),
+        ({"AWS_ACCESS_KEY_ID": "a"}, "none in the environment: those of this machine or its role"),
+        ({"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b"}, "AWS_ACCESS_KEY_ID of the environment"),
+        (
+            {"AWS_PROFILE": "x", "AWS_ENDPOINT_URL": "http://u:p@h"},
+            "those of the profile x; endpoint http://h",
+        ),
+    ],
+)
+def test_a_bucket_says_by_which_credentials_it_is_asked_and_a_folder_needs_none(environment, words):
+    assert credentials_found("s3://bucket/a", environment) == words
+    assert credentials_found("/data/a", environment) is None

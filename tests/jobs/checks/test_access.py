@@ -67,6 +67,21 @@ def test_wrong_credentials_fail_and_are_not_shown(bucket, monkeypatch):
     [check] = check_output(open_store("s3://doctor-bucket/other"))
     assert check.state == "failed"
     assert "another-secret" not in f"{check.found} {check.mend}"
+    assert "correct the keys" in check.mend
+
+
+def test_a_bucket_that_is_not_there_is_to_be_made(bucket, tmp_path):
+    ([check], _) = check_archive(config_of(tmp_path, "s3://no-such-doctor-bucket/scenes"))
+    assert (check.state, "make the bucket" in check.mend) == ("failed", True)
+
+
+def test_an_endpoint_that_does_not_answer_is_no_matter_of_rights(monkeypatch):
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "a")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "b")
+    [check] = check_output(open_store("s3://doctor-bucket/out"))
+    assert check.state == "failed"
+    assert "AWS_ENDPOINT_URL" in check.mend
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +174,7 @@ def test_an_archive_that_is_empty_is_a_note_and_one_that_is_not_there_fails(tmp_
     assert states(check_archive(config_of(tmp_path, "scenes"))[0]) == [("archive", "note")]
     checks, listing = check_archive(config_of(tmp_path, "typo"))
     assert states(checks) == [("archive", "failed")]
+    assert "correct the path" in checks[0].mend
     assert listing is None
 
 

@@ -43,6 +43,15 @@ def test_a_cluster_is_looked_at_where_a_run_would_use_it(config_of):
         assert names[5] == "ray"
 
 
+def test_a_cluster_that_a_run_starts_here_takes_this_machines_memory(config_of):
+    ray = config_of("engine.kind=ray", "engine.workers=1000")
+    memory = {c.what: c for c in examine(ray, {})}["memory"]
+    assert memory.state == "failed"
+    assert "a run may take at most " in memory.found
+    elsewhere = {c.what: c for c in examine(ray, {"RAY_ADDRESS": "127.0.0.1:1"})}["memory"]
+    assert "this one's is not looked at" in elsewhere.found
+
+
 def test_a_checkpoint_that_is_not_there_hides_no_other_check(config_of):
     names, states = found(config_of("model.checkpoint=/nowhere"))
     assert states["checkpoint"] == "failed"

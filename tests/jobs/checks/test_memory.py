@@ -44,12 +44,15 @@ def test_free_memory_is_what_the_kernel_and_the_container_leave(tmp_path, files,
 def test_memory_is_judged_by_what_a_run_may_take(free, state):
     check = judge_memory(3 * GIB, free)
     assert check.state == state
-    assert "a run may take 3.00 GiB" in check.found
+    assert "a run may take at most 3.00 GiB" in check.found
 
 
 def test_what_is_judged_is_all_that_all_workers_may_take():
     found = [next(check_memory(Workers(n, 4, 2 * GIB, 0), True, 4096, 576)).found for n in (1, 2)]
-    assert [words.split(";")[0] for words in found] == ["a run may take 3.12 GiB", "a run may take 6.24 GiB"]
+    assert [words.split(";")[0] for words in found] == [
+        "a run may take at most 3.12 GiB",
+        "a run may take at most 6.24 GiB",
+    ]
     assert next(check_memory(Workers(1000, 4, 2 * GIB, 0), True, 4096, 576)).state == "failed"
 
 

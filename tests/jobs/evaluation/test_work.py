@@ -6,7 +6,7 @@ from PIL import Image
 
 from jobs.evaluation.pictures import match_pictures
 from jobs.evaluation.sheets import draw_worst
-from jobs.evaluation.work import WORST, evaluate, write_whole
+from jobs.evaluation.work import WORST, evaluate
 from tests.kit.pictures import write, write_pictures
 
 COUNT = WORST + 2
@@ -70,9 +70,3 @@ def test_sheets_of_an_earlier_run_go_and_a_persons_own_files_stay(entries, tmp_p
     names = sorted(path.name for path in folder.iterdir())
     assert len(names) == WORST + 1
     assert names[:2] == ["mine.png", "worst-01-p07.png"]
-
-
-def test_a_file_is_replaced_whole_and_nothing_is_left_beside_it(tmp_path):
-    for content in (b"first", b"second, longer"):
-        write_whole(tmp_path / "a.png", content)
-    assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"second, longer"]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from jobs.printing import print_area_plan
+from jobs.printing import PrintedArea
+from jobs.printing.area_plan import print_area_plan
 from sgddiff_batch.config import ArchiveJobConfig, AreaConfig
 from sgddiff_batch.core.cells import Cell
 from sgddiff_batch.core.composite_planning import AreaScene, Changes, plan_areas
@@ -12,7 +13,7 @@ from sgddiff_batch.core.times import parse_span
 from sgddiff_batch.io.areas import Membership
 from sgddiff_batch.io.ledger import RefusedScene
 from sgddiff_batch.io.storage import open_store
-from sgddiff_batch.runs.areas.area_run import AreaRun
+from sgddiff_batch.runs.areas.area_run import AreaEnd, AreaRun
 from sgddiff_batch.runs.areas.cells import CellRecipe
 from tests.io.area_examples import area_settings
 from tests.kit.logs import enable_our_loggers
@@ -88,3 +89,24 @@ def test_scenes_of_several_models_are_warned_of_and_those_of_one_are_not(run_of,
 def test_mosaics_that_may_not_go_are_warned_of(run_of, capsys, caplog):
     _, warnings = printed(run_of(refusal="2 of 3 mosaics have no scene left"), capsys, caplog)
     assert warnings == ["monthly: 2 of 3 mosaics have no scene left"]
+
+
+END = AreaEnd("out/report-1.json", 2.00049, {"states": {"done": 1}})
+
+
+@pytest.mark.parametrize("prints", [True, False])
+def test_an_area_is_kept_for_json_whether_it_is_printed_or_not(run_of, capsys, prints):
+    view, run = PrintedArea("monthly", prints=prints), run_of(unchanged=("m/x9y9",))
+    assert view.planned(run) is run
+    view.ended(END)
+    said = capsys.readouterr().out
+    assert ("mosaics to compose" in said, said.endswith("report: out/report-1.json\n")) == (prints, prints)
+    plan = view.facts.pop("plan")
+    assert (plan["to_compose"], plan["unchanged"], plan["without_scenes"]) == (1, 1, 0)
+    assert plan["peak_memory_bytes"] == run.peak_memory_bytes
+    assert view.facts == {
+        "area": "monthly",
+        "report": "out/report-1.json",
+        "seconds": 2.0,
+        "totals": {"states": {"done": 1}},
+    }

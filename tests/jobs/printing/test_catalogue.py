@@ -32,7 +32,7 @@ def rows_of(text):
 def test_a_mosaic_is_a_row_with_size_share_and_model(capsys):
     print_mosaics([ENTRY])
     said = capsys.readouterr().out
-    assert "1 mosaics" in said
+    assert "1 mosaic\n" in f"{said.splitlines()[0].strip()}\n"
     [row] = rows_of(said)
     assert row == [
         "north/a.tif", "done", "400 x 300", "2.50%", "2026-01-01T00:00:00+00:00", "0123456789ab", ENTRY.uri,
@@ -43,6 +43,18 @@ def test_without_data_or_a_known_model_there_are_dashes(capsys):
     print_mosaics([replace(ENTRY, valid_px=0, salient_px=0, model_digest=None, state="quarantined")])
     [row] = rows_of(capsys.readouterr().out)
     assert (row[1], row[3], row[5]) == ("quarantined", "-", "-")
+
+
+@pytest.mark.parametrize("folders", [4, 30])
+def test_a_uri_is_on_one_line_whole_and_the_other_columns_are_folded_for_it(capsys, folders):
+    uri = f"s3://bucket/{'folder/' * folders}a.tif/0123-4567.zarr"
+    scene_id = f"{'north/' * 20}a.tif"
+    print_mosaics([replace(ENTRY, uri=uri, scene_id=scene_id), ENTRY])
+    rows = rows_of(capsys.readouterr().out)
+    assert [row[-1] for row in rows if row[-1]] == [uri, ENTRY.uri]
+    parts = rows[: [row[-1] for row in rows].index(ENTRY.uri)]
+    assert "".join(row[0] for row in parts) == scene_id
+    assert len(parts) > 1
 
 
 def test_brackets_in_a_uri_are_no_markup(capsys):

@@ -47,8 +47,8 @@ def test_pixels_of_other_software_and_mosaics_without_digests_are_no_damage(caps
     older.pixels_version = PIXELS_VERSION - 1
     lines = said_of([older], capsys).splitlines()
     assert lines[0].endswith("all sound")
-    assert lines[1].startswith(f"1 mosaics have pixels of another pixels_version than {PIXELS_VERSION}, ")
-    assert lines[2].startswith("1 mosaics were committed before digests were kept")
+    assert lines[1].startswith(f"1 mosaic has pixels of another pixels_version than {PIXELS_VERSION}, ")
+    assert lines[2].startswith("1 mosaic was committed before digests were kept")
 
 
 @pytest.mark.parametrize("seed", [None, 5])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from jobs.printing.results import print_results
+from jobs.printing.results import end_facts, print_results
 from sgddiff_batch.engine.results import SceneResult
 from sgddiff_batch.io.reports import DAMAGED
 from sgddiff_batch.runs import RunEnd
@@ -36,7 +36,7 @@ def test_where_all_is_as_it_was_there_is_no_table(capsys):
 
 def test_a_damaged_record_is_a_row_and_no_scene(capsys):
     said, rows = printed(capsys, DONE, SceneResult("_ledger/x", "u", DAMAGED, "no JSON"))
-    assert "1 scenes in 2.0 s" in said
+    assert "1 scene in 2.0 s" in said
     assert len(rows) == 2
 
 
@@ -54,3 +54,12 @@ def test_the_place_of_the_report_stays_on_one_line_to_be_copied(capsys):
 def test_a_reason_cannot_move_the_cursor(capsys):
     _, rows = printed(capsys, SceneResult("b.tif", "u", "failed", "a\x1b[2J\nb"))
     assert rows[0][-1] == r"failed: a\x1b[2J\nb"
+
+
+def test_as_json_there_are_the_totals_of_the_report_and_its_place_without_secrets():
+    end = RunEnd((DONE,), 0, 2.00049, "out/report-1.json", {"states": {"https://u:p@h/?k=1": 1}})
+    assert end_facts(end) == {
+        "report": "out/report-1.json",
+        "seconds": 2.0,
+        "totals": {"states": {"https://h/": 1}},
+    }

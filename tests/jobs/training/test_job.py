@@ -57,9 +57,11 @@ def test_a_training_trains_under_a_lease_tells_its_events_and_can_write_its_card
 def test_a_check_says_what_there_is_and_leaves_nothing(config, tmp_path, caplog):
     enable_our_loggers()
     caplog.set_level("INFO")
-    run_training(config, check_only=True)
+    found = run_training(config, check_only=True)
     assert "6 pictures to train on, 2 to validate" in caplog.text
-    assert files(tmp_path / "run") == []
+    assert found["pictures"] == {"training": 6, "validation": 2}
+    assert (found["stages"], found["storage"]) == (["direct"], config.storage)
+    assert not (tmp_path / "run").exists(), "the folder that the check made is gone, too"
 
 
 def test_a_check_of_a_training_on_ray_needs_no_cluster(config, tmp_path):

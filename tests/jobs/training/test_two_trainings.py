@@ -86,7 +86,7 @@ def test_a_second_training_leaves_with_4_says_who_is_at_work_and_writes_nothing(
     with storage.lease_on(str(run), alone=True) as lease:
         assert train(run) == Exit.HELD == 4
     (line,) = capsys.readouterr().err.splitlines()
-    assert f"train: another run is at work: {run} is leased to run {lease.run_id}" in line
+    assert f"sgddiff train: another run is at work: {run} is leased to run {lease.run_id}" in line
     assert f"on {socket.gethostname()}, process {os.getpid()}, since " in line
     assert files(run) == {}
 

@@ -73,7 +73,7 @@ def test_the_command_line_shows_and_turns_back(nights, capsys):
 @pytest.mark.parametrize("command", [["show"], ["generations"], ["rollback"]])
 def test_an_output_that_is_not_there_ends_with_2(command, tmp_path, capsys):
     assert cli.main(["catalogue", *command, str(tmp_path / "typo")]) == Exit.WRONG
-    assert "catalogue: " in capsys.readouterr().err
+    assert "sgddiff catalogue: " in capsys.readouterr().err
 
 
 def test_an_archive_that_is_suddenly_empty_withdraws_nobody(nights, tmp_path, caplog):

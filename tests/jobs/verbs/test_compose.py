@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 import yaml
 
@@ -60,19 +63,37 @@ def test_a_dry_run_prints_the_plan_and_changes_nothing(output, compose, capsys):
     assert output.keys() == before
 
 
-def test_an_area_that_another_run_holds_is_left_alone_and_the_others_are_composed(output, compose, caplog):
+def test_as_json_there_is_what_each_area_came_to_and_nothing_else(output, compose, capsys):
+    assert compose("--dry-run", "--json") == Exit.DONE
+    planned = json.loads(capsys.readouterr().out)
+    assert [(area["area"], area["plan"]["to_compose"] > 0) for area in planned["areas"]] == [
+        ("monthly", True),
+        ("yearly", True),
+    ]
+    assert "report" not in planned["areas"][0]
+    assert compose("--area", "yearly", "--json") == Exit.DONE
+    tree = json.loads(capsys.readouterr().out)
+    (area,) = tree["areas"]
+    assert (tree["exit_code"], area["exit_code"]) == (0, 0)
+    assert json.loads(Path(area["report"]).read_text())["totals"] == area["totals"]
+    assert compose("--withdraw-area", "old", "--json") == Exit.WRONG
+
+
+def test_an_area_that_another_run_holds_is_left_alone_and_the_others_are_composed(output, compose, capsys):
     with Lease(open_store(f"{output.uri}/_areas/monthly"), "another", 5.0):
         assert compose() == Exit.HELD
+    said = capsys.readouterr()
+    assert said.err.startswith("sgddiff compose: monthly: ")
+    assert said.out.count("\nreport: ") == 1
     assert (composed(output, "monthly"), composed(output, "yearly") > 0) == (0, True)
-    assert any(record.getMessage().startswith("monthly: ") for record in caplog.records)
 
 
-def test_a_wrong_crs_is_found_before_any_area_is_composed(output, compose, tmp_path, caplog):
+def test_a_wrong_crs_is_found_before_any_area_is_composed(output, compose, tmp_path, capsys):
     tree = yaml.safe_load((tmp_path / "run.yaml").read_text())
     tree["areas"][1]["crs"] = "EPSG:0"
     (tmp_path / "run.yaml").write_text(yaml.safe_dump(tree))
     assert compose() == Exit.WRONG
-    assert "'EPSG:0' is no CRS" in caplog.text
+    assert "'EPSG:0' is no CRS" in capsys.readouterr().err
     assert composed(output, "monthly") == 0
 
 
@@ -83,15 +104,15 @@ def test_a_wrong_crs_is_found_before_any_area_is_composed(output, compose, tmp_p
         (["--withdraw-area", "monthly"], "--withdraw-area monthly: the config has that area"),
     ],
 )
-def test_an_area_that_is_not_meant_is_refused(output, compose, caplog, words, said):
+def test_an_area_that_is_not_meant_is_refused(output, compose, capsys, words, said):
     assert compose(*words) == Exit.WRONG
-    assert said in caplog.text
+    assert said in capsys.readouterr().err
 
 
-def test_without_areas_there_is_nothing_to_compose(output, compose, tmp_path, caplog):
+def test_without_areas_there_is_nothing_to_compose(output, compose, tmp_path, capsys):
     write_config(tmp_path)
     assert compose() == Exit.WRONG
-    assert "areas: the config has none" in caplog.text
+    assert "areas: the config has none" in capsys.readouterr().err
 
 
 def test_a_former_area_leaves_its_catalogue_and_nothing_is_composed(output, compose, tmp_path):

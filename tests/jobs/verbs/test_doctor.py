@@ -65,3 +65,8 @@ def test_json_goes_to_standard_output_alone_or_into_a_file(config, tmp_path, cap
 
 def test_a_line_shows_no_bytes_that_a_terminal_would_obey():
     assert "\x1b" not in line_of(Check("read", "note", "a\x1b[2J.tif", "look at it"))
+
+
+def test_a_config_that_is_not_there_is_to_be_written(tmp_path, capsys):
+    assert main(["doctor", "--config", str(tmp_path / "typo.yaml")]) == 1
+    assert f"have one written: sgddiff init --file {tmp_path / 'typo.yaml'}" in capsys.readouterr().out

@@ -41,7 +41,7 @@ def test_all_mistakes_in_the_data_are_in_one_list_before_any_work(data, checkpoi
     (images / "notes.txt").write_text("not a picture, and not meant as one")
     folders = ["--images", images, "--labels", labels]
     lines = refused(capsys, *folders, "--checkpoint", checkpoint, "--maps", tmp_path / "out")
-    assert lines[0].startswith("evaluate: 8 mistakes in the data:")
+    assert lines[0].startswith("sgddiff evaluate: 8 mistakes in the data:")
     wanted = [
         ("twice.png", "has the stem of twice.jpg"),
         ("not-a-picture.png", "no picture of that stem"),
@@ -106,7 +106,7 @@ def test_a_wrong_command_is_one_line_and_exit_code_two(
     before = sorted(tmp_path.rglob("*"))
     lines = refused(capsys, *arguments)
     assert len(lines) == 1
-    assert lines[0].startswith("evaluate: ")
+    assert lines[0].startswith("sgddiff evaluate: ")
     assert message in lines[0]
     assert sorted(tmp_path.rglob("*")) == before
 
@@ -114,7 +114,7 @@ def test_a_wrong_command_is_one_line_and_exit_code_two(
 def test_a_device_that_is_not_there_is_exit_code_two(data, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     lines = refused(capsys, "--images", data[0], "--maps", tmp_path / "maps", "--device", "cuda")
-    assert lines == ["evaluate: --device: is cuda, but PyTorch finds no CUDA device; use auto or cpu"]
+    assert lines == ["sgddiff evaluate: --device: is cuda, but PyTorch finds no CUDA device; use auto or cpu"]
 
 
 def test_a_checkpoint_and_ready_maps_exclude_each_other(data, maps, capsys):
@@ -126,7 +126,7 @@ def test_a_checkpoint_and_ready_maps_exclude_each_other(data, maps, capsys):
 def test_scores_without_scipy_say_what_to_install(data, maps, monkeypatch, capsys):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     lines = refused(capsys, "--score-maps", maps, "--labels", data[1])
-    assert lines == ["evaluate: --labels: scores need SciPy; pip install 'sgddiff-batch[train]'"]
+    assert lines == ["sgddiff evaluate: --labels: scores need SciPy; pip install 'sgddiff-batch[train]'"]
 
 
 def test_what_cannot_be_written_is_one_line_and_exit_code_one(data, maps, tmp_path, capsys):

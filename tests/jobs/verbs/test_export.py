@@ -19,7 +19,7 @@ def test_the_command_writes_the_file_and_returns_0(tmp_path, capsys):
     uri = build(tmp_path, mosaic_of(GRID), codes_of(GRID))
     assert main(["export", "cog", uri, str(tmp_path / "a.tif")]) == 0
     assert (tmp_path / "a.tif").exists()
-    assert capsys.readouterr().out == f"wrote {tmp_path / 'a.tif'}\n"
+    assert capsys.readouterr().err == f"wrote {tmp_path / 'a.tif'}\n"
 
 
 def test_a_wrong_command_is_one_line_and_returns_2(tmp_path, capsys):
@@ -34,7 +34,7 @@ def test_a_wrong_command_is_one_line_and_returns_2(tmp_path, capsys):
     ):
         assert main(["export", "cog", uri, str(tmp_path / out) if "://" not in out else out]) == 2
         error = capsys.readouterr().err
-        assert error.startswith("export: ")
+        assert error.startswith("sgddiff export: ")
         assert error.count("\n") == 1
     with pytest.raises(SystemExit) as left:
         main(["export", "cog"])

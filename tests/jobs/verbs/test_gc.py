@@ -80,7 +80,8 @@ def test_what_is_no_number_of_hours_is_refused_by_its_flag(hours, capsys):
 def test_an_output_is_named_by_itself_or_by_the_config(night, capsys):
     for words in ([str(night.output)], ["--config", night.config]):
         assert main(["gc", *words]) == Exit.DONE
-        assert "garbage: 0 items" in capsys.readouterr().out
+        said = capsys.readouterr().out
+        assert said == f"nothing to remove below {night.output}\n"
     assert main(["gc"]) == Exit.WRONG
     assert "give OUTPUT, or --config" in capsys.readouterr().err
 

@@ -77,7 +77,7 @@ def test_without_a_terminal_nothing_is_asked():
         cwd=ROOT, input="", capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 2
-    assert done.stderr == "init: give --archive and --output; on a terminal they are asked for\n"
+    assert done.stderr == "sgddiff init: give --archive and --output; on a terminal they are asked for\n"
 
 
 def test_questions_are_asked_until_they_are_answered_and_known_values_are_not_asked_for():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -42,6 +43,11 @@ def test_one_is_shown_whole(output, capsys):
     assert main(["quarantine", "show", "new.tif", "--output", output]) == Exit.DONE
     facts = json.loads(capsys.readouterr().out)
     assert (facts["scene_id"], facts["reason"], facts["version"]) == ("new.tif", "torn", "v")
+    assert main(["quarantine", "show", "new.tif", "--output", output, "--json"]) == Exit.DONE
+    assert json.loads(capsys.readouterr().out) == facts
+    file = f"{output}.json"
+    assert main(["quarantine", "show", "new.tif", "--output", output, f"--json={file}"]) == Exit.DONE
+    assert json.loads(Path(file).read_text()) == facts
 
 
 @pytest.mark.parametrize(
@@ -50,7 +56,8 @@ def test_one_is_shown_whole(output, capsys):
 )
 def test_those_that_are_named_are_marked_each_once(output, capsys, words, marked):
     assert main(["quarantine", "replay", *words, "--output", output]) == Exit.DONE
-    assert f"{len(marked)} scenes will be tried again by the next run" in capsys.readouterr().out
+    scenes = "1 scene" if len(marked) == 1 else "2 scenes"
+    assert f"{scenes} will be tried again by the next run" in capsys.readouterr().out
     rows = listed(output, capsys)
     assert {scene_id for scene_id, row in rows.items() if row["marked_to_be_tried_again"]} == marked
 

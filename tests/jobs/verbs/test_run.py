@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
-from jobs.cli import build_parser
+from jobs.cli import build_parser, main
 from jobs.exits import Exit
 from tests.kit import jobs
 
@@ -21,6 +23,22 @@ def test_a_wrong_flag_ends_with_2_before_anything_is_read(flags):
     with pytest.raises(SystemExit) as end:
         build_parser(["run"]).parse_args(["run", *flags])
     assert end.value.code == Exit.WRONG
+
+
+def test_json_alone_on_standard_output_is_all_that_a_run_says_there(tmp_path, checkpoint, capsys):
+    jobs.write_scene(tmp_path / "scenes" / "a.tif", 60, 70, 1)
+    config = jobs.write_config(tmp_path / "run.yaml", tmp_path / "scenes", tmp_path / "out", checkpoint)
+    words = ["run", "--config", str(config)]
+    assert main([*words, "--dry-run", "--json"]) == Exit.DONE
+    planned = json.loads(capsys.readouterr().out)
+    assert planned.keys() == {"exit_code", "plan"}
+    assert planned["plan"]["scenes"]["scenes_to_do"] == 1
+    assert not (tmp_path / "out").exists()
+    assert main([*words, f"--json={tmp_path / 'run.json'}"]) == Exit.DONE
+    assert "report: " in capsys.readouterr().out
+    ended = json.loads((tmp_path / "run.json").read_text())
+    assert ended.keys() == {"exit_code", "plan", "report", "seconds", "totals"}
+    assert ended["totals"]["states"] == {"done": 1}
 
 
 def test_what_a_part_of_a_night_is_asked_by():

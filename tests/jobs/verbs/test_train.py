@@ -17,7 +17,7 @@ from PIL import Image
 
 from jobs import train_distill
 from jobs.exits import Exit, guarded
-from jobs.verbs.train import guarded_training
+from jobs.verbs.train import MISTAKES, told_as_ours
 from models.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
 from models.config import ConfigError as NetworkConfigError
 from models.config import with_settings
@@ -233,7 +233,19 @@ def test_a_storage_that_cannot_be_written_is_found_before_any_training(config, t
 
 def test_a_check_trains_nothing(config, tmp_path):
     assert train(config, check=True) == 0
-    assert not [path for path in (tmp_path / "run").rglob("*") if path.is_file()]
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_check_ends_with_a_line_or_with_what_it_found_as_json(config, tmp_path, capsys):
+    assert train(config, check=True) == 0
+    assert capsys.readouterr().out == "all sound: config, data and storage of 3 stages\n"
+    assert train_here(config, "--check", "--json") == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["pictures"] == {"training": 6, "validation": 2}
+    assert found["stages"] == ["direct", "teacher", "student"]
+    assert found["storage"] == str(tmp_path / "run")
+    assert train_here(config, "--json") == Exit.WRONG
+    assert "give --check, too" in capsys.readouterr().err
 
 
 @pytest.mark.slow
@@ -263,17 +275,20 @@ def test_a_run_that_goes_on_with_another_config_is_refused_by_the_settings_name(
 )
 def test_every_end_of_a_training_has_its_exit_code(error, code):
     def work():
-        if error is not None:
-            raise error
+        with told_as_ours():
+            if error is not None:
+                raise error
+        return Exit.DONE
 
-    assert guarded("train", lambda: guarded_training(work)) is code
+    assert guarded("train", work, MISTAKES) is code
 
 
 def test_mistakes_in_the_data_keep_a_line_each(capsys):
     def work():
-        raise DataError(["a.png: no label", "b.png: no label"])
+        with told_as_ours():
+            raise DataError(["a.png: no label", "b.png: no label"])
 
-    guarded_training(work)
+    guarded("train", work, MISTAKES)
     assert capsys.readouterr().err.splitlines()[1:] == ["  a.png: no label", "  b.png: no label"]
 
 
@@ -285,7 +300,7 @@ def test_the_door_of_clusters_is_the_verb(config, tmp_path):
     command = [sys.executable, "-P", str(ROOT / "jobs" / "train_distill.py"), *arguments]
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stdout) == (0, "")
+    assert (done.returncode, done.stdout) == (0, "all sound: config, data and storage of 3 stages\n")
     assert "6 pictures to train on, 2 to validate" in done.stderr
 
 

@@ -69,7 +69,7 @@ def test_json_takes_the_place_of_tables_or_is_a_file_besides(damaged, capsys, tm
 
 def test_only_the_mosaics_that_are_named_are_looked_at(damaged, capsys):
     assert main(["verify", str(damaged.output), "--mosaic", damaged.uri("b.tif")]) == Exit.DONE
-    assert capsys.readouterr().out.startswith("1 mosaics, ")
+    assert capsys.readouterr().out.startswith("1 mosaic, ")
     assert main(["verify", str(damaged.output), "--mosaic", "typo.zarr"]) == Exit.WRONG
     assert "the ledger knows no such mosaic" in capsys.readouterr().err
 
@@ -78,7 +78,7 @@ def test_a_damaged_catalogue_ends_with_5(night, capsys):
     pointer = night.output / "_catalogue" / "current.json"
     pointer.write_bytes(b"{")
     assert main(["verify", str(night.output)]) == Exit.DAMAGED
-    assert capsys.readouterr().err.startswith("verify: ")
+    assert capsys.readouterr().err.startswith("sgddiff verify: ")
 
 
 def test_a_report_that_cannot_be_written_ends_with_1(night, tmp_path, capsys):

@@ -158,7 +158,7 @@ class TestReport:
     ("result", "level", "words"),
     [
         (AreaResult(JANUARY, "done", scenes=3), "INFO", f"{JANUARY}: done, of 3 scenes"),
-        (AreaResult(JANUARY, "empty", scenes=1), "INFO", f"{JANUARY}: empty, of 1 scenes"),
+        (AreaResult(JANUARY, "empty", scenes=1), "INFO", f"{JANUARY}: empty, of 1 scene"),
         (AreaResult(JANUARY, "failed", "no room"), "WARNING", f"{JANUARY}: failed: no room"),
         (AreaResult(JANUARY, "quarantined", "torn"), "WARNING", f"{JANUARY}: quarantined: torn"),
     ],

@@ -309,9 +309,9 @@ def test_several_areas_are_made_and_one_can_be_chosen(tmp_path):
     assert set(world.mosaics()) == ALL
 
 
-def test_without_a_catalogue_it_says_what_to_run_first(tmp_path, caplog):
+def test_without_a_catalogue_it_says_what_to_run_first(tmp_path, capsys):
     assert World(tmp_path).night() == Exit.WRONG
-    assert "run `sgddiff run` first" in caplog.text
+    assert "run `sgddiff run` first" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -329,17 +329,17 @@ def test_without_a_catalogue_it_says_what_to_run_first(tmp_path, caplog):
         ([MONTHLY], ["--area", "daily"], "no such area; it has monthly"),
     ],
 )
-def test_a_mistake_in_the_config_ends_with_2_before_any_work(tmp_path, caplog, areas, flags, words):
+def test_a_mistake_in_the_config_ends_with_2_before_any_work(tmp_path, capsys, areas, flags, words):
     world = filled(World(tmp_path, *areas))
     assert world.night(*flags) == Exit.WRONG
-    assert words in caplog.text
+    assert words in capsys.readouterr().err
     assert not Path(world.output.root, "_areas").exists()
 
 
-def test_a_config_without_areas_says_so(tmp_path, caplog):
+def test_a_config_without_areas_says_so(tmp_path, capsys):
     world = World(tmp_path)
     assert world.night("--set", "areas=[]") == Exit.WRONG
-    assert "areas: the config has none" in caplog.text
+    assert "areas: the config has none" in capsys.readouterr().err
 
 
 def test_the_plan_states_its_memory_before_it_starts(world):

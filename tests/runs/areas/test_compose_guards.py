@@ -116,14 +116,15 @@ def test_what_comes_back_unchanged_is_current_again(world):
     "changes",
     [{"resolution": 20}, {"origin": [5, 0]}, {"cell_px": 40}, {"period": "year"}, {"crs": "EPSG:32632"}],
 )
-def test_an_area_is_not_gone_on_with_on_another_lattice(world, caplog, changes):
+def test_an_area_is_not_gone_on_with_on_another_lattice(world, capsys, changes):
     assert world.night() == 0
     before = world.area.keys("")
     change(world, **changes)
     for flags in (["--dry-run"], []):
         assert world.night(*flags) == Exit.WRONG
-    assert f"{next(iter(changes))} was" in caplog.text
-    assert "take another name for the area" in caplog.text
+    said = capsys.readouterr().err
+    assert f"{next(iter(changes))} was" in said
+    assert "take another name for the area" in said
     after = [key for key in world.area.keys("") if "lease" not in key]
     assert after == [key for key in before if "lease" not in key]
     change(world, rule="max", block_px=1024)
@@ -141,11 +142,11 @@ def test_the_same_crs_in_other_words_is_no_other_lattice(world):
 
 
 @pytest.mark.parametrize("data", [b"", b"[]", b"{}", b"\xff"])
-def test_a_damaged_note_of_the_lattice_stops_the_run_with_its_key(world, caplog, data):
+def test_a_damaged_note_of_the_lattice_stops_the_run_with_its_key(world, capsys, data):
     assert world.night() == 0
     world.area.write(CELLS, data)
     assert world.night() == Exit.FAILED
-    assert CELLS in caplog.text
+    assert CELLS in capsys.readouterr().err
 
 
 def test_a_damaged_note_of_the_ledger_about_one_scene_stops_no_other(world):

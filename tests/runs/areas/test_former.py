@@ -94,10 +94,10 @@ def test_a_rollback_brings_a_withdrawn_area_back_to_its_readers(world):
         ("", "there is none"),
     ],
 )
-def test_only_an_area_that_is_there_and_not_in_the_config_is_withdrawn(world, caplog, name, words):
+def test_only_an_area_that_is_there_and_not_in_the_config_is_withdrawn(world, capsys, name, words):
     before = world.output.keys("")
     assert world.night("--withdraw-area", name) == Exit.WRONG
-    assert words in caplog.text
+    assert words in capsys.readouterr().err
     assert world.output.keys("") == before
 
 
@@ -114,12 +114,14 @@ def test_beside_a_run_on_the_area_nothing_is_withdrawn(world):
     assert set(world.mosaics()) == ALL
 
 
-def test_a_damaged_catalogue_of_a_former_area_stops_no_run_and_is_told_to_who_withdraws(world, caplog):
+def test_a_damaged_catalogue_of_a_former_area_stops_no_run_and_is_told_to_who_withdraws(
+    world, caplog, capsys
+):
     world.area.write(generations.POINTER, b"{")
     assert world.night() == 0
     assert TOLD in caplog.text
     assert world.night("--withdraw-area", "monthly") == Exit.FAILED
-    assert "current.json" in caplog.text
+    assert "current.json" in capsys.readouterr().err
 
 
 def test_a_withdrawal_that_was_killed_before_it_published_is_completed_by_the_same_command(world):
