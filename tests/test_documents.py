@@ -22,6 +22,9 @@ PAGES = (
     "sgddiff_batch/DESIGN.md",
     "tests/README.md",
     "tests/reports/README.md",
+    "models/weights/student/README.md",
+    "models/weights/student-fine/README.md",
+    "models/weights/teacher/README.md",
 )
 FOR_USERS = ("README.md", "CHANGELOG.md", "cluster/README.md", "cluster/RUNBOOK.md")
 DOORS = {"infer_archive", "train_distill"}

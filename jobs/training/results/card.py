@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from dataclasses import fields
 
 from jobs.training.results.card_scores import Facts, scores_of, weaknesses_of
-from jobs.training.results.markdown import counted, quoted, section
+from jobs.training.results.markdown import quoted, section
 from models.config import LITE_STEMS
 from models.counting import COUNTED_PX
 from models.crops import PROBABILITIES
 from models.losses import LossWeights
+from sgddiff_batch.core.words import counted
 
 MARK = "<!-- Made by jobs/train_distill.py, and replaced by it; take out this line to keep your own text. -->"
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from jobs.training.results.assessment import ASSESSMENT_NAME, read_assessment
 from jobs.training.results.card import MARK, write_card
+from jobs.training.results.markdown import wrapped
 from jobs.training.retries import retrying
 from jobs.training.storage import StoreStorage
 from models.checkpoint import FACTS_NAME
@@ -56,7 +57,10 @@ def write_cards(store: Store, stage: str) -> list[str]:
     found = list_finished(store, stage)
     for one in found:
         alike = [other.assessment for other in found if other.recipe == one.recipe and not other.is_average]
-        key, text = f"{one.folder}/{CARD_NAME}", write_card(one.facts, one.assessment, alike).encode()
+        key, text = (
+            f"{one.folder}/{CARD_NAME}",
+            wrapped(write_card(one.facts, one.assessment, alike)).encode(),
+        )
         earlier = storage.read(key)
         if earlier is None or (earlier.startswith(MARK.encode()) and earlier != text):
             storage.write(key, text)

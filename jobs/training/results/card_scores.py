@@ -6,9 +6,10 @@ import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from jobs.training.results.markdown import counted, quoted, share
+from jobs.training.results.markdown import quoted, share
 from models.sod_metrics import MEASURE_NAMES
 from models.sod_metrics_objects import ALARM_ABOVE, WINDOW_PX
+from sgddiff_batch.core.words import counted
 
 _HEADINGS = ("S", "max F", "mean F", "adaptive F", "max E", "mean E", "adaptive E", "weighted F", "MAE")
 

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import re
+import textwrap
 from collections.abc import Sequence
 
 from sgddiff_batch.core.words import printable
 
 _LONGEST = 120
+_GLUE = "\0"
+_SPAN = re.compile(r"(?<!`)(`+)(?!`).+?(?<!`)\1(?!`)")
+_MARKER = re.compile(r" (?=(?:[-+*>#=|]+|\d+[.)])(?: |$))")
+"""What would be a list, a heading or a quotation at the beginning of a line."""
 
 
 def quoted(text: object) -> str:
@@ -34,6 +39,23 @@ def share(value: float | None) -> str:
     return "-" if value is None else f"{value:.4f}"
 
 
-def counted(number: int, noun: str) -> str:
-    """A number and its noun."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+def wrapped(text: str) -> str:
+    """Return Markdown whose paragraphs and items of lists have lines that fit into a diff; it reads the same.
+
+    Never broken are tables, headings, comments, and code spans: what somebody chose must not begin a line,
+    where it could be a heading or a list of its own.
+    """
+    return "\n".join(map(_wrapped_line, text.split("\n")))
+
+
+def _wrapped_line(line: str) -> str:
+    if len(line) <= _LONGEST or line.startswith(("|", "#", "<")):
+        return line
+    glued = _SPAN.sub(lambda span: span[0].replace(" ", _GLUE), line)
+    glued = _MARKER.sub(_GLUE, glued)
+    indent = "  " if line.startswith("* ") else ""
+    # The star of a list stays with its first word.
+    parts = textwrap.wrap(
+        glued, _LONGEST, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+    )
+    return "\n".join(parts).replace(_GLUE, " ")
