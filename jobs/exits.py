@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from enum import IntEnum
 
 from sgddiff_batch.core.words import printable
@@ -28,7 +28,15 @@ class Exit(IntEnum):
     DAMAGED = 5
     """Stored objects are damaged."""
     INTERRUPTED = 130
-    """Stopped by Ctrl-C."""
+    """Stopped by Ctrl-C; run the same command again and it goes on where it stopped."""
+
+
+_GRAVITY = (Exit.FAILED, Exit.HELD, Exit.QUARANTINED, Exit.DONE)
+
+
+def gravest(codes: Collection[Exit]) -> Exit:
+    """Return the code of a verb whose parts have ended with these."""
+    return next(code for code in _GRAVITY if code in codes)
 
 
 def guarded(verb: str, work: Callable[[], Exit]) -> Exit:
@@ -55,7 +63,7 @@ def guarded(verb: str, work: Callable[[], Exit]) -> Exit:
 def logged(work: Callable[[], Exit]) -> Exit:
     """Call what returns the exit code of a nightly verb; an error that stops it is in its log, with a time.
 
-    A run that something unforeseen stops, or Ctrl-C, has failed: the same command goes on with it.
+    A run that something unforeseen stops has failed: the same command goes on with it.
     """
     try:
         return work()
@@ -66,10 +74,26 @@ def logged(work: Callable[[], Exit]) -> Exit:
     except SgddiffBatchError as error:
         return _log(f"the run stopped: {error}", Exit.FAILED)
     except KeyboardInterrupt:
-        return _log("interrupted; run the same command again to go on", Exit.FAILED)
+        return _log("interrupted; run the same command again to go on", Exit.INTERRUPTED)
     except Exception as error:
         log.debug("where it stopped:", exc_info=True)
         return _log(f"the run stopped: {type(error).__name__}: {' '.join(str(error).split())}", Exit.FAILED)
+
+
+def logged_apart(name: str, work: Callable[[], Exit]) -> Exit:
+    """Call what returns the exit code of one part of a nightly verb; what stops it does not stop the others.
+
+    Raises:
+        ConfigError: which is a matter of them all.
+    """
+    try:
+        return work()
+    except LeaseHeldError as error:
+        return _log(f"{name}: {error}", Exit.HELD)
+    except ConfigError:
+        raise
+    except SgddiffBatchError as error:
+        return _log(f"{name}: the run stopped: {error}", Exit.FAILED)
 
 
 def _log(words: str, code: Exit) -> Exit:

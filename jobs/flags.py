@@ -124,5 +124,8 @@ def write_json(tree: object, target: str) -> None:
         return
     path = Path(target)
     fresh = path.with_name(f".{path.name}.{os.getpid()}.part")
-    fresh.write_text(text, encoding="utf-8")
-    fresh.replace(path)
+    try:
+        fresh.write_text(text, encoding="utf-8")
+        fresh.replace(path)
+    finally:
+        fresh.unlink(missing_ok=True)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from jobs.cli import VERBS
+from jobs.exits import Exit
 
 ROOT = Path(__file__).resolve().parents[1]
 LONGEST_LINE = 120
@@ -53,6 +54,11 @@ def test_commands_are_verbs_that_there_are(page: str) -> None:
 def test_the_readme_names_every_verb() -> None:
     rows = re.findall(r"^\| `([a-z]+)` \|", read("README.md"), re.MULTILINE)
     assert rows == [*VERBS]
+
+
+def test_the_readme_says_what_each_exit_code_of_a_run_means() -> None:
+    rows = re.findall(r"^\| (\d+) \| ", read("README.md"), re.MULTILINE)
+    assert sorted(map(int, rows)) == sorted(set(Exit) - {Exit.DAMAGED})
 
 
 def test_the_files_of_the_path_of_a_tile_are_there_and_fewer_than_before_there_were_rooms() -> None:

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from rich.console import Console
 from rich.table import Table
 
+from jobs.console import console
 from jobs.evaluation.contact_sheet import SheetRow, draw_contact_sheet
 from jobs.evaluation.pictures import read_label, read_picture
 from jobs.evaluation.scoring import Row, Totals
@@ -28,19 +28,19 @@ _OUR_SHEETS = re.compile(r"worst-\d\d-.*\.png")
 
 def print_scores(totals: Totals) -> None:
     """Print the measures, the recall by size, and the false alarms where there is no object."""
-    console = _console()
-    console.print(_measures_table(totals))
+    out = console()
+    out.print(_measures_table(totals))
     if totals.with_objects.pictures:
-        console.print(_objects_table(totals))
+        out.print(_objects_table(totals))
     if totals.alarms.pictures:
         alarms = totals.alarms
-        console.print(
+        out.print(
             f"empty masks: {alarms.pictures} pictures, false-alarm area {alarms.area / alarms.pictures:.4%} "
             f"on average, {alarms.with_alarm} with any; F and adaptive E are 0 there even for a perfect map"
         )
     if totals.windows.pictures:
         windows = totals.windows
-        console.print(
+        out.print(
             f"windows of {WINDOW_PX} px without objects: {windows.pictures}, false-alarm area "
             f"{windows.area / windows.pictures:.4%} on average, {windows.with_alarm} with more than "
             f"{ALARM_ABOVE:.1%}"
@@ -104,8 +104,3 @@ def draw_worst(worst: Sequence[Scored], folder: Path) -> None:
         if entry.label:
             panels.append(read_label(entry.label).astype(np.uint8) * 255)
         draw_sheet(folder, place, row, [*panels, saliency])
-
-
-def _console() -> Console:
-    console = Console(highlight=False)
-    return console if console.is_terminal else Console(highlight=False, width=160)

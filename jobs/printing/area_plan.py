@@ -7,7 +7,7 @@ import logging
 from rich.markup import escape
 from rich.table import Table
 
-from jobs.printing.console import console
+from jobs.console import console
 from sgddiff_batch.core.words import first_of
 from sgddiff_batch.runs.areas import AreaRun
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from rich.markup import escape
 from rich.table import Table
 
-from jobs.printing.console import console
+from jobs.console import console
 from sgddiff_batch.core.generations import Pointer
 from sgddiff_batch.core.words import printable
 from sgddiff_batch.io.catalogue import MosaicEntry

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from rich.table import Table
 
-from jobs.printing.console import console
+from jobs.console import console
 from sgddiff_batch.core.words import printable
 from sgddiff_batch.io.upkeep import Verdict
 from sgddiff_batch.runs import PIXELS_VERSION, Findings

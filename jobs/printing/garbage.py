@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from rich.table import Table
 
-from jobs.printing.console import console
+from jobs.console import console
 from sgddiff_batch.core.words import printable
 from sgddiff_batch.io.upkeep import Garbage, Inventory
 

@@ -7,7 +7,7 @@ from collections import Counter
 from rich.markup import escape
 from rich.table import Table
 
-from jobs.printing.console import console
+from jobs.console import console
 from sgddiff_batch.core.planning import SceneMosaic
 from sgddiff_batch.core.words import printable
 from sgddiff_batch.runs import Run, expected_seconds

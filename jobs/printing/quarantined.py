@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rich.table import Table
 
-from jobs.printing.console import console
+from jobs.console import console
 from sgddiff_batch.core.words import printable
 from sgddiff_batch.runs import Quarantine, reason_of
 

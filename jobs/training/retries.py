@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from sgddiff_batch.core import retrying as core_retrying
-from sgddiff_batch.core.retrying import RetryBudget, Spent
+from sgddiff_batch.core.retrying import RetryBudget, RetryCost
 from sgddiff_batch.core.words import printable
 from sgddiff_batch.errors import RetryableError
 
@@ -35,6 +35,6 @@ def retrying(
         log.warning("trying again in %.1f s: %s", pause_s, printable(str(error)))
 
     def pause_s(failures: int) -> float | None:
-        return BUDGET.pause_s(failures, drawn(), Spent(), Spent())
+        return BUDGET.pause_s(failures, drawn(), RetryCost(), RetryCost())
 
     return core_retrying.retrying(call, pause_s, sleep, tell)

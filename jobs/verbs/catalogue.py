@@ -1,6 +1,7 @@
 """Show the archive catalogue of an output, and turn it back.
 
-Exit codes: 0 done; 2 the command is wrong (no catalogue, no such generation); 1 anything else.
+Exit codes: 0 done; 2 the command is wrong (no catalogue, no such generation); 130 interrupted; 1 anything
+else.
 """
 
 from __future__ import annotations

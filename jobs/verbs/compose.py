@@ -2,29 +2,27 @@
 
 Run it after `sgddiff run`; the areas section of the same config says what is made. Exit codes: 0 all done; 3
 done, but area mosaics were newly put into quarantine, or scenes newly left out; 4 another run is at work on
-an area, which was left alone; 2 the config or the command is wrong; 1 anything else: run it again, or with
---allow-withdrawals where it says that more than half of an area's mosaics would leave its catalogue. An area
-that is no longer in the config stays on show until --withdraw-area takes it out of its catalogue, which then
-is all that is done.
+an area, which was left alone; 2 the config or the command is wrong; 130 interrupted; 1 anything else: run it
+again, or with --allow-withdrawals where it says that more than half of an area's mosaics would leave its
+catalogue. An area that is no longer in the config stays on show until --withdraw-area takes it out of its
+catalogue, which then is all that is done.
 """
 
 from __future__ import annotations
 
 import argparse
-import logging
+from functools import partial
 
-from jobs.exits import Exit, logged
+from jobs.exits import Exit, gravest, logged, logged_apart
 from jobs.flags import add_config, add_verbose, level_of, needed_config
 from jobs.logs import start_log
 from jobs.printing import print_area_plan
 from sgddiff_batch.config import ArchiveJobConfig, AreaConfig
-from sgddiff_batch.errors import ConfigError, LeaseHeldError, SgddiffBatchError
 from sgddiff_batch.runs.areas import (
     chosen_areas,
     compose_area,
     leased_area,
     plan_area,
-    settings_of,
     tell_former_areas,
     withdraw_area,
 )
@@ -33,11 +31,6 @@ EXAMPLES = (
     "sgddiff compose --config archive.yaml --dry-run",
     "sgddiff compose --config archive.yaml --area monthly",
 )
-
-log = logging.getLogger(__name__)
-
-_GRAVITY = (Exit.FAILED, Exit.HELD, Exit.QUARANTINED, Exit.DONE)
-"""Of several areas the gravest code is that of the run."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -82,32 +75,15 @@ def _compose(options: argparse.Namespace) -> Exit:
         return Exit.DONE
     tell_former_areas(config)
     areas = chosen_areas(config, options.area)
-    for area in areas:
-        settings_of(area)  # before any work
-    codes = {_compose_one(config, area, options) for area in areas}
-    return next(code for code in _GRAVITY if code in codes)
+    return gravest({logged_apart(one.name, partial(_compose_one, config, one, options)) for one in areas})
 
 
 def _compose_one(config: ArchiveJobConfig, area: AreaConfig, options: argparse.Namespace) -> Exit:
-    """Compose one area; what hinders it does not hinder the others.
-
-    Raises:
-        ConfigError: if the config or the output is wrong.
-    """
     flags = {name: getattr(options, name) for name in ("retry_quarantined", "allow_withdrawals")}
-    try:
-        if options.dry_run:
-            print_area_plan(plan_area(config, area, **flags))
-            return Exit.DONE
-        with leased_area(config, area) as lease:
-            run = plan_area(config, area, lease, **flags)
-            print_area_plan(run)
-            return Exit[compose_area(run).name]
-    except LeaseHeldError as error:
-        log.error("%s: %s", area.name, error)
-        return Exit.HELD
-    except ConfigError:
-        raise
-    except SgddiffBatchError as error:
-        log.error("%s: the run stopped: %s", area.name, error)
-        return Exit.FAILED
+    if options.dry_run:
+        print_area_plan(plan_area(config, area, **flags))
+        return Exit.DONE
+    with leased_area(config, area) as lease:
+        run = plan_area(config, area, lease, **flags)
+        print_area_plan(run)
+        return Exit[compose_area(run).name]

@@ -2,7 +2,7 @@
 
 Each line says what was looked at, what was found and, where it is not as it should be, what mends it. The
 archive is listed as a run lists it, which takes as long; an object is put into the output and removed again.
-Exit codes: 0 a run can start; 1 a check has failed that a run needs.
+Exit codes: 0 a run can start; 1 a check has failed that a run needs; 130 interrupted.
 """
 
 from __future__ import annotations

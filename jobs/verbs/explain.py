@@ -3,7 +3,7 @@
 ROW and COL count from 0; X and Y are in units of the mosaic's CRS. A pixel without data is looked up in the
 scene, which is asked for as the run did it (archive.access) where --config says how.
 
-Exit codes: 0 done; 2 the command is wrong: no such mosaic or pixel; 1 anything else.
+Exit codes: 0 done; 2 the command is wrong: no such mosaic or pixel; 130 interrupted; 1 anything else.
 """
 
 from __future__ import annotations

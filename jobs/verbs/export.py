@@ -1,6 +1,7 @@
 """Write a mosaic in another format: a Cloud-Optimized GeoTIFF, for readers that cannot open Zarr shards.
 
-Exit codes: 0 done; 2 the command is wrong (no mosaic there, not complete, no such folder); 1 anything else.
+Exit codes: 0 done; 2 the command is wrong (no mosaic there, not complete, no such folder); 130
+interrupted; 1 anything else.
 """
 
 from __future__ import annotations

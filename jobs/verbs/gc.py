@@ -3,7 +3,8 @@
 Without --delete nothing is changed. With --config the archive is asked as the runs ask it (archive.access),
 and OUTPUT can be left out: it is output.uri then.
 
-Exit codes: 0 done; 4 a run is at work there (with --delete); 2 the command is wrong; 1 anything else.
+Exit codes: 0 done; 4 a run is at work there (with --delete); 2 the command is wrong; 130 interrupted; 1
+anything else.
 """
 
 from __future__ import annotations

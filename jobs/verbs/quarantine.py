@@ -1,7 +1,7 @@
 """List the scenes that could not be worked on, and try them again.
 
-Exit codes: 0 done; 2 the config or the command is wrong, or there is no such scene in quarantine; 1 anything
-else. With `replay --now` those of `sgddiff run`.
+Exit codes: 0 done; 2 the config or the command is wrong, or there is no such scene in quarantine; 130
+interrupted; 1 anything else. With `replay --now` those of `sgddiff run`.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Make the saliency mosaics of an archive: of the scenes that are new or changed since the last run.
 
 Exit codes: 0 all done; 3 done, but scenes were put into quarantine since a run last told so; 4 another run is
-at work on the same output, and nothing was done; 2 the config or the command is wrong; 1 anything else: the
-same command goes on where it stopped.
+at work on the same output, and nothing was done; 2 the config or the command is wrong; 130 interrupted; 1
+anything else. After 130 and 1 the same command goes on where it stopped.
 """
 
 from __future__ import annotations

@@ -2,7 +2,8 @@
 
 Without --mosaic all current mosaics are verified: those that the catalogue shows, and those that the ledger
 would publish. Nothing is changed, but for the marks of --mark-for-redo. Exit codes: 0 all sound; 5 a mosaic,
-the ledger or the catalogue is damaged; 2 the config or the command is wrong; 1 anything else.
+the ledger or the catalogue is damaged; 2 the config or the command is wrong; 130 interrupted; 1
+anything else.
 """
 
 from __future__ import annotations

@@ -151,6 +151,11 @@ def load_config(
     sources = (resolved.archive, *resolved.archive.also)
     if resolved.output.uri.rstrip("/") in {source.uri.rstrip("/") for source in sources}:
         raise ConfigError(f"output.uri: must not be the archive itself, got {config.output.uri!r}")
+    if "://" not in resolved.output.uri and not os.path.normpath(resolved.output.uri).strip("/"):
+        raise ConfigError(
+            f"output.uri: {config.output.uri!r} is the root of the file system, and what lies below the "
+            "output is no scene: give a folder"
+        )
     return resolved
 
 

@@ -21,15 +21,15 @@ def backoff_s(attempts: int = 4, first_s: float = 0.5, factor: float = 3.0) -> I
 
 
 @dataclass(frozen=True, slots=True)
-class Spent:
+class RetryCost:
     """What retrying has cost so far: how many calls were made again, and how long was waited for them."""
 
     retries: int = 0
     pause_s: float = 0.0
 
-    def plus(self, pause_s: float) -> Spent:
+    def plus(self, pause_s: float) -> RetryCost:
         """Return this and one more retry."""
-        return Spent(self.retries + 1, self.pause_s + pause_s)
+        return RetryCost(self.retries + 1, self.pause_s + pause_s)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class RetryBudget:
     A call is made at most ``attempts`` times. Pauses are drawn from 0 to a bound that begins at ``first_s``,
     grows by ``factor``, and ends at ``longest_s`` ("full jitter", M. Brooker, Exponential Backoff And Jitter,
     2015): workers that were turned away together do not come back together. The mean wait of a call that
-    never succeeds is 20 s. When a scene's or the run's part is spent, a call that fails is not made again.
+    never succeeds is 20 s. When a scene's or the run's part is used up, a call that fails is not made again.
 
     Raises:
         ValueError: if a number is negative, or there is not even one attempt.
@@ -63,16 +63,16 @@ class RetryBudget:
         if not self.factor >= 1:
             raise ValueError(f"factor must be at least 1, got {self.factor}")
 
-    def pause_s(self, failures: int, draw: float, scene: Spent, run: Spent) -> float | None:
+    def pause_s(self, failures: int, draw: float, scene: RetryCost, run: RetryCost) -> float | None:
         """Return how long to wait after a call has failed ``failures`` times, None to give it up.
 
         draw: a number of 0 to 1 from the source of jitter.
         """
-        if failures >= self.attempts or self._is_spent(scene, run):
+        if failures >= self.attempts or self._is_used_up(scene, run):
             return None
         return draw * min(self.longest_s, self.first_s * self.factor ** (failures - 1))
 
-    def _is_spent(self, scene: Spent, run: Spent) -> bool:
+    def _is_used_up(self, scene: RetryCost, run: RetryCost) -> bool:
         of_scene = scene.retries >= self.scene_retries or scene.pause_s >= self.scene_pause_s
         return of_scene or run.retries >= self.run_retries or run.pause_s >= self.run_pause_s
 

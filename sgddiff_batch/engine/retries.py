@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-from sgddiff_batch.core.retrying import RetryBudget, Spent, retrying
+from sgddiff_batch.core.retrying import RetryBudget, RetryCost, retrying
 from sgddiff_batch.engine.watched import started
 from sgddiff_batch.errors import RetryableError, StuckError
 
@@ -41,10 +41,10 @@ class Retries:
         self._draw = draw or random.Random().random
         self._stuck_after_s, self._stuck = stuck_after_s, 0
         self._lock = threading.Lock()
-        self._run, self._scenes = Spent(), dict[str, Spent]()
+        self._run, self._scenes = RetryCost(), dict[str, RetryCost]()
 
     @property
-    def spent(self) -> Spent:
+    def cost(self) -> RetryCost:
         """What retrying has cost so far, over all scenes."""
         return self._run
 
@@ -75,10 +75,10 @@ class Retries:
 
     def _pause_s(self, scene: str, failures: int) -> float | None:
         with self._lock:
-            spent = self._scenes.get(scene, Spent())
-            pause_s = self._budget.pause_s(failures, self._draw(), spent, self._run)
+            cost = self._scenes.get(scene, RetryCost())
+            pause_s = self._budget.pause_s(failures, self._draw(), cost, self._run)
             if pause_s is not None:
-                self._scenes[scene], self._run = spent.plus(pause_s), self._run.plus(pause_s)
+                self._scenes[scene], self._run = cost.plus(pause_s), self._run.plus(pause_s)
         return pause_s
 
 

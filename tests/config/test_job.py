@@ -137,6 +137,18 @@ def test_an_output_that_is_the_archive_is_refused(write, output):
         load_config(write(f"archive: {{uri: scenes}}\noutput: {{uri: {output}}}\n"))
 
 
+@pytest.mark.parametrize("output", ["/", "//", "/.", "/data/.."])
+def test_an_output_around_everything_is_refused_for_no_scene_would_be_outside_of_it(write, output):
+    with pytest.raises(ConfigError, match=r"output\.uri: .* is the root of the file system, .*give a folder"):
+        load_config(write(f"archive: {{uri: scenes}}\noutput: {{uri: {output}}}\n"))
+
+
+@pytest.mark.parametrize("output", ["file:///", "file:///data/out"])
+def test_a_file_url_is_no_output(write, output):
+    with pytest.raises(ConfigError, match=r"output\.uri: must be a local path or s3://"):
+        load_config(write(f"archive: {{uri: scenes}}\noutput: {{uri: '{output}'}}\n"))
+
+
 def test_an_output_inside_of_the_archive_is_none_of_it(write, tmp_path):
     config = load_config(write("archive: {uri: scenes}\noutput: {uri: scenes/out}\n"))
     assert config.output.uri == str(tmp_path / "scenes" / "out")

@@ -4,10 +4,10 @@ import math
 
 import pytest
 
-from sgddiff_batch.core.retrying import RetryBudget, Spent, backoff_s, retrying
+from sgddiff_batch.core.retrying import RetryBudget, RetryCost, backoff_s, retrying
 from sgddiff_batch.errors import RetryableError, SceneError
 
-NOTHING = Spent()
+NOTHING = RetryCost()
 
 
 def test_pauses_grow_and_end():
@@ -29,20 +29,20 @@ def test_a_pause_is_anywhere_between_nothing_and_its_bound():
 @pytest.mark.parametrize(
     ("scene", "run"),
     [
-        (Spent(3, 0), NOTHING),
-        (Spent(0, 60), NOTHING),
-        (NOTHING, Spent(9, 0)),
-        (NOTHING, Spent(0, 600)),
+        (RetryCost(3, 0), NOTHING),
+        (RetryCost(0, 60), NOTHING),
+        (NOTHING, RetryCost(9, 0)),
+        (NOTHING, RetryCost(0, 600)),
     ],
 )
-def test_nothing_is_tried_again_when_the_part_of_the_scene_or_of_the_run_is_spent(scene, run):
+def test_nothing_is_tried_again_when_the_part_of_the_scene_or_of_the_run_is_used_up(scene, run):
     budget = RetryBudget(scene_retries=3, scene_pause_s=60, run_retries=9, run_pause_s=600)
     assert budget.pause_s(1, 0.5, scene, run) is None
-    assert budget.pause_s(1, 0.5, Spent(2, 59), Spent(8, 599)) is not None
+    assert budget.pause_s(1, 0.5, RetryCost(2, 59), RetryCost(8, 599)) is not None
 
 
-def test_what_is_spent_adds_up():
-    assert Spent().plus(2.0).plus(0.5) == Spent(2, 2.5)
+def test_the_cost_adds_up():
+    assert RetryCost().plus(2.0).plus(0.5) == RetryCost(2, 2.5)
 
 
 @pytest.mark.parametrize(

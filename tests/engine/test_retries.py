@@ -38,10 +38,10 @@ def test_a_scene_has_a_budget_of_its_own():
     assert pauses == [1, 3, 9, 27, 1, 3, 1, 3, 9, 27]
 
 
-def test_when_the_run_has_spent_its_budget_every_call_is_made_once():
+def test_when_the_budget_of_the_run_is_used_up_every_call_is_made_once():
     retries = Retries(RetryBudget(attempts=5, run_retries=6), sleep=lambda s: None)
     assert [counted(retries, str(scene)) for scene in range(4)] == [5, 3, 1, 1]
-    assert retries.spent.retries == 6
+    assert retries.cost.retries == 6
 
 
 def test_the_budget_of_pauses_ends_retrying_too():

@@ -105,13 +105,13 @@ def test_a_scene_whose_store_goes_on_failing_is_left_for_the_next_run_and_costs_
     assert level0(tmp_path) == quiet[0]
 
 
-def test_when_the_budget_of_the_run_is_spent_calls_fail_at_once_and_the_next_run_does_the_rest(
+def test_when_the_budget_of_the_run_is_used_up_calls_fail_at_once_and_the_next_run_does_the_rest(
     tmp_path, quiet
 ):
     fault = StoreFault("write", "_ledger/blocks/*", None)
     night = PublishContext(tmp_path, fault, budget=RetryBudget(run_retries=6))
     assert night.run() == dict.fromkeys(SCENES, "failed")
-    assert night.retries.spent.retries == len(night.pauses) == 6
+    assert night.retries.cost.retries == len(night.pauses) == 6
     failed = sum(outcome.state == "failed" for outcome in night.outcomes)
     assert night.store.script.failed.total() == 6 + failed, "each task once, and six calls again"
     assert PublishContext(tmp_path).run() == DONE

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from jobs import cli
+from jobs.exits import Exit
 
 ROOT = Path(__file__).resolve().parents[2]
 HEAVY = ("torch", "rasterio", "zarr", "ray", "pyarrow", "s3fs", "numpy", "pydantic")
@@ -76,6 +77,17 @@ def test_the_program_that_an_installation_has_is_this_command():
     program = Path(sys.executable).parent / "sgddiff"
     done = subprocess.run([program, "--help"], capture_output=True, text=True, check=True, timeout=120)
     assert done.stdout == run("--help").stdout
+
+
+LONGEST_VERB = 100
+LONGER = {"evaluate": 130, "init": 145}
+"""Verbs that are longer yet, and may not grow."""
+
+
+@pytest.mark.parametrize("verb", cli.VERBS)
+def test_a_verb_parses_calls_and_prints_and_that_is_short(verb):
+    lines = (ROOT / "jobs" / "verbs" / f"{verb}.py").read_text().splitlines()
+    assert len(lines) < LONGER.get(verb, LONGEST_VERB)
 
 
 CONFIG = "--config --set"
@@ -157,3 +169,9 @@ def test_the_completion_of_a_shell_is_printed_of_all_verbs():
     done = run("completion", "bash")
     assert done.returncode == 0
     assert all(f"_shtab_sgddiff_{verb}_option_strings" in done.stdout for verb in cli.VERBS)
+
+
+@pytest.mark.parametrize("verb", cli.VERBS)
+def test_a_verb_that_lists_its_exit_codes_lists_that_of_an_interrupt(verb):
+    _, listed, codes = " ".join(parser_of(verb).format_help().split()).partition("Exit codes: ")
+    assert not listed or f"{int(Exit.INTERRUPTED)} interrupted" in codes

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from jobs.exits import Exit, guarded, logged, tell
+from jobs.exits import Exit, gravest, guarded, logged, logged_apart, tell
 from sgddiff_batch.errors import ConfigError, FatalError, LeaseHeldError, RetryableError, SceneError
 from tests.kit.logs import enable_our_loggers
 
@@ -77,7 +77,7 @@ def test_an_error_without_words_is_told_by_its_name(capsys):
         (ConfigError("model.device: wrong"), Exit.WRONG, "model.device: wrong"),
         (FatalError("the lease was lost"), Exit.FAILED, "the run stopped: the lease was lost"),
         (RetryableError("no answer"), Exit.FAILED, "the run stopped: no answer"),
-        (KeyboardInterrupt(), Exit.FAILED, "interrupted; run the same command again to go on"),
+        (KeyboardInterrupt(), Exit.INTERRUPTED, "interrupted; run the same command again to go on"),
         (ValueError("of all\n things"), Exit.FAILED, "the run stopped: ValueError: of all things"),
         (FileNotFoundError("it is gone"), Exit.FAILED, "the run stopped: FileNotFoundError: it is gone"),
     ],
@@ -86,3 +86,38 @@ def test_what_stops_a_night_is_one_line_of_its_log_and_a_code(error, code, words
     enable_our_loggers()
     assert logged(stopped_by(error)) is code
     assert [record.getMessage() for record in caplog.records if record.levelname == "ERROR"] == [words]
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "words"),
+    [
+        (LeaseHeldError("another run is at work"), Exit.HELD, "monthly: another run is at work"),
+        (FatalError("the lease was lost"), Exit.FAILED, "monthly: the run stopped: the lease was lost"),
+        (RetryableError("no answer"), Exit.FAILED, "monthly: the run stopped: no answer"),
+    ],
+)
+def test_what_stops_a_part_of_a_night_is_told_by_its_name_and_stops_no_other(error, code, words, caplog):
+    enable_our_loggers()
+    assert logged_apart("monthly", stopped_by(error)) is code
+    assert [record.getMessage() for record in caplog.records if record.levelname == "ERROR"] == [words]
+
+
+@pytest.mark.parametrize(
+    "error", [ConfigError("areas: wrong"), KeyboardInterrupt(), ValueError("unforeseen")]
+)
+def test_what_is_a_matter_of_all_parts_passes(error):
+    with pytest.raises(type(error)):
+        logged_apart("monthly", stopped_by(error))
+
+
+@pytest.mark.parametrize(
+    ("codes", "code"),
+    [
+        ({Exit.DONE}, Exit.DONE),
+        ({Exit.DONE, Exit.QUARANTINED}, Exit.QUARANTINED),
+        ({Exit.HELD, Exit.QUARANTINED}, Exit.HELD),
+        ({*Exit} - {Exit.WRONG, Exit.DAMAGED, Exit.INTERRUPTED}, Exit.FAILED),
+    ],
+)
+def test_of_several_parts_the_gravest_code_is_told(codes, code):
+    assert gravest(codes) is code

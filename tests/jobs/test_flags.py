@@ -124,3 +124,10 @@ def test_what_json_cannot_say_is_refused_and_the_earlier_file_stays(tmp_path, ca
     assert (tmp_path / "a.json").read_text() == "earlier"
     assert [path.name for path in tmp_path.iterdir()] == ["a.json"]
     assert capsys.readouterr().out == ""
+
+
+def test_json_that_cannot_be_written_leaves_nothing_beside_its_file(tmp_path):
+    (tmp_path / "folder" / "of").mkdir(parents=True)
+    with pytest.raises(OSError, match="directory"):
+        write_json({"a": [1]}, str(tmp_path / "folder"))
+    assert [path.name for path in tmp_path.iterdir()] == ["folder"]

@@ -82,3 +82,17 @@ def test_links_into_allowed_folders_become_mosaics_of_their_own_names(run, tmp_p
     (tmp_path / "archive" / "b.tif").symlink_to("../else/a.tif")
     assert run(tmp_path / "archive", allow_folders=[str(tmp_path / "else")]) == Exit.DONE
     assert states(tmp_path / "out") == {"b.tif": "done", "more/a.tif": "done"}
+
+
+@pytest.mark.parametrize("name", ["a.tif.msk", "a.tif.ovr", "a.tif.aux.xml"])
+def test_a_scene_with_a_sidecar_from_elsewhere_is_in_quarantine_until_that_is_allowed(run, tmp_path, name):
+    jobs.write_scene(tmp_path / "archive" / "a.tif", 40, 50, 1)
+    jobs.write_scene(tmp_path / "archive" / "b.tif", 40, 50, 2)
+    jobs.write_scene(tmp_path / "else" / "m.tif", 40, 50, 3)
+    (tmp_path / "archive" / name).symlink_to("../else/m.tif")
+    assert run(tmp_path / "archive") == Exit.QUARANTINED
+    assert states(tmp_path / "out") == {"a.tif": "quarantined", "b.tif": "done"}
+    assert run(tmp_path / "archive") == Exit.DONE
+    allowed = [str(tmp_path / "else")]
+    assert run(tmp_path / "archive", allow_folders=allowed) == Exit.DONE
+    assert states(tmp_path / "out") == {"a.tif": "done"}

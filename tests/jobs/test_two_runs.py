@@ -196,7 +196,7 @@ def test_a_run_that_was_paused_for_longer_than_its_lease_writes_nothing_after_it
 @pytest.mark.slow
 def test_ctrl_c_frees_the_output(held, output):
     held.interrupt()
-    assert held.end() == 1
+    assert held.end() == Exit.INTERRUPTED
     assert json.loads((output / LEASE).read_text())["released"] is True
 
 

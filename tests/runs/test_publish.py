@@ -86,7 +86,7 @@ def test_a_run_that_is_broken_off_leaves_older_versions_where_they_are(night, ou
 
     with monkeypatch.context() as patched:
         patched.setattr(execute, "run_local", broken)
-        assert night(archive, **VERSIONS) == Exit.FAILED
+        assert night(archive, **VERSIONS) == Exit.INTERRUPTED
     assert shown(out) == ["s0_N1.tif", "s1_N1.tif"]
 
 

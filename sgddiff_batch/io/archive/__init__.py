@@ -17,11 +17,11 @@ from sgddiff_batch.io.archive.finding import (
     name_of,
     root_of,
     version_of,
-    why_ignored,
 )
 from sgddiff_batch.io.archive.globs import split_glob
 from sgddiff_batch.io.archive.lists import is_list, read_list
 from sgddiff_batch.io.archive.places import Places, places_of
+from sgddiff_batch.io.archive.sidecars import why_ignored
 from sgddiff_batch.io.archive.still_there import current_scene
 
 __all__ = [

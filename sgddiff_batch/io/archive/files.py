@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import posixpath
 import stat
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Iterable, Iterator, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import takewhile
@@ -52,6 +52,9 @@ ZARR_STORE = "it is a Zarr store"
 NO_ARCHIVE = "it is a folder of copies and leavings (version control, snapshots, trash, other systems)"
 """Why folders are not looked into."""
 
+LEADS_OUT = "it is a link that leads out of the archive, to where archive.allow_folders does not name"
+"""Why links are not followed."""
+
 
 def local_file(path: Path, relative: str) -> Found | None:
     """Return a local file, an :class:`IgnoredFile` where it is no regular file, None where there is none."""
@@ -67,6 +70,11 @@ def local_file(path: Path, relative: str) -> Found | None:
         )
     identity: Json = [status.st_size, status.st_mtime_ns]
     return ArchiveFile(relative, str(path), status.st_size, identity, status.st_mtime)
+
+
+def is_inside(real: str, folders: Iterable[str]) -> bool:
+    """Whether a path without links is one of these folders, or below one of them."""
+    return any(real == folder or real.startswith(f"{folder.rstrip('/')}/") for folder in folders)
 
 
 def is_unicode(path: str) -> bool:

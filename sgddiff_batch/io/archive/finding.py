@@ -21,6 +21,7 @@ from sgddiff_batch.errors import ConfigError
 from sgddiff_batch.io import storage
 from sgddiff_batch.io.archive.file_names import SCENE_SUFFIXES, is_scene
 from sgddiff_batch.io.archive.files import (
+    LEADS_OUT,
     ArchiveFile,
     Found,
     IgnoredFile,
@@ -31,11 +32,12 @@ from sgddiff_batch.io.archive.files import (
 )
 from sgddiff_batch.io.archive.globs import WILDCARD, leads_to_match, matches, split_glob
 from sgddiff_batch.io.archive.sidecars import (
-    AFTER_NAME,
-    AFTER_STEM,
     by_lower_name,
-    sidecar_names,
+    leading_out,
+    names_beside,
     sidecars_of,
+    why_ignored,
+    why_refused,
 )
 from sgddiff_batch.io.archive.walk import has_folder, walk_folder
 from sgddiff_batch.io.storage import BucketError, NoBucketError
@@ -107,7 +109,7 @@ def _from_local(path: Path, uri: str, allowed: Sequence[str]) -> FoundScenes:
     if path.exists():
         if not is_scene(path.name):
             raise ConfigError(f"archive.uri: {uri!r} is no folder and no .tif, .txt, .csv or .parquet file")
-        return look_up({str(path): path.name})
+        return look_up({str(path): path.name}, allowed=allowed)
     root, pattern = split_glob(str(path))
     if not pattern or not Path(root).is_dir() or not has_folder(root, pattern):
         raise ConfigError(f"archive.uri: there is nothing at {uri!r}")
@@ -136,15 +138,18 @@ def _from_files(found: Iterable[Found], pattern: Sequence[str] = ()) -> FoundSce
     files = {entry.path: entry for entry in listed if isinstance(entry, ArchiveFile)}
     chosen = [path for path in files if not pattern or matches(path.split("/"), pattern)]
     by_lower = by_lower_name(files.values())
+    links = by_lower_name(entry for entry in others if entry.reason == LEADS_OUT)
     scenes: list[Candidate] = []
     belonging: set[str] = set()
     for path in filter(is_scene, chosen):
         sidecars = sidecars_of(path, by_lower)
         belonging.update(sidecar.path for sidecar in sidecars)
-        if is_unicode(path):
+        refusal = None if is_unicode(path) else "its name is not UTF-8; rename it"
+        refusal = refusal or why_refused(printable(path), links)
+        if refusal is None:
             scenes.append(_candidate(path, files[path], sidecars))
         else:
-            missing.append(IgnoredFile(printable(path), "its name is not UTF-8; rename it"))
+            missing.append(IgnoredFile(printable(path), refusal))
     for path in chosen:
         if not is_scene(path) and path not in belonging:
             ignored.append(IgnoredFile(printable(path), why_ignored(path)))
@@ -157,15 +162,23 @@ def _is_asked_for(path: str, pattern: Sequence[str]) -> bool:
     return not pattern or matches(parts, pattern) or leads_to_match(parts, pattern)
 
 
-def look_up(names: Mapping[str, str], access: BucketAccess = OWN, *, strict: bool = False) -> FoundScenes:
+def look_up(
+    names: Mapping[str, str],
+    access: BucketAccess = OWN,
+    *,
+    strict: bool = False,
+    allowed: Sequence[str] | None = None,
+) -> FoundScenes:
     """Find files by full path or URI, each folder by one listing; ``names`` are what their ids are made of.
 
     strict: whether a bucket that is not there is an error; else a file in it is missing like any.
+    allowed: the local folders besides a scene's own that links beside it may lead to; None for versions of
+    scenes that were listed, of which that was judged.
 
     Raises:
         ConfigError, RetryableError: as :func:`find_scenes`.
     """
-    answers = _answers(names, access)
+    answers = _answers(names, access, allowed)
     for answer in answers.values():
         if isinstance(answer, BucketError) and (strict or not isinstance(answer, NoBucketError)):
             raise answer
@@ -173,7 +186,12 @@ def look_up(names: Mapping[str, str], access: BucketAccess = OWN, *, strict: boo
 
 
 def look_up_apart(
-    names: Mapping[str, str], access: BucketAccess, needed: str = "", *, alone: bool
+    names: Mapping[str, str],
+    access: BucketAccess,
+    needed: str = "",
+    *,
+    alone: bool,
+    allowed: Sequence[str] = (),
 ) -> FoundScenes:
     """Find files as :func:`look_up`; a bucket that is not there, or says no, is the matter of its own files.
 
@@ -182,7 +200,7 @@ def look_up_apart(
     Raises:
         ConfigError, RetryableError: as :func:`find_scenes`.
     """
-    answers = _answers(names, access)
+    answers = _answers(names, access, allowed)
     errors = {folder: found for folder, found in answers.items() if isinstance(found, BucketError)}
     for folder, error in errors.items():
         if bucket_of(folder) == needed or (alone and len(errors) == len(answers)):
@@ -194,29 +212,37 @@ Answer = list[tuple[str, Found | None, list[ArchiveFile]]]
 """Place, file (None where there is none) and sidecars of the places in one folder."""
 
 
-def _answers(names: Iterable[str], access: BucketAccess) -> dict[str, Answer | BucketError]:
+def _answers(
+    names: Iterable[str], access: BucketAccess, allowed: Sequence[str] | None
+) -> dict[str, Answer | BucketError]:
     folders: defaultdict[str, list[str]] = defaultdict(list)
     for place in names:
         folders[posixpath.split(place)[0]].append(place)
     with ThreadPoolExecutor(_ASKED_AT_ONCE, thread_name_prefix="look-up") as pool:
-        found = pool.map(partial(_look_into, access), folders, folders.values())
+        found = pool.map(partial(_look_into, access, allowed), folders, folders.values())
         return dict(zip(folders, found, strict=True))
 
 
-def _look_into(access: BucketAccess, folder: str, places: Sequence[str]) -> Answer | BucketError:
+def _look_into(
+    access: BucketAccess, allowed: Sequence[str] | None, folder: str, places: Sequence[str]
+) -> Answer | BucketError:
     here = {posixpath.basename(place): place for place in places}
-    wanted = {lower for name in here for lower in (name.lower(), *sidecar_names(name))}
+    wanted = {lower for name in here for lower in (name.lower(), *names_beside(name))}
     try:
         present = list_folder(folder, tuple(here), wanted, access=access)
     except BucketError as error:
         return error
     files = {file.path: file for file in present}
-    by_lower = by_lower_name(files.values())
+    beside = [file for file in present if file.path not in here]
+    outward = [] if allowed is None else leading_out(beside, (folder, *allowed))
+    by_lower, links = by_lower_name(file for file in present if file not in outward), by_lower_name(outward)
     found: Answer = []
     for name, place in here.items():
         file: Found | None = files.get(name)
         if file is None and storage.local_path(place) is not None:
             file = local_file(Path(place), name)
+        if isinstance(file, ArchiveFile) and (refusal := why_refused(name, links)):
+            file = IgnoredFile(name, refusal)
         found.append((place, file, sidecars_of(name, by_lower)))
     return found
 
@@ -251,16 +277,6 @@ def version_of(files: Iterable[ArchiveFile]) -> str:
     members = sorted(files, key=lambda member: member.path)
     identities = [[posixpath.basename(member.path), member.identity] for member in members]
     return digest(identities)[:_VERSION_DIGITS]
-
-
-def why_ignored(path: str) -> str:
-    """Return why a file of this name is no scene."""
-    lower = path.lower()
-    if posixpath.basename(path).startswith("._"):
-        return "it is a resource fork of macOS"
-    if lower.endswith((*AFTER_NAME, *AFTER_STEM)):
-        return "it is a sidecar of no scene"
-    return "it is no .tif or .tiff file"
 
 
 def full_uri(uri: str) -> str:

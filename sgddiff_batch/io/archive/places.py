@@ -13,7 +13,7 @@ from sgddiff_batch.core.words import printable, shown
 from sgddiff_batch.errors import ConfigError
 from sgddiff_batch.io.archive.file_names import is_bucket, is_scene
 from sgddiff_batch.io.archive.files import IgnoredFile
-from sgddiff_batch.io.archive.finding import why_ignored
+from sgddiff_batch.io.archive.sidecars import why_ignored
 
 _LONGEST_NAME = 300
 _NO_SCHEME = re.compile(r"[^/]{0,20}://")

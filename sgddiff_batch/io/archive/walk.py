@@ -10,7 +10,16 @@ from pathlib import Path
 
 from sgddiff_batch.core.words import printable
 from sgddiff_batch.io.archive.file_names import is_no_archive
-from sgddiff_batch.io.archive.files import NO_ARCHIVE, ZARR_STORE, Found, IgnoredFile, error_words, local_file
+from sgddiff_batch.io.archive.files import (
+    LEADS_OUT,
+    NO_ARCHIVE,
+    ZARR_STORE,
+    Found,
+    IgnoredFile,
+    error_words,
+    is_inside,
+    local_file,
+)
 from sgddiff_batch.io.archive.globs import leads_to_match, reached
 
 
@@ -98,14 +107,8 @@ class _Walk:
         except (OSError, RuntimeError):
             yield _ignored(link.relative, "it is a broken link")
             return
-        if not any(
-            str(target) == folder or str(target).startswith(f"{folder.rstrip('/')}/")
-            for folder in self.allowed
-        ):
-            yield _ignored(
-                link.relative,
-                "it is a link that leads out of the archive, to where archive.allow_folders does not name",
-            )
+        if not is_inside(str(target), self.allowed):
+            yield _ignored(link.relative, LEADS_OUT)
         elif target.is_dir():
             self.links.append(link)
         else:

@@ -56,7 +56,7 @@ def read_root(store: Store) -> dict[str, Any]:
     """
     try:
         data = store.read(metadata.ROOT)
-    except (FileNotFoundError, NotADirectoryError):
+    except FileNotFoundError:
         raise FileNotFoundError(
             f"there is no mosaic at {store.uri!r}: it has no {metadata.ROOT}; "
             "sgddiff_batch.list_mosaics(output_uri) gives the URIs of those that there are"

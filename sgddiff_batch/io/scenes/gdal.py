@@ -25,9 +25,9 @@ from sgddiff_batch.io.scenes.gdal_errors import (
     overhearing,
     raise_on_damage,
     raise_on_silence,
-    redacted,
     translated,
     translated_in_memory,
+    without_secrets,
 )
 
 BLOCK_CACHE_BYTES = 256 * 2**20
@@ -101,12 +101,25 @@ def opened(scene: Scene, doing: str, access: BucketAccess = OWN) -> Iterator[Dat
         UnreadableSceneError: if it cannot be opened, refers to other files, or the body fails.
         RetryableError: if the storage failed.
     """
+    with opened_with_mask(scene, doing, access) as (source, _):
+        yield source
+
+
+@contextmanager
+def opened_with_mask(
+    scene: Scene, doing: str, access: BucketAccess = OWN
+) -> Iterator[tuple[DatasetReader, str]]:
+    """Open a scene as :func:`opened`; yield also what the mask beside it has behind its name, "" without one.
+
+    Raises:
+        UnreadableSceneError, RetryableError: as :func:`opened`.
+    """
     with let_at(scene, doing, access) as heard:
-        mask_beside(scene, access)
+        suffix = _mask_beside(scene, access)
         path = storage.gdal_path(scene.uri)
         with _opened(path) as source, _with_esri_crs(source, scene, path, heard) as found:
             _refuse_references(found)
-            yield found
+            yield found, suffix
 
 
 @contextmanager
@@ -189,10 +202,12 @@ def _with_esri_crs(
 def _refuse_references(source: DatasetReader) -> None:
     """Refuse metadata by which GDAL would open any other file or URL, with any driver, for overviews."""
     if named := source.tags(ns="OVERVIEWS").get("OVERVIEW_FILE"):
-        raise UnreadableSceneError(f"it refers to another file for its overviews ({redacted(named)!r})")
+        raise UnreadableSceneError(
+            f"it refers to another file for its overviews ({without_secrets(named)!r})"
+        )
 
 
-def mask_beside(scene: Scene, access: BucketAccess = OWN) -> str:
+def _mask_beside(scene: Scene, access: BucketAccess) -> str:
     """Return what the mask beside a scene has behind its name, "" where there is none.
 
     Raises:
@@ -232,7 +247,7 @@ def _beginning(uri: str, access: BucketAccess) -> bytes | None:
             return None
         if isinstance(error.__cause__, OSError) and not store.over_network:
             raise error.__cause__ from None
-        raise RetryableError(f"looking for a mask beside it failed: {redacted(str(error))}") from None
+        raise RetryableError(f"looking for a mask beside it failed: {without_secrets(str(error))}") from None
 
 
 def window_words(window: Window) -> str:

@@ -94,7 +94,7 @@ def raise_on_silence(heard: Sequence[str], doing: str) -> None:
     """
     for words in heard:
         if _NETWORK.search(words):
-            raise unanswered(doing, redacted(words))
+            raise unanswered(doing, without_secrets(words))
 
 
 def translated(error: BaseException, heard: Sequence[str], doing: str, *, remote: bool) -> SgddiffBatchError:
@@ -116,7 +116,7 @@ def translated(error: BaseException, heard: Sequence[str], doing: str, *, remote
 
 
 def unanswered(doing: str, words: str) -> RetryableError:
-    """Return the error of a storage that failed; ``words`` are redacted."""
+    """Return the error of a storage that failed; ``words`` are without secrets."""
     return RetryableError(f"{doing} failed: the storage did not answer properly or in time ({words})")
 
 
@@ -128,7 +128,7 @@ def translated_in_memory(error: BaseException, doing: str, name: str, path: str)
     return UnreadableSceneError(f"{doing} failed: {_first_words(error, (name, path))}")
 
 
-def redacted(words: str) -> str:
+def without_secrets(words: str) -> str:
     """Return words without user names and keys in URLs, on one line of at most 300 characters."""
     for pattern, replacement in _SECRETS:
         words = pattern.sub(replacement, words)
@@ -139,7 +139,7 @@ def redacted(words: str) -> str:
 def _first_words(error: BaseException, renamed: tuple[str, str] | None = None) -> str:
     """Return the oldest message of a chain: GDAL's own, before others reported that something failed."""
     words = [words for words in _chain(error) if words][-1]
-    return redacted(words.replace(*renamed) if renamed else words)
+    return without_secrets(words.replace(*renamed) if renamed else words)
 
 
 def _chain(error: BaseException) -> list[str]:

@@ -21,7 +21,7 @@ from sgddiff_batch.core.sampling import sites
 from sgddiff_batch.core.scene import Scene, SceneProfile
 from sgddiff_batch.core.window import Window
 from sgddiff_batch.errors import UnreadableSceneError, UnsupportedSceneError
-from sgddiff_batch.io.scenes.gdal import opened, window_words
+from sgddiff_batch.io.scenes.gdal import opened, opened_with_mask, window_words
 from sgddiff_batch.io.scenes.held_reader import HeldReader
 from sgddiff_batch.io.scenes.masks import mask_of, read_with_mask
 from sgddiff_batch.io.scenes.packing import packing_of
@@ -73,8 +73,8 @@ class GeoTiffReader:
             UnsupportedSceneError: if it is too large, complex, or lacks the bands asked for.
             RetryableError: if the storage failed.
         """
-        with opened(scene, "opening it", self.access) as source:
-            return self.profile_of(source, scene)
+        with opened_with_mask(scene, "opening it", self.access) as (source, beside):
+            return self.profile_of(source, scene, beside)
 
     @contextmanager
     def held(self, scene: Scene) -> Iterator[SceneReader]:
@@ -91,8 +91,14 @@ class GeoTiffReader:
         finally:
             own.end()
 
-    def profile_of(self, source: DatasetReader, scene: Scene, data: bytes | None = None) -> SceneProfile:
-        """As :meth:`profile`, of a scene that is open; ``data``: the bytes of its file, if they are there."""
+    def profile_of(
+        self, source: DatasetReader, scene: Scene, beside: str = "", data: bytes | None = None
+    ) -> SceneProfile:
+        """As :meth:`profile`, of a scene that is open.
+
+        beside: what the mask beside it has behind the scene's name. data: the bytes of its file, if they are
+        there.
+        """
         self._check_supported(source)
         _check_no_bomb(source, scene)
         grid, notes = _grid(source)
@@ -101,7 +107,7 @@ class GeoTiffReader:
         if palette:
             palette_table(source)
         packing = packing_of(source, scene, self.access, bands[0])
-        mask, said = mask_of(source, scene, self.access, distinct(bands), packing.bits, data)
+        mask, said = mask_of(source, scene, beside, self.access, distinct(bands), packing.bits, data)
         stretch = None if palette else self._stretch(source, scene, bands, mask, packing.bits)
         dtype = np.dtype(source.dtypes[bands[0] - 1])
         notes = (*notes, *said)

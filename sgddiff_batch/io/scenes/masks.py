@@ -21,7 +21,6 @@ from sgddiff_batch.core.window import Window
 from sgddiff_batch.errors import SgddiffBatchError, UnreadableSceneError
 from sgddiff_batch.io import storage
 from sgddiff_batch.io.scenes.gdal import (
-    mask_beside,
     opened,
     opened_beside,
     opened_without_overviews,
@@ -37,6 +36,7 @@ _DECLARED = re.compile(r"<NoDataValue>([^<]*)</NoDataValue>")
 def mask_of(
     source: DatasetReader,
     scene: Scene,
+    beside: str,
     access: BucketAccess,
     bands: tuple[int, ...],
     bits: int | None,
@@ -44,6 +44,7 @@ def mask_of(
 ) -> tuple[Mask, tuple[str, ...]]:
     """Return the mask of an open scene whose distinct shown bands are ``bands``, and notes on it.
 
+    beside: what the mask beside it has behind the scene's name, as :func:`opened_with_mask` gives it.
     ``bits`` of unsigned samples are used, None: all. data: the bytes of its file, where they are there.
 
     Raises:
@@ -51,7 +52,7 @@ def mask_of(
         UnreadableSceneError, RetryableError: as :func:`opened`, where a mask lies both in it and beside it.
     """
     values, notes = _nodata(source, scene, bands, bits, data)
-    stored = _stored(source, scene, access, bands)
+    stored = _stored(source, scene, beside, access, bands)
     return choose_mask(stored, [colour.name for colour in source.colorinterp], values), notes
 
 
@@ -94,17 +95,19 @@ def _stored_mask(
     return np.asarray((masks > 0).any(axis=0))
 
 
-def _stored(source: DatasetReader, scene: Scene, access: BucketAccess, bands: tuple[int, ...]) -> Mask | None:
-    has_mask, suffix = _has_stored_mask(source, bands), mask_beside(scene, access)
-    if not suffix:
+def _stored(
+    source: DatasetReader, scene: Scene, beside: str, access: BucketAccess, bands: tuple[int, ...]
+) -> Mask | None:
+    has_mask = _has_stored_mask(source, bands)
+    if not beside:
         return Mask("internal") if has_mask else None
     if has_mask:
         # GDAL prefers the one inside: if there still is one where nobody looks beside the file, it was that.
         with opened(replace(scene, has_sidecars=False), "looking for its mask", access) as alone:
             if _has_stored_mask(alone, bands):
                 return Mask("internal")
-    _check_beside(source, scene, suffix)
-    return Mask("sidecar", suffix=suffix)
+    _check_beside(source, scene, beside)
+    return Mask("sidecar", suffix=beside)
 
 
 def _check_beside(source: DatasetReader, scene: Scene, suffix: str) -> None:

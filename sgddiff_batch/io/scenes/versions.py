@@ -7,7 +7,7 @@ from sgddiff_batch.core.scene import Scene
 from sgddiff_batch.errors import ChangedSceneError, ConfigError, RetryableError, UnreadableSceneError
 from sgddiff_batch.io import storage
 from sgddiff_batch.io.archive import ArchiveFile, fetched_at, file_at, look_up, version_of
-from sgddiff_batch.io.scenes.gdal_errors import redacted, unanswered
+from sgddiff_batch.io.scenes.gdal_errors import unanswered, without_secrets
 from sgddiff_batch.io.storage import DeniedError
 
 SMALL_SCENE_BYTES = 8 * 2**20
@@ -78,7 +78,7 @@ def fetch_whole(scene: Scene, doing: str, access: BucketAccess = OWN) -> bytes:
     except DeniedError:
         raise denied() from None
     except (ConfigError, RetryableError) as error:
-        raise unanswered(doing, redacted(str(error))) from None
+        raise unanswered(doing, without_secrets(str(error))) from None
     _compare(scene, version_of([file]))
     if len(data) != scene.size_bytes:
         raise unanswered(doing, f"it sent {len(data)} of {scene.size_bytes} bytes")

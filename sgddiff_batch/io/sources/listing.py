@@ -132,7 +132,8 @@ class _Reconciliation:
 
     def _looked_up(self, names: Mapping[str, str], *, alone: bool) -> FoundScenes:
         own = bucket_of(self.query.sources[0].uri)
-        return look_up_apart(names, self.query.access, own, alone=alone)
+        folders = self.allowed.folders
+        return look_up_apart(names, self.query.access, own, alone=alone, allowed=folders)
 
     def _wanted(self, known: Mapping[str, Candidate]) -> dict[str, str]:
         """Return the places that are to be looked for, each with what its id is made of."""

@@ -62,7 +62,10 @@ class ObjectFacts:
 class Backend(Protocol):
     """One kind of storage. Its paths are what follows ``scheme://``, or local ones of this machine.
 
-    Calls raise what the client raises, which :meth:`translated` turns into our errors.
+    Calls raise what the client raises, which :meth:`translated` turns into our errors. Where there is no
+    object, those that read or remove one raise FileNotFoundError; so they do below an object, whose name is
+    in nobody's way in object storage. Of local files only what writes there finds one in its way, and that is
+    a ConfigError.
     """
 
     scheme: ClassVar[str]

@@ -6,7 +6,7 @@ import os
 import stat
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, ClassVar
@@ -43,10 +43,8 @@ class LocalBackend(Backend):
 
     def read(self, path: str) -> bytes:
         """As :meth:`Backend.read`."""
-        try:
+        with _nothing_below_files(path):
             return Path(path).read_bytes()
-        except NotADirectoryError as error:
-            raise FileNotFoundError(f"there is no {path}") from error
 
     def read_part(self, path: str, start: int, stop: int) -> bytes:
         """As :meth:`Backend.read_part`."""
@@ -62,11 +60,13 @@ class LocalBackend(Backend):
 
     def read_versioned(self, path: str) -> Versioned:
         """As :meth:`Backend.read_versioned`."""
-        return local_locks.read_local(Path(path))
+        with _nothing_below_files(path):
+            return local_locks.read_local(Path(path))
 
     def open(self, path: str) -> IO[bytes]:
         """As :meth:`Backend.open`."""
-        return Path(path).open("rb")
+        with _nothing_below_files(path):
+            return Path(path).open("rb")
 
     def stat(self, path: str) -> ObjectFacts | None:
         """As :meth:`Backend.stat`; what is no regular file is none."""
@@ -82,8 +82,9 @@ class LocalBackend(Backend):
             OSError: if a folder cannot be listed: a part is never taken for the whole.
         """
         for folder, _, names in os.walk(path, onerror=_unless_gone):
+            above = _above(folder)
             for name in names:
-                file = f"{folder}/{name}"
+                file = f"{above}{name}"
                 with suppress(FileNotFoundError):
                     status = os.stat(file)  # noqa: PTH116 - twice as fast, and there may be many
                     facts = (status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
@@ -94,7 +95,7 @@ class LocalBackend(Backend):
         """As :meth:`Backend.find`."""
         files = [path] if Path(path).is_file() else _files_below(path)
         for file in files:
-            if file.startswith(f"{path}/{begin}" if begin else path):
+            if file.startswith(f"{_above(path)}{begin}" if begin else path):
                 with suppress(FileNotFoundError):
                     yield from filter(None, [_facts(file, Path(file).stat())])
 
@@ -112,7 +113,7 @@ class LocalBackend(Backend):
 
     def entries(self, path: str) -> dict[str, str | None]:
         """As :meth:`Backend.entries`."""
-        with os.scandir(path) as listing:
+        with _nothing_below_files(path), os.scandir(path) as listing:
             return {entry.name: _version(entry) for entry in listing if not _is_special(entry)}
 
     def write(self, path: str, data: bytes) -> None:
@@ -132,7 +133,8 @@ class LocalBackend(Backend):
 
     def delete(self, path: str, root: str) -> None:
         """As :meth:`Backend.delete`."""
-        Path(path).unlink()
+        with _nothing_below_files(path):
+            Path(path).unlink()
         _prune(Path(path).parent, Path(root))
 
     def delete_tree(self, path: str, root: str, check: Callable[[], None]) -> None:
@@ -190,6 +192,20 @@ class LocalBackend(Backend):
                 file.unlink(missing_ok=True)
 
 
+@contextmanager
+def _nothing_below_files(path: str) -> Iterator[None]:
+    """Say that what is asked for below a file is not there: in object storage no name is in the way.
+
+    A file that is itself asked for as a folder is a mistake, and told as one.
+    """
+    try:
+        yield
+    except NotADirectoryError as error:
+        if Path(path).exists():
+            raise
+        raise FileNotFoundError(f"there is no {path}") from error
+
+
 def _facts(path: str, status: os.stat_result) -> ObjectFacts | None:
     if not stat.S_ISREG(status.st_mode):
         return None
@@ -203,7 +219,12 @@ def _unless_gone(error: OSError) -> None:
 
 def _files_below(path: str) -> Iterator[str]:
     for folder, _, names in os.walk(path, onerror=_unless_gone):
-        yield from (f"{folder}/{name}" for name in names)
+        yield from (f"{_above(folder)}{name}" for name in names)
+
+
+def _above(folder: str) -> str:
+    """Return what the paths of a folder's files begin with."""
+    return folder if folder.endswith("/") else f"{folder}/"
 
 
 def _is_special(entry: os.DirEntry[str]) -> bool:

@@ -52,7 +52,12 @@ class Store:
 
     def path(self, key: str) -> str:
         """Return the file system's own path of a key."""
-        return f"{self.root}/{key}" if key else self.root
+        return f"{self._above_keys}{key}" if key else self.root
+
+    @property
+    def _above_keys(self) -> str:
+        """What the path of each key begins with; the root of a file system ends in its ``/`` already."""
+        return self.root if self.root.endswith("/") else f"{self.root}/"
 
     def local_path(self, key: str = "") -> Path | None:
         """Return the file of this machine that an object is; None of an object of anything else."""
@@ -146,7 +151,7 @@ class Store:
 
     def _key(self, path: str) -> str:
         """Return the key of a path below the root."""
-        return path[len(self.root) + 1 :]
+        return path[len(self._above_keys) :]
 
     def keys(self, prefix: str = "") -> list[str]:
         """Return the keys of all objects below a prefix, sorted; temporary files are left out."""

@@ -7,7 +7,7 @@ published as a whole. Scenes and the network are not asked.
 from __future__ import annotations
 
 from sgddiff_batch.runs.areas.area_run import AreaRun
-from sgddiff_batch.runs.areas.compose import chosen_areas, compose_area, leased_area, plan_area, settings_of
+from sgddiff_batch.runs.areas.compose import chosen_areas, compose_area, leased_area, plan_area
 from sgddiff_batch.runs.areas.former import tell_former_areas, withdraw_area
 
 __all__ = [
@@ -16,7 +16,6 @@ __all__ = [
     "compose_area",
     "leased_area",
     "plan_area",
-    "settings_of",
     "tell_former_areas",
     "withdraw_area",
 ]

@@ -62,7 +62,7 @@ def chosen_areas(config: ArchiveJobConfig, names: Sequence[str]) -> list[AreaCon
     """Return the areas of these names, all where there are none.
 
     Raises:
-        ConfigError: if the config has no areas, or none of that name.
+        ConfigError: if the config has no areas, or none of that name, or one of them cannot be used.
     """
     known = {area.name: area for area in config.areas}
     if not known:
@@ -70,7 +70,10 @@ def chosen_areas(config: ArchiveJobConfig, names: Sequence[str]) -> list[AreaCon
     for name in names:
         if name not in known:
             raise ConfigError(f"--area {name}: the config has no such area; it has {', '.join(known)}")
-    return [area for name, area in known.items() if not names or name in names]
+    chosen = [area for name, area in known.items() if not names or name in names]
+    for area in chosen:
+        settings_of(area)  # before any work, also that of the areas before it
+    return chosen
 
 
 @contextmanager

@@ -1,9 +1,10 @@
-"""Sidecars: ESRI's .xml gives a CRS where the scene has none, and is a part of its version; others not."""
+"""Sidecars: what counts as one, ESRI's .xml too, and where links of their names may lead."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from rasterio.crs import CRS
 
@@ -12,8 +13,10 @@ from sgddiff_batch.core.scene import Scene
 from sgddiff_batch.errors import RetryableError
 from sgddiff_batch.io.scenes import gdal as gdal_access
 from sgddiff_batch.io.scenes.geotiff import GeoTiffReader
-from sgddiff_batch.io.sources.listing import list_archive
+from sgddiff_batch.io.scenes.versions import current_version
+from sgddiff_batch.io.sources.listing import Listing, list_archive
 from tests.kit.scenes import noise, scripted_bucket, write_scene
+from tests.kit.stac import make_item, write_documents
 
 READER = GeoTiffReader()
 ESRI = (
@@ -122,3 +125,106 @@ def test_a_version_has_what_may_give_a_crs_and_no_other_xml(
     assert [file.path for file in listing.ignored] == ([] if counts else [name])
     (looked_up,) = scenes_in(tmp_path / "a.tif")
     assert looked_up.version == changed.version
+
+
+LINKED = [
+    "a.tif.msk",
+    "a.tif.MSK",
+    "a.tif.ovr",
+    "a.tif.aux.xml",
+    "a.aux.xml",
+    "a.tfw",
+    "a.xml",
+    "a.tif.msk.aux.xml",
+]
+REFUSED = "leads out of the archive, by a link to where archive.allow_folders does not name"
+
+
+def listed(uri: Path, *allowed: Path) -> Listing:
+    return list_archive(ArchiveQuery((Source(str(uri)),), folders=tuple(map(str, allowed))))
+
+
+class TestALinkBesideAScene:
+    @pytest.fixture
+    def archive(self, tmp_path: Path) -> Path:
+        """A folder with a scene, and one outside of it with what no scene of the archive may show."""
+        write_scene(tmp_path / "archive" / "a.tif", noise(3, 8, 8), crs=None)
+        write_scene(tmp_path / "archive" / "b.tif", noise(3, 8, 8))
+        (tmp_path / "archive" / "list.txt").write_text("a.tif\nb.tif\n")
+        (tmp_path / "secret").mkdir()
+        write_scene(tmp_path / "secret" / "mask.tif", np.eye(8, dtype=np.uint8)[None] * 255)
+        (tmp_path / "secret" / "pam").write_text(PAM)
+        return tmp_path / "archive"
+
+    @pytest.mark.parametrize("name", LINKED)
+    @pytest.mark.parametrize("source", [".", "*.tif", "list.txt", "a.tif"])
+    @pytest.mark.parametrize("also", [(), ("a.wld", "a.tif.ovr")])
+    def test_that_leads_out_of_the_archive_refuses_the_scene_and_no_other(
+        self, archive: Path, source: str, name: str, also: tuple[str, ...]
+    ) -> None:
+        for other in {*also} - {name}:
+            (archive / other).write_text(WORLD)
+        (archive / name).symlink_to(archive.parent / "secret" / "mask.tif")
+        listing = listed(archive / source)
+        assert [scene.scene_id for scene in listing.scenes] == ([] if source == "a.tif" else ["b.tif"])
+        (refused,) = listing.missing
+        assert refused.path == "a.tif"
+        assert refused.reason.startswith(f"beside it {name} {REFUSED}")
+        assert name in [file.path for file in listing.ignored] or source != "."
+
+    def test_is_judged_beside_the_scene_of_a_catalogue_too(self, archive: Path) -> None:
+        write_documents(archive, {"item.json": make_item("a", "./a.tif")})
+        (archive / "a.tif.msk").symlink_to(archive.parent / "secret" / "mask.tif")
+        (refused,) = listed(archive / "item.json").missing
+        assert refused.reason.startswith(f"beside it a.tif.msk {REFUSED}")
+        (scene,) = listed(archive / "item.json", archive.parent / "secret").scenes
+        assert scene.has_sidecars
+
+    @pytest.mark.parametrize("name", LINKED)
+    @pytest.mark.parametrize("source", [".", "*.tif", "list.txt", "a.tif"])
+    def test_that_leads_into_a_folder_that_is_allowed_is_followed(
+        self, archive: Path, source: str, name: str
+    ) -> None:
+        (archive / name).symlink_to(archive.parent / "secret" / "mask.tif")
+        listing = listed(archive / source, archive.parent / "secret")
+        assert listing.missing == ()
+        assert listing.scenes[0].scene_id == "a.tif"
+
+    @pytest.mark.parametrize("name", ["a.tif.msk", "a.tif.ovr", "a.tif.aux.xml", "a.tfw"])
+    @pytest.mark.parametrize("source", [".", "list.txt", "a.tif"])
+    def test_that_stays_in_the_archive_is_a_sidecar_and_a_part_of_the_version(
+        self, archive: Path, source: str, name: str
+    ) -> None:
+        plain = listed(archive / source).scenes[0]
+        (archive / "real").write_text(WORLD)
+        (archive / name).symlink_to("real")
+        scene = listed(archive / source).scenes[0]
+        assert (scene.has_sidecars, scene.version != plain.version) == (True, True)
+        assert current_version(scene) == scene.version
+
+    @pytest.mark.parametrize("name", ["b.msk", "a.Xml", "a.txt", "a.tif.xml", "d/a.tif.msk"])
+    def test_of_another_name_is_only_not_followed(self, archive: Path, name: str) -> None:
+        (archive / name).parent.mkdir(exist_ok=True)
+        (archive / name).symlink_to(archive.parent / "secret" / "mask.tif")
+        listing = listed(archive)
+        assert [scene.scene_id for scene in listing.scenes] == ["a.tif", "b.tif"]
+        assert not any(scene.has_sidecars for scene in listing.scenes)
+        assert listing.missing == ()
+
+    def test_that_is_broken_is_not_there(self, archive: Path) -> None:
+        (archive / "a.tif.msk").symlink_to("nowhere")
+        for source in (".", "list.txt", "a.tif"):
+            listing = listed(archive / source)
+            assert (listing.missing, listing.scenes[0].has_sidecars) == ((), False)
+
+    def test_is_not_read_where_it_came_after_the_listing_said_there_is_none(self, archive: Path) -> None:
+        scene = listed(archive).scenes[0]
+        for name, target in {
+            "a.tif.msk": "mask.tif",
+            "a.tif.ovr": "mask.tif",
+            "a.tif.aux.xml": "pam",
+        }.items():
+            (archive / name).symlink_to(archive.parent / "secret" / target)
+        profile = READER.profile(scene)
+        assert (profile.mask.rule, profile.grid.crs_wkt) == ("none", None)
+        assert READER.read(scene, profile, profile.grid.window)[1].all()

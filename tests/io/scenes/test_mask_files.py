@@ -7,10 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from sgddiff_batch.core.query import BucketAccess
+from sgddiff_batch.core.scene import Scene
 from sgddiff_batch.errors import UnreadableSceneError
 from sgddiff_batch.io.scenes.geotiff import GeoTiffReader
 from tests.io.scenes.test_masks import NIR, P, V, rgb
-from tests.kit.scenes import scene_of, write_scene
+from tests.kit.scenes import scene_of, scripted_bucket, write_scene
 
 READER = GeoTiffReader()
 
@@ -34,6 +36,23 @@ def test_a_mask_beside_a_scene_is_its_mask_whatever_it_says_of_itself(
     assert profile.mask.rule == "sidecar"
     np.testing.assert_array_equal(valid, V)
     np.testing.assert_array_equal(pixels, P * V)
+
+
+def test_a_mask_beside_a_scene_is_looked_for_once_to_profile_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write_scene(tmp_path / "b" / "a.tif", P)
+    beside(path, (V * 255).astype(np.uint8)[None], "2")
+    scene = Scene("a.tif", "s3://b/a.tif", "v1", path.stat().st_size, has_sidecars=True)
+    with scripted_bucket(tmp_path) as (endpoint, _):
+        monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
+        profile = GeoTiffReader(access=BucketAccess({"b": "anonymous"})).profile(scene)
+    requests = (tmp_path / "requests.log").read_text().splitlines()
+    assert profile.mask.rule == "sidecar"
+    assert [line.split()[1] for line in requests if line.endswith(" bytes=0-3")] == [
+        "/b/a.tif.msk",
+        "/b/a.tif.MSK",
+    ]
 
 
 @pytest.mark.parametrize("sides", [(20, 25), (80, 100), (40, 51)])

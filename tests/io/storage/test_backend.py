@@ -25,6 +25,7 @@ def test_a_kind_of_storage_keeps_to_the_contract(store):
     check_reading(store)
     check_listings(store)
     check_conditions(store)
+    check_below_an_object(store)
     check_removal(store)
 
 
@@ -76,6 +77,19 @@ def check_conditions(store):
     assert store.replace("new", b"mine 3", "another") is None
     assert store.replace("new", b"mine 4", version)
     assert store.read("new") == b"mine 4"
+
+
+def check_below_an_object(store):
+    for ask in (store.read, store.read_versioned, store.entries, lambda key: store.read_part(key, 0, 1)):
+        with pytest.raises(FileNotFoundError):
+            ask("a/below")
+    with pytest.raises(FileNotFoundError), store.open("a/below"):
+        pass
+    assert store.read_many(["a/below"]) == store.listed("a/below") == store.find("a/below") == {}
+    assert store.stat("a/below") is None
+    store.delete("a/below")
+    store.delete_tree("a/below")
+    assert store.read("a") == b"aaa"
 
 
 def check_removal(store):

@@ -2,6 +2,7 @@
 
 import os
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
@@ -27,6 +28,33 @@ def test_nothing_is_there_before_the_first_write(store):
     assert store.read_all("a") == {}
     with pytest.raises(FileNotFoundError):
         store.read("a")
+
+
+@pytest.mark.parametrize("root", ["/", "//"])
+def test_the_root_of_the_file_system_has_keys_as_any_folder(tmp_path, root):
+    store, here = open_store(root), str(tmp_path).lstrip("/")
+    store.write(f"{here}/a/b.tif", b"1")
+    store.write(f"{here}/c", b"2")
+    assert store.keys(here) == [f"{here}/a/b.tif", f"{here}/c"]
+    assert sorted(store.find(here)) == [f"{here}/a/b.tif", f"{here}/c"]
+    assert list(store.find(f"{here}/a", "b")) == [f"{here}/a/b.tif"]
+    assert store.read_all(here) == {f"{here}/a/b.tif": b"1", f"{here}/c": b"2"}
+    assert store.uri_of(here).replace("//", "/") == str(tmp_path)
+    store.delete(f"{here}/a/b.tif")
+    assert [path.name for path in tmp_path.iterdir()] == ["c"]
+
+
+def test_files_right_in_the_root_of_the_file_system_are_found_by_their_names():
+    there = {path.name for path in Path("/").iterdir() if path.is_file()}
+    assert set(open_store("/").files_in({name.lower() for name in there}, "")) == there
+
+
+def test_a_file_in_the_way_of_what_is_written_is_a_mistake(store):
+    store.write("a", b"1")
+    for put in (store.write, store.create, lambda key, data: store.replace(key, data, "any")):
+        with pytest.raises(ConfigError, match="a/b"):
+            put("a/b", b"2")
+    assert store.read("a") == b"1"
 
 
 def test_deleting_leaves_no_empty_folder(store, tmp_path):

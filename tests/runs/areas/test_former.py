@@ -129,7 +129,7 @@ def test_a_withdrawal_that_was_killed_before_it_published_is_completed_by_the_sa
 
     with monkeypatch.context() as patch:
         patch.setattr(catalogue, "publish", killed)
-        assert world.night("--withdraw-area", "monthly") == Exit.FAILED
+        assert world.night("--withdraw-area", "monthly") == Exit.INTERRUPTED
     assert set(world.mosaics()) == ALL
     assert world.night("--withdraw-area", "monthly") == 0
     assert world.mosaics() == {}

@@ -1,4 +1,7 @@
-"""What prints to people: on a terminal as wide as that, elsewhere as wide as tables need."""
+"""What prints to people: on a terminal as wide as that, elsewhere as wide as tables need.
+
+Apart from :mod:`jobs.printing`, whose door loads what runs and stores need: scores are shown without.
+"""
 
 from __future__ import annotations
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import ast
 import io
 from contextlib import redirect_stdout
 
 import pytest
 from rich.table import Table
 
-from jobs.printing.console import console
+from jobs.console import console
+from tests.kit.jobs import ROOT
 
 
 class Terminal(io.StringIO):
@@ -41,3 +43,14 @@ def test_colons_around_a_word_stay_a_word(capsys):
     said = capsys.readouterr().out
     assert "urn:x:1" in said
     assert "urn:cat:1" in said
+
+
+def test_nobody_else_makes_one_of_standard_output():
+    made = {
+        path.name
+        for path in (ROOT / "jobs").rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "Console"
+        if "stderr" not in [word.arg for word in node.keywords]
+    }
+    assert made == {"console.py"}
