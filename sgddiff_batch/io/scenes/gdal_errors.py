@@ -116,7 +116,7 @@ def translated(error: BaseException, heard: Sequence[str], doing: str, *, remote
 
 
 def unanswered(doing: str, words: str) -> RetryableError:
-    """Return the error of a storage that failed; ``words`` are redacted."""
+    """Return the error of a storage that failed; ``words`` are without secrets."""
     return RetryableError(f"{doing} failed: the storage did not answer properly or in time ({words})")
 
 

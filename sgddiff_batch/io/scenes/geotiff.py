@@ -74,7 +74,7 @@ class GeoTiffReader:
             RetryableError: if the storage failed.
         """
         with opened_with_mask(scene, "opening it", self.access) as (source, beside):
-            return self.profile_of(source, scene, beside=beside)
+            return self.profile_of(source, scene, beside)
 
     @contextmanager
     def held(self, scene: Scene) -> Iterator[SceneReader]:
@@ -92,11 +92,12 @@ class GeoTiffReader:
             own.end()
 
     def profile_of(
-        self, source: DatasetReader, scene: Scene, data: bytes | None = None, beside: str = ""
+        self, source: DatasetReader, scene: Scene, beside: str = "", data: bytes | None = None
     ) -> SceneProfile:
         """As :meth:`profile`, of a scene that is open.
 
-        data: the bytes of its file, if they are there. beside: as :func:`mask_of`.
+        beside: what the mask beside it has behind the scene's name. data: the bytes of its file, if they are
+        there.
         """
         self._check_supported(source)
         _check_no_bomb(source, scene)

@@ -25,7 +25,9 @@ from sgddiff_batch.io.scenes.versions import fetch_whole, is_fetched_whole
 class OpenSceneReader(Protocol):
     """What is read of a scene that is open."""
 
-    def profile_of(self, source: DatasetReader, scene: Scene, data: bytes | None = None) -> SceneProfile:
+    def profile_of(
+        self, source: DatasetReader, scene: Scene, beside: str = "", data: bytes | None = None
+    ) -> SceneProfile:
         """As :meth:`SceneReader.profile`; ``data``: the bytes of the file, where they are there."""
 
     def read_of(
@@ -60,7 +62,7 @@ class HeldReader:
             ValueError: if it is another scene, or no longer held.
         """
         with self._opened(scene, "opening it") as source:
-            return self._reader.profile_of(source, scene, self._whole.data if self._whole else None)
+            return self._reader.profile_of(source, scene, data=self._whole.data if self._whole else None)
 
     def read(
         self, scene: Scene, profile: SceneProfile, window: Window

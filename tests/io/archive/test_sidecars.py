@@ -13,8 +13,8 @@ from sgddiff_batch.core.scene import Scene
 from sgddiff_batch.errors import RetryableError
 from sgddiff_batch.io.archive.sidecars import why_ignored
 from sgddiff_batch.io.scenes import gdal as gdal_access
-from sgddiff_batch.io.scenes.checked_reader import current_version
 from sgddiff_batch.io.scenes.geotiff import GeoTiffReader
+from sgddiff_batch.io.scenes.versions import current_version
 from sgddiff_batch.io.sources.listing import Listing, list_archive
 from tests.kit.scenes import noise, scripted_bucket, write_scene
 from tests.kit.stac import make_item, write_documents

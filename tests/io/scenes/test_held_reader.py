@@ -310,7 +310,7 @@ class TestWhatIsLeft:
         results = []
 
         class Waiting:
-            def profile_of(self, source: rasterio.DatasetReader, *_: object) -> None:
+            def profile_of(self, source: rasterio.DatasetReader, *_: object, **__: object) -> None:
                 begun.set()
                 may_end.wait()
                 results.append(source.read(1).shape)
