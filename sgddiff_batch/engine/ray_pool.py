@@ -229,6 +229,7 @@ class _Pool:
         if hello.left is None:
             self._exchange(actor)
             return
+        self._orphan(actor)  # for one that died may have told only that it could not be reached
         self._deaths.died(actor.orphans, hello.left, actor.node)
         actor.node, actor.is_ready, actor.deaths_in_start = hello.node, True, 0
         nodes: Callable[[], list[dict[str, Any]]] = self._ray.nodes
@@ -252,7 +253,6 @@ class _Pool:
                     f"a worker process died {actor.deaths_in_start} times while it started: out of memory, "
                     "or a broken library; its log is in the session folder of Ray"
                 )
-        actor.orphans += actor.held.values()
         self._await(actor)
 
     def _replace(self, actor: _Actor) -> None:
@@ -262,11 +262,16 @@ class _Pool:
 
     def _await(self, actor: _Actor) -> None:
         """Wait for the process that takes the place of one that ended."""
+        self._orphan(actor)
+        actor.call = actor.handle.hello.remote()
+
+    def _orphan(self, actor: _Actor) -> None:
+        """Set what an ended process held aside."""
         if self._emptied is actor:
             self._emptied = None
+        actor.orphans += actor.held.values()
         actor.held, actor.sent, actor.heard = {}, [], []
         actor.is_ready, actor.is_alone, actor.is_stuck = False, False, False
-        actor.call = actor.handle.hello.remote()
 
     def _grow(self) -> None:
         """Ask for one more actor where all have work: a cluster that can grow does so for one that waits."""

@@ -137,7 +137,7 @@ def ray_workers(driver_pid):
         family = psutil.Process(driver_pid).children(recursive=True)
     except psutil.NoSuchProcess:
         return []
-    return [child for child in family if "MapWorker" in name_of(child)]
+    return [child for child in family if "RayWorker" in name_of(child)]
 
 
 def name_of(process):

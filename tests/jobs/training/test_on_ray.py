@@ -121,7 +121,7 @@ def test_a_killed_worker_and_then_ctrl_c_change_no_number(cluster, config, toget
         training.process.send_signal(signal.SIGINT)
         assert training.end() == Exit.INTERRUPTED, training.said
     assert "a worker was lost" in training.said
-    assert "stopped; run the same command again" in training.said
+    assert "interrupted; run the same command again" in training.said
     psutil.wait_procs([last], timeout=20)
     assert not last.is_running()
     code, said = run_on(cluster, config, f"storage={storage}")
@@ -139,7 +139,7 @@ def test_a_loss_that_is_no_number_ends_the_run_at_once_with_its_own_words(cluste
     code, said = run_on(cluster, config, f"storage={tmp_path}", "teacher.rate=1e30")
     assert code == Exit.FAILED, said
     # Had the workers been started again, it would be Ray Train's error, which counts the failures.
-    words = r"^train: the loss of step \d is not a number: .*; lower `rate` or `clip`$"
+    words = r"^sgddiff train: the loss of step \d is not a number: .*; lower `rate` or `clip`$"
     assert re.search(words, said, re.MULTILINE), said
 
 
