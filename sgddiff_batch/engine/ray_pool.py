@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from sgddiff_batch.engine.deaths import MAX_STARTS, DeathBook
 from sgddiff_batch.engine.ray_cluster import count_workers, joins_cluster
-from sgddiff_batch.engine.ray_worker import Hello, RayWorker
+from sgddiff_batch.engine.ray_worker import Answer, Hello, RayWorker
 from sgddiff_batch.engine.work import AnyWork, Take, WorkerSource
 from sgddiff_batch.errors import FatalError
 
@@ -32,6 +32,8 @@ WORK_TIMEOUT_S = 6 * 3600.0
 
 _WAIT_S = 10.0
 """So long a call waits for an outcome; then it is made again."""
+_AGAIN_S = 0.5
+"""So long after it could not be reached a worker is called again: one that starts anew refuses calls."""
 _GROW_S = 30.0
 """How often it is looked whether a cluster has room for more workers."""
 _AHEAD = 2
@@ -94,12 +96,16 @@ def _with_care(work: Any) -> AnyWork:  # noqa: ANN401 - a dataclass, whatever it
 class _Actor:
     """A worker process: the work that it holds, by ticket, and the call that is under way.
 
-    ``sent`` and ``heard`` are what that call brings. ``orphans`` is what it held when it died.
+    ``sent`` and ``heard`` are what that call brings. ``orphans`` is what it held when it died. ``process`` is
+    the one that answered last, "" if it is known to have ended; ``again_s`` is when one that could not be
+    reached is called again.
     """
 
     handle: Any
     call: ObjectRef[Any] | None = None
     node: str = ""
+    process: str = ""
+    again_s: float | None = None
     is_ready: bool = False
     is_alone: bool = False
     is_stuck: bool = False
@@ -155,8 +161,11 @@ class _Pool:
                     return
                 self.again.append(work)
             calls = {actor.call: actor for actor in self._actors if actor.call is not None}
-            if calls:
-                ready, _ = self._ray.wait(list(calls), num_returns=1, timeout=_WAIT_S)
+            wait_s = _WAIT_S if len(calls) == len(self._actors) else _AGAIN_S
+            if not calls:
+                time.sleep(wait_s)
+            else:
+                ready, _ = self._ray.wait(list(calls), num_returns=1, timeout=wait_s)
                 for call in ready:
                     yield from self._answered(calls[call], call)
             if may_grow:
@@ -164,7 +173,10 @@ class _Pool:
 
     def _feed(self, actor: _Actor) -> None:
         """Bring an actor as much work as it has room for, if no call is under way."""
-        if actor.call is not None or not actor.is_ready:
+        if actor.again_s is not None and time.monotonic() >= actor.again_s:
+            actor.again_s = None
+            actor.call = actor.handle.hello.remote()
+        if actor.call is not None or actor.again_s is not None or not actor.is_ready:
             return
         while not (actor.is_alone or actor.is_stuck) and len(actor.held) < self._threads + _AHEAD:
             work = self._next_for(actor)
@@ -202,16 +214,22 @@ class _Pool:
         try:
             answer = self._ray.get(call)
         except errors.ActorUnavailableError:
-            actor.call = actor.handle.hello.remote()
+            actor.again_s = time.monotonic() + _AGAIN_S
             return
         except errors.RayActorError as error:
-            self._died(actor, error)
+            log.debug("%s", error)
+            self._await(actor)
             return
         except errors.RayTaskError as error:
             raise error.cause if isinstance(error.cause, Exception) else FatalError(str(error)) from None
         if isinstance(answer, Hello):
             yield from self._greeted(actor, answer)
-            return
+        elif isinstance(answer, Answer):
+            yield from self._told(actor, answer)
+        else:
+            actor.is_ready, actor.deaths_in_start = True, 0
+
+    def _told(self, actor: _Actor, answer: Answer) -> Iterator[Any]:
         actor.sent, actor.heard = [], []
         for ticket, outcome in answer.outcomes:
             actor.heard.append(ticket)
@@ -226,12 +244,16 @@ class _Pool:
                 self._replace(actor)
 
     def _greeted(self, actor: _Actor, hello: Hello) -> Iterator[Any]:
-        if hello.left is None:
+        if hello.process == actor.process and actor.is_ready:
             self._exchange(actor)
             return
-        self._orphan(actor)  # for one that died may have told only that it could not be reached
+        actor.call = actor.handle.make.remote()
+        if hello.process == actor.process:
+            return
+        if actor.process:  # it has died, and all that was heard is that it could not be reached
+            self._orphan(actor)
         self._deaths.died(actor.orphans, hello.left, actor.node)
-        actor.node, actor.is_ready, actor.deaths_in_start = hello.node, True, 0
+        actor.node, actor.process = hello.node, hello.process
         nodes: Callable[[], list[dict[str, Any]]] = self._ray.nodes
         living = {node["NodeID"] for node in nodes() if node["Alive"]}
         orphans, actor.orphans = actor.orphans, []
@@ -241,19 +263,6 @@ class _Pool:
                 self.again.append(work)
             else:
                 yield lost
-
-    def _died(self, actor: _Actor, error: Exception) -> None:
-        """Keep a dead actor's work until its successor tells what it was doing."""
-        log.warning("a worker process ended with %d scenes or tasks in hand", len(actor.held))
-        log.debug("%s", error)
-        if not actor.is_ready:
-            actor.deaths_in_start += 1
-            if actor.deaths_in_start >= MAX_STARTS:
-                raise FatalError(
-                    f"a worker process died {actor.deaths_in_start} times while it started: out of memory, "
-                    "or a broken library; its log is in the session folder of Ray"
-                )
-        self._await(actor)
 
     def _replace(self, actor: _Actor) -> None:
         """End a process of which a thread hangs in a library; Ray starts another one."""
@@ -266,7 +275,16 @@ class _Pool:
         actor.call = actor.handle.hello.remote()
 
     def _orphan(self, actor: _Actor) -> None:
-        """Set what an ended process held aside."""
+        """Keep a dead actor's work until its successor tells what it was doing."""
+        log.warning("a worker process ended with %d scenes or tasks in hand", len(actor.held))
+        if not actor.is_ready:
+            actor.deaths_in_start += 1
+            if actor.deaths_in_start >= MAX_STARTS:
+                raise FatalError(
+                    f"a worker process died {actor.deaths_in_start} times while it started: out of memory, "
+                    "or a broken library; its log is in the session folder of Ray"
+                )
+        actor.process = ""
         if self._emptied is actor:
             self._emptied = None
         actor.orphans += actor.held.values()

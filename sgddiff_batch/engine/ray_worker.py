@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import threading
 import time
 from collections.abc import Sequence
@@ -19,13 +20,13 @@ GATHER_S = 0.02
 
 @dataclass(frozen=True, slots=True)
 class Hello:
-    """What a worker process says of itself: its machine, and what the one before it was at work on.
-
-    ``left`` is None where it is the process that said hello before, and only could not be reached.
+    """What a worker process says of itself: its machine, a name that no other process has, and what the one
+    before it was at work on.
     """
 
     node: str
-    left: Left | None
+    process: str
+    left: Left
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,22 +51,30 @@ class RayWorker:
         self._ended: dict[int, Any] = {}
         self._last_ticket, self._is_stuck = -1, False
         self._error: Exception | None = None
+        self._starting, self._label = threading.Lock(), ""
+        self._hello: Hello | None = None
         self._worker: RunsWork | None = None
 
     def hello(self) -> Hello:
-        """Make the worker."""
+        """Return who this is: the same however often it is asked."""
         import ray
 
-        here = ray.get_runtime_context()
-        node, label = str(here.get_node_id()), f"actor {here.get_actor_id()}"
-        if self._worker is not None:
-            return Hello(node, None)
-        left = self._make_worker.take_left(label)
-        try:
-            self._worker = self._make_worker(label)
-        except Exception as error:
-            raise _portable(error) from None
-        return Hello(node, left)
+        with self._starting:
+            if self._hello is None:
+                here = ray.get_runtime_context()
+                self._label = f"actor {here.get_actor_id()}"
+                left = self._make_worker.take_left(self._label)
+                self._hello = Hello(str(here.get_node_id()), secrets.token_hex(8), left)
+            return self._hello
+
+    def make(self) -> None:
+        """Make the worker, if that has not been done; after :meth:`hello`."""
+        with self._starting:
+            if self._worker is None:
+                try:
+                    self._worker = self._make_worker(self._label)
+                except Exception as error:
+                    raise _portable(error) from None
 
     def exchange(self, works: Sequence[tuple[int, AnyWork]], heard: Sequence[int], wait_s: float) -> Answer:
         """Begin work, and return what has ended: as soon as anything has, or nothing after ``wait_s``.
@@ -95,7 +104,7 @@ class RayWorker:
     def _run(self, ticket: int, work: AnyWork) -> None:
         outcome: Any = None
         try:
-            assert self._worker is not None, "hello comes first"
+            assert self._worker is not None, "it is made first"
             outcome = self._worker.run(work)
         except BaseException as error:
             self._error = _portable(error)

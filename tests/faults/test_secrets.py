@@ -50,7 +50,7 @@ def leaks(*places):
         ((Rule("GET", "bk/in/a.tif", "code ExpiredToken", None),), 1),
         ((Rule("PUT", "bk/out/*", "code SignatureDoesNotMatch", None),), 2),
         ((Rule("LIST", "bk/in*", "code InvalidAccessKeyId", None),), 2),
-        ((Rule("GET", "bk/in/a.tif", "403", None),), 1),
+        ((Rule("GET", "bk/in/a.tif", "403", None),), 3),
     ],
     ids=["sound", "expired in mid-run", "no writing", "no listing", "no reading"],
 )
