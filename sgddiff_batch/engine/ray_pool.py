@@ -14,7 +14,7 @@ import itertools
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -254,8 +254,7 @@ class _Pool:
             self._orphan(actor)
         self._deaths.died(actor.orphans, hello.left, actor.node)
         actor.node, actor.process = hello.node, hello.process
-        nodes: Callable[[], list[dict[str, Any]]] = self._ray.nodes
-        living = {node["NodeID"] for node in nodes() if node["Alive"]}
+        living = {node["NodeID"] for node in self._ray.nodes() if node["Alive"]}
         orphans, actor.orphans = actor.orphans, []
         for work in orphans:
             lost = self._deaths.judged(work, living)

@@ -18,7 +18,6 @@ from sgddiff_batch.core.planning import SceneMosaic
 from sgddiff_batch.core.provenance import scene_provenance
 from sgddiff_batch.core.query import ArchiveQuery, BucketAccess
 from sgddiff_batch.core.scene import Scene, escape_scene_id
-from sgddiff_batch.engine.forecast import Workers
 from sgddiff_batch.engine.steps import TaskLimits
 from sgddiff_batch.engine.worker import Worker, shares_of, threads_of
 from sgddiff_batch.errors import ConfigError, SgddiffBatchError
@@ -39,6 +38,7 @@ from sgddiff_batch.io.scenes import CheckedReader, GeoTiffReader, GuardedReader,
 from sgddiff_batch.io.storage import Store, open_store
 from sgddiff_batch.lifecycle import MosaicLifecycle
 from sgddiff_batch.protocols import Activity, Left, NetworkFacts, NetworkSource, SceneReader
+from sgddiff_batch.runs.forecast import Workers
 
 PIXELS_VERSION = 2
 """Raised whenever the code changes the value of a pixel for the same scene, model and settings.

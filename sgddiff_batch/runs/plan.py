@@ -12,7 +12,6 @@ from sgddiff_batch.core.planning import SceneMosaic
 from sgddiff_batch.core.scene import Scene
 from sgddiff_batch.core.store_names import id_of
 from sgddiff_batch.core.withdrawals import Withdrawals
-from sgddiff_batch.engine.forecast import Forecast, check_tiling, forecast
 from sgddiff_batch.engine.retries import no_retries
 from sgddiff_batch.engine.survey import RunPlan, survey
 from sgddiff_batch.errors import FatalError
@@ -20,6 +19,7 @@ from sgddiff_batch.io.ledger import FileActivity, ObjectLedger, RedoMark, mended
 from sgddiff_batch.io.sources import Listing, list_archive
 from sgddiff_batch.protocols import SceneReader, SceneRecord
 from sgddiff_batch.runs.bench import Bench, missing_scene
+from sgddiff_batch.runs.forecast import Forecast, check_tiling, forecast
 from sgddiff_batch.runs.scope import EVERYTHING, Scope, read_marks, replacements, tell_postponed
 from sgddiff_batch.runs.withdrawals import plan_withdrawals
 

@@ -11,9 +11,9 @@ from sgddiff_batch.core.planning import Tiling, plan_tasks
 from sgddiff_batch.core.scene import Scene
 from sgddiff_batch.core.scene_table import SceneTable
 from sgddiff_batch.core.window import Window
-from sgddiff_batch.engine.forecast import Workers, check_tiling, forecast
 from sgddiff_batch.engine.survey import RunPlan
 from sgddiff_batch.errors import ConfigError
+from sgddiff_batch.runs.forecast import Workers, check_tiling, forecast
 from tests.kit.fakes import make_mosaic
 
 MOSAIC = make_mosaic(40, 50)
