@@ -10,9 +10,11 @@ from jobs.network import Student
 from sgddiff_batch import protocols
 from sgddiff_batch.core.window import Window
 from sgddiff_batch.io.ledger import ObjectLedger
+from sgddiff_batch.io.ledger.activity import FileActivity
 from sgddiff_batch.io.mosaics import ZarrBlockWriter
 from sgddiff_batch.io.scenes import CheckedReader, GeoTiffReader, GuardedReader, IsolatedReader
 from sgddiff_batch.protocols import (
+    Activity,
     BlockRecord,
     BlockWriter,
     CarefulReader,
@@ -28,6 +30,7 @@ from tests.kit.fakes import MemoryLedger, MemoryWriter, SyntheticReader, ToyPred
 from tests.kit.networks import Brightness, BrightNetwork
 
 BEHIND = [
+    (Activity, FileActivity),
     *((SceneReader, reader) for reader in (GeoTiffReader, CheckedReader, GuardedReader, IsolatedReader)),
     (SceneReader, SyntheticReader),
     (CarefulReader, GuardedReader),

@@ -15,8 +15,7 @@ from jobs.network import network_of
 from sgddiff_batch.config import ArchiveJobConfig
 from sgddiff_batch.errors import ConfigError
 from sgddiff_batch.io.storage import local_path, open_store
-from sgddiff_batch.runs import open_bench
-from sgddiff_batch.runs.forecast import Workers
+from sgddiff_batch.runs import Workers, open_bench
 
 
 def examine(config: ArchiveJobConfig | None, environment: Mapping[str, str]) -> Iterator[Check]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from jobs.checks.check import Check, failed, gib, note, ok
 from sgddiff_batch.core import budget
-from sgddiff_batch.runs.forecast import Workers
+from sgddiff_batch.runs import Workers
 
 _SAMPLE_BYTES = 2
 _LEAST_DISK_BYTES = 2**30

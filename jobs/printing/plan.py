@@ -11,8 +11,7 @@ from rich.table import Table
 from jobs.console import console
 from sgddiff_batch.core.scene import Scene
 from sgddiff_batch.core.words import printable, redacted
-from sgddiff_batch.runs import Run, expected_seconds
-from sgddiff_batch.runs.forecast import Forecast
+from sgddiff_batch.runs import Forecast, Run, expected_seconds
 
 _GIB, _MIB = 2.0**30, 2.0**20
 _TOLD = 20

@@ -133,9 +133,8 @@ class _Pool:
         self._class: Any = ray.remote(**options)(RayWorker)
         self._arguments = make_worker, threads, timeout_s
         self._actors: list[_Actor] = []
-        self._deaths, self._tickets = DeathBook(), itertools.count()
+        self._deaths, self._tickets, self._looked_s = DeathBook(), itertools.count(), time.monotonic()
         self._emptied: _Actor | None = None
-        self._looked_s = time.monotonic()
         self.again: deque[AnyWork] = deque()
 
     def start(self, count: int) -> None:
@@ -254,7 +253,8 @@ class _Pool:
             self._orphan(actor)
         self._deaths.died(actor.orphans, hello.left, actor.node)
         actor.node, actor.process = hello.node, hello.process
-        living = {node["NodeID"] for node in self._ray.nodes() if node["Alive"]}
+        nodes: Any = self._ray.nodes
+        living = {node["NodeID"] for node in nodes() if node["Alive"]}
         orphans, actor.orphans = actor.orphans, []
         for work in orphans:
             lost = self._deaths.judged(work, living)

@@ -20,6 +20,7 @@ from sgddiff_batch.runs.conclude import Ending, RunEnd, ending_of, expected_seco
 from sgddiff_batch.runs.engines import EngineSettings, run_works
 from sgddiff_batch.runs.execute import run_all
 from sgddiff_batch.runs.explain import explain_pixel, open_explained
+from sgddiff_batch.runs.forecast import Forecast, Workers
 from sgddiff_batch.runs.gc import collect_garbage
 from sgddiff_batch.runs.plan import Run, plan_run
 from sgddiff_batch.runs.quarantine import Quarantine, read_quarantine, reason_of
@@ -39,11 +40,13 @@ __all__ = [
     "Ending",
     "EngineSettings",
     "Findings",
+    "Forecast",
     "Quarantine",
     "Run",
     "RunEnd",
     "Sample",
     "Scope",
+    "Workers",
     "check_output",
     "collect_garbage",
     "cores",

@@ -279,7 +279,7 @@ def test_the_next_night_does_what_a_changed_scene_left(tmp_path, pictures):
     (tmp_path / "a.tif").write_bytes(pictures[1])
     writer, ledger = MemoryWriter(), MemoryLedger()
     lifecycle = MosaicLifecycle(writer, ledger, "key", lambda mosaic: {})
-    worker = Worker(READER, ToyPredictor(), lifecycle, TaskLimits(TINY, 10**6, 10**7))
+    worker = Worker(READER, ToyPredictor(), lifecycle, TaskLimits(TINY, 10**9, 10**9))
     row = worker.run(SceneWork(old, "a.tif/v-key.zarr")).result
     assert row.state == "failed"
     assert row.reason == "it was changed since it was listed; the next run reads it as it is now"

@@ -66,9 +66,9 @@ def test_gc_asks_for_the_scene_of_an_unfinished_mosaic_as_the_runs_do(config, ar
     assert find_garbage(output, 0.0, soon).garbage == (), "denied: nobody knows"
     capsys.readouterr()
     assert cli.main(["gc", output.uri, "--older-than", "0"]) == 0
-    assert "garbage: 0 items" in capsys.readouterr().out
+    assert capsys.readouterr().out.startswith("nothing to remove below ")
     assert cli.main(["gc", "--config", config, "--older-than", "0", "--delete"]) == 0
-    assert "removed 1 items" in capsys.readouterr().out
+    assert "removed 1 item, " in capsys.readouterr().out
     assert not (tmp_path / "out" / "b.tif").exists()
 
 

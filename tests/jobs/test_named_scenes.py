@@ -49,12 +49,12 @@ def test_bad_entries_are_told_of_once_and_never_stop_the_others(run, tmp_path):
     assert run(tmp_path / "list.txt") == Exit.DONE
 
 
-def test_a_catalogue_of_nothing_usable_is_an_error_each_night(run, tmp_path, caplog):
+def test_a_catalogue_of_nothing_usable_is_an_error_each_night(run, tmp_path, capsys):
     items = [make_item(name, "", assets=MANY) for name in "abc"]
     write_documents(tmp_path, {"items.json": {"type": "FeatureCollection", "features": items}})
     for _ in range(2):
         assert run(tmp_path / "items.json") == Exit.WRONG
-    assert "more than one GeoTIFF that is plainly the scene (3 times)" in caplog.text
+    assert "more than one GeoTIFF that is plainly the scene (3 times)" in capsys.readouterr().err
 
 
 def test_a_part_that_cannot_be_used_is_in_the_plan_and_the_report(run, tmp_path, capsys):

@@ -204,7 +204,7 @@ def test_ctrl_c_frees_the_output(held, output):
 
 
 def test_a_run_that_stops_with_an_error_frees_the_output(config, output, caplog):
-    with scripted(StoreFault("put", "*.zarr/zarr.json", error=ZeroDivisionError("of all things"))):
+    with scripted(StoreFault("put", "*_catalogue/*", error=ZeroDivisionError("of all things"))):
         assert infer_archive.main(["--config", str(config), *SHORT, *scripted_output(output)]) == 1
     assert "the run stopped: ZeroDivisionError" in caplog.text
     assert json.loads((output / LEASE).read_text())["released"] is True

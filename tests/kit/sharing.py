@@ -8,8 +8,8 @@ from xdist.scheduler import LoadFileScheduling
 ON_RAY = (
     "tests/engine/test_contract.py",
     "tests/engine/test_ray_cluster.py",
-    "tests/engine/test_ray_data.py",
-    "tests/engine/test_ray_deaths.py",
+    "tests/engine/test_ray_isolation.py",
+    "tests/engine/test_ray_pool.py",
     "tests/jobs/training/test_on_ray.py",
     "tests/jobs/test_ray_job.py",
     "tests/cluster/test_head.py",

@@ -278,5 +278,6 @@ def test_what_readers_may_see_is_not_composed_over_where_the_ledger_lost_its_rec
     area.write(f"{plan.path}/zarr.json", json.dumps(root).encode())
     ObjectLedger(area).forget_mosaic(plan.path)
     again = composer.compose(plan)
-    assert again.store == plan.path.replace(".zarr", ".r1.zarr")
+    # Without a quarantine the record of the cell still says that it is done.
+    assert again.store == (plan.path.replace(".zarr", ".r1.zarr") if fails else plan.path)
     assert object_bytes(area, again.store) == object_bytes(area, plan.path)

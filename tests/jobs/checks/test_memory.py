@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from jobs.checks.memory import check_disk, check_memory, free_memory, judge_memory, judge_task
-from sgddiff_batch.runs.forecast import Workers
+from sgddiff_batch.runs import Workers
 
 GIB = 2**30
 

@@ -43,7 +43,7 @@ def test_maps_are_8_bit_pngs_of_the_pictures_sizes_and_equal_the_predictors(
             assert (saliency.height, saliency.width) == size
             pixels = np.asarray(picture).transpose(2, 0, 1)
             np.testing.assert_array_equal(np.asarray(saliency), predict_picture(student.predictor, pixels))
-    assert "maps: 3" in capsys.readouterr().err
+    assert "maps: 3" in capsys.readouterr().out
 
 
 def test_scores_are_printed_and_written_as_pysodmetrics_has_them(data, maps, tmp_path, capsys):
