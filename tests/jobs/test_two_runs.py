@@ -12,6 +12,7 @@ import pytest
 
 from jobs import infer_archive
 from jobs.exits import Exit
+from sgddiff_batch.errors import FatalError
 from sgddiff_batch.io.ledger.fence import LEASE
 from sgddiff_batch.io.ledger.lease import Lease
 from sgddiff_batch.io.storage.store import open_store
@@ -203,10 +204,10 @@ def test_ctrl_c_frees_the_output(held, output):
     assert json.loads((output / LEASE).read_text())["released"] is True
 
 
-def test_a_run_that_stops_with_an_error_frees_the_output(config, output, caplog):
-    with scripted(StoreFault("put", "*_catalogue/*", error=ZeroDivisionError("of all things"))):
+def test_a_run_that_stops_with_an_error_frees_the_output(config, output, capsys):
+    with scripted(StoreFault("put", "*.zarr/zarr.json", error=FatalError("of all things"))):
         assert infer_archive.main(["--config", str(config), *SHORT, *scripted_output(output)]) == 1
-    assert "the run stopped: ZeroDivisionError" in caplog.text
+    assert "of all things" in capsys.readouterr().err
     assert json.loads((output / LEASE).read_text())["released"] is True
 
 
