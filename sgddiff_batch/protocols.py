@@ -138,12 +138,14 @@ class NetworkFacts:
     """What a run must know of its network before it is loaded.
 
     ``model`` is what decides pixels, and goes into the run key; ``batch_tiles`` are computed at once;
-    ``at_once``: so many predictors this machine has room for.
+    ``at_once``: so many predictors this machine has room for; ``bytes_per_px``: what a pixel of a tile takes
+    in the network on a CPU, at its peak.
     """
 
     model: Mapping[str, object]
     batch_tiles: int
     at_once: int
+    bytes_per_px: int
 
 
 class NetworkSource(Protocol):

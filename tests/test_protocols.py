@@ -86,7 +86,7 @@ def test_the_row_of_a_scene_keeps_the_names_that_ledgers_have_it_under():
         BlockRecord(Window(0, 4, 0, 4), "d" * 64, 16, 3),
         MosaicContents("r" * 64, (BlockRecord(Window(0, 4, 0, 4), "d" * 64, 16, 3),)),
         SceneRecord("a.tif", "v1", "key", "a.tif/v1-key.zarr"),
-        NetworkFacts({"digest": "d" * 64}, 1, 2),
+        NetworkFacts({"digest": "d" * 64}, 1, 2, 3),
     ],
     ids=lambda value: type(value).__name__,
 )

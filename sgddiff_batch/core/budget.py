@@ -5,9 +5,6 @@ from __future__ import annotations
 PROCESS_BYTES = 1_200_000_000
 """Interpreter, libraries, weights and GDAL's cache of a worker."""
 
-ACTIVATION_BYTES_PER_PX = 420
-"""Of a batch's tiles in the network on a CPU: the peak that was measured, 380, and a tenth."""
-
 _PIXELS_AND_MASK = 3 + 1
 _BLENDING = 4 + 4 + 4
 _CODES = 1 + 1
@@ -21,10 +18,10 @@ def task_bytes(halo_area_px: int, sample_bytes: int) -> int:
     return halo_area_px * max(reading, inferring)
 
 
-def worker_bytes(task_memory_bytes: int, batch_px: int) -> int:
+def worker_bytes(task_memory_bytes: int, network_bytes: int) -> int:
     """Return the peak bytes of one worker process.
 
-    task_memory_bytes: what its tasks in flight may take; batch_px: pixels of the tiles that are in the
+    task_memory_bytes: what its tasks in flight may take; network_bytes: what the tiles take that are in the
     network at once on a CPU, all predictors together (0 on a GPU, whose memory is its own).
     """
-    return PROCESS_BYTES + task_memory_bytes + ACTIVATION_BYTES_PER_PX * batch_px
+    return PROCESS_BYTES + task_memory_bytes + network_bytes

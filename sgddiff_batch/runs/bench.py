@@ -153,6 +153,7 @@ class Bench:
             shares_of(self.predictors),
             self.tiling.task_memory_bytes,
             tiles * self.tiling.tile_px**2,
+            self.facts.bytes_per_px,
         )
 
     @property

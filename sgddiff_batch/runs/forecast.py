@@ -19,13 +19,14 @@ class Workers:
     """Who will work on a plan: ``workers`` processes, each with ``in_flight`` tasks at once.
 
     ``task_memory_bytes`` is what the tasks of one worker may take, ``batch_px`` the pixels of the tiles that
-    are in a worker's networks at once, on a CPU.
+    are in a worker's networks at once, on a CPU, and ``bytes_per_px`` what each of them takes there.
     """
 
     workers: int
     in_flight: int
     task_memory_bytes: int
     batch_px: int
+    bytes_per_px: int = 0
 
     @property
     def task_bytes(self) -> int:
@@ -33,14 +34,19 @@ class Workers:
         return self.task_memory_bytes // self.in_flight
 
     @property
+    def network_bytes(self) -> int:
+        """What the tiles in one worker's networks take."""
+        return self.batch_px * self.bytes_per_px
+
+    @property
     def worker_bytes(self) -> int:
         """What one worker may take."""
-        return budget.worker_bytes(self.task_memory_bytes, self.batch_px)
+        return budget.worker_bytes(self.task_memory_bytes, self.network_bytes)
 
     def peak_bytes(self, largest_task_bytes: int) -> int:
         """Return the peak memory of all workers with tasks of at most that size."""
         tasks = min(self.in_flight * largest_task_bytes, self.task_memory_bytes)
-        return self.workers * budget.worker_bytes(tasks, self.batch_px)
+        return self.workers * budget.worker_bytes(tasks, self.network_bytes)
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,7 @@ def test_its_facts_are_known_before_it_is_loaded(student):
     assert (student.device(), facts.batch_tiles) == ("cpu", 1)
     assert facts.model["preset"] == "tiny"
     assert facts.at_once >= 1
+    assert facts.bytes_per_px == 420
     assert replace(student, batch_tiles=3).describe("cpu").batch_tiles == 3
     assert student.describe("cuda").batch_tiles > 1
 

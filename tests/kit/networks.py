@@ -40,7 +40,7 @@ class BrightNetwork:
 
     def describe(self, device: str) -> NetworkFacts:
         self.asked.append("describe")
-        return NetworkFacts({"digest": "b" * 64, "device": device}, batch_tiles=1, at_once=2)
+        return NetworkFacts({"digest": "b" * 64, "device": device}, batch_tiles=1, at_once=2, bytes_per_px=10)
 
     def load(self, device: str, predictors: int = 1) -> Brightness:
         self.asked.append("load")

@@ -13,6 +13,7 @@ import rasterio
 
 import sgddiff_batch
 from sgddiff_batch.config import ArchiveJobConfig, load_config
+from sgddiff_batch.core import budget
 from sgddiff_batch.errors import ConfigError, LeaseHeldError
 from sgddiff_batch.io.ledger.lease import Lease
 from sgddiff_batch.io.storage.store import open_store
@@ -99,6 +100,13 @@ def test_predictors_are_of_one_process_or_of_one_each(config, kind, expected):
     bench = open_bench(read.model_copy(update={"engine": engine}), BrightNetwork())
     assert (bench.predictors, bench.crew.workers) == expected
     assert bench.workers == 3
+
+
+def test_a_worker_has_memory_for_the_tiles_in_its_network_by_what_that_takes_of_a_pixel(config):
+    bench = open_bench(loaded(config), BrightNetwork())
+    tiles_px = bench.predictors * bench.tiling.tile_px**2
+    assert bench.facts.bytes_per_px == 10
+    assert bench.crew.worker_bytes == budget.worker_bytes(bench.tiling.task_memory_bytes, 10 * tiles_px)
 
 
 def test_a_lease_that_is_held_is_told_before_anything_is_opened(config, tmp_path):

@@ -30,16 +30,16 @@ def test_a_plan_without_work_takes_a_worker_and_nothing_else():
 
 @given(st.integers(14_112, 200_000), st.integers(1, 4), st.integers(1, 4), st.integers(0, 10**6))
 def test_it_promises_no_less_than_the_tasks_take_and_no_more_than_is_allowed(
-    task_bytes, workers, shares, batch_px
+    task_bytes, workers, shares, network_bytes
 ):
-    crew = Workers(workers, shares, task_bytes * shares, batch_px)
+    crew = Workers(workers, shares, task_bytes * shares, network_bytes, 1)
     numbers = forecast(PLAN, [MOSAIC], crew)
     tasks = plan_tasks(MOSAIC, crew.task_bytes)
     largest = max(budget.task_bytes(task.halo.area_px, 1) for task in tasks)
     assert (numbers.tasks, numbers.blocks) == (len(tasks), len(list(MOSAIC.blocks())))
     assert numbers.mosaic_px == 40 * 50
     assert numbers.read_px == sum(task.halo.area_px for task in tasks) >= numbers.mosaic_px
-    least = workers * budget.worker_bytes(min(shares * largest, crew.task_memory_bytes), batch_px)
+    least = workers * budget.worker_bytes(min(shares * largest, crew.task_memory_bytes), network_bytes)
     assert least == numbers.peak_memory_bytes <= workers * crew.worker_bytes
 
 
@@ -74,11 +74,11 @@ def test_of_an_archive_of_which_nothing_could_be_opened_nothing_is_known():
 
 
 def test_a_worker_s_tasks_share_its_memory():
-    crew = Workers(2, 3, 3000, 10)
+    crew = Workers(2, 3, 3000, 10, 7)
     assert crew.task_bytes == 1000
-    assert crew.worker_bytes == budget.worker_bytes(3000, 10)
+    assert crew.worker_bytes == budget.worker_bytes(3000, 70)
     assert crew.peak_bytes(10**6) == 2 * crew.worker_bytes, "tasks take no more than is allowed"
-    assert crew.peak_bytes(10) == 2 * budget.worker_bytes(30, 10)
+    assert crew.peak_bytes(10) == 2 * budget.worker_bytes(30, 70)
 
 
 def test_a_tiling_of_which_no_tile_fits_is_refused_with_both_numbers():
