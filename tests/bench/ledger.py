@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import json
 import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from sgddiff_batch.io.storage.store import Store
 from tests.bench.listing import key, measured, page, run
+from tests.bench.served import Answers, serve_with
 
 _FEW = 500
 """So many records are read one by one; what more would take is told by their rate."""
@@ -41,9 +42,7 @@ def serve(count: int, latency_s: float) -> None:
     """Serve the bucket until the process is ended; print the port."""
     kept: dict[str, bytes] = {}
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
+    class Handler(Answers, BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             parts = urlsplit(self.path)
             path, query = unquote(parts.path).partition("/bucket/")[2], parse_qs(parts.query)
@@ -64,20 +63,7 @@ def serve(count: int, latency_s: float) -> None:
             kept[path] = self.rfile.read(int(self.headers["Content-Length"]))
             self.answer(200, b"")
 
-        def answer(self, status: int, content: bytes) -> None:
-            self.send_response(status)
-            self.send_header("Content-Type", "application/xml")
-            self.send_header("ETag", '"x"')
-            self.send_header("Content-Length", str(len(content)))
-            self.end_headers()
-            self.wfile.write(content)
-
-        def log_message(self, format: str, *args: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    print(server.server_port, flush=True)
-    server.serve_forever()
+    serve_with(Handler)
 
 
 def measure(count: int) -> None:

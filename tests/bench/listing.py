@@ -9,17 +9,17 @@ latency. Nothing is stored: keys, sizes and ETags are made up from their numbers
 from __future__ import annotations
 
 import argparse
-import os
-import subprocess
 import sys
 import time
 from collections.abc import Callable
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import TypeVar
 from urllib.parse import parse_qs, urlsplit
 
 import psutil
+
+from tests.bench.served import Answers, serve_with, served
 
 Result = TypeVar("Result")
 _PAGE_KEYS = 1000
@@ -51,25 +51,14 @@ def page(start: int, count: int, name: Callable[[int], str] = key) -> bytes:
 def serve(count: int, latency_s: float) -> None:
     """Serve the bucket until the process is ended; print the port."""
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
+    class Handler(Answers, BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             query = parse_qs(urlsplit(self.path).query)
             content = page(int(query.get("continuation-token", ["0"])[0]), count)
             time.sleep(latency_s)
-            self.send_response(200)
-            self.send_header("Content-Type", "application/xml")
-            self.send_header("Content-Length", str(len(content)))
-            self.end_headers()
-            self.wfile.write(content)
+            self.answer(200, content)
 
-        def log_message(self, format: str, *args: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    print(server.server_port, flush=True)
-    server.serve_forever()
+    serve_with(Handler)
 
 
 def measured(words: str, call: Callable[[], Result]) -> Result:
@@ -134,19 +123,8 @@ def run(
         return
     command = [sys.executable, "-m", module, "--serve", f"--scenes={options.scenes}"]
     command += [f"--latency-ms={options.latency_ms}"]
-    server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    try:
-        assert server.stdout is not None
-        os.environ |= {
-            "AWS_ENDPOINT_URL": f"http://127.0.0.1:{int(server.stdout.readline())}",
-            "AWS_ACCESS_KEY_ID": "x",
-            "AWS_SECRET_ACCESS_KEY": "x",
-            "AWS_DEFAULT_REGION": "us-east-1",
-        }
+    with served(command):
         measure(options.scenes)
-    finally:
-        server.terminate()
-        server.wait()
 
 
 if __name__ == "__main__":

@@ -11,19 +11,19 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import resource
 import subprocess
 import sys
 import time
 from datetime import UTC, datetime
 from http.client import HTTPConnection
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from types import SimpleNamespace
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from tests.bench.listing import page
+from tests.bench.served import Answers, serve_with, served
 
 _KEY, _NIGHTS = "0123456789ab", ("first", "unchanged")
 _CHANGED_S = 1_767_225_600.0
@@ -51,9 +51,7 @@ def serve(count: int, latency_s: float) -> None:
     kept: dict[str, bytes] = {}
     asked: list[str] = []
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
+    class Handler(Answers, BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             parts = urlsplit(self.path)
             if parts.path == "/asked":
@@ -82,20 +80,7 @@ def serve(count: int, latency_s: float) -> None:
             kept[path] = self.rfile.read(int(self.headers["Content-Length"]))
             self.answer(200, b"")
 
-        def answer(self, status: int, content: bytes) -> None:
-            self.send_response(status)
-            self.send_header("Content-Type", "application/xml")
-            self.send_header("ETag", '"x"')
-            self.send_header("Content-Length", str(len(content)))
-            self.end_headers()
-            self.wfile.write(content)
-
-        def log_message(self, format: str, *args: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    print(server.server_port, flush=True)
-    server.serve_forever()
+    serve_with(Handler)
 
 
 def prepare(count: int) -> None:
@@ -221,22 +206,13 @@ def measure(count: int, latency_ms: float) -> dict[str, dict[str, float]]:
     """Return CPU seconds, peak GB and requests of both nights over an archive of so many scenes."""
     me = [sys.executable, "-m", "tests.bench.planning"]
     sizes = [f"--scenes={count}", f"--latency-ms={latency_ms}"]
-    server = subprocess.Popen([*me, "--part=serve", *sizes], stdout=subprocess.PIPE, text=True)
-    try:
-        assert server.stdout is not None
-        port = int(server.stdout.readline())
-        environment = os.environ | {
-            "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",
-            "AWS_ACCESS_KEY_ID": "x",
-            "AWS_SECRET_ACCESS_KEY": "x",
-            "AWS_DEFAULT_REGION": "us-east-1",
-        }
-        subprocess.run([*me, "--part=prepare", *sizes], env=environment, check=True)
+    with served([*me, "--part=serve", *sizes]) as port:
+        subprocess.run([*me, "--part=prepare", *sizes], check=True)
         found = {}
         for name in _NIGHTS:
             _asked(port)
             command = [*me, f"--part={name}", *sizes]
-            lines = subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE, text=True)
+            lines = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
             print(lines.stdout, end="", flush=True)
             asked = _asked(port)
             listed = [one for one in asked if one.startswith("LIST ") and one.endswith("scenes/")]
@@ -245,9 +221,6 @@ def measure(count: int, latency_ms: float) -> dict[str, dict[str, float]]:
             }  # fmt: skip
             print(f"{count} scenes, {name} night: {found[name]}", flush=True)
         return found
-    finally:
-        server.terminate()
-        server.wait()
 
 
 def _asked(port: int) -> list[str]:

@@ -10,18 +10,17 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import subprocess
 import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
 from tests.bench.listing import page
+from tests.bench.served import Answers, serve_with, served
 
 if TYPE_CHECKING:
     from sgddiff_batch.io.storage.store import Store
@@ -32,8 +31,7 @@ _DATA = b"0123456789abcdef" * 256
 def serve(keys: int) -> None:
     """Serve the bucket until the process is ended; print the port."""
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
+    class Handler(Answers, BaseHTTPRequestHandler):
         wbufsize = -1  # headers and body in one piece: else the client waits for a late acknowledgement
 
         def do_GET(self) -> None:
@@ -62,22 +60,7 @@ def serve(keys: int) -> None:
             self.wfile.flush()
             return True
 
-        def answer(self, status: int, content: bytes, more: dict[str, str] | None = None) -> None:
-            self.send_response(status)
-            told = {"ETag": '"x"', "Last-Modified": "Thu, 01 Jan 2026 00:00:00 GMT", **(more or {})}
-            for name, value in {**told, "Content-Length": str(len(content))}.items():
-                self.send_header(name, value)
-            self.end_headers()
-            if self.command != "HEAD":
-                self.wfile.write(content)
-
-        def log_message(self, format: str, *args: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    print(server.server_port, flush=True)
-    server.serve_forever()
+    serve_with(Handler)
 
 
 def gone(call: Callable[[], Any]) -> None:
@@ -151,19 +134,8 @@ def main() -> None:
         serve(options.keys)
         return
     command = [sys.executable, "-m", "tests.bench.requests", "--serve", f"--keys={options.keys}"]
-    server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    try:
-        assert server.stdout is not None
-        os.environ |= {
-            "AWS_ENDPOINT_URL": f"http://127.0.0.1:{int(server.stdout.readline())}",
-            "AWS_ACCESS_KEY_ID": "x",
-            "AWS_SECRET_ACCESS_KEY": "x",
-            "AWS_DEFAULT_REGION": "us-east-1",
-        }
+    with served(command):
         found = measure(options.calls, options.keys)
-    finally:
-        server.terminate()
-        server.wait()
     for name in found["store"]:
         print(f"{name:26} " + "  ".join(f"{way} {costs.get(name, 0):7.3f}" for way, costs in found.items()))
     print(
