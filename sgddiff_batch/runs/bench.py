@@ -17,12 +17,10 @@ from sgddiff_batch.core.fingerprint import run_key
 from sgddiff_batch.core.planning import SceneMosaic
 from sgddiff_batch.core.provenance import scene_provenance
 from sgddiff_batch.core.query import ArchiveQuery, BucketAccess
-from sgddiff_batch.core.scene import Scene, escape_scene_id
 from sgddiff_batch.engine.steps import TaskLimits
 from sgddiff_batch.engine.worker import Worker, shares_of, threads_of
 from sgddiff_batch.errors import ConfigError, SgddiffBatchError
 from sgddiff_batch.io import catalogue
-from sgddiff_batch.io.archive import IgnoredFile
 from sgddiff_batch.io.ledger import (
     DamageBook,
     Fence,
@@ -289,11 +287,6 @@ def make_reader(
     if activity is None:
         return reader
     return GuardedReader(reader, IsolatedReader(reader), activity, suspects)
-
-
-def missing_scene(file: IgnoredFile) -> Scene:
-    """Return a scene that a list names and that is not there, so that it can be put into quarantine."""
-    return Scene(escape_scene_id(file.path), file.path, "missing", 0)
 
 
 def cores() -> int:

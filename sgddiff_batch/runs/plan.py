@@ -18,9 +18,16 @@ from sgddiff_batch.errors import FatalError
 from sgddiff_batch.io.ledger import FileActivity, ObjectLedger, RedoMark, mended_records, take_left
 from sgddiff_batch.io.sources import Listing, list_archive
 from sgddiff_batch.protocols import SceneReader, SceneRecord
-from sgddiff_batch.runs.bench import Bench, missing_scene
+from sgddiff_batch.runs.bench import Bench
 from sgddiff_batch.runs.forecast import Forecast, check_tiling, forecast
-from sgddiff_batch.runs.scope import EVERYTHING, Scope, read_marks, replacements, tell_postponed
+from sgddiff_batch.runs.scope import (
+    EVERYTHING,
+    Scope,
+    missing_scene,
+    read_marks,
+    replacements,
+    tell_postponed,
+)
 from sgddiff_batch.runs.withdrawals import plan_withdrawals
 
 log = logging.getLogger(__name__)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from sgddiff_batch.core.fact_table import FactTable, written_s
 from sgddiff_batch.core.numbers import Numbers
 from sgddiff_batch.core.record_columns import RecordColumns
-from sgddiff_batch.core.scene import Scene
+from sgddiff_batch.core.scene import Scene, escape_scene_id
 from sgddiff_batch.core.scene_table import SceneTable
 from sgddiff_batch.core.selection import Facts
 from sgddiff_batch.core.store_names import replacement_of, store_path
@@ -18,10 +18,10 @@ from sgddiff_batch.core.texts import Texts, joined
 from sgddiff_batch.core.words import counted
 from sgddiff_batch.engine.results import SceneResult
 from sgddiff_batch.engine.survey import Extent, RunPlan
+from sgddiff_batch.io.archive import IgnoredFile
 from sgddiff_batch.io.ledger import ObjectLedger, RedoMark, drop_redo, redo_marks
 from sgddiff_batch.io.sources import Listing
 from sgddiff_batch.protocols import SceneRecord
-from sgddiff_batch.runs.bench import missing_scene
 
 log = logging.getLogger(__name__)
 
@@ -101,6 +101,11 @@ def undamaged(stores: Sequence[str], ledger: ObjectLedger, marks: Mapping[str, R
         for number in unsure:
             placed[number] = replacement_of(placed[number])
     return placed
+
+
+def missing_scene(file: IgnoredFile) -> Scene:
+    """Return a scene that a list names and that is not there, so that it can be put into quarantine."""
+    return Scene(escape_scene_id(file.path), file.path, "missing", 0)
 
 
 def read_marks(

@@ -18,7 +18,8 @@ from sgddiff_batch.io import catalogue
 from sgddiff_batch.io.arrow import texts_of
 from sgddiff_batch.io.ledger import ObjectLedger
 from sgddiff_batch.io.sources import Listing
-from sgddiff_batch.runs.bench import Bench, missing_scene
+from sgddiff_batch.runs.bench import Bench
+from sgddiff_batch.runs.scope import missing_scene
 
 log = logging.getLogger(__name__)
 
