@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Collection, Sequence
 from enum import IntEnum
 
-from sgddiff_batch.core.words import printable
+from sgddiff_batch.core.words import on_one_line, printable
 from sgddiff_batch.errors import ConfigError, LeaseHeldError, SgddiffBatchError
 
 log = logging.getLogger(__name__)
@@ -93,7 +93,7 @@ def tell(verb: str, error: Exception, code: Exit, mistakes: Kinds = MISTAKES) ->
 
     One that nobody foresaw is told with its name, and by ``-v`` with the place where it stopped.
     """
-    lines = error.lines if isinstance(error, MistakesError) else (" ".join(str(error).split()),)
+    lines = error.lines if isinstance(error, MistakesError) else (on_one_line(error),)
     words = "\n".join(map(printable, lines)) or type(error).__name__
     if not isinstance(error, (SgddiffBatchError, OSError, *mistakes)):
         log.debug("where it stopped:", exc_info=error)

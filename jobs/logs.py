@@ -8,7 +8,7 @@ import sys
 import warnings
 from typing import TextIO
 
-from sgddiff_batch.core.words import printable
+from sgddiff_batch.core.words import on_one_line, printable
 
 OURS = frozenset({"__main__", "jobs", "models", "sgddiff_batch"})
 """The first parts of the names of our own loggers; all others are libraries'."""
@@ -55,7 +55,7 @@ class _OneLine(logging.Formatter):
         words = record.getMessage()
         if record.exc_info and record.exc_info[1] is not None:
             words += f" ({type(record.exc_info[1]).__name__}: {record.exc_info[1]})"
-        told = f"{name}: {printable(' '.join(words.split()))}"
+        told = f"{name}: {printable(on_one_line(words))}"
         return super().format(logging.makeLogRecord({**_plain(record), "msg": told}))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from jobs.checks.check import Check, failed, ok
+from sgddiff_batch.core.words import on_one_line
 
 
 def check_checkpoint(name: str) -> Check:
@@ -13,5 +14,5 @@ def check_checkpoint(name: str) -> Check:
         digest = load_checkpoint(name).digest
     except CheckpointError as error:
         mend = "model.checkpoint: the folder that training wrote, whole; or bundled"
-        return failed("checkpoint", " ".join(str(error).split()), mend)
+        return failed("checkpoint", on_one_line(error), mend)
     return ok("checkpoint", f"{name}: its tensors have the digest that it says, {digest[:12]}")

@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Iterator
 from typing import Literal
 
 from jobs.checks.check import Check, failed, note, ok
+from sgddiff_batch.core.words import on_one_line
 
 Device = Literal["auto", "cpu", "cuda"]
 _DRIVERS = {"GTiff": "scenes are read", "COG": "`sgddiff export cog` writes"}
@@ -66,9 +67,9 @@ def check_scan(has_gpu: bool, load: Callable[[], object]) -> Check:
     except ImportError as error:
         if not has_gpu:
             return ok("mamba_ssm", "not used without a GPU; PyTorch's own scan is")
-        words = " ".join(str(error).split())
+        words = on_one_line(error)
         return note("mamba_ssm", f"does not load ({words}); a slower scan is used", "pip install -e '.[gpu]'")
     except Exception as error:
-        found = f"does not load: {type(error).__name__}: {' '.join(str(error).split())}"
+        found = f"does not load: {type(error).__name__}: {on_one_line(error)}"
         return note("mamba_ssm", found, "build it anew for this PyTorch: pip install -e '.[gpu]'")
     return ok("mamba_ssm", "loads" if has_gpu else "loads, and is not used without a GPU")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from sgddiff_batch.core.words import printable, redact_uri
+from sgddiff_batch.core.words import on_one_line, printable, redact_uri
 from sgddiff_batch.io.storage import NoBucketError
 
 RIGHTS = "the URI and the credentials; rights: list and get on the archive; list, get, put, delete on output"
@@ -44,4 +44,4 @@ def mend_of(error: BaseException) -> str:
 
 def words_of(error: BaseException) -> str:
     """Return what an error says, on one line and without secrets."""
-    return redact_uri(printable(" ".join(str(error).split()))) or type(error).__name__
+    return redact_uri(printable(on_one_line(error))) or type(error).__name__

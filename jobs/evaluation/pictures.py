@@ -13,6 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from sgddiff_batch.core.words import on_one_line
+
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
 SALIENT_ABOVE = 127
 _DEEP_MODES = ("I", "F")
@@ -165,7 +167,7 @@ def quietly() -> Iterator[None]:
 
 def reason_of(error: Exception, path: Path) -> str:
     """An error's words in one line, without the path of its file, which the message has already."""
-    reason = " ".join(str(error).split()) or type(error).__name__
+    reason = on_one_line(error) or type(error).__name__
     return reason.replace(f" {str(path)!r}", "")
 
 

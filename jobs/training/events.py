@@ -13,6 +13,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from sgddiff_batch.core.words import on_one_line
 from sgddiff_batch.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -163,7 +164,7 @@ class EventGroup:
 
 
 def _log_failure(member: Events, error: Exception) -> None:
-    reason = " ".join(str(error).split()) or "no reason given"
+    reason = on_one_line(error) or "no reason given"
     log.warning(
         "%s failed and hears nothing more, the training goes on: %s: %s",
         type(member).__qualname__,

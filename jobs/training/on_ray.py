@@ -17,6 +17,7 @@ from jobs.training.config import EngineSection, TrainJobConfig
 from jobs.training.events import build_named
 from jobs.training.storage import lease_on
 from models.training import TrainingError
+from sgddiff_batch.core.words import on_one_line
 from sgddiff_batch.engine.ray_cluster import connect_ray
 from sgddiff_batch.errors import ConfigError
 from sgddiff_batch.io.storage import open_store
@@ -104,7 +105,7 @@ def cause_of(error: TrainingFailedError, failures: int) -> Exception:
     inner = error.controller_failure if isinstance(error, ControllerError) else None
     if isinstance(inner, FINAL):
         return inner
-    words = " ".join(str(inner or error).split())
+    words = on_one_line(inner or error)
     return TrainingError(
         f"Ray Train gave up; engine.failures allows {failures} lost workers: {words[:1000]}; "
         "run the same command again to go on from the last saved state"

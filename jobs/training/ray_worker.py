@@ -21,6 +21,7 @@ from jobs.training.retries import retrying
 from jobs.training.session import WRONG, load_data, open_events, teach, worker_of
 from models.training import TrainingError
 from models.worker import TrainingWorker
+from sgddiff_batch.core.words import on_one_line
 from sgddiff_batch.errors import ConfigError, FatalError
 from sgddiff_batch.io.ledger import LeaseWatch, parsed_lease, read_lease
 from sgddiff_batch.io.storage import Store, open_store
@@ -43,7 +44,7 @@ class StopsForGood(UserCallback):
             if isinstance(error, FINAL):
                 raise error
         for rank, error in sorted(worker_exceptions.items()):
-            log.warning("a worker was lost, number %d: %s", rank, " ".join(str(error).split())[:300])
+            log.warning("a worker was lost, number %d: %s", rank, on_one_line(error)[:300])
 
 
 def train_share(values: Mapping[str, Any]) -> None:

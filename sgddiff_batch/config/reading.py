@@ -12,6 +12,7 @@ import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from sgddiff_batch.core.schemes import SCHEMES, examples
+from sgddiff_batch.core.words import on_one_line
 from sgddiff_batch.errors import ConfigError
 
 
@@ -85,7 +86,7 @@ def _read_yaml(path: str) -> dict[str, Any]:
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"--config {path}: cannot be read: {error}") from None
     except _NO_YAML as error:
-        raise ConfigError(f"--config {path}: is not a YAML config: {' '.join(str(error).split())}") from None
+        raise ConfigError(f"--config {path}: is not a YAML config: {on_one_line(error)}") from None
     if tree is None:
         return {}
     if not isinstance(tree, dict):

@@ -14,6 +14,11 @@ def first_of(ids: Sequence[str]) -> str:
     return ", ".join(ids[:_SHOWN]) + (", ..." if len(ids) > _SHOWN else "")
 
 
+def on_one_line(what: object) -> str:
+    """Return what an error or a text says, with each run of white space as one blank."""
+    return " ".join(str(what).split())
+
+
 _OF_ONE = {"are": "is", "have": "has", "leave": "leaves", "were": "was"}
 
 

@@ -216,5 +216,5 @@ class Driver:
 
 
 def _row(progress: MosaicProgress, state: str, reason: str | None = None) -> SceneResult:
-    row = result_of_mosaic(progress.mosaic, state, None if reason is None else " ".join(reason.split()))
+    row = result_of_mosaic(progress.mosaic, state, reason)
     return replace(row, tiles=progress.tiles(), seconds=progress.seconds())

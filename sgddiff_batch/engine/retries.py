@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from sgddiff_batch.core.retrying import RetryBudget, RetryCost, retrying
+from sgddiff_batch.core.words import on_one_line
 from sgddiff_batch.engine.watched import started
 from sgddiff_batch.errors import RetryableError, StuckError
 
@@ -93,4 +94,4 @@ def _tell(pause_s: float, error: RetryableError) -> None:
 
 def one_line(error: BaseException) -> str:
     """Return an error's kind and words on one line."""
-    return f"{type(error).__name__}: {' '.join(str(error).split())}"
+    return f"{type(error).__name__}: {on_one_line(error)}"

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sgddiff_batch.core.planning import SceneMosaic
+from sgddiff_batch.core.words import on_one_line
 from sgddiff_batch.engine.memory import SharedMemory
 from sgddiff_batch.engine.results import SceneResult, result_of_mosaic, result_of_record, result_unopened
 from sgddiff_batch.engine.retries import Retries, one_line
@@ -113,7 +114,7 @@ class Worker:
         except SceneError as error:
             begun = known.begun
             return self._quarantine(
-                QuarantineWork(work.scene, _line(error), work.earlier, begun), work, known
+                QuarantineWork(work.scene, on_one_line(error), work.earlier, begun), work, known
             )
         except (FatalError, LostClaimError):
             raise
@@ -144,7 +145,7 @@ class Worker:
             with self._steps.reader.held(work.scene) as reader:
                 blocks = self._steps.compute(work.task, reader, seconds, marked=True)
         except SceneError as error:
-            return TaskOutcome(work, "quarantine", _line(error), seconds=seconds)
+            return TaskOutcome(work, "quarantine", on_one_line(error), seconds=seconds)
         except FatalError:
             raise
         except Exception as error:
@@ -211,9 +212,5 @@ class _Known:
         return self.mosaic.lattice.tile_count(self.mosaic.grid.window)
 
 
-def _line(error: Exception) -> str:
-    return " ".join(str(error).split())
-
-
 def _words(error: Exception) -> str:
-    return _line(error) if isinstance(error, _SAYS_ALL) else one_line(error)
+    return on_one_line(error) if isinstance(error, _SAYS_ALL) else one_line(error)

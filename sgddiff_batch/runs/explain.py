@@ -8,6 +8,7 @@ from typing import Any
 from sgddiff_batch.core.explaining import block_at, probability, tiles_at, weight_total
 from sgddiff_batch.core.query import OWN, BucketAccess
 from sgddiff_batch.core.window import Window
+from sgddiff_batch.core.words import on_one_line
 from sgddiff_batch.errors import ConfigError, RetryableError, SceneError
 from sgddiff_batch.io.archive import current_scene
 from sgddiff_batch.io.ledger import ObjectLedger
@@ -102,7 +103,7 @@ def _why_no_data(stored: StoredMosaic, row: int, col: int, access: BucketAccess)
         _, valid = reader.read(scene, profile, Window(row, row + 1, col, col + 1))
     except (SceneError, RetryableError, ConfigError, ValueError) as error:
         advice = "" if access.by_bucket or not over_network(stored.provenance.scene.uri) else _ADVICE
-        return f"not known: the scene cannot be read: {' '.join(str(error).split())}{advice}"
+        return f"not known: the scene cannot be read: {on_one_line(error)}{advice}"
     version = stored.provenance.pixels_version
     rule, made_by = profile.mask.rule, stored.provenance.mask_rule or "unknown"
     if not valid[0, 0]:

@@ -12,7 +12,7 @@ from sgddiff_batch.core.fact_table import FactTable
 from sgddiff_batch.core.generations import Generation
 from sgddiff_batch.core.times import TimeSpan
 from sgddiff_batch.core.withdrawals import Withdrawals
-from sgddiff_batch.core.words import counted, first_of
+from sgddiff_batch.core.words import counted, first_of, on_one_line
 from sgddiff_batch.engine.results import SceneResult
 from sgddiff_batch.io import catalogue
 from sgddiff_batch.io.catalogue import PublishContext
@@ -68,9 +68,7 @@ def publish_safely(run: Run, results: Iterable[SceneResult]) -> bool:
         publish_run(run, results)
         return True
     except Exception as error:
-        log.error(
-            "the catalogue is still that of before, the next run publishes: %s", " ".join(str(error).split())
-        )
+        log.error("the catalogue is still that of before, the next run publishes: %s", on_one_line(error))
         log.debug("where publishing stopped:", exc_info=True)
         return False
 

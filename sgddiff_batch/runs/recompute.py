@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from sgddiff_batch.core.planning import SceneMosaic, Task
 from sgddiff_batch.core.window import Window
+from sgddiff_batch.core.words import on_one_line
 from sgddiff_batch.errors import ChangedSceneError, RetryableError, SceneError
 from sgddiff_batch.io.archive import current_scene
 from sgddiff_batch.io.mosaics import DamagedObjectError, StoredMosaic, open_stored
@@ -87,7 +88,7 @@ class Recomputer:
             try:
                 yield self._recompute(block)
             except _OF_ONE_BLOCK as error:
-                yield Recomputed(block, "not possible", " ".join(str(error).split()))
+                yield Recomputed(block, "not possible", on_one_line(error))
 
     def _recompute(self, block: Sampled) -> Recomputed:
         stored = open_stored(open_store(f"{self.bench.output.uri}/{block.store}"), block.store)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sgddiff_batch.core.words import counted, first_of, printable, redact_uri, redacted, shown
+from sgddiff_batch.core.words import counted, first_of, on_one_line, printable, redact_uri, redacted, shown
 
 ANY_TEXT = st.text(st.characters())
 """With the halves of surrogate pairs, as JSON may name them and names of local files hold them."""
@@ -105,3 +105,8 @@ def test_a_link_is_shown_without_secrets_and_not_at_length():
 def test_one_thing_is_no_plural(count, words):
     assert counted(count, "scene") == words
     assert counted(count, "scene", "are") == f"{words} {'is' if count == 1 else 'are'}"
+
+
+def test_what_an_error_says_is_on_one_line():
+    assert on_one_line(ValueError(" no\n\troom  here ")) == "no room here"
+    assert on_one_line("") == ""

@@ -29,6 +29,7 @@ from sgddiff_batch.core.composite_planning import AreaScene, AreaSettings
 from sgddiff_batch.core.fingerprint import bytes_digest
 from sgddiff_batch.core.grid import Grid, Transform
 from sgddiff_batch.core.window import Window
+from sgddiff_batch.core.words import on_one_line
 from sgddiff_batch.errors import ChangedSceneError, SceneError
 from sgddiff_batch.io import mosaics
 from sgddiff_batch.io.areas.reprojection import needed_window, source_resolution
@@ -186,7 +187,7 @@ class SceneSource:
         except (ValueError, RuntimeError, TypeError, KeyError) as error:
             raise SceneError(
                 f"cannot read {window} of level {self.level} of {self.scene.path}: it is damaged "
-                f"({type(error).__name__}: {' '.join(str(error).split())}); "
+                f"({type(error).__name__}: {on_one_line(error)}); "
                 f"{_CURE}"
             ) from error
         for part in window.split(self.shard_px):

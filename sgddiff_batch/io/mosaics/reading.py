@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sgddiff_batch.core.window import Window
+from sgddiff_batch.core.words import on_one_line
 from sgddiff_batch.io.mosaics.metadata import Level
 
 Read = Callable[[str], bytes]
@@ -45,7 +46,7 @@ def read_shard(level: Level, window: Window, read: Read) -> NDArray[Any] | None:
     try:
         return level.shards.decode(data, (window.height_px, window.width_px))
     except Exception as error:  # what decoders raise of arbitrary bytes is no closed list
-        damage = DamagedObjectError(" ".join(str(error).split()) or type(error).__name__)
+        damage = DamagedObjectError(on_one_line(error) or type(error).__name__)
         damage.key = key
         raise damage from error
 

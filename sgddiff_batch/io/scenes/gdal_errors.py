@@ -11,6 +11,7 @@ from contextvars import ContextVar
 from rasterio._err import CPLE_BaseError
 from rasterio.errors import RasterioError
 
+from sgddiff_batch.core.words import on_one_line
 from sgddiff_batch.errors import AbsentSceneError, RetryableError, SgddiffBatchError, UnreadableSceneError
 
 GDAL_FAILURES = (RasterioError, CPLE_BaseError, UnicodeError, OSError)
@@ -132,7 +133,7 @@ def without_secrets(words: str) -> str:
     """Return words without user names and keys in URLs, on one line of at most 300 characters."""
     for pattern, replacement in _SECRETS:
         words = pattern.sub(replacement, words)
-    words = "".join(c if c.isprintable() else " " for c in " ".join(words.split()))
+    words = "".join(c if c.isprintable() else " " for c in on_one_line(words))
     return words if len(words) <= _LONGEST_WORDS else f"{words[:_LONGEST_WORDS]} ..."
 
 

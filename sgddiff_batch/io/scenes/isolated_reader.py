@@ -29,6 +29,7 @@ from sgddiff_batch.core.masks import Mask
 from sgddiff_batch.core.radiometry import Stretch
 from sgddiff_batch.core.scene import Scene, SceneProfile
 from sgddiff_batch.core.window import Window
+from sgddiff_batch.core.words import on_one_line
 from sgddiff_batch.errors import FatalError, RetryableError, SceneError, StuckError
 from sgddiff_batch.protocols import SceneReader
 
@@ -228,7 +229,7 @@ def main() -> None:
         reply = {"error": _name_of(error), "message": str(error)}
     except Exception as error:
         # No memory, no space: it says nothing of the scene, and must not end the run.
-        words = " ".join(str(error).split())[:500]
+        words = on_one_line(error)[:500]
         reply = {"error": RetryableError.__name__, "message": f"{type(error).__name__}: {words}"}
     (folder / _REPLY).write_text(json.dumps(reply))
 

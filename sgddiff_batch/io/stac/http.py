@@ -13,7 +13,7 @@ import urllib3
 
 from sgddiff_batch.core.retrying import backoff_s
 from sgddiff_batch.core.source_kinds import is_web
-from sgddiff_batch.core.words import shown
+from sgddiff_batch.core.words import on_one_line, shown
 from sgddiff_batch.errors import ConfigError, RetryableError
 from sgddiff_batch.io.stac.allowed_links import AllowedLinks, LinkRefusedError
 from sgddiff_batch.io.stac.headers import NONE, ApiHeaders
@@ -159,7 +159,7 @@ def _check_status(response: urllib3.BaseHTTPResponse, url: str, headers: ApiHead
     said = headers.without_secrets(
         response.read(_SAID_BYTES, decode_content=False).decode("ascii", "replace")
     )
-    words = "".join(character for character in " ".join(said.split()) if character.isprintable())[:500]
+    words = "".join(character for character in on_one_line(said) if character.isprintable())[:500]
     if 400 <= status < 500:
         raise ConfigError(f"{shown(url)}: the server answers {status}: {words}")
     raise RetryableError(f"{shown(url)}: the server answers {status}: {words}")
@@ -182,4 +182,4 @@ def _wait_s(header: str | None) -> float:
 
 
 def _words(error: Exception) -> str:
-    return f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+    return f"{type(error).__name__}: {on_one_line(error)[:200]}"

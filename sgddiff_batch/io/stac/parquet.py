@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import IO, Any
 
 from sgddiff_batch.core.query import OWN, BucketAccess
+from sgddiff_batch.core.words import on_one_line
 from sgddiff_batch.errors import ConfigError
 from sgddiff_batch.io import storage
 from sgddiff_batch.io.stac.boxes import is_wide
@@ -76,7 +77,7 @@ def _damage_told() -> Iterator[None]:
     except OSError as error:
         if error.errno is not None:
             raise
-        raise pa.ArrowInvalid(" ".join(str(error).split())) from None
+        raise pa.ArrowInvalid(on_one_line(error)) from None
 
 
 def _opened(uri: str, access: BucketAccess) -> AbstractContextManager[IO[bytes]]:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from sgddiff_batch.core.words import on_one_line
 from sgddiff_batch.errors import ConfigError, RetryableError
 
 Kinds = tuple[type[Exception], ...]
@@ -65,4 +66,4 @@ def translating(path: str, denied: Kinds = (), failed: Kinds = ()) -> Iterator[N
 def words_of(error: Exception) -> str:
     """Return what an error says, on one line and without logins."""
     text = getattr(error, "strerror", None) or str(error) or type(error).__name__
-    return _LOGIN.sub("://***@", " ".join(str(text).split()))
+    return _LOGIN.sub("://***@", on_one_line(text))

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 
 from sgddiff_batch.config import ArchiveJobConfig, AreaConfig
 from sgddiff_batch.core.composite_planning import AreaPlan, AreaSettings, Changes
-from sgddiff_batch.core.words import counted, first_of
+from sgddiff_batch.core.words import counted, first_of, on_one_line
 from sgddiff_batch.engine.work import WorkerSource
 from sgddiff_batch.errors import SgddiffBatchError
 from sgddiff_batch.io import catalogue
@@ -114,7 +114,7 @@ def publish_area(run: AreaRun) -> bool:
         log.error(
             "the catalogue of %s is still that of before, the next run publishes: %s",
             run.area.name,
-            " ".join(str(error).split()),
+            on_one_line(error),
         )
         return False
     if generation is not None:

@@ -7,7 +7,8 @@ import time
 from dataclasses import dataclass
 
 from sgddiff_batch.core.composite_planning import AreaPlan, AreaSettings
-from sgddiff_batch.engine.retries import Retries
+from sgddiff_batch.core.words import on_one_line
+from sgddiff_batch.engine.retries import Retries, one_line
 from sgddiff_batch.errors import ChangedSceneError, FatalError, LostClaimError, SceneError
 from sgddiff_batch.io.areas import Composer
 from sgddiff_batch.io.ledger import Fence, FileActivity, fenced, take_left
@@ -72,8 +73,8 @@ class CellWorker:
         except Exception as error:  # whatever it is, it must not stop the others
             log.debug("%s: where it stopped:", plan.area_id, exc_info=True)
             says_all = isinstance(error, ChangedSceneError | LostClaimError)
-            kind = "" if says_all else f"{type(error).__name__}: "
-            return CellOutcome(work, failed_cell(plan, f"{kind}{error}"))
+            reason = on_one_line(error) if says_all else one_line(error)
+            return CellOutcome(work, failed_cell(plan, reason))
         state = "quarantined" if record.reason else "done" if record.store else "empty"
         facts = record.store, len(plan.scenes), record.valid_px, record.salient_px
         seconds = {"compose": time.perf_counter() - start}
@@ -85,7 +86,7 @@ class CellWorker:
         try:
             return self.composer.compose(work.plan)
         except SceneError as error:
-            reason = " ".join(str(error).split())
+            reason = on_one_line(error)
             return self.composer.quarantine(work.plan, work.earlier, reason)
 
 
@@ -116,4 +117,4 @@ class CellRecipe:
 
 def failed_cell(plan: AreaPlan, reason: str) -> AreaResult:
     """Return the row of a cell that is left for the next run."""
-    return AreaResult(plan.area_id, "failed", " ".join(reason.split()))
+    return AreaResult(plan.area_id, "failed", reason)

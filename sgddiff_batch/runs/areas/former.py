@@ -6,7 +6,7 @@ import logging
 from datetime import UTC, datetime
 
 from sgddiff_batch.config import ArchiveJobConfig
-from sgddiff_batch.core.words import first_of, printable
+from sgddiff_batch.core.words import first_of, on_one_line, printable
 from sgddiff_batch.errors import ConfigError, FatalError, SgddiffBatchError
 from sgddiff_batch.io import catalogue
 from sgddiff_batch.io.catalogue import PublishContext
@@ -24,7 +24,7 @@ def tell_former_areas(config: ArchiveJobConfig) -> None:
     try:
         shown = [name for name in _former(config) if _is_shown(config, name)]
     except (SgddiffBatchError, OSError) as error:
-        log.warning("areas that left the config could not be looked for: %s", " ".join(str(error).split()))
+        log.warning("areas that left the config could not be looked for: %s", on_one_line(error))
         return
     if shown:
         log.warning(
