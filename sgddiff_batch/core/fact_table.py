@@ -36,10 +36,7 @@ class FactTable(Mapping[str, Facts]):
     def __getitem__(self, scene_id: str) -> Facts:
         if scene_id in self.more:
             return self.more[scene_id]
-        row = bisect_left(self.ids, scene_id)
-        if row == len(self.ids) or self.ids[row] != scene_id:
-            raise KeyError(scene_id)
-        return facts_of(float(self.modified_s[row]))
+        return facts_of(float(self.modified_s[self.ids.find(scene_id)]))
 
     def written_s(self) -> Numbers:
         """Return by id when a scene's file was written.

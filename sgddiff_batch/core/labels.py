@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Self
@@ -39,10 +38,7 @@ class Labels(Mapping[str, str | None]):
         return iter(self.texts)
 
     def __getitem__(self, text: str) -> str | None:
-        row = bisect_left(self.texts, text)
-        if row == len(self.texts) or self.texts[row] != text:
-            raise KeyError(text)
-        return self.name_at(row)
+        return self.name_at(self.texts.find(text))
 
     def name_at(self, row: int) -> str | None:
         """Return the name of a row."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Self
@@ -35,10 +35,10 @@ class Numbers(Mapping[str, float]):
         return (text for text, value in zip(self.texts, self.amounts, strict=True) if not np.isnan(value))
 
     def __getitem__(self, text: str) -> float:
-        row = bisect_left(self.texts, text)
-        if row == len(self.texts) or self.texts[row] != text or np.isnan(self.amounts[row]):
+        amount = float(self.amounts[self.texts.find(text)])
+        if math.isnan(amount):
             raise KeyError(text)
-        return float(self.amounts[row])
+        return amount
 
     def at(self, wanted: Texts) -> NDArray[np.float64]:
         """Return the number of each text of another column, NaN where there is none."""

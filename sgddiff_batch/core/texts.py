@@ -6,6 +6,7 @@ they take their length and eight bytes; a text is made when it is asked for.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence, Set
 from itertools import pairwise
 from typing import Any, overload
@@ -110,6 +111,17 @@ class Texts(Sequence[str]):
     def hashes(self) -> NDArray[np.int64]:
         """Return a number for each that is the same for equal texts, in this process."""
         return np.fromiter(map(hash, self.encoded()), np.int64, len(self))
+
+    def find(self, text: str) -> int:
+        """Return the row of a text in a column that is sorted.
+
+        Raises:
+            KeyError: if it is not there.
+        """
+        row = bisect_left(self, text)
+        if row == len(self) or self[row] != text:
+            raise KeyError(text)
+        return row
 
     def order(self) -> Rows:
         """Return the rows in the order of their texts, as Python sorts them."""

@@ -85,6 +85,15 @@ def test_a_set_says_where_texts_are(collide, texts, others):
         assert (5 in found) is False
 
 
+@given(LISTS, TEXT)
+def test_a_text_is_found_in_a_column_that_is_sorted(texts, other):
+    column = Texts.of(sorted({*texts}))
+    assert [column.find(text) for text in column] == list(range(len(column)))
+    if other not in texts:
+        with pytest.raises(KeyError):
+            column.find(other)
+
+
 def test_a_builder_takes_texts_one_by_one():
     builder = TextsBuilder()
     for number in range(20):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import ItemsView, Iterator, Mapping, ValuesView
 from dataclasses import dataclass
 
@@ -24,11 +23,7 @@ class RecordTable(Mapping[str, SceneRecord]):
         return iter(self.columns.ids)
 
     def __getitem__(self, scene_id: str) -> SceneRecord:
-        ids = self.columns.ids
-        row = bisect_left(ids, scene_id)
-        if row == len(ids) or ids[row] != scene_id:
-            raise KeyError(scene_id)
-        return self.at(row)
+        return self.at(self.columns.ids.find(scene_id))
 
     def at(self, row: int) -> SceneRecord:
         """Return the record of a row."""
