@@ -20,7 +20,10 @@ _LOG_EVERY_S = 30.0
 
 
 class RunProgress:
-    """Counts scenes and tiles of a run; tiles per second and time left come from tiles alone."""
+    """Counts scenes and tiles of a run; tiles per second and time left come from tiles alone.
+
+    tiles: how many there are, or an estimate: once there were more, nobody knows how long it takes.
+    """
 
     def __init__(
         self,
@@ -61,8 +64,8 @@ class RunProgress:
         """Return the state of the run in one line."""
         elapsed_s = max(self._clock() - self._start, 1e-9)
         rate = self._tiles_done / elapsed_s
-        left_s = (self._tiles - self._tiles_done) / rate if rate else float("inf")
-        left = f"{left_s:.0f} s left" if rate else "time left unknown"
+        waiting = self._tiles - self._tiles_done
+        left = f"{waiting / rate:.0f} s left" if rate and waiting >= 0 else "time left unknown"
         return (
             f"{self._scenes_done}/{self._scenes} scenes, {self._tiles_done}/{self._tiles} tiles, "
             f"{rate:.1f} tiles/s, {left}"

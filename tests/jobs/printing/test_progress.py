@@ -62,6 +62,14 @@ def test_before_the_first_tile_nobody_knows_how_long(clock):
 
 
 @pytest.mark.usefixtures("_no_terminal")
+def test_where_there_are_more_tiles_than_estimated_nobody_knows_how_long(clock):
+    with RunProgress(2, 40, clock=clock) as progress:
+        clock.now += 5
+        progress.tiles(50)
+        assert progress.line() == "0/2 scenes, 50/40 tiles, 10.0 tiles/s, time left unknown"
+
+
+@pytest.mark.usefixtures("_no_terminal")
 def test_a_log_has_a_line_every_half_minute_and_no_more(clock, told):
     with RunProgress(1, 40, clock=clock) as progress:
         for _ in range(20):
