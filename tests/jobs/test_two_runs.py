@@ -113,7 +113,7 @@ def files(output, *, but=None):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("held", ["create"], indirect=True)
+@pytest.mark.parametrize("held", ["claim"], indirect=True)
 def test_a_second_run_leaves_with_4_says_who_is_at_work_and_touches_nothing(
     held, config, output, unbroken, capsys
 ):
