@@ -22,6 +22,7 @@ from sgddiff_batch.protocols import (
     FoundRoot,
     Ledger,
     MosaicContents,
+    Recorded,
     SceneRecord,
 )
 
@@ -121,8 +122,8 @@ class MosaicLifecycle(Generic[M]):
         marked = {block.window: block for block in self.ledger.finished_blocks(mosaic.path)}
         return tuple(marked[window] for window in mosaic.blocks() if window in marked)
 
-    def commit(self, mosaic: M, claim: Claim, blocks: Sequence[BlockRecord]) -> SceneRecord:
-        """Commit a mosaic of which all blocks are stored, and record it; return the record.
+    def commit(self, mosaic: M, claim: Claim, blocks: Sequence[BlockRecord]) -> Recorded:
+        """Commit a mosaic of which all blocks are stored, and record it; return what was recorded.
 
         Raises:
             LostClaimError: if another worker took it over; nothing is recorded.
@@ -131,15 +132,15 @@ class MosaicLifecycle(Generic[M]):
         record = self._record(mosaic, blocks)
         if not (record.valid_px or self.keeps_empty):
             self.remove(mosaic, claim)
-            return self._recorded(replace(record, store=None))
+            return Recorded(self._recorded(replace(record, store=None)))
         try:
             root = self.writer.commit(mosaic, claim, blocks)
         except SceneError:
             self.remove(mosaic, claim)
             raise
-        contents = MosaicContents(root, tuple(blocks))
-        self.ledger.finish(record, contents, self.shown(claim.root))
-        return record
+        shown = self.shown(claim.root)
+        self.ledger.finish(record, MosaicContents(root, tuple(blocks)), shown)
+        return Recorded(record, shown)
 
     def remove(self, mosaic: M, claim: Claim) -> None:
         """Remove what was stored of a mosaic.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,6 +61,17 @@ class SceneRecord:
     width_px: int = 0
     finished_at: str = ""
     mask_rule: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What was recorded of a scene, and what the catalogue shows of its mosaic.
+
+    ``shown`` is None where that is not known without a look at the ledger, or there is nothing to show.
+    """
+
+    record: SceneRecord
+    shown: Mapping[str, Any] | None = None
 
 
 class SceneReader(Protocol):

@@ -45,7 +45,7 @@ def make(lifecycle, mosaic=MOSAIC, codes=CODES, *, marked=True):
             blocks[block] = record_of(block, codes)
             if marked:
                 lifecycle.ledger.mark_blocks(mosaic, block, [blocks[block]])
-    record = lifecycle.commit(mosaic, claim, [blocks[block] for block in mosaic.blocks()])
+    record = lifecycle.commit(mosaic, claim, [blocks[block] for block in mosaic.blocks()]).record
     lifecycle.ledger.forget_blocks(mosaic.path)
     return record
 
@@ -155,7 +155,7 @@ def test_of_two_workers_at_once_one_commits_and_the_mosaic_is_sound(tmp_path, li
             with pytest.raises(LostClaimError):
                 lifecycle.commit(MOSAIC, claim, blocks)
         else:
-            assert_sound(tmp_path, lifecycle.commit(MOSAIC, claim, blocks))
+            assert_sound(tmp_path, lifecycle.commit(MOSAIC, claim, blocks).record)
 
 
 class TestComplete:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from heapq import nsmallest
+
 from rich.table import Table
 
 from jobs.console import console
@@ -32,7 +34,7 @@ def print_results(end: RunEnd) -> None:
         table.add_column(
             heading, justify="left" if heading in ("scene", "state") else "right", overflow="fold"
         )
-    shown = sorted(rows, key=_urgency)[:_SHOWN]
+    shown = nsmallest(_SHOWN, rows, key=_urgency)
     for row in sorted(shown, key=lambda row: row.scene_id):
         table.add_row(*_cells(row), style=_STYLES.get(row.state, ""))
     out = console()

@@ -17,7 +17,15 @@ from sgddiff_batch.engine.work import QuarantineWork
 from sgddiff_batch.errors import RetryableError, SceneError
 from sgddiff_batch.lifecycle import Begun, MosaicLifecycle
 from sgddiff_batch.pipeline import infer_task, mark_task, read_task, store_task
-from sgddiff_batch.protocols import Activity, BlockRecord, Claim, Predictor, SceneReader, SceneRecord
+from sgddiff_batch.protocols import (
+    Activity,
+    BlockRecord,
+    Claim,
+    Predictor,
+    Recorded,
+    SceneReader,
+    SceneRecord,
+)
 
 Seconds = dict[str, float]
 """How long each stage took."""
@@ -126,7 +134,7 @@ class Steps:
 
     def commit(
         self, mosaic: SceneMosaic, claim: Claim, blocks: tuple[BlockRecord, ...], seconds: Seconds
-    ) -> SceneRecord:
+    ) -> Recorded:
         """Commit a mosaic and record it."""
         with timed(seconds, "commit"), _blaming_the_store("finished"):
             return self.retries.call(mosaic.path, lambda: self.lifecycle.commit(mosaic, claim, blocks))
@@ -135,9 +143,9 @@ class Steps:
         """Drop the marks of a mosaic's blocks: it is recorded."""
         self.retries.call(mosaic.path, lambda: self.lifecycle.ledger.forget_blocks(mosaic.path))
 
-    def quarantine(self, work: QuarantineWork) -> None:
+    def quarantine(self, work: QuarantineWork) -> SceneRecord:
         """Remove what was begun of a scene, and record why it cannot be worked on."""
-        self.retries.call(
+        return self.retries.call(
             work.scene_id,
             lambda: self.lifecycle.quarantine(
                 work.scene_id, work.scene.version, work.reason, work.earlier, work.begun, work.left_at

@@ -13,7 +13,7 @@ from typing import Any, Literal, Protocol
 from sgddiff_batch.core.planning import SceneMosaic, Task
 from sgddiff_batch.core.scene import Scene
 from sgddiff_batch.engine.results import SceneResult
-from sgddiff_batch.protocols import BlockRecord, Claim, Left, SceneRecord
+from sgddiff_batch.protocols import BlockRecord, Claim, Left, Recorded, SceneRecord
 
 
 class AnyWork(Protocol):
@@ -175,11 +175,13 @@ Work = SceneWork | TaskWork | CommitWork | QuarantineWork
 class SceneOutcome:
     """A scene is settled: recorded as done or in quarantine, or failed and left for the next run.
 
-    ``damage``: what the worker found damaged in the ledger meanwhile, and went round.
+    ``recorded``: what the ledger says of it now, None where it was left for the next run. ``damage``: what
+    the worker found damaged in the ledger meanwhile, and went round.
     """
 
     work: Work
     result: SceneResult
+    recorded: Recorded | None = None
     damage: tuple[Any, ...] = ()
 
 

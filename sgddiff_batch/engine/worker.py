@@ -38,7 +38,15 @@ from sgddiff_batch.errors import (
     StuckError,
 )
 from sgddiff_batch.lifecycle import MosaicLifecycle
-from sgddiff_batch.protocols import Activity, CarefulReader, Claim, Predictor, SceneReader, SceneRecord
+from sgddiff_batch.protocols import (
+    Activity,
+    CarefulReader,
+    Claim,
+    Predictor,
+    Recorded,
+    SceneReader,
+    SceneRecord,
+)
 
 log = logging.getLogger(__name__)
 
@@ -130,14 +138,14 @@ class Worker:
             return SceneOutcome(work, known.row(work, "failed", refusal))
         begun = steps.begin(mosaic, seconds, may_have_marks=work.may_have_marks)
         if isinstance(begun, SceneRecord):
-            return SceneOutcome(work, known.done(work, begun))
+            return known.done(work, Recorded(begun))
         mosaic, claim = known.mosaic, known.claim = begun.mosaic, begun.claim
         tasks = steps.tasks(mosaic, begun.blocks.keys())
         if begun.blocks or len(tasks) > 1:
             claim = steps.describe(mosaic, claim)
             return SharedScene(work, mosaic, claim, tuple(tasks), tuple(begun.blocks.values()), seconds)
         blocks = steps.compute(tasks[0], reader, seconds, claim.files, marked=False)
-        return SceneOutcome(work, known.done(work, steps.commit(mosaic, claim, blocks, seconds)))
+        return known.done(work, steps.commit(mosaic, claim, blocks, seconds))
 
     def _task(self, work: TaskWork) -> TaskOutcome:
         seconds: Seconds = {}
@@ -156,28 +164,29 @@ class Worker:
     def _commit(self, work: CommitWork) -> SceneOutcome:
         known = _Known(work.mosaic)
         try:
-            record = self._steps.commit(work.mosaic, work.claim, work.blocks, known.seconds)
+            recorded = self._steps.commit(work.mosaic, work.claim, work.blocks, known.seconds)
             self._steps.forget_blocks(work.mosaic)
         except (FatalError, LostClaimError):
             raise
         except Exception as error:
             log.debug("%s could not be committed", work.scene_id, exc_info=True)
             return SceneOutcome(work, known.row(work, "failed", _words(error)))
-        return SceneOutcome(work, known.done(work, record))
+        return known.done(work, recorded)
 
     def _quarantine(
         self, work: QuarantineWork, of: SceneWork | None = None, known: _Known | None = None
     ) -> SceneOutcome:
         """Record a quarantine; ``of`` and ``known``: the work on the scene that ended so."""
         known, state, reason = known or _Known(work.begun and work.begun[0]), "quarantined", work.reason
+        recorded = None
         try:
-            self._steps.quarantine(work)
+            recorded = Recorded(self._steps.quarantine(work))
         except (FatalError, LostClaimError):
             raise
         except Exception as error:
             log.debug("%s could not be put into quarantine", work.scene_id, exc_info=True)
             state, reason = "failed", f"{reason}; and its quarantine could not be recorded: {_words(error)}"
-        return SceneOutcome(of or work, known.row(work, state, reason))
+        return SceneOutcome(of or work, known.row(work, state, reason), recorded)
 
 
 @dataclass(slots=True)
@@ -200,10 +209,13 @@ class _Known:
         row = result_of_mosaic(self.mosaic, state, reason)
         return replace(row, seconds=self.seconds, tiles=self._tiles())
 
-    def done(self, work: Work, record: SceneRecord) -> SceneResult:
-        """Return the row of a scene whose mosaic is current."""
-        row = replace(result_of_record(work.scene, record, "done"), seconds=self.seconds, tiles=self._tiles())
-        return row if self.mosaic is None else replace(row, notes=self.mosaic.profile.notes)
+    def done(self, work: Work, recorded: Recorded) -> SceneOutcome:
+        """Return the outcome of a scene whose mosaic is current."""
+        row = result_of_record(work.scene, recorded.record, "done")
+        row = replace(row, seconds=self.seconds, tiles=self._tiles())
+        if self.mosaic is not None:
+            row = replace(row, notes=self.mosaic.profile.notes)
+        return SceneOutcome(work, row, recorded)
 
     def _tiles(self) -> int:
         """Return how many tiles were computed: all, once anything was to be stored."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from enum import Enum
 from itertools import chain
@@ -47,19 +47,19 @@ class RunEnd:
     ``totals`` are the report's.
     """
 
-    rows: tuple[SceneResult, ...]
+    rows: Collection[SceneResult]
     unchanged: int
     seconds: float
     report_uri: str
     totals: Mapping[str, object] = field(default_factory=dict)
 
 
-def conclude(run: Run, results: Sequence[SceneResult], started: str, seconds: float) -> RunEnd:
+def conclude(run: Run, results: Collection[SceneResult], started: str, seconds: float) -> RunEnd:
     """Write the report, also of a run that is being broken off.
 
     results: what became of each scene of the plan but those that are unchanged.
     """
-    rows = (*results, *damaged_rows(run))
+    rows = Joined(results, damaged_rows(run))
     report = _report(run, rows, results, started, seconds)
     try:
         uri = write_report(run.bench.output, report)
@@ -67,6 +67,23 @@ def conclude(run: Run, results: Sequence[SceneResult], started: str, seconds: fl
         log.error("the report could not be written: %s", error)
         uri = "none"
     return RunEnd(rows, len(run.plan.unchanged), seconds, uri, report["totals"])
+
+
+@dataclass(frozen=True, slots=True)
+class Joined(Collection[SceneResult]):
+    """Rows, and further ones after them: of a million no copy is made."""
+
+    results: Collection[SceneResult]
+    more: Collection[SceneResult]
+
+    def __len__(self) -> int:
+        return len(self.results) + len(self.more)
+
+    def __iter__(self) -> Iterator[SceneResult]:
+        return chain(self.results, self.more)
+
+    def __contains__(self, row: object) -> bool:
+        return row in self.results or row in self.more
 
 
 def damaged_rows(run: Run) -> list[SceneResult]:
@@ -126,7 +143,7 @@ class Outcome(Protocol):
 
 
 def ending_of(
-    ledger: ObjectLedger, results: Sequence[Outcome], *, published: bool, unchanged: Iterable[str] = ()
+    ledger: ObjectLedger, results: Collection[Outcome], *, published: bool, unchanged: Iterable[str] = ()
 ) -> Ending:
     """Return how a run ended, and note in its ledger what it tells by that.
 
@@ -153,7 +170,7 @@ def ending_of(
 
 
 def _report(
-    run: Run, rows: Sequence[SceneResult], results: Sequence[SceneResult], started: str, seconds: float
+    run: Run, rows: Collection[SceneResult], results: Collection[SceneResult], started: str, seconds: float
 ) -> dict[str, Any]:
     bench = run.bench
     return build_report(

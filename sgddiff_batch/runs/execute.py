@@ -19,6 +19,7 @@ from sgddiff_batch.runs.conclude import Ending, RunEnd, conclude, ending_of, kee
 from sgddiff_batch.runs.engines import EngineSettings, run_works
 from sgddiff_batch.runs.plan import Run, plan_run
 from sgddiff_batch.runs.publish import publish_safely, restore_returned
+from sgddiff_batch.runs.recordings import Packed, Recordings
 from sgddiff_batch.runs.scope import EVERYTHING, Scope, settle_mark
 
 log = logging.getLogger(__name__)
@@ -66,21 +67,21 @@ def execute(run: Run, view: RunView, engine: Engine | None = None) -> Ending:
     engine: does the work; the config's by default.
     """
     bench, started, start = run.bench, datetime.now(UTC).isoformat(timespec="seconds"), time.monotonic()
-    results: list[SceneResult] = []
+    results, recordings = Packed[SceneResult](), Recordings()
     restore_returned(bench.ledger, run.withdrawals)
     driver = Driver(run.plan, run.records)
     try:
         with view.progress(run.forecast.scenes, run.forecast.tiles) as progress, _kept_suspects(run):
-            for result in driver.run(engine or _engine(bench), partial(_heard, run, progress)):
+            for result in driver.run(engine or _engine(bench), partial(_heard, run, progress, recordings)):
                 if result.state != "still quarantined":
                     progress.scene()
                 _log_result(result)
                 settle_mark(bench.ledger, run.marks, result)
                 results.append(result)
     finally:
-        results += driver.pending()
+        results.extend(driver.pending())
         keep_rate(run, results, time.monotonic() - start)
-        published = publish_safely(run, results)
+        published = publish_safely(run, results, recordings)
         view.ended(conclude(run, results, started, time.monotonic() - start))
     forget_deaths(run, results)
     return ending_of(bench.ledger, results, published=published, unchanged=unchanged_ids(run))
@@ -114,8 +115,10 @@ def _engine(bench: Bench) -> Engine:
     return lambda take: run_works(take, bench.recipe(), settings)
 
 
-def _heard(run: Run, progress: Progress, outcome: Outcome) -> None:
-    """Count the tiles of what was computed, and note what its worker found damaged."""
+def _heard(run: Run, progress: Progress, recordings: Recordings, outcome: Outcome) -> None:
+    """Count the tiles of what was computed, and note what its worker recorded and what it found damaged."""
+    if isinstance(outcome, SceneOutcome) and outcome.recorded is not None:
+        recordings.add(outcome.recorded)
     if isinstance(outcome, SceneOutcome | SharedScene):
         for damaged in outcome.damage:
             run.bench.damage(damaged)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
 from sgddiff_batch.core.fact_table import FactTable
@@ -19,11 +18,10 @@ from sgddiff_batch.io.catalogue import PublishContext
 from sgddiff_batch.io.ledger import ObjectLedger, record_table
 from sgddiff_batch.io.sources import Listing
 from sgddiff_batch.runs.plan import Run
+from sgddiff_batch.runs.recordings import Recordings
 from sgddiff_batch.runs.withdrawals import archive_name, listed_ids
 
 log = logging.getLogger(__name__)
-
-_REQUESTS = 16
 
 
 def restore_returned(ledger: ObjectLedger, withdrawals: Withdrawals) -> None:
@@ -48,7 +46,8 @@ def report_withdrawals(run: Run, results: Iterable[SceneResult]) -> dict[str, ob
 
 def replaced(run: Run, results: Iterable[SceneResult]) -> tuple[str, ...]:
     """Return the older versions of scenes that go, for the newer ones have a mosaic now."""
-    states = {result.scene_id: result.state for result in results}
+    newer = frozenset(run.withdrawals.superseded.values())
+    states = {result.scene_id: result.state for result in results if result.scene_id in newer}
 
     def is_current(scene_id: str) -> bool:
         record = run.records.get(scene_id)
@@ -59,13 +58,13 @@ def replaced(run: Run, results: Iterable[SceneResult]) -> tuple[str, ...]:
     return run.withdrawals.replaced(is_current)
 
 
-def publish_safely(run: Run, results: Iterable[SceneResult]) -> bool:
+def publish_safely(run: Run, results: Iterable[SceneResult], recordings: Recordings) -> bool:
     """Publish as :func:`publish_run` does; log what hinders it, and return whether the catalogue is current.
 
     For the end of a run, also of one that is being broken off: whatever broke it must not be hidden.
     """
     try:
-        publish_run(run, results)
+        publish_run(run, results, recordings)
         return True
     except Exception as error:
         log.error("the catalogue is still that of before, the next run publishes: %s", on_one_line(error))
@@ -73,35 +72,31 @@ def publish_safely(run: Run, results: Iterable[SceneResult]) -> bool:
         return False
 
 
-def publish_run(run: Run, results: Iterable[SceneResult]) -> Generation | None:
+def publish_run(run: Run, results: Iterable[SceneResult], recordings: Recordings) -> Generation | None:
     """Mark what was withdrawn, and publish what is current now; return the new generation, if there is one.
 
-    results: what the run did since it was planned.
+    results: what the run did since it was planned. recordings: what its workers recorded meanwhile.
 
     Raises:
         SgddiffBatchError: as the store does; then readers see the catalogue of before.
     """
     bench, ledger = run.bench, run.bench.ledger
     now = datetime.now(UTC).isoformat(timespec="seconds")
-    done = list(results)
     for ids, why in (
         (run.withdrawals.withdrawn, "gone from the archive"),
-        (replaced(run, done), "superseded"),
+        (replaced(run, results), "superseded"),
     ):
         for scene_id in ids:
             ledger.withdraw(scene_id, now)
         if ids:
             log.info("%s out of the catalogue, %s: %s", counted(len(ids), "scene", "are"), why, first_of(ids))
-    settled = [result.scene_id for result in done if result.state in ("done", "quarantined")]
-    with ThreadPoolExecutor(_REQUESTS) as pool:
-        told = list(pool.map(ledger.recorded, settled))
-    changed = {record.scene_id: record for record, _ in told if record}
-    shown = {record.scene_id: facts for record, facts in told if record and facts}
     name = archive_name(bench.query.sources)
-    context = PublishContext(bench.run_id, name, listed_ids(run.listing), _times(run.listing), shown)
+    context = PublishContext(
+        bench.run_id, name, listed_ids(run.listing), _times(run.listing), recordings.shown
+    )
     generation = catalogue.publish(
         ledger.store,
-        record_table(run.records) | changed,
+        record_table(run.records) | recordings.table(),
         ledger.withdrawn(index=True).keys(),
         context,
         bench.keep_generations,

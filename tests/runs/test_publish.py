@@ -14,6 +14,7 @@ from sgddiff_batch.io.ledger.marks import ObjectLedger
 from sgddiff_batch.io.reports import build_report, write_report
 from sgddiff_batch.io.storage.store import open_store
 from tests.kit import jobs
+from tests.kit.counting import counted_store_calls
 from tests.kit.faulty import StoreFault
 from tests.kit.scripted import scripted, scripted_output
 from tests.kit.stac import make_catalog, make_item, write_documents
@@ -177,3 +178,13 @@ def test_no_secret_is_in_a_report(tmp_path):
     text = (tmp_path / "report-1.json").read_text()
     assert "SECRET" not in text
     assert json.loads(text)["totals"]["states"] == {"failed": 1}
+
+
+def test_publishing_reads_back_no_record_that_a_worker_told_of(night, out, tmp_path):
+    archive = write_scenes(tmp_path / "scenes", "a.tif", "b.tif", "c.tif")
+    (archive / "c.tif").write_bytes(b"no picture" * 9)
+    with counted_store_calls() as calls:
+        assert night(archive) == Exit.QUARANTINED
+    assert shown(out) == ["a.tif", "b.tif"]
+    assert not calls.by_kind["read", "_ledger/scenes"], calls.table()
+    assert calls.by_kind["write", "_ledger/scenes"] == 3, calls.table()

@@ -77,7 +77,7 @@ class Composer:
             lifecycle.remove(begun.mosaic, begun.claim)
             raise
         try:
-            record = lifecycle.commit(begun.mosaic, begun.claim, blocks)
+            record = lifecycle.commit(begun.mosaic, begun.claim, blocks).record
         except SceneError as error:
             # What this run stored itself is damaged: no scene is to blame.
             raise RetryableError(str(error)) from error

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Set
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -96,9 +96,9 @@ def updated(
     holds = current.holds(before)
     # Of a million rows that all hold, no copy is made.
     table = before if holds.all() else before.filter(pa.array(holds, pa.bool_()))
-    missing = [records[scene_id] for scene_id in current.missing()]
-    if missing:
-        fresh = _fresh_tables(store, missing, context)
+    missing = current.missing()
+    if len(missing):
+        fresh = _fresh_tables(store, map(records.__getitem__, missing), context)
         table = pa.concat_tables([table, *fresh]).sort_by("id").combine_chunks()
     if context.archive is not None:
         place = table.schema.get_field_index("archive")
@@ -180,7 +180,7 @@ def _values(table: pa.Table, *names: str) -> Iterator[tuple[Any, ...]]:
 
 
 def _fresh_tables(
-    store: Store, records: Sequence[SceneRecord], context: PublishContext
+    store: Store, records: Iterator[SceneRecord], context: PublishContext
 ) -> Iterator[pa.Table]:
     """Yield the rows of mosaics that are new to the catalogue, so many at a time."""
     fresh = _fresh_rows(store, records, context)
@@ -189,13 +189,12 @@ def _fresh_tables(
 
 
 def _fresh_rows(
-    store: Store, records: Sequence[SceneRecord], context: PublishContext
+    store: Store, records: Iterator[SceneRecord], context: PublishContext
 ) -> Iterator[dict[str, Any]]:
     """Yield the rows of mosaics that are new to the catalogue; a mosaic that is no good gives none."""
     with ThreadPoolExecutor(_REQUESTS, thread_name_prefix="catalogue") as pool:
         # In parts: a root may be large, and only so many are held at a time.
-        for start in range(0, len(records), _OPENED):
-            part = records[start : start + _OPENED]
+        while part := list(islice(records, _OPENED)):
             opened = pool.map(partial(_open, store, context), part)
             for record, (current, shown) in zip(part, opened, strict=True):
                 if isinstance(shown, Exception):

@@ -14,7 +14,7 @@ from sgddiff_batch.io.ledger.lease import Lease
 from sgddiff_batch.io.ledger.left_out import RefusedScene, note_told, untold
 from sgddiff_batch.io.ledger.marks import LEDGER, ObjectLedger, read_records
 from sgddiff_batch.io.ledger.mending import mended_records
-from sgddiff_batch.io.ledger.record_table import record_table
+from sgddiff_batch.io.ledger.record_table import RecordTable, record_table
 from sgddiff_batch.io.ledger.redo import RedoMark, drop_redo, mark_redo, redo_marks
 from sgddiff_batch.io.ledger.speed import Rate, kind_of_work, read_rate, write_rate
 
@@ -28,6 +28,7 @@ __all__ = [
     "LeaseWatch",
     "ObjectLedger",
     "Rate",
+    "RecordTable",
     "RedoMark",
     "RefusedScene",
     "check_cells",

@@ -120,24 +120,19 @@ class ObjectLedger:
         self.store.delete_tree(f"{LEDGER}/reading/{scene_id}")
 
     def shown(self, record: SceneRecord) -> Mapping[str, object] | None:
-        """Return what the catalogue shows of the mosaic of a scene's record, None where it does not say."""
-        return self.recorded(record.scene_id, record)[1]
+        """Return what the catalogue shows of the mosaic of a scene's record.
 
-    def recorded(
-        self, scene_id: str, expected: SceneRecord | None = None
-    ) -> tuple[SceneRecord | None, Mapping[str, object] | None]:
-        """Return the record of a scene, and what the catalogue shows of its mosaic; None where there is none.
-
-        expected: if it is another record by now, nothing is.
+        None where it does not say, or the scene has another record by now.
         """
-        key = _key("scenes", scene_id)
+        key = _key("scenes", record.scene_id)
         try:
             data = self.store.read(key)
-            record = parse_record(key, data)
+            if parse_record(key, data) != record:
+                return None
         except (FileNotFoundError, DamagedRecordError):
-            return None, None
-        shown = json.loads(data).get(_SHOWN) if expected in (None, record) else None
-        return record, shown if isinstance(shown, dict) else None
+            return None
+        shown = json.loads(data).get(_SHOWN)
+        return shown if isinstance(shown, dict) else None
 
     def finish(
         self,

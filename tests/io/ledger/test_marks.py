@@ -95,13 +95,12 @@ def test_what_the_catalogue_shows_is_told_of_just_that_record(ledger):
     shown = {"source": "s3://b/a.tif", "outline": None}
     ledger.finish(DONE, shown=shown)
     assert ledger.shown(DONE) == shown
-    assert ledger.recorded(DONE.scene_id) == (DONE, shown)
     assert ledger.shown(replace(DONE, valid_px=1)) is None
     ledger.finish(DONE)
     assert ledger.shown(DONE) is None
     ledger.store.write("_ledger/scenes/north/a.tif~.json", b"{")
-    assert ledger.recorded(DONE.scene_id) == (None, None)
-    assert ledger.recorded("none.tif") == (None, None)
+    assert ledger.shown(DONE) is None
+    assert ledger.shown(replace(DONE, scene_id="none.tif")) is None
 
 
 def test_contents_are_kept_with_the_record_of_the_mosaic_and_by_one_that_disowns_it(ledger):
