@@ -90,10 +90,20 @@ class Pointwise(nn.Conv2d):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C_in, H, W) to (B, C_out, H, W)."""
+        if self.groups > 1 and self.training and x.device.type == "cuda":
+            return self._products(x)
         dilation = 1
         if x.device.type == "cpu" and not (self.groups > 1 and torch.is_autocast_enabled("cpu")):
             dilation = 2
         return fn.conv2d(x, self.weight, self.bias, dilation=dilation, groups=self.groups)
+
+    def _products(self, x: Tensor) -> Tensor:
+        """The same as one batched matrix product: cuDNN takes some twenty kernels a group for a step."""
+        batch, channels, height, width = x.shape
+        grouped = x.permute(0, 2, 3, 1).reshape(batch, height, width, self.groups, channels // self.groups)
+        weight = self.weight.reshape(self.groups, -1, channels // self.groups)
+        out = torch.einsum("bhwgi,goi->bhwgo", grouped, weight).flatten(-2).permute(0, 3, 1, 2)
+        return out if self.bias is None else out + self.bias[:, None, None]
 
 
 class DepthwiseBlock(nn.Module):

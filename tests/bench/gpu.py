@@ -11,8 +11,8 @@ named. JSON goes to --out, or to the terminal at the end; the exit code is 1 whe
     tests      `pytest -m gpu`
     batches    the bare network by batch, call by call and as a graph
     parts      what each part of the network takes of a batch
-    training   steps a second on random crops, and what drawing them takes
     jobs       `sgddiff run` over one large scene and many small ones
+    training   steps a second on random crops, and what drawing them takes
 """
 
 from __future__ import annotations
@@ -58,8 +58,8 @@ SECTIONS = (
     Section("tests", gpu_outside.tests, 30),
     Section("batches", gpu_predicting.batches, 10),
     Section("parts", gpu_predicting.parts, 5),
-    Section("training", training, 10),
     Section("jobs", gpu_outside.jobs, 40),
+    Section("training", training, 10),
 )
 
 

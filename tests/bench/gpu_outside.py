@@ -15,6 +15,8 @@ from xml.etree import ElementTree
 
 import numpy as np
 
+from sgddiff_batch.core.tiling import Lattice
+from sgddiff_batch.core.window import Window
 from tests.bench.gpu_predicting import Subject
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -30,11 +32,11 @@ JOB_NEEDS = (
     "rich",
     "urllib3",
 )
-LARGE_PX, SMALL_PX, SMALL_COUNT = (
-    {"cuda": 8192, "cpu": 300},
-    {"cuda": 300, "cpu": 80},
-    {"cuda": 300, "cpu": 4},
-)
+ARCHIVES = {
+    "cuda": {"large": (10_980, 2, 12), "small": (300, 100, 1100)},
+    "cpu": {"large": (300, 1, 2), "small": (80, 2, 4)},
+}
+"""Pixels of a side, and how many scenes two runs have: the second takes longer by the scenes alone."""
 
 INI = """[pytest]
 addopts =
@@ -93,26 +95,38 @@ def _missing_module(text: str) -> str | None:
 
 
 def jobs(subject: Subject, left_s: float) -> dict[str, Any]:
-    """Seconds of `sgddiff run` over one large scene and over many small ones, each from a cold process."""
+    """Seconds of `sgddiff run` over few scenes and over more, each from a cold process, large ones and small.
+
+    What the runs differ by is the work: tiles a second of it, without the start and the end of a run.
+    """
     missing = [name for name in JOB_NEEDS if importlib.util.find_spec(name) is None]
     if missing:
         return {"left_out": f"not installed: {', '.join(missing)}"}
     until, kind, found = time.monotonic() + left_s, subject.device.type, {}
-    archives = {"large": (1, LARGE_PX[kind]), "small": (SMALL_COUNT[kind], SMALL_PX[kind])}
     with tempfile.TemporaryDirectory() as folder:
-        for name, (count, size) in archives.items():
-            archive, output = Path(folder) / name, Path(folder) / f"{name}-out"
-            _draw_scenes(archive, count, size)
-            left = until - time.monotonic()
-            if left < 5:
-                return {**found, "cut_before": name}
-            config = _write_config(output.with_suffix(".yaml"), archive, output, subject)
-            began = time.perf_counter()
-            problem = _ended([sys.executable, "-m", "jobs", "run", "--config", str(config)], left)
-            seconds = time.perf_counter() - began
-            if problem:
-                return {**found, "error": f"{name}: {problem}"}
-            found[name] = {"scenes": count, "size_px": size, "s": round(seconds, 1)}
+        for name, (size, *counts) in ARCHIVES[kind].items():
+            took = []
+            for count in counts:
+                archive = Path(folder) / f"{name}-{count}"
+                _draw_scenes(archive, count, size)
+                left = until - time.monotonic()
+                if left < 5:
+                    return {**found, "cut_before": archive.name}
+                config = _write_config(Path(f"{archive}.yaml"), archive, Path(f"{archive}-out"), subject)
+                began = time.perf_counter()
+                problem = _ended([sys.executable, "-m", "jobs", "run", "--config", str(config)], left)
+                took.append(time.perf_counter() - began)
+                if problem:
+                    return {**found, "error": f"{archive.name}: {problem}"}
+            tiles = Lattice(size, size, subject.tile_px, subject.tile_px // 9).tile_count(
+                Window(0, size, 0, size)
+            )
+            found[name] = {
+                "size_px": size,
+                "scenes": counts,
+                "s": [round(seconds, 1) for seconds in took],
+                "tiles_per_s": round((counts[1] - counts[0]) * tiles / max(took[1] - took[0], 1e-3), 1),
+            }
     return found
 
 
@@ -134,19 +148,22 @@ def _ended(command: list[str], left_s: float) -> str:
 
 
 def _draw_scenes(folder: Path, count: int, size_px: int) -> None:
+    """Write one scene of noise, and give it so many names."""
     import rasterio
 
     folder.mkdir()
     rng = np.random.default_rng(0)
     pixels = rng.integers(0, 256, (3, size_px, size_px), dtype=np.uint8)
     profile = {"driver": "GTiff", "dtype": "uint8", "count": 3, "height": size_px, "width": size_px}
-    for number in range(count):
-        transform = rasterio.transform.from_origin(500_000 + 10_000 * number, 5_000_000, 1, 1)
-        with rasterio.open(
-            folder / f"scene{number:04}.tif", "w", **profile, tiled=size_px >= 256, compress="deflate",
-            photometric="RGB", crs="EPSG:32633", transform=transform,
-        ) as scene:  # fmt: skip
-            scene.write(pixels)
+    transform = rasterio.transform.from_origin(500_000, 5_000_000, 1, 1)
+    first = folder / "scene0000.tif"
+    with rasterio.open(
+        first, "w", **profile, tiled=size_px >= 256, compress="deflate", zlevel=1, num_threads="all_cpus",
+        photometric="RGB", crs="EPSG:32633", transform=transform,
+    ) as scene:  # fmt: skip
+        scene.write(pixels)
+    for number in range(1, count):
+        os.link(first, folder / f"scene{number:04}.tif")
 
 
 def _write_config(path: Path, archive: Path, output: Path, subject: Subject) -> Path:

@@ -37,6 +37,7 @@ def test_a_pointwise_convolution_is_a_matrix_product_a_pixel(groups):
     layer, x = Pointwise(8, 12, groups=groups), torch.randn(2, 8, 5, 6)
     expected = fn.conv2d(x, layer.weight, layer.bias, groups=groups)
     torch.testing.assert_close(layer(x), expected)
+    torch.testing.assert_close(layer._products(x), expected)
     torch.testing.assert_close(layer(x.contiguous(memory_format=torch.channels_last)), expected)
 
 
