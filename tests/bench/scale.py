@@ -71,7 +71,7 @@ class Network:
 
     def describe(self, device: str) -> NetworkFacts:
         """Return what a run must know."""
-        return NetworkFacts({"digest": "b" * 64, "device": device}, batch_tiles=1, at_once=1)
+        return NetworkFacts({"digest": "b" * 64, "device": device}, batch_tiles=1, at_once=1, bytes_per_px=10)
 
     def load(self, device: str, predictors: int = 1) -> Device:
         """Return the device."""
