@@ -33,7 +33,7 @@ JOB_NEEDS = (
     "urllib3",
 )
 ARCHIVES = {
-    "cuda": {"large": (10_980, 2, 12), "small": (300, 100, 1100)},
+    "cuda": {"large": (10_980, 2, 12), "small": (300, 100, 600)},
     "cpu": {"large": (300, 1, 2), "small": (80, 2, 4)},
 }
 """Pixels of a side, and how many scenes two runs have: the second takes longer by the scenes alone."""
