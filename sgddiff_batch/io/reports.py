@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import json
 import platform
+import re
 import secrets
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -18,6 +19,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 from sgddiff_batch.core.words import redacted
+from sgddiff_batch.errors import FatalError
 from sgddiff_batch.io.storage import Store
 
 if TYPE_CHECKING:
@@ -44,6 +46,11 @@ _PACKAGES = (
 
 _LISTS = ("scenes", "ignored")
 """What a report has many rows of."""
+_BEGIN = "report-"
+_IS_REPORT = re.compile(rf"{_BEGIN}[^/]+\.json")
+_HEAD_BYTES = 256 * 2**10
+_SCENES = b',\n"scenes": '
+"""What ends the head of a report as it is written here."""
 _NAMED = 100
 """So many files are named for each reason of which there can be one a scene."""
 
@@ -78,6 +85,7 @@ def build_report(
     *,
     started_at: str,
     seconds: float,
+    ending: str,
     config: Mapping[str, Any],
     run: Mapping[str, Any],
     scenes: Sequence[Mapping[str, Any]] | Rows,
@@ -85,7 +93,7 @@ def build_report(
     unchanged: Unchanged = Unchanged(),
     items_left_out: Mapping[str, int] | None = None,
 ) -> dict[str, Any]:
-    """Return the report: totals first, then the scenes, then what the run was made with.
+    """Return the report: ending and totals first, then the scenes, then what the run was made with.
 
     ``scenes`` are rows with at least ``scene_id``, ``state``, ``valid_px``, ``salient_px``, ``tiles``,
     ``seconds`` and, of scenes, ``mask_rule``; those of ``unchanged`` are in the totals alone.
@@ -95,6 +103,7 @@ def build_report(
         "run_id": run_id,
         "started_at": started_at,
         "seconds": round(seconds, 3),
+        "ending": ending,
         "totals": _totals(scenes, unchanged)
         | ({} if items_left_out is None else {"catalogue_items_left_out": dict(items_left_out)}),
         "scenes": scenes,
@@ -141,12 +150,37 @@ def first_of_each_reason(rows: Iterable[Mapping[str, Any]]) -> list[Mapping[str,
 
 def write_report(store: Store, report: Mapping[str, Any]) -> str:
     """Write ``report-<run id>.json`` and return its URI."""
-    key = f"report-{report['run_id']}.json"
+    key = f"{_BEGIN}{report['run_id']}.json"
     data = io.BytesIO()
     for part in _parts(report):
         data.write(part.encode())
     store.write(key, data.getvalue())
     return f"{store.uri}/{key}"
+
+
+def read_last(store: Store) -> dict[str, Any] | None:
+    """Return the head of the report of the run that ended last: what is before its scenes, and ``report``.
+
+    That is its URI. None where there is none. Scenes may be many: of a report no more than its beginning is
+    read. One of a former version has no ``ending``.
+
+    Raises:
+        FatalError: if it is damaged.
+        ConfigError, RetryableError: as the store does.
+    """
+    # A folder shows its names at once; of a prefix, which may have a million, only those are asked for.
+    try:
+        names = [*(store.find("", _BEGIN) if store.local_path() is None else store.entries())]
+    except FileNotFoundError:
+        return None
+    key = max(filter(_IS_REPORT.fullmatch, names), default=None)
+    if key is None:
+        return None
+    head, found, _ = store.read_part(key, 0, _HEAD_BYTES).partition(_SCENES)
+    try:
+        return {**json.loads(head + b"}" if found else head), "report": f"{store.uri}/{key}"}
+    except (ValueError, TypeError, RecursionError) as error:
+        raise FatalError(f"the report {store.uri}/{key} is damaged: {error}") from None
 
 
 def _parts(report: Mapping[str, Any]) -> Iterator[str]:

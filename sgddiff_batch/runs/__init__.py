@@ -16,9 +16,9 @@ from sgddiff_batch.runs.bench import (
     open_ledger,
     open_used,
 )
-from sgddiff_batch.runs.conclude import Ending, RunEnd, ending_of, expected_seconds
+from sgddiff_batch.runs.conclude import Ending, RunEnd, ending_by, ending_of, expected_seconds, judged
 from sgddiff_batch.runs.engines import EngineSettings, run_works
-from sgddiff_batch.runs.execute import run_all
+from sgddiff_batch.runs.execute import run_all, told_tally
 from sgddiff_batch.runs.explain import explain_pixel, open_explained
 from sgddiff_batch.runs.forecast import Forecast, Workers
 from sgddiff_batch.runs.gc import collect_garbage
@@ -50,10 +50,12 @@ __all__ = [
     "check_output",
     "collect_garbage",
     "cores",
+    "ending_by",
     "ending_of",
     "expected_seconds",
     "explain_pixel",
     "findings_report",
+    "judged",
     "leased_bench",
     "mark_for_redo",
     "open_bench",
@@ -68,6 +70,7 @@ __all__ = [
     "run_all",
     "run_works",
     "settle_mark",
+    "told_tally",
     "undamaged",
     "verify_output",
 ]
