@@ -32,7 +32,6 @@ from sgddiff_batch.runs.withdrawals import archive_name, listed_ids
 log = logging.getLogger(__name__)
 
 _REQUESTS = 16
-_LATER = "this run tries again later"
 
 
 def restore_returned(ledger: ObjectLedger, withdrawals: Withdrawals) -> None:
@@ -91,8 +90,11 @@ class Publisher:
             self.publish(is_over=is_over)
             return True
         except Exception as error:
-            level, words = (logging.ERROR, "the next run publishes") if is_over else (logging.WARNING, _LATER)
-            log.log(level, "the catalogue is still that of before, %s: %s", words, on_one_line(error))
+            words = on_one_line(error)
+            if is_over:
+                log.error("the catalogue is still that of before, the next run publishes: %s", words)
+            else:
+                log.warning("the catalogue is still that of before, this run tries again later: %s", words)
             log.debug("where publishing stopped:", exc_info=True)
             return False
 
