@@ -26,6 +26,7 @@ from sgddiff_batch.runs.plan import Run, plan_run
 from sgddiff_batch.runs.quarantine import Quarantine, read_quarantine, reason_of
 from sgddiff_batch.runs.recompute import Sample
 from sgddiff_batch.runs.scope import Scope, read_marks, settle_mark, undamaged
+from sgddiff_batch.runs.status import OutputStatus, read_status
 from sgddiff_batch.runs.verify import (
     Findings,
     findings_report,
@@ -41,6 +42,7 @@ __all__ = [
     "EngineSettings",
     "Findings",
     "Forecast",
+    "OutputStatus",
     "Quarantine",
     "Run",
     "RunEnd",
@@ -65,6 +67,7 @@ __all__ = [
     "plan_run",
     "read_marks",
     "read_quarantine",
+    "read_status",
     "reason_of",
     "recompute_sample",
     "run_all",
