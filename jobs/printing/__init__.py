@@ -12,6 +12,7 @@ from jobs.printing.findings import print_findings
 from jobs.printing.garbage import mebibytes, print_garbage
 from jobs.printing.quarantined import print_quarantine
 from jobs.printing.run import PrintedRun
+from jobs.printing.status import print_status
 
 __all__ = [
     "PrintedArea",
@@ -23,4 +24,5 @@ __all__ = [
     "print_generations",
     "print_mosaics",
     "print_quarantine",
+    "print_status",
 ]

@@ -29,10 +29,12 @@ class OutputConfig(Section):
     """Where the mosaics, the ledger, the catalogue and the reports go; local or s3://.
 
     ``keep_generations``: how many versions of the catalogue are kept to go back to, the current one included.
+    ``publish_minutes``: so often a run that goes on publishes what it has done so far; 0: only at its end.
     """
 
     uri: Uri
     keep_generations: int = Field(default=7, ge=1, le=10_000)
+    publish_minutes: float = Field(default=60.0, ge=0, le=10_080, allow_inf_nan=False)
 
 
 SHIPPED_NETWORKS = ("bundled", "bundled-fine")

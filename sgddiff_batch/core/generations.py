@@ -48,6 +48,11 @@ class Pointer:
         """The one that was published last; not the current one after a rollback."""
         return self.kept[-1]
 
+    @property
+    def is_turned_back(self) -> bool:
+        """Whether readers see an earlier generation than the newest."""
+        return self.current != self.newest.number
+
     def find(self, number: int) -> Generation:
         """Return a kept generation.
 
@@ -78,7 +83,8 @@ def published(pointer: Pointer | None, new: Generation, keep: int) -> Pointer:
     """Return the pointer with a new current generation, and the ``keep`` newest ones kept.
 
     ``new.number`` must be that of :func:`next_number`. The one that was current before stays too, also where
-    it is older than the others (after a rollback): it is the one to go back to.
+    it is older than the others (after a rollback): it is the one to go back to. A run keeps one generation:
+    a later one takes the place of its earlier one, and what that went back to is what the new one does.
 
     Raises:
         ValueError: if ``keep`` is below 1, or the number is not above all others.
@@ -87,6 +93,9 @@ def published(pointer: Pointer | None, new: Generation, keep: int) -> Pointer:
         raise ValueError(f"at least one generation must be kept, got {keep}")
     earlier = () if pointer is None else pointer.kept
     before = None if pointer is None else pointer.current
+    if earlier and earlier[-1].run_id == new.run_id:
+        *others, partial = earlier
+        earlier, before = tuple(others), partial.previous if before == partial.number else before
     newest = {generation.number for generation in earlier[max(0, len(earlier) + 1 - keep) :]}
     if keep > 1 and before is not None:
         newest.add(before)

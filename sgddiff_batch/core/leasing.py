@@ -11,9 +11,14 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 
+from sgddiff_batch.core.progress import Progress
+
 MIN_SECONDS, MAX_SECONDS = 5.0, 3600.0
 
 _RENEW_PART, _TRUST_PART, _LOOK_PART = 1 / 6, 1 / 2, 1 / 4
+
+_BEAT_AT, _PROGRESS = "beat_at", "progress"
+"""Keys of the stored ``owner``, and not beside it: versions before them refuse a lease with a field more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +27,8 @@ class LeaseState:
 
     ``token`` belongs to one holder alone, and with ``beat`` it is the id of one write. ``owner`` says which
     process holds it, ``started_at`` since when by its own clock (ISO 8601; only ever shown). A watcher waits
-    for ``seconds``, the holder's length.
+    for ``seconds``, the holder's length. ``beat_at`` is when the heartbeat was written, by the holder's clock
+    ("" of a version that did not say), and ``progress`` how far it was then; both are only ever shown.
 
     Raises:
         ValueError: if a value is not possible.
@@ -35,6 +41,8 @@ class LeaseState:
     seconds: float
     beat: int = 0
     released: bool = False
+    beat_at: str = ""
+    progress: Progress | None = None
 
     def __post_init__(self) -> None:
         texts = {"run_id": self.run_id, "token": self.token, "started_at": self.started_at}
@@ -53,13 +61,18 @@ class LeaseState:
         """What no other write of a lease has."""
         return f"{self.token}-{self.beat}"
 
-    def next_beat(self, *, released: bool = False) -> LeaseState:
+    def next_beat(
+        self, at: str = "", *, released: bool = False, progress: Progress | None = None
+    ) -> LeaseState:
         """Return the state that the holder writes next."""
-        return replace(self, beat=self.beat + 1, released=released)
+        return replace(self, beat=self.beat + 1, released=released, beat_at=at, progress=progress)
 
     def encode(self) -> bytes:
         """Return the object's bytes."""
-        return json.dumps({**asdict(self), "write_id": self.write_id}, separators=(",", ":")).encode()
+        fields = asdict(self)
+        told = {_BEAT_AT: fields.pop(_BEAT_AT), _PROGRESS: fields.pop(_PROGRESS)}
+        fields["owner"] = {**fields["owner"], **{name: what for name, what in told.items() if what}}
+        return json.dumps({**fields, "write_id": self.write_id}, separators=(",", ":")).encode()
 
 
 def parse_lease(data: bytes) -> LeaseState:
@@ -71,12 +84,19 @@ def parse_lease(data: bytes) -> LeaseState:
     try:
         fields = json.loads(data)
         write_id = fields.pop("write_id")
-        state = LeaseState(**fields)
+        state = _with_told(LeaseState(**fields))
     except (TypeError, AttributeError, KeyError, RecursionError) as error:
         raise ValueError(f"not the fields of a lease: {error}") from None
     if write_id != state.write_id:
         raise ValueError(f"its write id {write_id!r} is not that of its token and beat")
     return state
+
+
+def _with_told(state: LeaseState) -> LeaseState:
+    """Return a state with what its stored owner says of the heartbeat."""
+    owner = dict(state.owner)
+    at, progress = owner.pop(_BEAT_AT, ""), Progress.from_json(owner.pop(_PROGRESS, None))
+    return replace(state, owner=owner, beat_at=at if isinstance(at, str) else "", progress=progress)
 
 
 def renewal_s(seconds: float) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import overload
@@ -13,7 +14,7 @@ from sgddiff_batch.core.record_columns import RecordColumns
 from sgddiff_batch.core.scene import Scene
 from sgddiff_batch.core.scene_table import SceneTable
 from sgddiff_batch.core.store_names import store_path
-from sgddiff_batch.core.texts import TextSet
+from sgddiff_batch.core.texts import Rows, TextSet
 from sgddiff_batch.protocols import SceneRecord
 
 NOT_ASKED_FOR = "not asked for"
@@ -97,6 +98,17 @@ class RunPlan:
         return self.paths.get(scene.scene_id) or store_path(scene.scene_id, scene.version, self.run_key)
 
 
+def _order(scenes: SceneTable) -> Rows:
+    """Return the rows in the order of work: the largest first, and those of one size as if drawn by lot.
+
+    Else the last worker may be alone with a large scene at the end of a run; and scenes that are neighbours
+    by name would have all workers write below one prefix of a bucket, which takes so many requests a second.
+    """
+    lots = np.fromiter(map(zlib.crc32, scenes.ids.encoded()), np.uint32, len(scenes))
+    rows: Rows = np.lexsort((lots, -scenes.sizes_bytes))
+    return rows
+
+
 def survey(
     scenes: Iterable[Scene],
     records: Mapping[str, SceneRecord],
@@ -125,8 +137,7 @@ def survey(
     quarantined = (*listed.take(found.is_quarantined), *gone.take(lost.is_quarantined))
     return RunPlan(
         run_key,
-        # The longest work first: else the last worker may be alone with a large scene at the end of a run.
-        todo.take(np.argsort(-todo.sizes_bytes, kind="stable")),
+        todo.take(_order(todo)),
         [(scene, absent[scene]) for scene in asked],
         known(listed.take(found.is_unchanged)),
         known(SceneTable.of(quarantined)),

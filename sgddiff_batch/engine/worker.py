@@ -55,9 +55,13 @@ _SAYS_ALL = (RetryableError, ChangedSceneError, StuckError)
 """Errors whose words tell an operator enough; of others, the kind is told, too."""
 
 
-def shares_of(predictors: int) -> int:
-    """Return into how many parts the memory for tasks is cut: some infer, one is read, one is stored."""
-    return predictors + 2
+def shares_of(predictors: int, device: str) -> int:
+    """Return into how many parts the memory for tasks is cut: some infer, one is read, one is stored.
+
+    A GPU waits for none of them only if several are read at once: a task of a large scene in a bucket takes
+    ten requests one after the other (`python -m tests.bench.fleet`).
+    """
+    return predictors + (2 if device == "cpu" else 5)
 
 
 def threads_of(predictors: int, batch_tiles: int) -> int:

@@ -16,9 +16,9 @@ from sgddiff_batch.runs.bench import (
     open_ledger,
     open_used,
 )
-from sgddiff_batch.runs.conclude import Ending, RunEnd, ending_of, expected_seconds
+from sgddiff_batch.runs.conclude import Ending, RunEnd, ending_by, ending_of, expected_seconds, judged
 from sgddiff_batch.runs.engines import EngineSettings, run_works
-from sgddiff_batch.runs.execute import run_all
+from sgddiff_batch.runs.execute import run_all, told_tally
 from sgddiff_batch.runs.explain import explain_pixel, open_explained
 from sgddiff_batch.runs.forecast import Forecast, Workers
 from sgddiff_batch.runs.gc import collect_garbage
@@ -26,6 +26,7 @@ from sgddiff_batch.runs.plan import Run, plan_run
 from sgddiff_batch.runs.quarantine import Quarantine, read_quarantine, reason_of
 from sgddiff_batch.runs.recompute import Sample
 from sgddiff_batch.runs.scope import Scope, read_marks, settle_mark, undamaged
+from sgddiff_batch.runs.status import OutputStatus, read_status
 from sgddiff_batch.runs.verify import (
     Findings,
     findings_report,
@@ -41,6 +42,7 @@ __all__ = [
     "EngineSettings",
     "Findings",
     "Forecast",
+    "OutputStatus",
     "Quarantine",
     "Run",
     "RunEnd",
@@ -50,10 +52,12 @@ __all__ = [
     "check_output",
     "collect_garbage",
     "cores",
+    "ending_by",
     "ending_of",
     "expected_seconds",
     "explain_pixel",
     "findings_report",
+    "judged",
     "leased_bench",
     "mark_for_redo",
     "open_bench",
@@ -63,11 +67,13 @@ __all__ = [
     "plan_run",
     "read_marks",
     "read_quarantine",
+    "read_status",
     "reason_of",
     "recompute_sample",
     "run_all",
     "run_works",
     "settle_mark",
+    "told_tally",
     "undamaged",
     "verify_output",
 ]

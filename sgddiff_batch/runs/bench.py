@@ -101,7 +101,8 @@ class Bench:
     """What a command works on. Of the network nothing is asked before it is needed.
 
     ``output`` and ``ledger`` are fenced by the lease, if there is one; ``damage`` notes the records that the
-    ledger goes round. ``settings`` is the whole config as plain values, for the report.
+    ledger goes round. Every ``publish_s`` seconds a run publishes what it has done; 0: only at its end.
+    ``settings`` is the whole config as plain values, for the report.
     """
 
     run_id: str
@@ -115,6 +116,7 @@ class Bench:
     engine: EngineConfig
     network: NetworkSource
     keep_generations: int
+    publish_s: float
     settings: Mapping[str, object]
 
     @cached_property
@@ -148,7 +150,7 @@ class Bench:
         tiles = self.predictors * self.facts.batch_tiles if self.device == "cpu" else 0
         return Workers(
             1 if self.works_here else self.workers,
-            shares_of(self.predictors),
+            shares_of(self.predictors, self.device),
             self.tiling.task_memory_bytes,
             tiles * self.tiling.tile_px**2,
             self.facts.bytes_per_px,
@@ -214,6 +216,7 @@ def open_bench(config: ArchiveJobConfig, network: NetworkSource, lease: Lease | 
         config.engine,
         network,
         config.output.keep_generations,
+        config.output.publish_minutes * 60,
         config.model_dump(mode="json"),
     )
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Set
 from dataclasses import asdict, dataclass, field
 from enum import Enum
 from itertools import chain
 from typing import Any, Protocol
 
-from sgddiff_batch.core.words import counted, first_of
+from sgddiff_batch.core.words import counted, first_of, on_one_line
 from sgddiff_batch.engine.results import SceneResult
-from sgddiff_batch.errors import SgddiffBatchError
+from sgddiff_batch.errors import ConfigError, SgddiffBatchError
 from sgddiff_batch.io.ledger import ObjectLedger, Rate, kind_of_work, read_rate, write_rate
 from sgddiff_batch.io.reports import (
     DAMAGED,
@@ -38,6 +38,10 @@ class Ending(Enum):
     """Something is left to do; the same command goes on with it."""
     QUARANTINED = "quarantined"
     """Done, and something is newly in quarantine or left out."""
+    INTERRUPTED = "interrupted"
+    """Broken off by Ctrl-C; the same command goes on."""
+    WRONG = "wrong"
+    """Broken off, for the config is wrong, or what it names is not there any more, or denied."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,13 +58,15 @@ class RunEnd:
     totals: Mapping[str, object] = field(default_factory=dict)
 
 
-def conclude(run: Run, results: Collection[SceneResult], started: str, seconds: float) -> RunEnd:
+def conclude(
+    run: Run, results: Collection[SceneResult], started: str, seconds: float, ending: Ending
+) -> RunEnd:
     """Write the report, also of a run that is being broken off.
 
     results: what became of each scene of the plan but those that are unchanged.
     """
     rows = Joined(results, damaged_rows(run))
-    report = _report(run, rows, results, started, seconds)
+    report = _report(run, rows, results, started, seconds, ending)
     try:
         uri = write_report(run.bench.output, report)
     except (SgddiffBatchError, OSError) as error:
@@ -142,6 +148,13 @@ class Outcome(Protocol):
         """Its state in the report."""
 
 
+def ending_by(error: BaseException) -> Ending:
+    """Return how a run ends that an error breaks off."""
+    if isinstance(error, KeyboardInterrupt):
+        return Ending.INTERRUPTED
+    return Ending.WRONG if isinstance(error, ConfigError) else Ending.FAILED
+
+
 def ending_of(
     ledger: ObjectLedger, results: Collection[Outcome], *, published: bool, unchanged: Iterable[str] = ()
 ) -> Ending:
@@ -152,12 +165,10 @@ def ending_of(
     Scenes in quarantine are told of once: by the first run after which nothing else is wrong. So one that is
     killed, or fails, after it has put scenes into quarantine leaves it to the next one to tell.
     """
-    states = {result.state for result in results}
-    if not published or states & {"failed", "pending"}:
+    if not published or _is_unfinished(results):
         return Ending.FAILED
     untold = set(ledger.names("untold"))
-    quarantined = {r.scene_id for r in results if r.state in ("quarantined", "still quarantined")}
-    earlier = quarantined & untold - {r.scene_id for r in results if r.state == "quarantined"}
+    earlier = _told_late(results, untold)
     if earlier:
         log.warning(
             "%s put into quarantine by a run that did not end well, and still there: %s",
@@ -166,17 +177,51 @@ def ending_of(
         )
     # Not of scenes that this run did not look at: whoever does is the one to tell.
     ledger.told_of(untold.intersection(chain((result.scene_id for result in results), unchanged)))
-    return Ending.QUARANTINED if earlier or "quarantined" in states else Ending.DONE
+    return Ending.QUARANTINED if earlier or _has_new(results) else Ending.DONE
+
+
+def judged(ledger: ObjectLedger, results: Collection[Outcome], *, published: bool) -> Ending:
+    """Return what :func:`ending_of` will, for the report, which is written first; nothing is noted.
+
+    A store that cannot be asked makes it failed.
+    """
+    if not published or _is_unfinished(results):
+        return Ending.FAILED
+    try:
+        earlier = _has_new(results) or _told_late(results, set(ledger.names("untold")))
+    except (SgddiffBatchError, OSError) as error:
+        log.warning("whether quarantines of earlier runs are to be told is not known: %s", on_one_line(error))
+        return Ending.FAILED
+    return Ending.QUARANTINED if earlier else Ending.DONE
+
+
+def _is_unfinished(results: Iterable[Outcome]) -> bool:
+    return any(result.state in ("failed", "pending") for result in results)
+
+
+def _has_new(results: Iterable[Outcome]) -> bool:
+    return any(result.state == "quarantined" for result in results)
+
+
+def _told_late(results: Iterable[Outcome], untold: Set[str]) -> set[str]:
+    """Return the scenes that an earlier run put into quarantine without telling, and that are there still."""
+    return {result.scene_id for result in results if result.state == "still quarantined"} & untold
 
 
 def _report(
-    run: Run, rows: Collection[SceneResult], results: Collection[SceneResult], started: str, seconds: float
+    run: Run,
+    rows: Collection[SceneResult],
+    results: Collection[SceneResult],
+    started: str,
+    seconds: float,
+    ending: Ending,
 ) -> dict[str, Any]:
     bench = run.bench
     return build_report(
         bench.run_id,
         started_at=started,
         seconds=seconds,
+        ending=ending.value,
         config=bench.settings,
         run={"run_key": bench.run_key, "device": bench.device, **asdict(bench.crew), **asdict(run.forecast)}
         | report_withdrawals(run, results),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -10,16 +11,27 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Protocol
 
+from sgddiff_batch.core.progress import Tally
 from sgddiff_batch.engine.driver import Driver
 from sgddiff_batch.engine.results import SceneResult
 from sgddiff_batch.engine.work import Engine, Outcome, SceneOutcome, SceneWork, SharedScene, TaskOutcome
-from sgddiff_batch.io.ledger import FileActivity
+from sgddiff_batch.io.catalogue import Recordings
+from sgddiff_batch.io.ledger import FileActivity, Lease
+from sgddiff_batch.io.reports import Packed
 from sgddiff_batch.runs.bench import Bench
-from sgddiff_batch.runs.conclude import Ending, RunEnd, conclude, ending_of, keep_rate, unchanged_ids
+from sgddiff_batch.runs.conclude import (
+    Ending,
+    RunEnd,
+    conclude,
+    ending_by,
+    ending_of,
+    judged,
+    keep_rate,
+    unchanged_ids,
+)
 from sgddiff_batch.runs.engines import EngineSettings, run_works
 from sgddiff_batch.runs.plan import Run, plan_run
-from sgddiff_batch.runs.publish import publish_safely, restore_returned
-from sgddiff_batch.runs.recordings import Packed, Recordings
+from sgddiff_batch.runs.publish import Publisher, published_meanwhile, restore_returned
 from sgddiff_batch.runs.scope import EVERYTHING, Scope, settle_mark
 
 log = logging.getLogger(__name__)
@@ -61,30 +73,53 @@ def run_all(
     return execute(run, view)
 
 
-def execute(run: Run, view: RunView, engine: Engine | None = None) -> Ending:
+def execute(
+    run: Run, view: RunView, engine: Engine | None = None, *, over: threading.Event | None = None
+) -> Ending:
     """Do the work of a planned run, publish it, write its report, and say how it ended.
 
-    engine: does the work; the config's by default.
+    Meanwhile its heartbeats tell how far it is, and what is done is published every so often.
+
+    engine: does the work; the config's by default. over: see :func:`published_meanwhile`.
     """
     bench, started, start = run.bench, datetime.now(UTC).isoformat(timespec="seconds"), time.monotonic()
     results, recordings = Packed[SceneResult](), Recordings()
     restore_returned(bench.ledger, run.withdrawals)
-    driver = Driver(run.plan, run.records)
+    driver, publisher = Driver(run.plan, run.records), Publisher(run, results, recordings)
+    broken: Ending | None = None
     try:
-        with view.progress(run.forecast.scenes, run.forecast.tiles) as progress, _kept_suspects(run):
+        with (
+            view.progress(run.forecast.scenes, run.forecast.tiles) as progress,
+            _kept_suspects(run),
+            published_meanwhile(publisher, bench.publish_s, over),
+        ):
+            tally = told_tally(bench.lease, len(run.plan.todo) + len(run.plan.missing))
             for result in driver.run(engine or _engine(bench), partial(_heard, run, progress, recordings)):
                 if result.state != "still quarantined":
                     progress.scene()
+                    tally.count(result.state)
                 _log_result(result)
                 settle_mark(bench.ledger, run.marks, result)
                 results.append(result)
+    except BaseException as error:
+        broken = ending_by(error)
+        raise
     finally:
         results.extend(driver.pending())
         keep_rate(run, results, time.monotonic() - start)
-        published = publish_safely(run, results, recordings)
-        view.ended(conclude(run, results, started, time.monotonic() - start))
+        published = publisher.publish_safely()
+        ending = broken or judged(bench.ledger, results, published=published)
+        view.ended(conclude(run, results, started, time.monotonic() - start, ending))
     forget_deaths(run, results)
     return ending_of(bench.ledger, results, published=published, unchanged=unchanged_ids(run))
+
+
+def told_tally(lease: Lease | None, planned: int) -> Tally:
+    """Return what counts so many scenes, or cells, and is told by the heartbeats of a lease."""
+    tally = Tally(planned, time.monotonic)
+    if lease is not None:
+        lease.tell(tally.progress)
+    return tally
 
 
 @contextmanager

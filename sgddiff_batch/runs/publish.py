@@ -1,24 +1,32 @@
-"""Publish: what a run says to the archive catalogue at its end: what left the archive, what is current."""
+"""Publish: what a run says to the archive catalogue: what left the archive, what is current.
+
+It says so at its end, and every so often while it goes on, in a thread beside the one that hands out scenes:
+always what it would say if it were broken off just then.
+"""
 
 from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Iterable
+import threading
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import cached_property
 
 from sgddiff_batch.core.fact_table import FactTable
 from sgddiff_batch.core.generations import Generation
+from sgddiff_batch.core.texts import TextSet
 from sgddiff_batch.core.times import TimeSpan
 from sgddiff_batch.core.withdrawals import Withdrawals
 from sgddiff_batch.core.words import counted, first_of, on_one_line
 from sgddiff_batch.engine.results import SceneResult
 from sgddiff_batch.io import catalogue
-from sgddiff_batch.io.catalogue import PublishContext
+from sgddiff_batch.io.catalogue import PublishContext, Recordings
 from sgddiff_batch.io.ledger import ObjectLedger, record_table
+from sgddiff_batch.io.reports import Packed
 from sgddiff_batch.io.sources import Listing
 from sgddiff_batch.runs.plan import Run
-from sgddiff_batch.runs.recordings import Recordings
 from sgddiff_batch.runs.withdrawals import archive_name, listed_ids
 
 log = logging.getLogger(__name__)
@@ -58,53 +66,110 @@ def replaced(run: Run, results: Iterable[SceneResult]) -> tuple[str, ...]:
     return run.withdrawals.replaced(is_current)
 
 
-def publish_safely(run: Run, results: Iterable[SceneResult], recordings: Recordings) -> bool:
-    """Publish as :func:`publish_run` does; log what hinders it, and return whether the catalogue is current.
+class Publisher:
+    """Publishes what a run has recorded so far, and asks the ledger for nothing that workers told of.
 
-    For the end of a run, also of one that is being broken off: whatever broke it must not be hidden.
+    ``results`` and ``recordings`` grow while the run goes on, in another thread, too: what became of its
+    scenes, and what its workers recorded.
     """
+
+    def __init__(self, run: Run, results: Packed[SceneResult], recordings: Recordings) -> None:
+        self._run, self._results, self._recordings = run, results, recordings
+        self._published = 0
+        self._withdrawn: set[str] = set()
+
+    def publish_safely(self, *, is_over: bool = True) -> bool:
+        """Publish as :meth:`publish` does; log what hinders it, and return whether the catalogue is current.
+
+        For a run that goes on, and for its end, also where it is being broken off: whatever broke it must not
+        be hidden.
+        """
+        try:
+            self.publish(is_over=is_over)
+            return True
+        except Exception as error:
+            words = on_one_line(error)
+            if is_over:
+                log.error("the catalogue is still that of before, the next run publishes: %s", words)
+            else:
+                log.warning("the catalogue is still that of before, this run tries again later: %s", words)
+            log.debug("where publishing stopped:", exc_info=True)
+            return False
+
+    def publish(self, *, is_over: bool = True) -> Generation | None:
+        """Mark what was withdrawn, publish what is current now; return the new generation, if there is one.
+
+        Raises:
+            SgddiffBatchError: as the store does; then readers see the catalogue of before.
+        """
+        bench, ledger = self._run.bench, self._run.bench.ledger
+        # First: who lost the lease asks for nothing, and changes nothing.
+        ledger.store.check()
+        settled = len(self._results)
+        if not is_over and settled == self._published:
+            return None
+        self._withdraw()
+        generation = catalogue.publish(
+            ledger.store,
+            record_table(self._run.records) | self._recordings.table(),
+            ledger.withdrawn(index=True).keys(),
+            PublishContext(bench.run_id, *self._archive, self._recordings.shown),
+            bench.keep_generations,
+            is_over=is_over,
+        )
+        self._published = settled
+        if generation is not None:
+            rows = counted(generation.rows, "mosaic")
+            log.info("the catalogue is at generation %d: %s", generation.number, rows)
+        return generation
+
+    def _withdraw(self) -> None:
+        """Mark, each once, the scenes that are gone, and the older versions whose newer one is done."""
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        for ids, why in (
+            (self._run.withdrawals.withdrawn, "gone from the archive"),
+            (replaced(self._run, self._results), "superseded"),
+        ):
+            new = [scene_id for scene_id in ids if scene_id not in self._withdrawn]
+            for scene_id in new:
+                self._run.bench.ledger.withdraw(scene_id, now)
+                self._withdrawn.add(scene_id)
+            if new:
+                words = counted(len(new), "scene", "are")
+                log.info("%s out of the catalogue, %s: %s", words, why, first_of(new))
+
+    @cached_property
+    def _archive(self) -> tuple[str, TextSet, Mapping[str, TimeSpan]]:
+        """What was listed, the ids that it has, and when its scenes were taken."""
+        listing = self._run.listing
+        return archive_name(self._run.bench.query.sources), listed_ids(listing), _times(listing)
+
+
+@contextmanager
+def published_meanwhile(
+    publisher: Publisher, every_s: float, over: threading.Event | None = None
+) -> Iterator[None]:
+    """Publish every so often as long as the context lasts, beside what is done in it; 0: never.
+
+    What hinders it is tried again the next time. Leaving waits for what is being published. over: is waited
+    for between two times, and set at the end.
+    """
+    if not every_s:
+        yield
+        return
+    ended = threading.Event() if over is None else over
+
+    def turns() -> None:
+        while not ended.wait(every_s):
+            publisher.publish_safely(is_over=False)
+
+    thread = threading.Thread(target=turns, name="publish", daemon=True)
+    thread.start()
     try:
-        publish_run(run, results, recordings)
-        return True
-    except Exception as error:
-        log.error("the catalogue is still that of before, the next run publishes: %s", on_one_line(error))
-        log.debug("where publishing stopped:", exc_info=True)
-        return False
-
-
-def publish_run(run: Run, results: Iterable[SceneResult], recordings: Recordings) -> Generation | None:
-    """Mark what was withdrawn, and publish what is current now; return the new generation, if there is one.
-
-    results: what the run did since it was planned. recordings: what its workers recorded meanwhile.
-
-    Raises:
-        SgddiffBatchError: as the store does; then readers see the catalogue of before.
-    """
-    bench, ledger = run.bench, run.bench.ledger
-    now = datetime.now(UTC).isoformat(timespec="seconds")
-    for ids, why in (
-        (run.withdrawals.withdrawn, "gone from the archive"),
-        (replaced(run, results), "superseded"),
-    ):
-        for scene_id in ids:
-            ledger.withdraw(scene_id, now)
-        if ids:
-            log.info("%s out of the catalogue, %s: %s", counted(len(ids), "scene", "are"), why, first_of(ids))
-    name = archive_name(bench.query.sources)
-    context = PublishContext(
-        bench.run_id, name, listed_ids(run.listing), _times(run.listing), recordings.shown
-    )
-    generation = catalogue.publish(
-        ledger.store,
-        record_table(run.records) | recordings.table(),
-        ledger.withdrawn(index=True).keys(),
-        context,
-        bench.keep_generations,
-    )
-    if generation is not None:
-        rows = counted(generation.rows, "mosaic")
-        log.info("the catalogue is at generation %d: %s", generation.number, rows)
-    return generation
+        yield
+    finally:
+        ended.set()
+        thread.join()
 
 
 def _times(listing: Listing) -> dict[str, TimeSpan]:

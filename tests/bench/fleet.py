@@ -51,7 +51,7 @@ LARGE = SceneClass(
 class Machine:
     """What a worker on a GPU of a cluster is, and what the driver takes.
 
-    ``threads``: of engine.worker.threads_of(1, 16). ``tile_s``: 52.6 ms a batch of 16 on an H100, float32 as
+    ``threads``: of engine.worker.threads_of(1, 16). ``tile_s``: 45.9 ms a batch of 16 on an H100, float32 as
     shipped. Driver: .33 to .63 ms of its thread a scene (scale --parts cpu, most), .02 to pickle it both
     ways; a call of an actor .82 ms of CPU with 64 of them and .96 with 512 (ray.wait, get, remote). Workers
     gather outcomes for 20 ms (engine.ray_worker). S3: 3,500 PUT and 5,500 GET a second and partition of keys
@@ -63,7 +63,6 @@ class Machine:
     exchange_s: float = 0.00082
     exchange_worker_s: float = 0.3e-6
     listed_s: float = 20.0
-    read_at_once: int = 64
 
     def fleet(self, gpus: int, partitions: int, *, is_sorted: bool = False) -> Fleet:
         """Return a fleet of so many GPUs, one worker each."""
@@ -77,12 +76,8 @@ class Machine:
         )
 
     def alone_s(self, scenes: int, latency_s: float) -> float:
-        """Seconds of the driver alone: its listing and plan, and the records that it reads to publish.
-
-        listed_s: of a first night over a million (planning). Records: one GET each, ``read_at_once`` at a
-        time (io.storage.s3).
-        """
-        return scenes / MILLION * self.listed_s + scenes * latency_s / self.read_at_once
+        """Seconds of the driver alone: its listing and plan, of a first night over a million (planning)."""
+        return scenes / MILLION * self.listed_s
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,12 +79,12 @@ class Fleet:
     devices: int = 1
     threads: int = 35
     ahead: int = 2
-    memory_shares: int = 3
+    memory_shares: int = 6
     cores: int = 8
-    objects_at_once: int = 32
+    objects_at_once: int = 128
     records_at_once: int = 16
     nic_bytes_s: float = 12.5e9 / 8
-    tile_s: float = 0.0526 / 16
+    tile_s: float = 0.0459 / 16
     first_s: float = 0.008
     latency_s: float = 0.040
     constant_latency: float = 0.5

@@ -16,6 +16,7 @@ from sgddiff_batch.core.leasing import (
     renewal_s,
     trusted_s,
 )
+from sgddiff_batch.core.progress import Progress
 
 STATE = LeaseState("run-1", "token", {"host": "h", "pid": 1}, "2026-01-01T00:00:00+00:00", 120.0)
 
@@ -28,6 +29,38 @@ def test_what_is_written_is_read():
     assert parse_lease(state.encode()) == state
     assert state.beat == 2
     assert state.released
+
+
+TOLD = STATE.next_beat("2026-01-01T00:00:20+00:00", progress=Progress(5, 1, 0, 20, 0.25))
+
+
+def test_a_heartbeat_tells_when_it_was_and_how_far_the_run_is():
+    assert parse_lease(TOLD.encode()) == TOLD
+    assert TOLD.next_beat().progress is None
+    assert parse_lease(TOLD.encode()).owner == STATE.owner, "what is told is no part of the owner"
+
+
+FIELDS = {"run_id", "token", "owner", "started_at", "seconds", "beat", "released", "write_id"}
+
+
+def test_versions_that_knew_no_progress_read_a_lease_that_has_it():
+    """They refuse any other field, and ask of the owner only that it is an object."""
+    stored = json.loads(TOLD.encode())
+    assert stored.keys() == FIELDS
+    assert stored["owner"].keys() == {*STATE.owner, "beat_at", "progress"}
+    assert {name: stored["owner"][name] for name in STATE.owner} == STATE.owner
+
+
+def test_a_lease_of_a_version_that_knew_no_progress_is_read():
+    fields = {name: what for name, what in json.loads(STATE.encode()).items() if name in FIELDS}
+    assert "progress" not in fields["owner"]
+    assert parse_lease(json.dumps(fields).encode()) == STATE
+
+
+@pytest.mark.parametrize("told", [{"progress": "half", "beat_at": 7}, {"progress": {"done": -1}}])
+def test_what_is_only_shown_stops_nobody(told):
+    state = parse_lease(changed(owner={**STATE.owner, **told}))
+    assert state == STATE
 
 
 def test_every_write_has_an_id_of_its_own():

@@ -43,7 +43,7 @@ class TestExtent:
             for scene in scenes
         }
         plan = survey(scenes, records, "key", extent=Extent(again={"bad", "done"}))
-        assert [scene.scene_id for scene in plan.todo] == ["bad", "done"]
+        assert {scene.scene_id for scene in plan.todo} == {"bad", "done"}
         assert [scene.scene_id for scene, _ in plan.still_quarantined] == ["other"]
 
     def test_a_missing_scene_that_is_not_asked_for_is_left_alone(self):
@@ -76,10 +76,17 @@ class TestSurvey:
         counts = {name: len(getattr(plan, name)) for name in ("todo", "unchanged", "still_quarantined")}
         assert counts == {"todo": 0, "unchanged": 0, "still_quarantined": 0} | {where: 1}
 
-    def test_the_largest_scenes_come_first_and_those_of_one_size_in_their_order(self):
-        sizes = {"a": 1, "b": 9, "c": 1, "d": 5}
+    def test_the_largest_scenes_come_first(self):
+        sizes = {"a": 1, "b": 9, "c": 2, "d": 5}
         scenes = [Scene(name, f"memory://{name}", "v", size) for name, size in sizes.items()]
-        assert [scene.scene_id for scene in survey(scenes, {}, "key").todo] == ["b", "d", "a", "c"]
+        assert [scene.scene_id for scene in survey(scenes, {}, "key").todo] == ["b", "d", "c", "a"]
+
+    def test_scenes_of_one_size_are_not_handed_out_folder_by_folder_and_in_the_same_order_every_time(self):
+        scenes = scenes_of([f"{folder}/{number:02}.tif" for folder in "abcd" for number in range(25)])
+        order = [scene.scene_id for scene in survey(scenes, {}, "key").todo]
+        assert {name[0] for name in order[:25]} == set("abcd")
+        assert order == [scene.scene_id for scene in survey(scenes[::-1], {}, "key").todo]
+        assert sorted(order) == [scene.scene_id for scene in scenes]
 
     def test_a_store_has_the_name_of_its_scene_version_and_run_or_that_of_its_replacement(self):
         (scene,) = scenes_of(["a.tif"])

@@ -282,7 +282,8 @@ class TestOverlap:
     )
     def test_a_worker_holds_enough_to_fill_its_batches(self, predictors, batch_tiles, threads):
         assert threads_of(predictors, batch_tiles) == threads
-        assert shares_of(predictors) == predictors + 2
+        assert shares_of(predictors, "cpu") == predictors + 2
+        assert shares_of(predictors, "cuda") == predictors + 5
 
 
 class TestTask:

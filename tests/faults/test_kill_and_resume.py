@@ -9,6 +9,8 @@ import psutil
 import pytest
 
 from jobs.cli import main
+from sgddiff_batch.io.catalogue import read_pointer
+from sgddiff_batch.io.storage import open_store
 from tests.kit import jobs
 
 KILLS = 10
@@ -93,6 +95,36 @@ def test_no_worker_goes_on_after_its_driver_was_killed(tmp_path, archive, checkp
         process.wait()
         _, alive = psutil.wait_procs(workers, timeout=30)
     assert alive == []
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("kind", ["local", "ray"])
+def test_killed_after_it_published_readers_keep_that_and_the_next_run_goes_on(tmp_path, checkpoint, kind):
+    for seed, name in enumerate("abcdefgh"):
+        jobs.write_scene(tmp_path / "scenes" / f"{name}.tif", 150, 200, seed)
+    output = tmp_path / "out"
+    often = ("--set", "output.publish_minutes=0.0005", "--set", "lease.seconds=5")
+    config = jobs.write_config(
+        tmp_path / "run.yaml", tmp_path / "scenes", output, checkpoint, kind=kind, workers=1
+    )
+    with jobs.running_job(config, *SMALL, *often) as process:
+        while process.poll() is None and not (output / "_catalogue/current.json").exists():
+            time.sleep(0.005)
+        assert process.poll() is None, config.with_suffix(".log").read_text()
+        process.kill()
+    pointer = read_pointer(open_store(str(output)))
+    (partial,) = pointer.kept
+    held = jobs.decoded(output)
+    assert 0 < partial.rows < 8
+    assert jobs.run_job(config, *SMALL, *often) == 0, config.with_suffix(".log").read_text()
+    # Of each of the two runs one generation is kept, and what was seen of the first is as it was.
+    now = read_pointer(open_store(str(output)))
+    assert [one.rows for one in now.kept] == [partial.rows, 8]
+    assert len({one.run_id for one in now.kept}) == 2
+    assert now.newest.previous == partial.number
+    decoded = jobs.decoded(output)
+    jobs.assert_equal_mosaics({name: decoded[name] for name in held}, held)
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 
 from sgddiff_batch.core.grid import Grid
@@ -18,6 +19,7 @@ from tests.io.mosaic_examples import NORTH_UP, UTM, Killed
 
 GRID = Grid(100, 200, NORTH_UP, UTM)
 NIGHT = PublishContext("run")
+_NIGHTS = count(1)
 
 
 def version_of(number: int) -> str:
@@ -52,10 +54,13 @@ def finish(store: Store, scene_id: str, number: int = 1, grid: Grid = GRID, **ch
     return record
 
 
-def publish_all(store: Store, night: PublishContext = NIGHT, keep: int = 7) -> Generation | None:
-    """Publish what the ledger of an output says."""
+def publish_all(
+    store: Store, night: PublishContext | None = None, keep: int = 7, *, is_over: bool = True
+) -> Generation | None:
+    """Publish what the ledger of an output says; as another run each time, unless it is told which."""
     ledger = ObjectLedger(store)
-    return publish(store, ledger.records(), ledger.withdrawn().keys(), night, keep)
+    night = night or PublishContext(f"run-{next(_NIGHTS)}")
+    return publish(store, ledger.records(), ledger.withdrawn().keys(), night, keep, is_over=is_over)
 
 
 def superseded(uri: str | Path) -> Path:

@@ -3,19 +3,31 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sgddiff_batch.core.schemes import SCHEMES
+from sgddiff_batch.errors import FatalError
 from sgddiff_batch.io.reports import (
     DAMAGED,
+    Packed,
     Rows,
     Unchanged,
     build_report,
     first_of_each_reason,
+    read_last,
     write_report,
 )
-from sgddiff_batch.io.storage.store import open_store
+from sgddiff_batch.io.storage.store import Store, open_store
+from tests.kit.memory import ROW
+from tests.kit.s3 import new_bucket
 
 
 @dataclass(frozen=True)
@@ -31,7 +43,7 @@ class Row:
 
 def written(folder: Path, *rows: Row, unchanged: Unchanged | None = None) -> Any:
     report = build_report(
-        "1", started_at="now", seconds=1.0, config={}, run={}, scenes=Rows(rows), ignored=[],
+        "1", started_at="now", seconds=1.0, ending="done", config={}, run={}, scenes=Rows(rows), ignored=[],
         unchanged=unchanged or Unchanged(),
     )  # fmt: skip
     write_report(open_store(str(folder)), report)
@@ -89,3 +101,87 @@ def test_of_a_reason_that_many_files_share_the_first_hundred_are_named() -> None
     rows = [{"path": f"{number}.xml", "reason": "it is no .tif"} for number in range(5000)]
     kept = first_of_each_reason([*rows, {"path": "a", "reason": "it is a folder"}])
     assert kept == [*rows[:100], {"path": "a", "reason": "it is a folder"}]
+
+
+@pytest.fixture(params=["folder", "memory", "s3"])
+def output(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Store]:
+    if request.param == "folder":
+        yield open_store(str(tmp_path / "out"))
+    elif request.param == "memory":
+        monkeypatch.setitem(SCHEMES, *ROW)
+        yield open_store(f"mem://{tmp_path.name}/out")
+    else:
+        with new_bucket(request.getfixturevalue("s3_server"), "reports", monkeypatch):
+            yield open_store("s3://reports/out")
+
+
+def test_of_the_newest_report_what_stands_before_its_scenes_is_read(output: Store) -> None:
+    assert read_last(output) is None
+    for day, ending, count in ((1, "done", 1), (3, "quarantined", 20_000), (2, "failed", 1)):
+        report = build_report(
+            f"2026010{day}T010203Z-4f2a", started_at="now", seconds=1.0, ending=ending, config={}, run={},
+            scenes=Rows([Row(f'{number}",\n"scenes": ') for number in range(count)]), ignored=[],
+        )  # fmt: skip
+        write_report(output, report)
+    output.write("report-x.tif/v-k.zarr/zarr.json", b"{}")
+    output.write("report-z.txt", b"a report of somebody else")
+    head = read_last(output)
+    assert head is not None
+    assert (head["run_id"], head["ending"]) == ("20260103T010203Z-4f2a", "quarantined")
+    assert head["totals"]["states"] == {"done": 20_000}
+    assert head["report"] == f"{output.uri}/report-20260103T010203Z-4f2a.json"
+    assert "scenes" not in head
+
+
+def test_a_report_without_scenes_or_by_other_hands_is_read_too(tmp_path: Path) -> None:
+    written(tmp_path)
+    head = read_last(open_store(str(tmp_path)))
+    assert head is not None
+    assert head["totals"]["states"] == {}
+    (tmp_path / "report-2.json").write_text('{"run_id": "2"}')
+    assert read_last(open_store(str(tmp_path))) == {"run_id": "2", "report": f"{tmp_path}/report-2.json"}
+
+
+@pytest.mark.parametrize("data", ["", "{", "[]", '{"run_id": "1",\n"totals": {'])
+def test_a_damaged_report_is_told_by_its_name(tmp_path: Path, data: str) -> None:
+    (tmp_path / "report-1.json").write_text(data)
+    with pytest.raises(FatalError, match=r"report-1\.json is damaged"):
+        read_last(open_store(str(tmp_path)))
+
+
+@given(st.lists(st.integers(), max_size=1100))
+def test_values_come_out_as_they_went_in(values):
+    packed = Packed(values)
+    assert list(packed) == values
+    assert len(packed) == len(values)
+    assert -1 in packed or -1 not in values
+
+
+def test_rows_of_one_kind_take_a_fraction_of_what_they_take_as_objects():
+    packed = Packed(Row(f"north/scene{number:06}.tif") for number in range(10_240))
+    assert sum(map(len, packed._blocks)) < 60 * len(packed)
+    assert Row("north/scene005000.tif") in packed
+
+
+def test_who_goes_through_it_sees_what_was_there_when_it_began():
+    packed = Packed(range(300))
+    rows = iter(packed)
+    assert next(rows) == 0
+    packed.extend(range(300, 1000))
+    assert list(rows) == list(range(1, 300))
+
+
+def test_many_threads_add_and_read_and_nothing_is_lost_or_twice():
+    packed = Packed[int]()
+
+    def work(first):
+        for number in range(first, 4000, 8):
+            packed.append(number)
+            if number % 512 == first:
+                assert number in packed
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(work, range(8)))
+    assert sorted(packed) == list(range(4000))

@@ -95,6 +95,7 @@ FLAGS = {
     "run": f"{CONFIG} --dry-run --allow-withdrawals --limit --since --retry-quarantined --json --verbose",
     "compose": f"{CONFIG} --area --withdraw-area --dry-run --retry-quarantined --allow-withdrawals "
     "--json --verbose",
+    "status": f"OUTPUT {CONFIG} --json --verbose",
     "verify": f"OUTPUT {CONFIG} --mosaic --sample --seed --json --mark-for-redo --verbose",
     "explain": f"MOSAIC ROW COL --xy --json {CONFIG} --verbose",
     "quarantine list": f"OUTPUT {CONFIG} --json --verbose",

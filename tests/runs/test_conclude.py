@@ -7,10 +7,12 @@ import json
 import pytest
 
 from jobs import infer_archive
+from jobs.exits import Exit
 from jobs.printing import results
 from sgddiff_batch.engine.results import SceneResult
+from sgddiff_batch.errors import ConfigError, FatalError, RetryableError
 from sgddiff_batch.io.ledger.marks import ObjectLedger
-from sgddiff_batch.io.storage.store import open_store
+from sgddiff_batch.io.storage.store import Store, open_store
 from sgddiff_batch.protocols import SceneRecord
 from sgddiff_batch.runs import conclude
 from sgddiff_batch.runs.conclude import RunEnd
@@ -72,3 +74,52 @@ def test_a_mark_of_an_untold_quarantine_goes_once_its_scene_is_done_and_was_look
     ending = conclude.ending_of(ledger, results, published=True, unchanged=iter(unchanged))
     assert ending is conclude.Ending.DONE
     assert ledger.names("untold") == ["b.tif"]
+
+
+@pytest.mark.parametrize(
+    ("states", "untold", "published", "wanted"),
+    [
+        ([], [], True, "DONE"),
+        (["done", "still quarantined"], [], True, "DONE"),
+        (["done"], [], False, "FAILED"),
+        (["done", "failed"], [], True, "FAILED"),
+        (["quarantined", "pending"], [], True, "FAILED"),
+        (["quarantined"], [], True, "QUARANTINED"),
+        (["still quarantined"], ["0.tif"], True, "QUARANTINED"),
+        (["done"], ["0.tif", "elsewhere.tif"], True, "DONE"),
+    ],
+)
+def test_the_report_says_how_a_run_ends_before_anything_is_noted_of_that(
+    tmp_path, states, untold, published, wanted
+):
+    ledger = ObjectLedger(open_store(str(tmp_path)))
+    for name in untold:
+        ledger.finish(SceneRecord(name, "v", "k", None, "bad"))
+    outcomes = [SceneResult(f"{number}.tif", "u", state) for number, state in enumerate(states)]
+    assert conclude.judged(ledger, outcomes, published=published) is conclude.Ending[wanted]
+    assert ledger.names("untold") == untold
+    assert conclude.ending_of(ledger, outcomes, published=published) is conclude.Ending[wanted]
+
+
+def test_that_the_ledger_cannot_be_asked_for_the_report_is_logged(tmp_path, caplog):
+    class Away(Store):
+        def keys(self, prefix=""):
+            raise RetryableError("the store is away")
+
+    plain = open_store(str(tmp_path))
+    ledger = ObjectLedger(Away(plain.root, plain.backend))
+    assert conclude.judged(ledger, [], published=True) is conclude.Ending.FAILED
+    assert "the store is away" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("error", "ending"),
+    [(KeyboardInterrupt(), "INTERRUPTED"), (ConfigError("denied"), "WRONG"), (FatalError("lost"), "FAILED")],
+)
+def test_what_breaks_a_run_off_is_its_ending(error, ending):
+    assert conclude.ending_by(error) is conclude.Ending[ending]
+
+
+@pytest.mark.parametrize("ending", conclude.Ending)
+def test_every_ending_has_an_exit_code_of_the_same_name(ending):
+    assert Exit[ending.name] is Exit[ending.value.upper()]

@@ -168,6 +168,7 @@ def test_no_secret_is_in_a_report(tmp_path):
         "1",
         started_at="now",
         seconds=0.0,
+        ending="done",
         config={"archive": {"uri": secret, "also": [{"uri": secret}]}},
         run={"listing": {"missing": {secret: secret}}},
         scenes=[row | numbers for row in rows],

@@ -35,8 +35,8 @@ def bench(tmp_path):
     return bench
 
 
-def published(bench, archive, listed):
-    context = PublishContext("run", archive, frozenset(listed))
+def published(bench, archive, listed, run_id="run"):
+    context = PublishContext(run_id, archive, frozenset(listed))
     publish(bench.output, bench.ledger.records(), bench.ledger.withdrawn().keys(), context)
 
 
@@ -98,7 +98,7 @@ def test_two_archives_with_equal_ids_in_one_output_are_warned_of(bench, caplog):
 
 def test_a_rollback_says_nothing_of_the_archive(bench):
     finish(bench.output, "d.tif")
-    published(bench, archive_name(bench.query.sources), [*ALL, "d.tif"])
+    published(bench, archive_name(bench.query.sources), [*ALL, "d.tif"], "another run")
     rollback(bench.output)
     assert planned(bench, listing(*ALL)).withdrawn == ("d.tif",)
 

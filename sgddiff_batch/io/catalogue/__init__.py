@@ -17,6 +17,7 @@ from sgddiff_batch.io.catalogue.generations import (
     rollback,
 )
 from sgddiff_batch.io.catalogue.mosaics import MosaicEntry, list_mosaics
+from sgddiff_batch.io.catalogue.recordings import Recordings
 from sgddiff_batch.io.catalogue.rows import instant, times_of
 from sgddiff_batch.io.catalogue.shown import shown_json
 from sgddiff_batch.io.catalogue.update import PublishContext
@@ -26,6 +27,7 @@ __all__ = [
     "GENERATIONS",
     "MosaicEntry",
     "PublishContext",
+    "Recordings",
     "drop_mosaics",
     "instant",
     "list_mosaics",

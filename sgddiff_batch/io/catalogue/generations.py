@@ -48,13 +48,16 @@ def publish(
     withdrawn: Set[str],
     context: PublishContext,
     keep: int = KEEP_GENERATIONS,
+    *,
+    is_over: bool = True,
 ) -> Generation | None:
     """Publish the current mosaics of all records but the withdrawn ones, as a new generation.
 
     Returns None where nothing differs from the newest generation; so a rollback stays until something new is
-    finished. Only mosaics that the newest one does not have are opened. A mosaic whose store is gone or not
-    complete is left out with a warning. Either all of this happens or, killed at any moment, nothing that a
-    reader sees.
+    finished. ``is_over``: the run has ended; while it goes on, readers stay where a rollback turned them, and
+    None is returned, too. The run's earlier generation gives way to this one. Only mosaics that the newest
+    one does not have are opened. A mosaic whose store is gone or not complete is left out with a warning.
+    Either all of this happens or, killed at any moment, nothing that a reader sees.
 
     Raises:
         FatalError: if the pointer is damaged.
@@ -62,6 +65,9 @@ def publish(
     """
     for _ in range(_ATTEMPTS):
         pointer, version = _versioned_pointer(store)
+        if pointer is not None and pointer.is_turned_back and not is_over:
+            log.info("the catalogue was turned back to generation %d, and stays so for now", pointer.current)
+            return None
         newest = _newest(store, pointer)
         # First the few columns that tell: of a million rows all of them take a gigabyte.
         if pointer is not None and newest and is_current(newest.parts(COMPARED), records, withdrawn, context):
@@ -73,7 +79,7 @@ def publish(
             _write_link(store, pointer.generation)
             return None
         new = _write_generation(store, after, next_number(pointer), context.run_id)
-        if pointer is not None and pointer.current != pointer.newest.number:
+        if pointer is not None and pointer.is_turned_back:
             log.warning("the catalogue was at generation %d by a rollback; it goes on", pointer.current)
         turned = published(pointer, new, keep)
         if _flip(store, turned, version):

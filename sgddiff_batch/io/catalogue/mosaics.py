@@ -45,8 +45,9 @@ def list_mosaics(
 ) -> list[MosaicEntry]:
     """Return the current mosaic of every scene below an output folder or prefix, sorted by scene id.
 
-    They are those of the archive catalogue, which a run replaces as a whole when it ends: never half a
-    night's. Where none was ever published, they are what the ledger has so far.
+    They are those of the archive catalogue, which a run replaces as a whole: when it ends, and every so
+    often while it goes on, with what it has done so far. Where none was ever published, they are what the
+    ledger has so far.
 
     state: only those that are "done", or "quarantined"; None: all. generation: an earlier catalogue.
 

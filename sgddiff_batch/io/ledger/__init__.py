@@ -9,8 +9,8 @@ from __future__ import annotations
 from sgddiff_batch.io.ledger.activity import FileActivity, take_left
 from sgddiff_batch.io.ledger.area_cells import check_cells, keep_cells
 from sgddiff_batch.io.ledger.damage import DamageBook, DamagedRecordError
-from sgddiff_batch.io.ledger.fence import Fence, LeaseWatch, fenced, parsed_lease, read_lease
-from sgddiff_batch.io.ledger.lease import Lease
+from sgddiff_batch.io.ledger.fence import Fence, LeaseWatch, beat_s, fenced, parsed_lease, read_lease
+from sgddiff_batch.io.ledger.lease import Lease, is_dead
 from sgddiff_batch.io.ledger.left_out import RefusedScene, note_told, untold
 from sgddiff_batch.io.ledger.marks import LEDGER, ObjectLedger, read_records
 from sgddiff_batch.io.ledger.mending import mended_records
@@ -31,9 +31,11 @@ __all__ = [
     "RecordTable",
     "RedoMark",
     "RefusedScene",
+    "beat_s",
     "check_cells",
     "drop_redo",
     "fenced",
+    "is_dead",
     "keep_cells",
     "kind_of_work",
     "mark_redo",

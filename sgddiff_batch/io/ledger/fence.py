@@ -87,6 +87,12 @@ def read_lease(store: Store) -> Versioned | None:
         return None
 
 
+def beat_s(store: Store) -> float | None:
+    """Return when the lease object was written last, in seconds since 1970 by the clock of its store."""
+    facts = store.stat(LEASE)
+    return None if facts is None else facts.modified_s
+
+
 def parsed_lease(store: Store, data: bytes) -> LeaseState:
     """Return what a lease object says.
 

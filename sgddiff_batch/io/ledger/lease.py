@@ -21,6 +21,7 @@ from typing import Self
 
 from sgddiff_batch.core import leasing
 from sgddiff_batch.core.leasing import LeaseState, Watch
+from sgddiff_batch.core.progress import Progress
 from sgddiff_batch.errors import FatalError, LeaseHeldError, RetryableError, SgddiffBatchError
 from sgddiff_batch.io.ledger import processes
 from sgddiff_batch.io.ledger.fence import LEASE, LeaseWatch, boot_clock_s, parsed_lease, read_lease
@@ -53,8 +54,9 @@ class Lease:
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._store, self._clock, self._sleep = store, clock, sleep
-        started_at = datetime.now(UTC).isoformat(timespec="seconds")
-        self._state = LeaseState(run_id, uuid.uuid4().hex, _this_owner(alone), started_at, seconds)
+        now = _now()
+        self._state = LeaseState(run_id, uuid.uuid4().hex, _this_owner(alone), now, seconds, beat_at=now)
+        self._progress: Callable[[], Progress | None] = lambda: None
         self._version = ""
         self._renewed_s = -float("inf")
         self._lost: str | None = None
@@ -65,6 +67,10 @@ class Lease:
     def run_id(self) -> str:
         """The run that holds it."""
         return self._state.run_id
+
+    def tell(self, progress: Callable[[], Progress]) -> None:
+        """Have each heartbeat from now on carry how far the run is; the thread that renews asks."""
+        self._progress = progress
 
     def __enter__(self) -> Self:
         try:
@@ -112,7 +118,7 @@ class Lease:
 
     def _may_take(self, state: LeaseState, watch: Watch | None) -> bool:
         silent = watch is not None and watch.is_silent(state, self._clock())
-        return state.released or silent or _is_dead(state)
+        return state.released or silent or is_dead(state)
 
     def _succeed(self, lost: LeaseState) -> None:
         """Say whose lease was taken over, and wait until workers that it left have found out.
@@ -120,7 +126,7 @@ class Lease:
         A dead driver's workers live on, also on its own machine, until they look at the lease again.
         """
         log.warning("the lease was taken over from a run that is gone: %s", _describe(self._store, lost))
-        if not (_is_dead(lost) and lost.owner.get(_ALONE) == 1):
+        if not (is_dead(lost) and lost.owner.get(_ALONE) == 1):
             self._sleep(leasing.look_s(lost.seconds))
 
     def check(self) -> None:
@@ -177,7 +183,7 @@ class Lease:
         """Warn of a store that ignores conditions, as some that speak S3 do; it costs others one call."""
         if not self._store.over_network:
             return
-        start, state = self._clock(), self._state.next_beat()
+        start, state = self._clock(), self._state.next_beat(_now())
         version = self._store.replace(LEASE, state.encode(), _NOBODYS_ETAG)
         if version is not None:
             log.warning(
@@ -198,7 +204,8 @@ class Lease:
 
     def _renew(self, *, released: bool = False) -> None:
         """Write the next heartbeat; remember if the lease is another's."""
-        start, state = self._clock(), self._state.next_beat(released=released)
+        start = self._clock()
+        state = self._state.next_beat(_now(), released=released, progress=self._progress())
         try:
             version = self._store.replace(LEASE, state.encode(), self._version)
             if version is None:
@@ -232,6 +239,10 @@ class Lease:
         return self._clock() - self._renewed_s
 
 
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
 def _this_owner(alone: bool) -> dict[str, str | int]:
     return {**processes.this_process(), "machine": _machine(), "user": _user(), _ALONE: int(alone)}
 
@@ -252,7 +263,7 @@ def _user() -> str:
         return str(os.getuid())
 
 
-def _is_dead(state: LeaseState) -> bool:
+def is_dead(state: LeaseState) -> bool:
     """Whether the holder was a process of this machine that has ended; else it is not known."""
     machine = _machine()
     if not machine or state.owner.get("machine") != machine:

@@ -30,7 +30,7 @@ from sgddiff_batch.protocols import BlockRecord, Claim, FoundRoot
 _Item = TypeVar("_Item")
 
 
-_REQUESTS = ThreadPoolExecutor(32, thread_name_prefix="objects")
+_REQUESTS = ThreadPoolExecutor(128, thread_name_prefix="objects")
 """Puts and fetches small objects at the same time, for all writers of this process."""
 
 

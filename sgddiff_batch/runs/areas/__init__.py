@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from sgddiff_batch.runs.areas.area_run import AreaEnd, AreaRun
 from sgddiff_batch.runs.areas.compose import chosen_areas, compose_area, leased_area, plan_area
-from sgddiff_batch.runs.areas.former import tell_former_areas, withdraw_area
+from sgddiff_batch.runs.areas.former import area_outputs, tell_former_areas, withdraw_area
 
 __all__ = [
     "AreaEnd",
     "AreaRun",
+    "area_outputs",
     "chosen_areas",
     "compose_area",
     "leased_area",

@@ -14,11 +14,11 @@ from sgddiff_batch.errors import SgddiffBatchError
 from sgddiff_batch.io import catalogue
 from sgddiff_batch.io.areas import Membership, cell_bytes
 from sgddiff_batch.io.catalogue import PublishContext
-from sgddiff_batch.io.ledger import ObjectLedger, RedoMark, RefusedScene, note_told
+from sgddiff_batch.io.ledger import Lease, ObjectLedger, RedoMark, RefusedScene, note_told
 from sgddiff_batch.io.reports import build_report, write_report
 from sgddiff_batch.io.storage import Store
 from sgddiff_batch.protocols import SceneRecord
-from sgddiff_batch.runs import Ending, EngineSettings, ending_of
+from sgddiff_batch.runs import Ending, EngineSettings, ending_of, judged
 
 log = logging.getLogger(__name__)
 
@@ -65,6 +65,7 @@ class AreaRun:
     changes: Changes
     marks: Mapping[str, RedoMark]
     recipe: WorkerSource
+    lease: Lease | None = None
 
     @property
     def engine(self) -> EngineSettings:
@@ -136,12 +137,15 @@ class AreaEnd:
     totals: Mapping[str, object]
 
 
-def write_area_report(run: AreaRun, results: list[AreaResult], started: str, seconds: float) -> AreaEnd:
+def write_area_report(
+    run: AreaRun, results: list[AreaResult], started: str, seconds: float, ending: Ending
+) -> AreaEnd:
     """Write the report of a run; log what hinders it."""
     report = build_report(
         run.run_id,
         started_at=started,
         seconds=seconds,
+        ending=ending.value,
         config=run.config.model_dump(mode="json"),
         run={
             "area": run.area.name,
@@ -162,6 +166,14 @@ def write_area_report(run: AreaRun, results: list[AreaResult], started: str, sec
         log.error("the report could not be written: %s", error)
         uri = "none"
     return AreaEnd(uri, seconds, report["totals"])
+
+
+def judged_area(run: AreaRun, results: Sequence[AreaResult], *, published: bool) -> Ending:
+    """Return what :func:`area_ending` will, for the report, which is written first; nothing is noted."""
+    if run.changes.refusal:
+        return Ending.FAILED
+    ending = judged(run.ledger, results, published=published)
+    return Ending.QUARANTINED if run.left_out and ending is Ending.DONE else ending
 
 
 def area_ending(run: AreaRun, results: Sequence[AreaResult], *, published: bool) -> Ending:

@@ -36,12 +36,23 @@ from sgddiff_batch.io.ledger import (
 from sgddiff_batch.io.reports import new_run_id
 from sgddiff_batch.io.storage import open_store
 from sgddiff_batch.protocols import SceneRecord
-from sgddiff_batch.runs import Ending, check_output, cores, read_marks, run_works, settle_mark, undamaged
+from sgddiff_batch.runs import (
+    Ending,
+    check_output,
+    cores,
+    ending_by,
+    read_marks,
+    run_works,
+    settle_mark,
+    told_tally,
+    undamaged,
+)
 from sgddiff_batch.runs.areas.area_run import (
     AreaEnd,
     AreaResult,
     AreaRun,
     area_ending,
+    judged_area,
     log_result,
     publish_area,
     write_area_report,
@@ -150,7 +161,7 @@ def plan_area(
     recipe = CellRecipe(config.output.uri, store.uri, area.name, settings, area.block_px, run_id, fence)
     return AreaRun(
         run_id, config, area, settings, workers, archive, store, members, untold(store, members.refused),
-        plans, records, replace(changes, touched=touched), marks, recipe,
+        plans, records, replace(changes, touched=touched), marks, recipe, lease,
     )  # fmt: skip
 
 
@@ -184,29 +195,41 @@ def compose_area(run: AreaRun, ended: Callable[[AreaEnd], None] = lambda end: No
             ledger.restore(area_id)
     for area_id in run.changes.gone:
         ledger.withdraw(area_id, started)
-    results = [AreaResult(area_id, "gone") for area_id in run.changes.gone]
-    results += [
-        AreaResult(area_id, "still quarantined", run.records[area_id].reason, run.records[area_id].store)
-        for area_id in run.changes.quarantined
-    ]
-    if run.changes.gone:
-        log.info("%d area mosaics have no scene left: %s", len(run.changes.gone), first_of(run.changes.gone))
+    results = _left_as_they_are(run)
+    broken: Ending | None = None
+    tally = told_tally(run.lease, len(run.changes.touched))
     try:
         for result in _composed(run):
             log_result(result)
+            tally.count(result.state)
             done = SceneResult(result.scene_id, "", result.state, store=result.store)
             settle_mark(ledger, run.marks, done)
             if result.scene_id in waiting and result.state != "failed":
                 # Not before: what its record said till now is of scenes that had left.
                 ledger.restore(result.scene_id)
             results.append(result)
+    except BaseException as error:
+        broken = ending_by(error)
+        raise
     finally:
         known = {result.scene_id for result in results}
         touched = (plan.area_id for plan in run.changes.touched)
         results += [AreaResult(area_id, "pending") for area_id in touched if area_id not in known]
         published = publish_area(run)
-        ended(write_area_report(run, results, started, time.monotonic() - start))
+        ending = broken or judged_area(run, results, published=published)
+        ended(write_area_report(run, results, started, time.monotonic() - start, ending))
     return area_ending(run, results, published=published)
+
+
+def _left_as_they_are(run: AreaRun) -> list[AreaResult]:
+    """Return the results of the area mosaics that nothing is composed of: those gone, and in quarantine."""
+    if run.changes.gone:
+        log.info("%d area mosaics have no scene left: %s", len(run.changes.gone), first_of(run.changes.gone))
+    results = [AreaResult(area_id, "gone") for area_id in run.changes.gone]
+    return results + [
+        AreaResult(area_id, "still quarantined", run.records[area_id].reason, run.records[area_id].store)
+        for area_id in run.changes.quarantined
+    ]
 
 
 def _composed(run: AreaRun) -> Iterator[AreaResult]:

@@ -72,13 +72,19 @@ def _withdraw(config: ArchiveJobConfig, name: str, lease: Lease) -> None:
     log.info("%s: %d area mosaics left the catalogue; `sgddiff gc` takes their stores", name, len(gone))
 
 
-def _former(config: ArchiveJobConfig) -> list[str]:
-    """Return the names of all folders for areas that the config does not have, sorted."""
-    store = open_store(config.output.uri)
+def area_outputs(output_uri: str) -> dict[str, str]:
+    """Return the URIs of all areas of an output by their names, sorted, also of those that no config has."""
+    store = open_store(output_uri)
     try:
         found = sorted(name for name, version in store.entries(AREAS).items() if version is None)
     except FileNotFoundError:
-        return []
+        return {}
+    return {name: store.uri_of(f"{AREAS}/{name}") for name in found}
+
+
+def _former(config: ArchiveJobConfig) -> list[str]:
+    """Return the names of all folders for areas that the config does not have, sorted."""
+    store, found = open_store(config.output.uri), [*area_outputs(config.output.uri)]
     known = _known(config)
     # Names of local folders may not tell cases apart: what looks like another may be the one in use.
     is_folder = store.local_path() is not None

@@ -18,6 +18,7 @@ from sgddiff_batch.io.catalogue.mosaics import list_mosaics
 from sgddiff_batch.io.catalogue.update import PublishContext
 from sgddiff_batch.io.ledger.marks import ObjectLedger
 from sgddiff_batch.io.storage.store import Store, open_store
+from sgddiff_batch.io.upkeep import find_garbage
 from tests.io.catalogue_examples import (
     GRID,
     deaths,
@@ -76,6 +77,37 @@ def test_what_is_published_is_listed_and_turned_back_and_forward(uri):
     assert ids(store, generation=2) == ["b.tif", "c.tif", "north/a.tif"]
     assert archive_catalogue.rollback(store, 2).current == 2
     assert len(ids(store)) == len(linked(store)) == 3
+
+
+def test_a_run_keeps_the_last_of_its_generations_and_its_earlier_files_are_left_to_gc(uri):
+    store, night = open_store(uri), PublishContext("long")
+    finish(store, "a.tif")
+    publish_all(store)
+    for name in ("b.tif", "c.tif"):
+        finish(store, name)
+        earlier = read_pointer(store).newest
+        publish_all(store, night, is_over=name == "c.tif")
+        assert ids(store)[-1] == linked(store)["id"].to_pylist()[-1] == name
+    assert [one.number for one in read_pointer(store).kept] == [1, 3]
+    table = archive_catalogue.read_generation(store, earlier)
+    assert table["id"].to_pylist() == ["a.tif", "b.tif"], "somebody may read it still"
+    assert [item.path for item in find_garbage(store, 0.0).garbage] == [f"_catalogue/{earlier.file}"]
+    assert archive_catalogue.rollback(store).current == 1
+
+
+def test_a_run_that_goes_on_leaves_readers_where_a_rollback_put_them_until_its_end(store, caplog):
+    caplog.set_level("INFO")
+    finish(store, "a.tif")
+    publish_all(store)
+    finish(store, "b.tif")
+    publish_all(store)
+    archive_catalogue.rollback(store)
+    finish(store, "c.tif")
+    assert publish_all(store, PublishContext("long"), is_over=False) is None
+    assert ids(store) == ["a.tif"]
+    assert "was turned back to generation 1, and stays so for now" in caplog.text
+    assert publish_all(store, PublishContext("long")).previous == 1
+    assert ids(store) == ["a.tif", "b.tif", "c.tif"]
 
 
 def test_a_run_that_changed_nothing_publishes_nothing_and_opens_no_mosaic(tmp_path):

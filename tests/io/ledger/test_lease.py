@@ -12,11 +12,13 @@ import threading
 import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from pathlib import Path
 
 import pytest
 
 from sgddiff_batch.core.leasing import parse_lease
+from sgddiff_batch.core.progress import Progress
 from sgddiff_batch.errors import ConfigError, FatalError, LeaseHeldError, RetryableError
 from sgddiff_batch.io.ledger import lease as leases
 from sgddiff_batch.io.ledger.fence import LEASE, fenced
@@ -353,6 +355,23 @@ def test_the_heart_beats_by_itself(store, monkeypatch):
         first = stored(store).beat
         while stored(store).beat < first + 3:
             time.sleep(0.01)
+
+
+def test_heartbeats_carry_how_far_the_run_is_and_are_no_more_than_before(store):
+    told = [Progress(1, 0, 0, 9, 0.5), Progress(2, 1, 0, 7, 0.6), Progress(9, 1, 0, 0, 0.7)]
+    watched, clock = faulty(store), Clock()
+    with make_lease(watched, clock=clock) as lease:
+        assert stored(store).progress is None, "a run that plans has nothing to tell"
+        lease.tell(iter(told).__next__)
+        for wanted in told[:2]:
+            clock.now_s += 40
+            lease.check()
+            assert stored(store).progress == wanted
+            assert datetime.fromisoformat(stored(store).beat_at).tzinfo
+    assert stored(store).progress == told[2]
+    assert stored(store).released
+    writes = sum(count for (call, _), count in watched.script.calls.items() if call in ("replace", "create"))
+    assert writes == 1 + 2 + 1 + store.over_network, "taken, renewed, released; on a network a probe"
 
 
 def test_a_second_run_sees_who_is_at_work_and_leaves(store):

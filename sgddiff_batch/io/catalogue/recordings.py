@@ -1,71 +1,22 @@
-"""What a run holds of each scene until its end: the rows of its report, and what its workers recorded.
-
-A million rows are a million objects of Python, of 1 KB each and more. Packed, as compressed pickles, they
-take about a tenth, and are made anew when they are asked for.
-"""
+"""Recordings: what workers recorded of the scenes of a run, for whoever publishes it."""
 
 from __future__ import annotations
 
 import copy
 import json
-import pickle
 import threading
 import zlib
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import astuple
-from typing import Any, Generic, TypeVar
+from typing import Any
 
 from sgddiff_batch.core.record_columns import RecordsBuilder
 from sgddiff_batch.io.ledger import RecordTable
 from sgddiff_batch.protocols import Recorded
 
-Value = TypeVar("Value")
-
-_BLOCK = 256
-"""So many values are compressed together: those of one kind repeat each other."""
 _LEVEL = 1
 _WINDOW = 12
 """What is compressed by itself, and what is like it, are together at most so large, as a power of two."""
-
-
-class Packed(Collection[Value], Generic[Value]):
-    """Values that can be pickled, and must not change afterwards, in the order in which they were added.
-
-    All calls may be made from several threads. Who goes through it sees what is there when it begins.
-    """
-
-    def __init__(self, values: Iterable[Value] = ()) -> None:
-        self._blocks: list[bytes] = []
-        self._last: list[Value] = []
-        self._lock = threading.Lock()
-        self.extend(values)
-
-    def append(self, value: Value) -> None:
-        """Add a value."""
-        with self._lock:
-            self._last.append(value)
-            if len(self._last) == _BLOCK:
-                self._blocks.append(zlib.compress(pickle.dumps(self._last), _LEVEL))
-                self._last = []
-
-    def extend(self, values: Iterable[Value]) -> None:
-        """Add values."""
-        for value in values:
-            self.append(value)
-
-    def __len__(self) -> int:
-        with self._lock:
-            return len(self._blocks) * _BLOCK + len(self._last)
-
-    def __iter__(self) -> Iterator[Value]:
-        with self._lock:
-            blocks, last = len(self._blocks), list(self._last)
-        for number in range(blocks):
-            yield from pickle.loads(zlib.decompress(self._blocks[number]))
-        yield from last
-
-    def __contains__(self, value: object) -> bool:
-        return any(value == one for one in self)
 
 
 class Recordings:
