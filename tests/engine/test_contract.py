@@ -150,7 +150,7 @@ def test_a_fatal_error_stops_the_run_and_comes_out_of_it(engine, tmp_path):
     archive = Archive(tmp_path / "out", scenes, reader)
     with pytest.raises(FatalError, match="the ledger is damaged"):
         archive.run(engine(archive))
-    assert archive.ledger.records() == {}
+    assert "z.tif" not in archive.ledger.records()
 
 
 def test_nothing_is_started_any_more_after_the_caller_stopped(engine, tmp_path):
