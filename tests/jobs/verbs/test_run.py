@@ -41,6 +41,20 @@ def test_json_alone_on_standard_output_is_all_that_a_run_says_there(tmp_path, ch
     assert ended["totals"]["states"] == {"done": 1}
 
 
+def test_exact_is_for_a_dry_run_which_opens_every_scene(tmp_path, checkpoint, capsys):
+    jobs.write_scene(tmp_path / "scenes" / "a.tif", 60, 70, 1)
+    (tmp_path / "scenes" / "empty.tif").touch()
+    config = jobs.write_config(tmp_path / "run.yaml", tmp_path / "scenes", tmp_path / "out", checkpoint)
+    words = ["run", "--config", str(config), "--exact"]
+    assert main(words) == Exit.WRONG
+    assert "sgddiff run: --exact: is for --dry-run alone" in capsys.readouterr().err
+    assert main([*words, "--dry-run", "--json"]) == Exit.DONE
+    plan = json.loads(capsys.readouterr().out)["plan"]
+    assert (plan["work"]["scenes"], plan["work"]["opened"], plan["work"]["refused"]) == (2, 1, 1)
+    assert [row["scene_id"] for row in plan["refused"]] == ["empty.tif"]
+    assert not (tmp_path / "out").exists()
+
+
 def test_what_a_part_of_a_night_is_asked_by():
     words = ["run", "--config", "x", "--limit", "3", "--since", "1970-01-02", "--retry-quarantined", "-v"]
     options = build_parser(["run"]).parse_args(words)
