@@ -12,11 +12,19 @@ from typing import Protocol
 
 from sgddiff_batch.engine.driver import Driver
 from sgddiff_batch.engine.results import SceneResult
-from sgddiff_batch.engine.work import Engine, Outcome, SceneOutcome, SceneWork, SharedScene, TaskOutcome
+from sgddiff_batch.engine.work import (
+    Engine,
+    Outcome,
+    SceneOutcome,
+    SceneWork,
+    SharedScene,
+    TaskOutcome,
+    WorkerSource,
+)
 from sgddiff_batch.io.ledger import FileActivity
 from sgddiff_batch.runs.bench import Bench
 from sgddiff_batch.runs.conclude import Ending, RunEnd, conclude, ending_of, keep_rate, unchanged_ids
-from sgddiff_batch.runs.engines import EngineSettings, run_works
+from sgddiff_batch.runs.engines import EngineSettings, started_engine
 from sgddiff_batch.runs.plan import Run, plan_run
 from sgddiff_batch.runs.publish import publish_safely, restore_returned
 from sgddiff_batch.runs.scope import EVERYTHING, Scope, settle_mark
@@ -55,23 +63,21 @@ def run_all(
     Raises:
         SgddiffBatchError: as :func:`plan_run` and the stores do.
     """
-    run = plan_run(bench, scope, allow_withdrawals=allow_withdrawals)
-    view.planned(run)
-    return execute(run, view)
+    with started_engine(partial(_workers_of, bench)) as engine:
+        run = plan_run(bench, scope, allow_withdrawals=allow_withdrawals)
+        view.planned(run)
+        return execute(run, view, engine)
 
 
-def execute(run: Run, view: RunView, engine: Engine | None = None) -> Ending:
-    """Do the work of a planned run, publish it, write its report, and say how it ended.
-
-    engine: does the work; the config's by default.
-    """
+def execute(run: Run, view: RunView, engine: Engine) -> Ending:
+    """Do the work of a planned run by an engine, publish it, write its report, and say how it ended."""
     bench, started, start = run.bench, datetime.now(UTC).isoformat(timespec="seconds"), time.monotonic()
     results: list[SceneResult] = []
     restore_returned(bench.ledger, run.withdrawals)
     driver = Driver(run.plan, run.records)
     try:
         with view.progress(run.forecast.scenes, run.forecast.tiles) as progress, _kept_suspects(run):
-            for result in driver.run(engine or _engine(bench), partial(_heard, run, progress)):
+            for result in driver.run(engine, partial(_heard, run, progress)):
                 if result.state != "still quarantined":
                     progress.scene()
                 _log_result(result)
@@ -102,7 +108,8 @@ def forget_deaths(run: Run, results: Iterable[SceneResult]) -> None:
             run.bench.ledger.forget_deaths(result.scene_id)
 
 
-def _engine(bench: Bench) -> Engine:
+def _workers_of(bench: Bench) -> tuple[WorkerSource, EngineSettings]:
+    """Return what makes the workers of a run, and how they are engaged."""
     wanted = bench.engine.workers
     settings = EngineSettings(
         bench.engine.kind,
@@ -111,7 +118,7 @@ def _engine(bench: Bench) -> Engine:
         1.0 if bench.device == "cuda" else 0.0,
         bench.crew.worker_bytes,
     )
-    return lambda take: run_works(take, bench.recipe(), settings)
+    return bench.recipe(), settings
 
 
 def _heard(run: Run, progress: Progress, outcome: Outcome) -> None:

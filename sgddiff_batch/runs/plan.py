@@ -65,9 +65,10 @@ def plan_run(
     Raises:
         ConfigError: if the archive is not there, or the plan does not fit its memory.
     """
+    # First: what is known of the network takes its library, which an engine loads beside the listing.
+    listing = list_archive(bench.query, bench.output.uri)
     key, ledger, may_write = bench.run_key, bench.ledger, bench.lease is not None
     check_tiling(bench.tiling.tiling, bench.crew)
-    listing = list_archive(bench.query, bench.output.uri)
     records = mended_records(ledger, write=may_write)
     withdrawals = plan_withdrawals(bench, listing, allow=allow_withdrawals)
     missing = {missing_scene(file): file.reason for file in listing.missing}
