@@ -58,6 +58,31 @@ def add_verbose(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-v", "--verbose", action="store_true", help="log more, for those who develop this")
 
 
+def positive_count(text: str) -> int:
+    """Return the number that a flag was given.
+
+    Raises:
+        argparse.ArgumentTypeError: if it is no whole number of at least 1.
+    """
+    if not text.isascii() or not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"must be a whole number of at least 1, got {text!r}")
+    return int(text)
+
+
+def instant(text: str) -> float:
+    """Return the time that a flag was given, in seconds since 1970.
+
+    Raises:
+        argparse.ArgumentTypeError: if it is no date and no time.
+    """
+    from sgddiff_batch.core.times import parse_time
+
+    try:
+        return parse_time(text).start_s
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
 def level_of(options: argparse.Namespace, usual: int = logging.INFO) -> int:
     """Return from which level on is logged: the verb's usual one, or more by ``-v``."""
     return logging.DEBUG if options.verbose else usual

@@ -111,12 +111,29 @@ class MosaicLifecycle(Generic[M]):
             known = self.ledger.contents(path) is not None or found.blocks is None
             contents = None if known else MosaicContents(found.root_digest, found.blocks or ())
             return self._recorded(replace(finished, finished_at=_now()), contents)
-        if not found.is_same or self.ledger.disowned([path]):
-            return None
-        blocks = self._marked(mosaic) if found.blocks is None else found.blocks
-        if {block.window for block in blocks} != set(mosaic.blocks()):
+        blocks = self._vouched_blocks(mosaic, found)
+        if blocks is None:
             return None
         return self._recorded(self._record(mosaic, blocks), MosaicContents(found.root_digest, blocks))
+
+    def _vouched_blocks(self, mosaic: M, found: FoundRoot) -> tuple[BlockRecord, ...] | None:
+        """Return the blocks of a complete mosaic without a record; None if it must not be made current."""
+        if not found.is_same or self.ledger.disowned([mosaic.path]):
+            return None
+        blocks = self._marked(mosaic) if found.blocks is None else found.blocks
+        return blocks if {block.window for block in blocks} == set(mosaic.blocks()) else None
+
+    def stored_before(self, mosaic: M) -> frozenset[Window]:
+        """Return the blocks that :meth:`begin` would find stored, and not have made; changes nothing."""
+        found = self.writer.find_root(mosaic, self.provenance(mosaic))
+        if found is None:
+            return frozenset()
+        finished = self.ledger.finished_mosaic(mosaic.path)
+        if not found.is_complete:
+            goes_on = finished is None and found.is_same
+            return frozenset(block.window for block in self._marked(mosaic)) if goes_on else frozenset()
+        is_current = finished is not None or self._vouched_blocks(mosaic, found) is not None
+        return frozenset(mosaic.blocks()) if is_current else frozenset()
 
     def _marked(self, mosaic: M) -> tuple[BlockRecord, ...]:
         marked = {block.window: block for block in self.ledger.finished_blocks(mosaic.path)}

@@ -52,7 +52,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
     ),
     f"{_IO}.upkeep": (
         *_BASE,
-        *(f"{_IO}.{room}" for room in ("storage", "archive", "ledger", "mosaics", "catalogue")),
+        *(f"{_IO}.{room}" for room in ("storage", "archive", "ledger", "mosaics", "catalogue", "reports")),
     ),
     _IO: (),
     "sgddiff_batch.engine": (*_BASE, "sgddiff_batch.pipeline", "sgddiff_batch.lifecycle"),

@@ -93,6 +93,42 @@ def test_killed_at_any_change_and_made_again_it_is_the_mosaic_of_a_quiet_run(tmp
         break
 
 
+@pytest.mark.parametrize("marked", [True, False], ids=["of several tasks", "of one task"])
+def test_after_a_kill_at_any_change_it_is_known_what_is_stored_before_it_is_begun_again(tmp_path, marked):
+    known, number, is_whole = set(), 0, False
+    while not is_whole:
+        folder = tmp_path / str(number)
+        try:
+            make(lifecycle_over(counting_store(folder, die_at=number)), marked=marked)
+            is_whole = True
+        except Killed:
+            number += 1
+        looking = lifecycle_over(open_store(str(folder)).guarded(refuse))
+        stored = looking.stored_before(MOSAIC)
+        begun = lifecycle_over(open_store(str(folder))).begin(MOSAIC)
+        assert stored == set(MOSAIC.blocks() if isinstance(begun, SceneRecord) else begun.blocks)
+        known.add(len(stored))
+    assert {0, len(list(MOSAIC.blocks()))} <= known
+    assert len(known) > 2 or not marked
+
+
+def refuse():
+    raise AssertionError("it only looks")
+
+
+def test_of_a_mosaic_that_nobody_vouches_for_and_of_another_layout_nothing_counts_as_stored(tmp_path):
+    lifecycle = lifecycle_over(open_store(str(tmp_path)))
+    make(lifecycle)
+    assert lifecycle.stored_before(mosaic_of(Grid(100, 60), tiling(8), MOSAIC.path))
+    lifecycle.ledger.disown_mosaic(MOSAIC.path, "it is damaged")
+    assert lifecycle.stored_before(MOSAIC) == set()
+    other = replace(MOSAIC, path="b/scene.tif/v-key.zarr")
+    begun = lifecycle.begin(other)
+    lifecycle.ledger.mark_blocks(other, next(other.blocks()), [record_of(next(other.blocks()))])
+    assert lifecycle.stored_before(begun.mosaic) == {next(other.blocks())}
+    assert lifecycle.stored_before(mosaic_of(Grid(100, 60), tiling(8), other.path)) == set()
+
+
 def test_killed_in_blocks_of_one_size_and_gone_on_with_in_another_no_stale_shard_shines_through(tmp_path):
     """The first layout has one block with data all over; in the second, most blocks have none."""
     large = mosaic_of(Grid(100, 60), tiling(8), MOSAIC.path)

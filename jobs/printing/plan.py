@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import asdict
+from itertools import islice
 
 from rich.markup import escape
 from rich.table import Table
@@ -15,7 +17,7 @@ from sgddiff_batch.runs import Forecast, Run, expected_seconds
 
 _GIB, _MIB = 2.0**30, 2.0**20
 _TOLD = 20
-"""So many scenes that are missing are named."""
+"""So many scenes are named that are missing, and so many that cannot be worked on."""
 
 NEW, CHANGED, OTHER, AGAIN = "new", "changed", "other model or settings", "asked for again"
 
@@ -25,12 +27,18 @@ def print_plan(run: Run) -> None:
     table = Table(title="plan", show_header=False)
     for row in (*_scenes(run), *run.listing.rows(), *run.withdrawals.rows(), *_work(run)):
         table.add_row(*map(escape, row))
+    console().print(table)
+    _name((f"{scene.scene_id}: {reason}" for scene, reason in run.plan.missing), len(run.plan.missing))
+    _name((f"{row.scene_id}: would be {row.state}: {row.reason}" for row in run.refused), len(run.refused))
+
+
+def _name(lines: Iterable[str], count: int) -> None:
+    """Print the first of so many lines on what a run cannot work on, and how many there are besides."""
     out = console()
-    out.print(table)
-    for scene, reason in run.plan.missing[:_TOLD]:
-        out.print(printable(f"{scene.scene_id}: {reason}"), style="yellow", markup=False)
-    if len(run.plan.missing) > _TOLD:
-        out.print(f"and {len(run.plan.missing) - _TOLD} more", style="yellow")
+    for line in islice(lines, _TOLD):
+        out.print(printable(line), style="yellow", markup=False)
+    if count > _TOLD:
+        out.print(f"and {count - _TOLD} more", style="yellow")
 
 
 def _scenes(run: Run) -> list[tuple[str, str]]:
@@ -63,12 +71,13 @@ def _why(run: Run, scene: Scene) -> str:
 
 def _work(run: Run) -> list[tuple[str, str]]:
     forecast = run.forecast
-    estimated = [] if forecast.is_exact else [("numbers below", _how_estimated(forecast))]
     return [
-        *estimated,
+        *((f"  that would be {state}", str(count)) for state, count in _refused(run).items()),
+        *([("numbers below", _how_known(forecast))] if forecast.scenes else []),
         ("blocks", str(forecast.blocks)),
         ("tasks", str(forecast.tasks)),
         ("tiles", str(forecast.tiles)),
+        ("pixels", f"{forecast.mosaic_px / 1e6:.1f} Mpx"),
         ("halo overhead", f"{forecast.halo_overhead:.1%}"),
         ("predicted peak memory", f"{forecast.peak_memory_bytes / _GIB:.2f} GiB"),
         ("to read", f"{forecast.read_bytes / _MIB:.1f} MiB before compression"),
@@ -77,8 +86,17 @@ def _work(run: Run) -> list[tuple[str, str]]:
     ]
 
 
-def _how_estimated(forecast: Forecast) -> str:
-    return f"estimated: {forecast.opened} of {forecast.scenes} scenes were opened, the others by their size"
+def _refused(run: Run) -> dict[str, int]:
+    """Return how many of the scenes that were opened cannot be worked on, by the state they would have."""
+    return dict(sorted(Counter(row.state for row in run.refused).items()))
+
+
+def _how_known(forecast: Forecast) -> str:
+    if forecast.is_exact:
+        return "exact: all scenes were opened"
+    opened = forecast.opened + forecast.refused
+    by = f"estimated: {opened} of {forecast.scenes} scenes were opened, the others by their size"
+    return f"{by}; ±{forecast.tiles_error:.0%}" if forecast.tiles_error else by
 
 
 def _estimate(run: Run) -> str:
@@ -105,6 +123,9 @@ def plan_facts(run: Run) -> dict[str, object]:
     seconds = expected_seconds(run.bench, run.forecast.tiles) if run.forecast.tiles else 0.0
     return {
         "scenes": scenes,
+        "refused": [
+            {"scene_id": row.scene_id, "state": row.state, "reason": row.reason} for row in run.refused
+        ],
         "work": {**work, "estimated_seconds": seconds},
         "listing": redacted(run.listing.report()),
     }

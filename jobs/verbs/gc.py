@@ -48,8 +48,8 @@ def run(options: argparse.Namespace) -> Exit:
     """Show or remove the garbage of the output that the command line names."""
     start_log(level_of(options, logging.WARNING))
     from jobs.printing import mebibytes
-    from sgddiff_batch.io.upkeep import find_garbage
-    from sgddiff_batch.runs import collect_garbage, open_used
+    from sgddiff_batch.io.upkeep import collect_garbage, find_garbage
+    from sgddiff_batch.runs import open_used
 
     output, access = _asked(options)
     store, older_than_s = open_used(output), options.older_than * 3600.0

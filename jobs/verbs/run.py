@@ -11,14 +11,25 @@ import argparse
 from typing import TYPE_CHECKING
 
 from jobs.exits import Exit, Kinds
-from jobs.flags import TO_STDOUT, add_config, add_json, add_verbose, level_of, needed_config, write_json
+from jobs.flags import (
+    TO_STDOUT,
+    add_config,
+    add_json,
+    add_verbose,
+    instant,
+    level_of,
+    needed_config,
+    positive_count,
+    write_json,
+)
 from jobs.logs import start_log
+from sgddiff_batch.errors import ConfigError
 
 if TYPE_CHECKING:
     from sgddiff_batch.runs import Scope
 
 EXAMPLES = (
-    "sgddiff run --config archive.yaml --dry-run",
+    "sgddiff run --config archive.yaml --dry-run --exact",
     "sgddiff run --config archive.yaml --set engine.kind=ray --limit 1000",
 )
 MISTAKES: Kinds = ()
@@ -30,19 +41,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_config(parser)
     parser.add_argument("--dry-run", action="store_true", help="print the plan and start nothing")
     parser.add_argument(
+        "--exact",
+        action="store_true",
+        help="with --dry-run: open every scene of the plan, on the workers, and tell what cannot be read",
+    )
+    parser.add_argument(
         "--allow-withdrawals",
         action="store_true",
         help="withdraw scenes that are no longer listed also if they are more than half of the archive",
     )
     parser.add_argument(
         "--limit",
-        type=_count,
+        type=positive_count,
         metavar="N",
         help="work on at most N scenes: marked ones first, then those whose files are oldest, then by id",
     )
     parser.add_argument(
         "--since",
-        type=_instant,
+        type=instant,
         metavar="DATE",
         help="work only on scenes whose file was written since: 2026-01-31 or 2026-01-31T10:00:00Z (UTC); "
         "scenes of which that is not known are worked on too",
@@ -54,6 +70,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> Exit:
     """Run the job; what it does it tells in its log, its plan and its results on standard output."""
+    if options.exact and not options.dry_run:
+        raise ConfigError("--exact: is for --dry-run alone, a run opens all its scenes anyway; add --dry-run")
     start_log(level_of(options))
     from jobs.network import network_of
     from jobs.printing import PrintedRun
@@ -63,7 +81,8 @@ def run(options: argparse.Namespace) -> Exit:
     view = PrintedRun(prints=options.json != TO_STDOUT, keeps=options.json is not None)
     network, scope, allow = network_of(config), _scope_of(options), options.allow_withdrawals
     if options.dry_run:
-        view.planned(plan_run(open_bench(config, network), scope, allow_withdrawals=allow))
+        bench = open_bench(config, network)
+        view.planned(plan_run(bench, scope, allow_withdrawals=allow, exact=options.exact))
         code = Exit.DONE
     else:
         with leased_bench(config, network) as bench:
@@ -78,18 +97,3 @@ def _scope_of(options: argparse.Namespace) -> Scope:
     from sgddiff_batch.runs import Scope
 
     return Scope(options.limit, options.since, options.retry_quarantined)
-
-
-def _count(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"must be a whole number of at least 1, got {text!r}")
-    return int(text)
-
-
-def _instant(text: str) -> float:
-    from sgddiff_batch.core.times import parse_time
-
-    try:
-        return parse_time(text).start_s
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None

@@ -108,18 +108,8 @@ class Driver:
             scene = self._plan.todo[self._next_scene]
             self._next_scene += 1
             self._in_hand[scene.scene_id] = _InHand(scene)
-            return self._scene_work(scene)
+            return scene_work(self._plan, scene, self._records)
         return None
-
-    def _scene_work(self, scene: Scene) -> SceneWork:
-        plan, scene_id = self._plan, scene.scene_id
-        return SceneWork(
-            scene,
-            plan.path_of(scene),
-            self._records.get(scene_id),
-            scene_id in plan.marked,
-            scene_id in plan.suspects,
-        )
 
     def _accept(self, outcome: Outcome) -> None:
         if outcome.work.scene_id not in self._in_hand:
@@ -196,7 +186,7 @@ class Driver:
         one.taken_over += 1
         one.progress = None
         if one.taken_over < _MOST_TAKEN_OVER:
-            self._first.append(self._scene_work(one.scene))
+            self._first.append(scene_work(self._plan, one.scene, self._records))
         else:
             self._settle(result_unopened(one.scene, "failed", TAKEN_OVER))
 
@@ -213,6 +203,13 @@ class Driver:
     def _drain(self) -> Iterator[SceneResult]:
         results, self._results = self._results, []
         yield from results
+
+
+def scene_work(plan: RunPlan, scene: Scene, records: Mapping[str, SceneRecord]) -> SceneWork:
+    """Return the work on a scene of a plan; ``records`` are those of the ledger, by scene id."""
+    scene_id = scene.scene_id
+    is_suspect = scene_id in plan.suspects
+    return SceneWork(scene, plan.path_of(scene), records.get(scene_id), scene_id in plan.marked, is_suspect)
 
 
 def _row(progress: MosaicProgress, state: str, reason: str | None = None) -> SceneResult:

@@ -80,6 +80,16 @@ def count_workers(gpus_per_worker: float, worker_bytes: int) -> int:
     return 1
 
 
+def free_room(gpus_per_worker: float, worker_bytes: int) -> int:
+    """Return how many workers can start now, without a cluster that must grow or end other work first."""
+    import ray
+
+    ask_free: Callable[[], dict[str, float]] = ray.available_resources
+    list_nodes: Callable[[], list[dict[str, Any]]] = ray.nodes
+    nodes = [node["Resources"] for node in list_nodes() if node["Alive"]]
+    return min(fitting_workers(each, gpus_per_worker, worker_bytes) for each in (nodes, [ask_free()]))
+
+
 def fitting_workers(nodes: Iterable[Mapping[str, float]], gpus_per_worker: float, worker_bytes: int) -> int:
     """Return how many workers fit on machines with these resources, by Ray's names.
 

@@ -15,12 +15,13 @@ import logging
 import time
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from sgddiff_batch.engine.deaths import MAX_STARTS, DeathBook
-from sgddiff_batch.engine.ray_cluster import count_workers, joins_cluster
-from sgddiff_batch.engine.ray_worker import Answer, Hello, RayWorker
+from sgddiff_batch.engine.ray_cluster import count_workers, free_room, joins_cluster
+from sgddiff_batch.engine.ray_worker import ActorState, Answer, Hello, RayWorker
 from sgddiff_batch.engine.work import AnyWork, Take, WorkerSource
 from sgddiff_batch.errors import FatalError
 
@@ -42,8 +43,8 @@ _AHEAD = 2
 log = logging.getLogger(__name__)
 
 
-def run_ray(
-    take: Take,
+@contextmanager
+def ray_pool(
     make_worker: WorkerSource,
     *,
     workers: int | None = None,
@@ -51,23 +52,16 @@ def run_ray(
     worker_bytes: int = 0,
     threads: int = 3,
     work_timeout_s: float = WORK_TIMEOUT_S,
-) -> Iterator[Any]:
-    """Take work for the connected Ray cluster and yield outcomes, until there is none and none is under way.
+) -> Iterator[RayPool]:
+    """Start the workers of the connected Ray cluster, and yield them; at the end they are ended.
 
-    ``make_worker`` is called in every actor, once; it is pickled, and so is what it refers to. ``workers``
-    None is as many as fit, and more while a cluster grows. ``worker_bytes`` is what an actor reserves of its
-    machine's memory (0: nothing), ``threads`` how much work it does at once. Work without an end within
-    ``work_timeout_s`` is lost and its process replaced; so is, after some starts, what processes die of. When
-    the caller stops early, the actors are ended.
-
-    Raises:
-        FatalError: where going on would damage data, or a worker process cannot even start.
-        ConfigError: if no worker fits this machine. What ``make_worker`` raises is raised here, too.
+    Those start at once that the cluster has room for now, others with the first work: a cluster that grows
+    must not do so for a night without any. ``make_worker`` is called in every actor, once; it is pickled, and
+    so is what it refers to. ``workers`` None is as many as fit, and more while a cluster grows.
+    ``worker_bytes`` is what an actor reserves of its machine's memory (0: nothing), ``threads`` how much work
+    it does at once. Work without an end within ``work_timeout_s`` is lost and its process replaced; so is,
+    after some starts, what processes die of.
     """
-    first = take()
-    if first is None:
-        return
-    room = count_workers(gpus_per_worker, worker_bytes)
     options: dict[str, Any] = {
         "num_cpus": 0 if gpus_per_worker else 1,
         "num_gpus": gpus_per_worker or None,
@@ -78,11 +72,10 @@ def run_ray(
         "max_task_retries": 0,
         "max_concurrency": 2,
     }
-    pool = _Pool(take, make_worker, options, threads, work_timeout_s)
-    pool.again.append(first)
+    pool = RayPool(make_worker, options, threads, work_timeout_s, workers)
     try:
-        pool.start(workers or room)
-        yield from pool.outcomes(may_grow=workers is None and joins_cluster())
+        pool.start(free_room(gpus_per_worker, worker_bytes))
+        yield pool
     finally:
         pool.stop()
 
@@ -92,55 +85,35 @@ def _with_care(work: Any) -> AnyWork:  # noqa: ANN401 - a dataclass, whatever it
     return careful
 
 
-@dataclass(eq=False, slots=True)
-class _Actor:
-    """A worker process: the work that it holds, by ticket, and the call that is under way.
+class RayPool:
+    """The actors, what they hold, and what is handed out ``again``: before all other work.
 
-    ``sent`` and ``heard`` are what that call brings. ``orphans`` is what it held when it died. ``process`` is
-    the one that answered last, "" if it is known to have ended; ``again_s`` is when one that could not be
-    reached is called again.
+    wanted: how many actors; None is as many as fit.
     """
 
-    handle: Any
-    call: ObjectRef[Any] | None = None
-    node: str = ""
-    process: str = ""
-    again_s: float | None = None
-    is_ready: bool = False
-    is_alone: bool = False
-    is_stuck: bool = False
-    deaths_in_start: int = 0
-    held: dict[int, AnyWork] = field(default_factory=dict)
-    sent: list[tuple[int, AnyWork]] = field(default_factory=list)
-    heard: list[int] = field(default_factory=list)
-    orphans: list[AnyWork] = field(default_factory=list)
-
-    @property
-    def is_idle(self) -> bool:
-        """Whether nothing is to be expected of it."""
-        return not self.held and not self.orphans
-
-
-class _Pool:
-    """The actors, what they hold, and what is handed out ``again``: before all other work."""
-
     def __init__(
-        self, take: Take, make_worker: WorkerSource, options: dict[str, Any], threads: int, timeout_s: float
+        self,
+        make_worker: WorkerSource,
+        options: dict[str, Any],
+        threads: int,
+        timeout_s: float,
+        wanted: int | None = None,
     ) -> None:
         import ray
 
-        self._ray, self._take, self._threads = ray, take, threads
+        self._ray, self._threads, self._wanted, self._options = ray, threads, wanted, options
+        self._take: Take = lambda: None
         self._class: Any = ray.remote(**options)(RayWorker)
         self._arguments = make_worker, threads, timeout_s
-        self._actors: list[_Actor] = []
+        self._actors: list[ActorState] = []
         self._deaths, self._tickets, self._looked_s = DeathBook(), itertools.count(), time.monotonic()
-        self._emptied: _Actor | None = None
+        self._emptied: ActorState | None = None
         self.again: deque[AnyWork] = deque()
 
     def start(self, count: int) -> None:
-        """Start so many more actors."""
-        for _ in range(count):
-            actor = _Actor(self._class.remote(*self._arguments))
+        """Start so many more actors, no more than are wanted."""
+        for _ in range(count if self._wanted is None else min(count, self._wanted - len(self._actors))):
+            actor = ActorState(self._class.remote(*self._arguments))
             actor.call = actor.handle.hello.remote()
             self._actors.append(actor)
 
@@ -149,8 +122,19 @@ class _Pool:
         for actor in self._actors:
             self._ray.kill(actor.handle)
 
-    def outcomes(self, *, may_grow: bool) -> Iterator[Any]:
-        """Yield outcomes until there is no work and nobody holds any."""
+    def outcomes(self, take: Take) -> Iterator[Any]:
+        """Take work and yield outcomes until there is no work and nobody holds any.
+
+        Raises:
+            FatalError: where going on would damage data, or a worker process cannot even start.
+            ConfigError: if no worker fits this machine. What ``make_worker`` raises is raised here, too.
+        """
+        if (first := take()) is None:
+            return
+        self.again.append(first)
+        self._take, may_grow = take, self._wanted is None and joins_cluster()
+        room = count_workers(self._options["num_gpus"] or 0.0, self._options["memory"] or 0)
+        self.start((self._wanted or room) - len(self._actors))
         while True:
             for actor in self._actors:
                 self._feed(actor)
@@ -170,7 +154,7 @@ class _Pool:
             if may_grow:
                 self._grow()
 
-    def _feed(self, actor: _Actor) -> None:
+    def _feed(self, actor: ActorState) -> None:
         """Bring an actor as much work as it has room for, if no call is under way."""
         if actor.again_s is not None and time.monotonic() >= actor.again_s:
             actor.again_s = None
@@ -187,10 +171,10 @@ class _Pool:
         if actor.held:
             self._exchange(actor)
 
-    def _exchange(self, actor: _Actor) -> None:
+    def _exchange(self, actor: ActorState) -> None:
         actor.call = actor.handle.exchange.remote(actor.sent, actor.heard, _WAIT_S)
 
-    def _next_for(self, actor: _Actor) -> AnyWork | None:
+    def _next_for(self, actor: ActorState) -> AnyWork | None:
         """Return the next piece of work for an actor. A suspect needs one that holds nothing else: where all
         have work, one of them is given no more until it has ended what it holds.
         """
@@ -207,7 +191,7 @@ class _Pool:
             self.again.remove(other)
         return other or self._take()
 
-    def _answered(self, actor: _Actor, call: ObjectRef[Any]) -> Iterator[Any]:
+    def _answered(self, actor: ActorState, call: ObjectRef[Any]) -> Iterator[Any]:
         actor.call = None
         errors = self._ray.exceptions
         try:
@@ -228,7 +212,7 @@ class _Pool:
         else:
             actor.is_ready, actor.deaths_in_start = True, 0
 
-    def _told(self, actor: _Actor, answer: Answer) -> Iterator[Any]:
+    def _told(self, actor: ActorState, answer: Answer) -> Iterator[Any]:
         actor.sent, actor.heard = [], []
         for ticket, outcome in answer.outcomes:
             actor.heard.append(ticket)
@@ -242,7 +226,7 @@ class _Pool:
             if actor.is_stuck:
                 self._replace(actor)
 
-    def _greeted(self, actor: _Actor, hello: Hello) -> Iterator[Any]:
+    def _greeted(self, actor: ActorState, hello: Hello) -> Iterator[Any]:
         if hello.process == actor.process and actor.is_ready:
             self._exchange(actor)
             return
@@ -263,17 +247,17 @@ class _Pool:
             else:
                 yield lost
 
-    def _replace(self, actor: _Actor) -> None:
+    def _replace(self, actor: ActorState) -> None:
         """End a process of which a thread hangs in a library; Ray starts another one."""
         self._ray.kill(actor.handle, no_restart=False)
         self._await(actor)
 
-    def _await(self, actor: _Actor) -> None:
+    def _await(self, actor: ActorState) -> None:
         """Wait for the process that takes the place of one that ended."""
         self._orphan(actor)
         actor.call = actor.handle.hello.remote()
 
-    def _orphan(self, actor: _Actor) -> None:
+    def _orphan(self, actor: ActorState) -> None:
         """Keep a dead actor's work until its successor tells what it was doing."""
         log.warning("a worker process ended with %d scenes or tasks in hand", len(actor.held))
         if not actor.is_ready:

@@ -7,12 +7,15 @@ import threading
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 from sgddiff_batch.engine.work import AnyWork, Lost, RunsWork, WorkerSource
 from sgddiff_batch.errors import FatalError, SgddiffBatchError
 from sgddiff_batch.protocols import Left
+
+if TYPE_CHECKING:
+    from ray import ObjectRef
 
 GATHER_S = 0.02
 """So long an answer waits for more outcomes after the first: outcomes of small scenes travel together."""
@@ -56,7 +59,7 @@ class RayWorker:
         self._worker: RunsWork | None = None
 
     def hello(self) -> Hello:
-        """Return who this is: the same however often it is asked."""
+        """Return who this is: the same however often it is asked; the worker is made meanwhile."""
         import ray
 
         with self._starting:
@@ -65,6 +68,8 @@ class RayWorker:
                 self._label = f"actor {here.get_actor_id()}"
                 left = self._make_worker.take_left(self._label)
                 self._hello = Hello(str(here.get_node_id()), secrets.token_hex(8), left)
+                # The driver may be listing; what goes wrong is met again, and told, by its call of make.
+                self._pool.submit(self.make)
             return self._hello
 
     def make(self) -> None:
@@ -124,6 +129,35 @@ class RayWorker:
                 del self._running[ticket]
                 self._ended[ticket] = Lost(work, reason)
                 self._is_stuck = True
+
+
+@dataclass(eq=False, slots=True)
+class ActorState:
+    """What the driver knows of a worker: the work that it holds, by ticket, and the call that is under way.
+
+    ``sent`` and ``heard`` are what that call brings. ``orphans`` is what it held when it died. ``process`` is
+    the one that answered last, "" if it is known to have ended; ``again_s`` is when one that could not be
+    reached is called again.
+    """
+
+    handle: Any
+    call: ObjectRef[Any] | None = None
+    node: str = ""
+    process: str = ""
+    again_s: float | None = None
+    is_ready: bool = False
+    is_alone: bool = False
+    is_stuck: bool = False
+    deaths_in_start: int = 0
+    held: dict[int, AnyWork] = field(default_factory=dict)
+    sent: list[tuple[int, AnyWork]] = field(default_factory=list)
+    heard: list[int] = field(default_factory=list)
+    orphans: list[AnyWork] = field(default_factory=list)
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing is to be expected of it."""
+        return not self.held and not self.orphans
 
 
 def _portable(error: BaseException) -> Exception:

@@ -39,6 +39,21 @@ class TaskLimits:
     task_bytes: int
     memory_bytes: int
 
+    def tasks(self, mosaic: SceneMosaic, done: Set[Window] = frozenset()) -> list[Task]:
+        """Return the tasks of a mosaic's blocks that are not done."""
+        return plan_tasks(mosaic, self.task_bytes, done)
+
+    def refusal(self, tasks: list[Task]) -> str | None:
+        """Return why tasks do not fit the memory even with nothing beside them, None where they do."""
+        largest, most, gib = max(map(task_bytes, tasks), default=0), self.memory_bytes, 2.0**30
+        if largest <= most:
+            return None
+        return (
+            f"one block of it takes {largest / gib:.3g} GiB with nothing beside it, but "
+            f"tiling.task_memory_gib allows {most / gib:.3g}; raise it, or lower tiling.block_px (it is "
+            f"{self.tiling.block_px})"
+        )
+
 
 class NoActivity:
     """Notes nothing; see :class:`sgddiff_batch.protocols.Activity`."""
@@ -69,21 +84,6 @@ class Steps:
         with timed(seconds, "open"):
             profile = self.retries.call_in_time(scene.scene_id, "opening it", lambda: reader.profile(scene))
         return SceneMosaic.at(path, scene, profile, self.limits.tiling)
-
-    def tasks(self, mosaic: SceneMosaic, done: Set[Window] = frozenset()) -> list[Task]:
-        """Return the tasks of a mosaic's blocks that are not done."""
-        return plan_tasks(mosaic, self.limits.task_bytes, done)
-
-    def refusal(self, tasks: list[Task]) -> str | None:
-        """Return why tasks do not fit the memory even with nothing beside them, None where they do."""
-        largest, most, gib = max(map(task_bytes, tasks), default=0), self.limits.memory_bytes, 2.0**30
-        if largest <= most:
-            return None
-        return (
-            f"one block of it takes {largest / gib:.3g} GiB with nothing beside it, but "
-            f"tiling.task_memory_gib allows {most / gib:.3g}; raise it, or lower tiling.block_px (it is "
-            f"{self.limits.tiling.block_px})"
-        )
 
     def begin(
         self, mosaic: SceneMosaic, seconds: Seconds, *, may_have_marks: bool

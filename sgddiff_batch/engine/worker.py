@@ -133,18 +133,18 @@ class Worker:
         except Exception as error:
             # No memory, a mistake of ours: it says nothing of the scene and stops no other.
             log.debug("%s failed", work.scene_id, exc_info=True)
-            return SceneOutcome(work, known.row(work, "failed", _words(error)))
+            return SceneOutcome(work, known.row(work, "failed", words_of(error)))
 
     def _made(self, work: SceneWork, reader: SceneReader, known: _Known) -> Outcome:
         steps, seconds = self._steps, known.seconds
         mosaic = known.mosaic = steps.open(work.scene, reader, work.path, seconds)
-        if (refusal := steps.refusal(steps.tasks(mosaic))) is not None:
+        if (refusal := steps.limits.refusal(steps.limits.tasks(mosaic))) is not None:
             return SceneOutcome(work, known.row(work, "failed", refusal))
         begun = steps.begin(mosaic, seconds, may_have_marks=work.may_have_marks)
         if isinstance(begun, SceneRecord):
             return known.done(work, Recorded(begun))
         mosaic, claim = known.mosaic, known.claim = begun.mosaic, begun.claim
-        tasks = steps.tasks(mosaic, begun.blocks.keys())
+        tasks = steps.limits.tasks(mosaic, begun.blocks.keys())
         if begun.blocks or len(tasks) > 1:
             claim = steps.describe(mosaic, claim)
             return SharedScene(work, mosaic, claim, tuple(tasks), tuple(begun.blocks.values()), seconds)
@@ -174,7 +174,7 @@ class Worker:
             raise
         except Exception as error:
             log.debug("%s could not be committed", work.scene_id, exc_info=True)
-            return SceneOutcome(work, known.row(work, "failed", _words(error)))
+            return SceneOutcome(work, known.row(work, "failed", words_of(error)))
         return known.done(work, recorded)
 
     def _quarantine(
@@ -189,7 +189,7 @@ class Worker:
             raise
         except Exception as error:
             log.debug("%s could not be put into quarantine", work.scene_id, exc_info=True)
-            state, reason = "failed", f"{reason}; and its quarantine could not be recorded: {_words(error)}"
+            state, reason = "failed", f"{reason}; and its quarantine could not be recorded: {words_of(error)}"
         return SceneOutcome(of or work, known.row(work, state, reason), recorded)
 
 
@@ -228,5 +228,6 @@ class _Known:
         return self.mosaic.lattice.tile_count(self.mosaic.grid.window)
 
 
-def _words(error: Exception) -> str:
+def words_of(error: Exception) -> str:
+    """Return what the row of a scene says of an error that is no fault of the scene's."""
     return on_one_line(error) if isinstance(error, _SAYS_ALL) else one_line(error)

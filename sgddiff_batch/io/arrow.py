@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sgddiff_batch.core.texts import Texts
+
+_Number = TypeVar("_Number", np.float64, np.int32)
 
 
 def texts_of(column: Any) -> Texts:  # noqa: ANN401 - pyarrow has no types
@@ -22,6 +24,33 @@ def texts_of(column: Any) -> Texts:  # noqa: ANN401 - pyarrow has no types
         lengths.append(np.diff(places))
     offsets = np.concatenate(([0], np.cumsum(np.concatenate(lengths), dtype=np.int64)))
     return Texts(b"".join(pieces), offsets)
+
+
+def numbers_of(column: Any, kind: type[_Number], null: float = 0) -> NDArray[_Number]:  # noqa: ANN401
+    """Return an Arrow column of numbers of that type, in one piece or many, as one array; nulls are ``null``.
+
+    By its buffers, as all here: pyarrow's own conversions load pandas, a second before a run's first tile.
+    """
+    size = np.dtype(kind).itemsize
+    pieces = [np.empty(0, kind)]
+    for chunk in getattr(column, "chunks", [column]):
+        if len(chunk):
+            piece = np.frombuffer(chunk.buffers()[1], kind, len(chunk), chunk.offset * size)
+            pieces.append(np.where(are_there(chunk), piece, np.array(null, kind)))
+    return np.concatenate(pieces)
+
+
+def are_there(column: Any) -> NDArray[np.bool_]:  # noqa: ANN401
+    """Return which rows of an Arrow column, in one or many pieces, are no nulls."""
+    pieces = [np.empty(0, np.bool_)]
+    for chunk in getattr(column, "chunks", [column]):
+        rows = slice(chunk.offset, chunk.offset + len(chunk))
+        if chunk.null_count:
+            bits = np.frombuffer(chunk.buffers()[0], np.uint8)
+            pieces.append(np.unpackbits(bits, bitorder="little")[rows].astype(np.bool_))
+        else:
+            pieces.append(np.ones(len(chunk), np.bool_))
+    return np.concatenate(pieces)
 
 
 def _places(chunk: Any) -> tuple[NDArray[np.int64], memoryview]:  # noqa: ANN401

@@ -21,7 +21,6 @@ from sgddiff_batch.runs.engines import EngineSettings, run_works
 from sgddiff_batch.runs.execute import run_all, told_tally
 from sgddiff_batch.runs.explain import explain_pixel, open_explained
 from sgddiff_batch.runs.forecast import Forecast, Workers
-from sgddiff_batch.runs.gc import collect_garbage
 from sgddiff_batch.runs.plan import Run, plan_run
 from sgddiff_batch.runs.quarantine import Quarantine, read_quarantine, reason_of
 from sgddiff_batch.runs.recompute import Sample
@@ -50,7 +49,6 @@ __all__ = [
     "Scope",
     "Workers",
     "check_output",
-    "collect_garbage",
     "cores",
     "ending_by",
     "ending_of",

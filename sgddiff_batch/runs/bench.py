@@ -66,18 +66,21 @@ class WorkerRecipe:
 
     def __call__(self, label: str = "worker") -> Worker:
         """Load the network and open the stores. label: who this process is for one that takes its place."""
-        predictor = self.network.load(self.device, self.predictors)
-        output = open_output(self.output_uri, self.fence)
-        activity, damage = FileActivity(self.output_uri, label), DamageBook()
-        reader = make_reader(self.input, self.access, activity)
-        lifecycle = MosaicLifecycle(
-            ZarrBlockWriter(output),
-            ObjectLedger(output, damage),
-            self.run_key,
-            self.provenance,
-            shown=catalogue.shown_json,
-        )
-        return Worker(reader, predictor, lifecycle, self.limits, activity=activity, take_damage=damage.take)
+        predictor, damage = self.network.load(self.device, self.predictors), DamageBook()
+        reader, activity = self.reader(label)
+        lifecycle, take = self.lifecycle(damage), damage.take
+        return Worker(reader, predictor, lifecycle, self.limits, activity=activity, take_damage=take)
+
+    def reader(self, label: str) -> tuple[SceneReader, FileActivity]:
+        """Return the reader of scenes, and where it notes what it reads."""
+        activity = FileActivity(self.output_uri, label)
+        return make_reader(self.input, self.access, activity), activity
+
+    def lifecycle(self, damage: DamageBook) -> MosaicLifecycle[SceneMosaic]:
+        """Return what begins and ends mosaics in the output."""
+        output, shown = open_output(self.output_uri, self.fence), catalogue.shown_json
+        ledger = ObjectLedger(output, damage)
+        return MosaicLifecycle(ZarrBlockWriter(output), ledger, self.run_key, self.provenance, shown=shown)
 
     def provenance(self, mosaic: SceneMosaic) -> dict[str, object]:
         """Return what a mosaic says about where it comes from."""
@@ -157,6 +160,11 @@ class Bench:
         )
 
     @property
+    def limits(self) -> TaskLimits:
+        """How its scenes are cut up."""
+        return TaskLimits(self.tiling.tiling, self.crew.task_bytes, self.crew.task_memory_bytes)
+
+    @property
     def threads(self) -> int:
         """How many pieces of work a process holds at once."""
         return threads_of(self.predictors, self.facts.batch_tiles)
@@ -185,19 +193,10 @@ class Bench:
         """Return what makes the workers."""
         # Workers in other processes look at the lease; those in this one share it.
         fence = self.lease.watch() if self.lease and not self.works_here else self.lease
-        limits = TaskLimits(self.tiling.tiling, self.crew.task_bytes, self.crew.task_memory_bytes)
+        scenes = self.input, self.query.access, self.limits
+        made_by = self.run_id, self.run_key, self.pixel_settings
         return WorkerRecipe(
-            self.network,
-            self.device,
-            self.output.uri,
-            self.input,
-            self.query.access,
-            limits,
-            self.run_id,
-            self.run_key,
-            self.pixel_settings,
-            self.predictors,
-            fence,
+            self.network, self.device, self.output.uri, *scenes, *made_by, self.predictors, fence
         )
 
 

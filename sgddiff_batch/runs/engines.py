@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from sgddiff_batch.engine.local import run_local
-from sgddiff_batch.engine.work import Take, WorkerSource
+from sgddiff_batch.engine.work import AnyWork, Engine, Take, WorkerSource
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,18 +33,53 @@ def run_works(take: Take, make_worker: WorkerSource, settings: EngineSettings) -
         FatalError: where going on would damage data, or the cluster cannot be used.
         ConfigError: as the workers do while they are made.
     """
-    if settings.kind == "local":
-        yield from run_local(take, make_worker("local"), settings.threads)
-        return
-    from sgddiff_batch.engine.ray_cluster import connect_ray
-    from sgddiff_batch.engine.ray_pool import run_ray
+    first = take()
+    if first is not None:
+        with ExitStack() as stack:
+            yield from _started(stack, make_worker, settings)(_after(first, take))
 
-    with connect_ray():
-        yield from run_ray(
-            take,
+
+@contextmanager
+def started_engine(prepare: Callable[[], tuple[WorkerSource, EngineSettings]]) -> Iterator[Engine]:
+    """Yield an engine that has begun, in a thread, with all that it does before its first work.
+
+    So libraries and networks are loaded, GPUs made ready, clusters joined and workers started beside the
+    listing. The engine runs once, and raises what went wrong meanwhile, as :func:`run_works` does; where
+    there is no work it is only ended. ``prepare`` is called in the thread, too.
+    """
+    # The thread ends before the stack does, whatever it has entered by then.
+    with ExitStack() as stack, ThreadPoolExecutor(1, thread_name_prefix="engine") as thread:
+        started = thread.submit(lambda: _started(stack, *prepare()))
+
+        def run(take: Take) -> Iterator[Any]:
+            first = take()
+            if first is not None:
+                yield from started.result()(_after(first, take))
+
+        yield run
+
+
+def _after(first: AnyWork, take: Take) -> Take:
+    """Return what gives a piece of work that was taken already, and then what ``take`` gives."""
+    before = [first]
+    return lambda: before.pop() if before else take()
+
+
+def _started(stack: ExitStack, make_worker: WorkerSource, settings: EngineSettings) -> Engine:
+    if settings.kind == "local":
+        worker = make_worker("local")
+        return lambda take: run_local(take, worker, settings.threads)
+    from sgddiff_batch.engine.ray_cluster import connect_ray
+    from sgddiff_batch.engine.ray_pool import ray_pool
+
+    stack.enter_context(connect_ray())
+    pool = stack.enter_context(
+        ray_pool(
             make_worker,
             workers=settings.workers,
             gpus_per_worker=settings.gpus_per_worker,
             worker_bytes=settings.worker_bytes,
             threads=settings.threads,
         )
+    )
+    return pool.outcomes

@@ -14,7 +14,15 @@ from typing import Protocol
 from sgddiff_batch.core.progress import Tally
 from sgddiff_batch.engine.driver import Driver
 from sgddiff_batch.engine.results import SceneResult
-from sgddiff_batch.engine.work import Engine, Outcome, SceneOutcome, SceneWork, SharedScene, TaskOutcome
+from sgddiff_batch.engine.work import (
+    Engine,
+    Outcome,
+    SceneOutcome,
+    SceneWork,
+    SharedScene,
+    TaskOutcome,
+    WorkerSource,
+)
 from sgddiff_batch.io.catalogue import Recordings
 from sgddiff_batch.io.ledger import FileActivity, Lease
 from sgddiff_batch.io.reports import Packed
@@ -29,7 +37,7 @@ from sgddiff_batch.runs.conclude import (
     keep_rate,
     unchanged_ids,
 )
-from sgddiff_batch.runs.engines import EngineSettings, run_works
+from sgddiff_batch.runs.engines import EngineSettings, started_engine
 from sgddiff_batch.runs.plan import Run, plan_run
 from sgddiff_batch.runs.publish import Publisher, published_meanwhile, restore_returned
 from sgddiff_batch.runs.scope import EVERYTHING, Scope, settle_mark
@@ -68,19 +76,18 @@ def run_all(
     Raises:
         SgddiffBatchError: as :func:`plan_run` and the stores do.
     """
-    run = plan_run(bench, scope, allow_withdrawals=allow_withdrawals)
-    view.planned(run)
-    return execute(run, view)
+    with started_engine(partial(_workers_of, bench)) as engine:
+        run = plan_run(bench, scope, allow_withdrawals=allow_withdrawals)
+        view.planned(run)
+        return execute(run, view, engine)
 
 
-def execute(
-    run: Run, view: RunView, engine: Engine | None = None, *, over: threading.Event | None = None
-) -> Ending:
-    """Do the work of a planned run, publish it, write its report, and say how it ended.
+def execute(run: Run, view: RunView, engine: Engine, *, over: threading.Event | None = None) -> Ending:
+    """Do the work of a planned run by an engine, publish it, write its report, and say how it ended.
 
     Meanwhile its heartbeats tell how far it is, and what is done is published every so often.
 
-    engine: does the work; the config's by default. over: see :func:`published_meanwhile`.
+    over: see :func:`published_meanwhile`.
     """
     bench, started, start = run.bench, datetime.now(UTC).isoformat(timespec="seconds"), time.monotonic()
     results, recordings = Packed[SceneResult](), Recordings()
@@ -94,7 +101,7 @@ def execute(
             published_meanwhile(publisher, bench.publish_s, over),
         ):
             tally = told_tally(bench.lease, len(run.plan.todo) + len(run.plan.missing))
-            for result in driver.run(engine or _engine(bench), partial(_heard, run, progress, recordings)):
+            for result in driver.run(engine, partial(_heard, run, progress, recordings)):
                 if result.state != "still quarantined":
                     progress.scene()
                     tally.count(result.state)
@@ -138,7 +145,8 @@ def forget_deaths(run: Run, results: Iterable[SceneResult]) -> None:
             run.bench.ledger.forget_deaths(result.scene_id)
 
 
-def _engine(bench: Bench) -> Engine:
+def _workers_of(bench: Bench) -> tuple[WorkerSource, EngineSettings]:
+    """Return what makes the workers of a run, and how they are engaged."""
     wanted = bench.engine.workers
     settings = EngineSettings(
         bench.engine.kind,
@@ -147,7 +155,7 @@ def _engine(bench: Bench) -> Engine:
         1.0 if bench.device == "cuda" else 0.0,
         bench.crew.worker_bytes,
     )
-    return lambda take: run_works(take, bench.recipe(), settings)
+    return bench.recipe(), settings
 
 
 def _heard(run: Run, progress: Progress, recordings: Recordings, outcome: Outcome) -> None:

@@ -1,12 +1,13 @@
-"""Forecast: what a plan takes, by the sizes of its scenes and a sample of them that was opened."""
+"""Forecast: what a plan takes, by those of its scenes that were opened, and by sizes of the others."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from math import sqrt
 
 from sgddiff_batch.core import budget
-from sgddiff_batch.core.planning import SceneMosaic, Task, Tiling, plan_tasks
+from sgddiff_batch.core.planning import Task, Tiling
 from sgddiff_batch.engine.steps import task_bytes
 from sgddiff_batch.engine.survey import RunPlan
 from sgddiff_batch.errors import ConfigError
@@ -50,10 +51,62 @@ class Workers:
 
 
 @dataclass(frozen=True, slots=True)
+class Needs:
+    """What opened scenes take: how many ``scenes``, their files' ``size_bytes``, and their tasks in numbers.
+
+    ``read_px`` counts halos, ``mosaic_px`` does not; ``read_bytes`` and ``write_bytes`` are before
+    compression.
+    """
+
+    scenes: int = 0
+    size_bytes: int = 0
+    blocks: int = 0
+    tasks: int = 0
+    tiles: int = 0
+    mosaic_px: int = 0
+    read_px: int = 0
+    read_bytes: int = 0
+    write_bytes: int = 0
+    largest_task_bytes: int = 0
+
+    def plus(self, other: Needs) -> Needs:
+        """Return what both take together."""
+        sums = {name: getattr(self, name) + getattr(other, name) for name in _SUMS}
+        return Needs(**sums, largest_task_bytes=max(self.largest_task_bytes, other.largest_task_bytes))
+
+    def scaled(self, factor: float) -> Needs:
+        """Return what so many times as much takes; the largest task is as large."""
+        sums = {name: round(factor * getattr(self, name)) for name in _SUMS}
+        return Needs(**sums, largest_task_bytes=self.largest_task_bytes)
+
+
+_SUMS = tuple(each.name for each in fields(Needs) if each.name != "largest_task_bytes")
+
+
+def needs_of(size_bytes: int, tasks: Sequence[Task]) -> Needs:
+    """Return what a scene with a file of that size takes, by its tasks."""
+    bands = [len(set(task.profile.bands)) * task.profile.sample_bytes for task in tasks]
+    return Needs(
+        scenes=1,
+        size_bytes=size_bytes,
+        blocks=sum(1 for task in tasks for _ in task.blocks()),
+        tasks=len(tasks),
+        tiles=sum(task.mosaic.lattice.tile_count(task.window) for task in tasks),
+        mosaic_px=sum(task.window.area_px for task in tasks),
+        read_px=sum(task.halo.area_px for task in tasks),
+        read_bytes=sum(task.halo.area_px * size for task, size in zip(tasks, bands, strict=True)),
+        write_bytes=sum(task.window.area_px * 4 // 3 for task in tasks),
+        largest_task_bytes=max(map(task_bytes, tasks), default=0),
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class Forecast:
     """The plan in numbers. ``read_px`` counts halos, ``mosaic_px`` does not; bytes are before compression.
 
-    ``opened``: so many scenes were looked into; the numbers of the others are by their size in bytes.
+    ``opened``: so many scenes were looked into and can be worked on, ``refused`` so many cannot, and take
+    nothing; the numbers of the others are by their size in bytes. ``tiles_error``: the standard error of
+    ``tiles`` that comes of that, as a share of them.
     """
 
     scenes: int
@@ -66,6 +119,8 @@ class Forecast:
     write_bytes: int
     peak_memory_bytes: int
     opened: int = 0
+    refused: int = 0
+    tiles_error: float = 0.0
 
     @property
     def halo_overhead(self) -> float:
@@ -75,7 +130,7 @@ class Forecast:
     @property
     def is_exact(self) -> bool:
         """Whether all scenes were looked into."""
-        return self.opened == self.scenes
+        return self.opened + self.refused == self.scenes
 
 
 def check_tiling(tiling: Tiling, workers: Workers) -> None:
@@ -92,42 +147,43 @@ def check_tiling(tiling: Tiling, workers: Workers) -> None:
         )
 
 
-def forecast(plan: RunPlan, sample: Sequence[SceneMosaic], workers: Workers) -> Forecast:
-    """Return what the plan takes, as far as it is known before its scenes are opened.
+def tiles_error(sample: Sequence[Needs], scenes: int) -> float:
+    """Return the standard error of an estimate of tiles, as a share of them: of a ratio of tiles to bytes.
 
-    sample: the mosaics of those scenes of the plan that were opened.
+    sample: what each of the opened scenes takes, of so many. It tells nothing of what no sample shows, one
+    scene with most of the tiles, and is 0 where all were opened, or less than two.
     """
-    tasks = [task for mosaic in sample for task in plan_tasks(mosaic, workers.task_bytes)]
-    largest = min(max(map(task_bytes, tasks), default=0), workers.task_memory_bytes)
-    known = _measured(tasks)
-    scale = 1.0
-    if len(sample) < len(plan.todo):
-        whole = int(plan.todo.sizes_bytes.sum())
-        scale = whole / max(1, sum(mosaic.scene.size_bytes for mosaic in sample))
+    count, tiles = len(sample), sum(one.tiles for one in sample)
+    if count < 2 or not tiles:
+        return 0.0
+    ratio = tiles / max(1, sum(one.size_bytes for one in sample))
+    squares = sum((one.tiles - ratio * one.size_bytes) ** 2 for one in sample)
+    return sqrt(max(0.0, 1 - count / scenes) * count / (count - 1) * squares) / tiles
+
+
+def forecast(
+    plan: RunPlan, opened: Needs, workers: Workers, *, refused: int = 0, error: float = 0.0
+) -> Forecast:
+    """Return what the plan takes, as far as it is known.
+
+    opened: what those of its scenes take that were opened; refused: so many cannot be worked on. error: see
+    :func:`tiles_error`.
+    """
+    known, largest = opened, min(opened.largest_task_bytes, workers.task_memory_bytes)
+    if opened.scenes + refused < len(plan.todo):
+        known = opened.scaled(int(plan.todo.sizes_bytes.sum()) / max(1, opened.size_bytes))
         largest = workers.task_bytes
-    mosaic_px, read_px, read_bytes, write_bytes, blocks, tiles = (round(scale * number) for number in known)
     return Forecast(
         scenes=len(plan.todo),
-        blocks=blocks,
-        tasks=round(scale * len(tasks)),
-        tiles=tiles,
-        mosaic_px=mosaic_px,
-        read_px=read_px,
-        read_bytes=read_bytes,
-        write_bytes=write_bytes,
+        blocks=known.blocks,
+        tasks=known.tasks,
+        tiles=known.tiles,
+        mosaic_px=known.mosaic_px,
+        read_px=known.read_px,
+        read_bytes=known.read_bytes,
+        write_bytes=known.write_bytes,
         peak_memory_bytes=workers.peak_bytes(largest),
-        opened=len(sample),
-    )
-
-
-def _measured(tasks: Sequence[Task]) -> tuple[int, int, int, int, int, int]:
-    """Return the pixels of mosaics and of reads, the bytes of reads and writes, blocks and tiles."""
-    bands = [len(set(task.profile.bands)) * task.profile.sample_bytes for task in tasks]
-    return (
-        sum(task.window.area_px for task in tasks),
-        sum(task.halo.area_px for task in tasks),
-        sum(task.halo.area_px * size for task, size in zip(tasks, bands, strict=True)),
-        sum(task.window.area_px * 4 // 3 for task in tasks),
-        sum(1 for task in tasks for _ in task.blocks()),
-        sum(task.mosaic.lattice.tile_count(task.window) for task in tasks),
+        opened=opened.scenes,
+        refused=refused,
+        tiles_error=0.0 if opened.scenes + refused == len(plan.todo) else error,
     )

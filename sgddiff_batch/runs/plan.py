@@ -1,4 +1,4 @@
-"""Plan: the archive is listed and compared with the ledger; what that takes is told by sizes and a sample."""
+"""Plan: the archive is listed and compared with the ledger; what that takes is told by opened scenes."""
 
 from __future__ import annotations
 
@@ -6,20 +6,20 @@ import logging
 from collections.abc import Mapping, Set
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import reduce
 
-from sgddiff_batch.core.planning import SceneMosaic
-from sgddiff_batch.core.scene import Scene
 from sgddiff_batch.core.store_names import id_of
 from sgddiff_batch.core.withdrawals import Withdrawals
+from sgddiff_batch.engine.driver import scene_work
+from sgddiff_batch.engine.results import SceneResult
 from sgddiff_batch.engine.retries import no_retries
 from sgddiff_batch.engine.survey import RunPlan, survey
-from sgddiff_batch.errors import FatalError
 from sgddiff_batch.io.ledger import FileActivity, ObjectLedger, RedoMark, mended_records, take_left
 from sgddiff_batch.io.sources import Listing, list_archive
-from sgddiff_batch.protocols import SceneReader, SceneRecord
+from sgddiff_batch.protocols import SceneRecord
 from sgddiff_batch.runs.bench import Bench
-from sgddiff_batch.runs.forecast import Forecast, check_tiling, forecast
+from sgddiff_batch.runs.forecast import Forecast, Needs, check_tiling, forecast, tiles_error
+from sgddiff_batch.runs.opening import Opener, open_all
 from sgddiff_batch.runs.scope import (
     EVERYTHING,
     Scope,
@@ -39,7 +39,10 @@ _OPENED_AT_ONCE = 8
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A run that has been planned: everything that it needs, nothing started."""
+    """A run that has been planned: everything that it needs, nothing started.
+
+    ``refused`` are the rows that scenes would have in the report which were opened and cannot be worked on.
+    """
 
     bench: Bench
     listing: Listing
@@ -48,19 +51,24 @@ class Run:
     forecast: Forecast
     withdrawals: Withdrawals
     marks: Mapping[str, RedoMark]
+    refused: tuple[SceneResult, ...] = ()
 
 
-def plan_run(bench: Bench, scope: Scope = EVERYTHING, *, allow_withdrawals: bool = False) -> Run:
+def plan_run(
+    bench: Bench, scope: Scope = EVERYTHING, *, allow_withdrawals: bool = False, exact: bool = False
+) -> Run:
     """List the archive, compare it with the ledger, and plan what is new or changed.
 
-    Without a lease on the output the plan is a dry one: nothing is changed there.
+    Without a lease on the output the plan is a dry one: nothing is changed there. exact: all scenes of the
+    plan are opened, on the workers, and not a few of them here.
 
     Raises:
         ConfigError: if the archive is not there, or the plan does not fit its memory.
     """
+    # First: what is known of the network takes its library, which an engine loads beside the listing.
+    listing = list_archive(bench.query, bench.output.uri)
     key, ledger, may_write = bench.run_key, bench.ledger, bench.lease is not None
     check_tiling(bench.tiling.tiling, bench.crew)
-    listing = list_archive(bench.query, bench.output.uri)
     records = mended_records(ledger, write=may_write)
     withdrawals = plan_withdrawals(bench, listing, allow=allow_withdrawals)
     missing = {missing_scene(file): file.reason for file in listing.missing}
@@ -73,12 +81,14 @@ def plan_run(bench: Bench, scope: Scope = EVERYTHING, *, allow_withdrawals: bool
         plan,
         paths=replacements(plan.todo, key, ledger, marks),
         marked=frozenset(map(id_of, marked)),
-        suspects=_suspects(bench) if may_write else frozenset(),
+        suspects=_suspects(bench, keep=not may_write),
     )
     tell_postponed(plan)
     if not (listing.scenes or listing.missing or listing.not_listed):
         log.warning("archive.uri: there are no .tif or .tiff files in %s", bench.query.sources[0].uri)
-    return Run(bench, listing, records, plan, _forecast(bench, plan), withdrawals, marks)
+    needs, refused, error = (*open_all(bench, plan, records), 0.0) if exact else _sampled(bench, plan)
+    numbers = forecast(plan, needs, bench.crew, refused=len(refused), error=error)
+    return Run(bench, listing, records, plan, numbers, withdrawals, marks, refused)
 
 
 def _swept(ledger: ObjectLedger, records: Mapping[str, SceneRecord], marked: Set[str]) -> set[str]:
@@ -89,35 +99,34 @@ def _swept(ledger: ObjectLedger, records: Mapping[str, SceneRecord], marked: Set
     return current
 
 
-def _suspects(bench: Bench) -> frozenset[str]:
-    """Return the ids of scenes that processes were reading when they died: of this machine, or long ago."""
-    return frozenset(take_left(bench.output.uri).reading | bench.ledger.deaths())
+def _suspects(bench: Bench, *, keep: bool) -> frozenset[str]:
+    """Return the ids of scenes that processes were reading when they died: of this machine, or long ago.
+
+    keep: leave the notes of that to the next run.
+    """
+    return frozenset(take_left(bench.output.uri, keep=keep).reading | bench.ledger.deaths())
 
 
-def _forecast(bench: Bench, plan: RunPlan) -> Forecast:
-    """Return what a plan takes; a few of its scenes are opened for it, of all sizes."""
-    at = range(0, len(plan.todo), max(1, -(-len(plan.todo) // _SAMPLE)))
-    sample = [plan.todo[number] for number in at]
-    # Those that processes died of are left to the workers, who read them with care.
-    sample = [scene for scene in sample if scene.scene_id not in plan.suspects]
+def _sampled(bench: Bench, plan: RunPlan) -> tuple[Needs, tuple[SceneResult, ...], float]:
+    """Return what a few scenes of a plan take, those of them that are refused, and the error of their tiles.
+
+    They are the middle ones of equal parts of the plan, which is in the order of size: the first ones would
+    all be larger than those that they stand for.
+    """
+    scenes = len(plan.todo)
+    count = min(_SAMPLE, scenes)
+    at = ((2 * part + 1) * scenes // (2 * count) for part in range(count))
+    works = [scene_work(plan, plan.todo[number], {}) for number in at]
     activity = FileActivity(bench.output.uri, "plan")
     try:
-        reader = bench.reader(activity)
+        opener = Opener(bench.reader(activity), bench.limits, no_retries())
         with ThreadPoolExecutor(_OPENED_AT_ONCE, thread_name_prefix="sample") as pool:
-            opened = list(pool.map(partial(_opened, bench, plan, reader), sample))
+            # Those that processes died of are left to the workers, who read them with care.
+            outcomes = list(pool.map(opener.run, (work for work in works if not work.with_care)))
     finally:
         activity.close()
-    return forecast(plan, [mosaic for mosaic in opened if mosaic is not None], bench.crew)
-
-
-def _opened(bench: Bench, plan: RunPlan, reader: SceneReader, scene: Scene) -> SceneMosaic | None:
-    """Return the mosaic of a scene; None if it cannot be opened, which is for a worker to tell."""
-    try:
-        with reader.held(scene) as held:
-            profile = no_retries().call_in_time(scene.scene_id, "opening it", lambda: held.profile(scene))
-    except FatalError:
-        raise
-    except Exception:
-        log.debug("%s could not be opened for the plan", scene.scene_id, exc_info=True)
-        return None
-    return SceneMosaic.at(plan.path_of(scene), scene, profile, bench.tiling.tiling)
+    rows = [one for one in outcomes if isinstance(one, SceneResult)]
+    needs = [one for one in outcomes if isinstance(one, Needs)]
+    # What could not be opened for another reason than its own is for a worker to try again.
+    refused = tuple(row for row in rows if row.state == "quarantined" or row.height_px)
+    return reduce(Needs.plus, needs, Needs()), refused, tiles_error(needs, scenes)

@@ -6,6 +6,8 @@ import json
 import logging
 from collections.abc import Mapping, Sequence
 
+import numpy as np
+
 from sgddiff_batch.core.fingerprint import digest
 from sgddiff_batch.core.labels import Labels
 from sgddiff_batch.core.query import AssetRule, Source
@@ -15,7 +17,7 @@ from sgddiff_batch.core.withdrawals import Withdrawals, find_withdrawals
 from sgddiff_batch.core.words import first_of, redact_uri
 from sgddiff_batch.errors import FatalError
 from sgddiff_batch.io import catalogue
-from sgddiff_batch.io.arrow import texts_of
+from sgddiff_batch.io.arrow import numbers_of, texts_of
 from sgddiff_batch.io.ledger import ObjectLedger
 from sgddiff_batch.io.sources import Listing
 from sgddiff_batch.runs.bench import Bench
@@ -106,7 +108,7 @@ def _catalogued(ledger: ObjectLedger) -> Mapping[str, str | None]:
     # The newest, not the current one: a rollback is for readers, and says nothing of the archive.
     table = catalogue.read_generation(ledger.store, pointer.newest, ["id", "archive"])
     archives = table["archive"].combine_chunks().dictionary_encode()
-    codes = archives.indices.fill_null(-1).to_numpy(zero_copy_only=False)
+    codes = numbers_of(archives.indices, np.int32, null=-1)
     return Labels(texts_of(table["id"]), codes, tuple(archives.dictionary.to_pylist()))
 
 

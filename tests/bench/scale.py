@@ -32,6 +32,7 @@ from sgddiff_batch.engine.work import SceneWork
 from sgddiff_batch.io.storage.store import open_store
 from sgddiff_batch.protocols import NetworkFacts
 from sgddiff_batch.runs import leased_bench, run_all
+from tests.bench import first_tile
 from tests.kit import jobs
 from tests.kit.counting import counted_s3_requests
 from tests.kit.far import far_away
@@ -217,6 +218,15 @@ def most(scenes: int) -> dict[str, float]:
     return {"max_scenes_a_s": round(scenes / seconds, 1)}
 
 
+def first_tiles() -> dict[str, float]:
+    """Return the seconds from a command to its first tile, of each engine; Ray's on a head that runs."""
+    found: dict[str, float] = {}
+    for engine, words in (("local", "first_tile"), ("ray", "first_tile_ray")):
+        (wall_s, cpu_s) = next(iter(first_tile.measure(engine, rounds=3, scenes=20).values()))
+        found |= {f"{words}_s": round(wall_s, 2), f"{words}_cpu_s": round(cpu_s, 2)}
+    return found
+
+
 def main() -> None:
     """Measure the parts that are asked for, each after the other."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
@@ -227,6 +237,7 @@ def main() -> None:
         "latency": latency,
         "speedup": lambda scenes: speedup(max(4, scenes // 8)),
         "most": lambda scenes: most(2 * scenes),
+        "first_tile": lambda _: first_tiles(),
     }
     parser.add_argument("--scenes", type=int, default=200)
     parser.add_argument("--parts", nargs="+", choices=parts, default=list(parts))

@@ -37,10 +37,15 @@ def local(archive):
 
 def on_ray(archive, make_worker=None, **options):
     """Return the Ray engine over an archive's workers."""
-    from sgddiff_batch.engine.ray_pool import run_ray
+    from sgddiff_batch.engine.ray_pool import ray_pool
 
     options = {"threads": IN_FLIGHT, **options}
-    return lambda take: run_ray(take, make_worker or archive.make_worker, **options)
+
+    def engine(take):
+        with ray_pool(make_worker or archive.make_worker, **options) as pool:
+            yield from pool.outcomes(take)
+
+    return engine
 
 
 @pytest.fixture(scope="module", params=["local", pytest.param("ray", marks=pytest.mark.slow)])

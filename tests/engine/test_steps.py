@@ -31,12 +31,17 @@ class Broken(MemoryWriter):
         raise self._error
 
 
+def limits(memory_bytes):
+    return TaskLimits(TINY, memory_bytes // 3, memory_bytes)
+
+
 def steps(writer=None, memory_bytes=10**9):
     lifecycle = MosaicLifecycle(writer or MemoryWriter(), MemoryLedger(), "key", lambda mosaic: {})
-    limits = TaskLimits(TINY, memory_bytes // 3, memory_bytes)
     retries = Retries(sleep=lambda seconds: None)
     memory = SharedMemory(memory_bytes)
-    return Steps(SyntheticReader({}), ToyPredictor(), lifecycle, limits, memory, retries, NoActivity())
+    return Steps(
+        SyntheticReader({}), ToyPredictor(), lifecycle, limits(memory_bytes), memory, retries, NoActivity()
+    )
 
 
 @pytest.mark.parametrize(
@@ -58,16 +63,16 @@ def test_a_lost_claim_is_told_as_that():
 
 def test_tasks_that_fit_with_nothing_beside_them_are_not_refused():
     need = task_bytes(WHOLE)
-    assert steps(memory_bytes=need).refusal([WHOLE]) is None
-    assert steps(memory_bytes=need).refusal([]) is None
-    words = steps(memory_bytes=need - 1).refusal([WHOLE])
+    assert limits(need).refusal([WHOLE]) is None
+    assert limits(need).refusal([]) is None
+    words = limits(need - 1).refusal([WHOLE])
     assert "tiling.task_memory_gib allows" in words
     assert f"tiling.block_px (it is {TINY.block_px})" in words
 
 
 def test_tasks_leave_out_blocks_that_are_done():
     first, *others = MOSAIC.blocks()
-    left = steps(memory_bytes=3).tasks(MOSAIC, {first})
+    left = limits(3).tasks(MOSAIC, {first})
     assert [task.window for task in left] == others
 
 

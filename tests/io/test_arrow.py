@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from sgddiff_batch.core.texts import Texts
-from sgddiff_batch.io.arrow import arrow_of, release, texts_of
+from sgddiff_batch.io.arrow import are_there, arrow_of, numbers_of, release, texts_of
 
 TEXTS = st.lists(st.text(max_size=5), max_size=10)
 
@@ -31,6 +32,18 @@ def test_texts_become_arrow_and_come_back(texts):
         array.validate(full=True)
         assert (array.type, array.to_pylist()) == (pa.large_string(), wanted)
         assert texts_of(array) == wanted
+
+
+@given(st.lists(st.lists(st.none() | st.integers(-9, 9), max_size=20), max_size=3))
+def test_numbers_in_many_pieces_become_one_array_and_nulls_what_is_asked(pieces):
+    flat = [number for numbers in pieces for number in numbers]
+    for kind, as_numpy in ((pa.float64(), np.float64), (pa.int32(), np.int32)):
+        column = pa.chunked_array([pa.array(numbers, kind) for numbers in pieces], kind)
+        for rows, wanted in ((column, flat), (column[3:], flat[3:]), (pa.array(flat, kind)[1:], flat[1:])):
+            found = numbers_of(rows, as_numpy, null=-50)
+            assert found.dtype == as_numpy
+            assert found.tolist() == [-50 if number is None else number for number in wanted]
+            assert are_there(rows).tolist() == [number is not None for number in wanted]
 
 
 def test_what_is_null_is_empty():

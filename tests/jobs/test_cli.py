@@ -92,7 +92,8 @@ def test_a_verb_parses_calls_and_prints_and_that_is_short(verb):
 
 CONFIG = "--config --set"
 FLAGS = {
-    "run": f"{CONFIG} --dry-run --allow-withdrawals --limit --since --retry-quarantined --json --verbose",
+    "run": f"{CONFIG} --dry-run --exact --allow-withdrawals --limit --since --retry-quarantined "
+    "--json --verbose",
     "compose": f"{CONFIG} --area --withdraw-area --dry-run --retry-quarantined --allow-withdrawals "
     "--json --verbose",
     "status": f"OUTPUT {CONFIG} --json --verbose",

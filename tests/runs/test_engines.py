@@ -1,11 +1,14 @@
 """Which engine does the work of a run."""
 
+import threading
+from collections import deque
 from dataclasses import dataclass, field
 
 import pytest
 
+from sgddiff_batch.errors import ConfigError
 from sgddiff_batch.protocols import Left
-from sgddiff_batch.runs.engines import EngineSettings, run_works
+from sgddiff_batch.runs.engines import EngineSettings, run_works, started_engine
 
 
 @dataclass
@@ -23,6 +26,35 @@ class Made:
 
     def take_left(self, label):
         return Left()
+
+
+def test_an_engine_makes_its_worker_before_it_is_given_work_and_takes_what_comes_later():
+    made, is_made = Made(), threading.Event()
+
+    def make(label):
+        is_made.set()
+        return made(label)
+
+    with started_engine(lambda: (make, EngineSettings("local", 1))) as engine:
+        assert is_made.wait(60)
+        works = deque([1, 2])
+        found = []
+        for outcome in engine(lambda: works.popleft() if works else None):
+            found.append(outcome)
+            if outcome == 1:
+                works.append(3)
+    assert sorted(found) == [1, 2, 3]
+    assert made.labels == ["local"]
+
+
+def test_what_an_engine_cannot_start_with_is_raised_with_its_first_work_alone():
+    def prepare():
+        raise ConfigError("no such checkpoint")
+
+    with started_engine(prepare) as engine:
+        assert list(engine(lambda: None)) == []
+        with pytest.raises(ConfigError, match="no such checkpoint"):
+            next(engine(lambda: 1))
 
 
 @pytest.mark.parametrize("threads", [1, 4])

@@ -62,7 +62,7 @@ with FileActivity({str(tmp_path / "out")!r}, "worker").reading("a.tif"):
     os.kill(os.getpid(), signal.SIGKILL)
 """
     subprocess.run([sys.executable, "-c", died], check=False)
-    assert plan_run(bench_of(config)).plan.suspects == frozenset(), "a dry run leaves it to the next one"
+    assert plan_run(bench_of(config)).plan.suspects == {"a.tif"}
     with leased_bench(load_config(str(config)), BrightNetwork()) as bench:
         run = plan_run(bench)
         assert run.plan.suspects == {"a.tif"}
@@ -118,11 +118,12 @@ def test_what_a_list_names_and_is_not_there_is_for_quarantine(config, tmp_path):
     assert [scene.uri for scene in run.plan.todo] == [str(tmp_path / "scenes" / "a.tif")]
 
 
-def test_a_scene_that_cannot_be_opened_is_left_to_a_worker_and_not_counted(config, tmp_path):
+def test_a_scene_that_cannot_be_opened_takes_nothing_and_is_told(config, tmp_path):
     (tmp_path / "scenes" / "torn.tif").write_bytes(b"II*\0" + bytes(60))
     run = plan_run(bench_of(config))
     assert ids(run.plan.todo) == ["a.tif", "b.tif", "torn.tif"]
-    assert (run.forecast.opened, run.forecast.is_exact) == (2, False)
+    assert (run.forecast.opened, run.forecast.refused, run.forecast.is_exact) == (2, 1, True)
+    assert [(row.scene_id, row.state) for row in run.refused] == [("torn.tif", "quarantined")]
 
 
 def test_scenes_that_are_left_for_another_run_are_told(config, caplog):

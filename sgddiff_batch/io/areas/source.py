@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import zarr
 from numpy.typing import NDArray
 from rasterio._err import CPLE_BaseError
 from rasterio.crs import CRS
@@ -176,6 +175,8 @@ class SceneSource:
         return warped
 
     def _read(self, window: Window) -> Codes:
+        import zarr
+
         store = self.output.zarr(self.scene.path, read_only=True)
         path = f"{self.level}/{mosaics.ARRAY_NAME}"
         try:

@@ -208,7 +208,8 @@ class Encoded:
                 "`sgddiff catalogue rollback`, or remove _catalogue/current.json and run the job again"
             )
         try:
-            pq.read_schema(self._file()).empty_table().select(list(columns)).cast(_schema_of(columns))
+            kinds = pa.Table.from_batches([], pq.read_schema(self._file()))
+            kinds.select(list(columns)).cast(_schema_of(columns))
         except (pa.ArrowException, KeyError, OSError) as error:
             raise FatalError(f"{name} is no catalogue of this version: {error}") from None
 

@@ -99,10 +99,10 @@ def _close(file: int, path: Path) -> None:
         path.parent.rmdir()  # if it was the last one
 
 
-def take_left(output_uri: str, label: str | None = None) -> Left:
+def take_left(output_uri: str, label: str | None = None, *, keep: bool = False) -> Left:
     """Return what processes were at work on that died on this machine, and remove their notes.
 
-    label: only those of this label; None is all.
+    label: only those of this label; None is all. keep: leave the notes for whoever comes next.
     """
     reading, computing, is_known = set[str](), set[str](), False
     with suppress(OSError):
@@ -118,7 +118,8 @@ def take_left(output_uri: str, label: str | None = None) -> Left:
                     reading.add(words.removeprefix(_READING))
                 elif words.startswith(_COMPUTING):
                     computing.add(words.removeprefix(_COMPUTING))
-            path.unlink(missing_ok=True)
+            if not keep:
+                path.unlink(missing_ok=True)
     return Left(frozenset(reading), frozenset(computing), is_known)
 
 

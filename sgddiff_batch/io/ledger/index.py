@@ -17,12 +17,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from sgddiff_batch.core.fingerprint import bytes_digest
 from sgddiff_batch.core.texts import Mask, Rows, Texts, TextSet, same
 from sgddiff_batch.errors import ConfigError, RetryableError
-from sgddiff_batch.io.arrow import release, texts_of
+from sgddiff_batch.io.arrow import are_there, numbers_of, release, texts_of
 from sgddiff_batch.io.storage import Store
 
 log = logging.getLogger(__name__)
@@ -100,9 +99,9 @@ class _Listing:
 
 def _listing_of(store: Store, folder: str, now_s: float) -> _Listing:
     table = store.listed_columns(folder)
-    has_version = table["version"].is_valid().to_numpy()
+    has_version = are_there(table["version"])
     # Contents are fetched after the listing; newer ones list otherwise.
-    is_settled: NDArray[np.bool_] = table["changed_s"].to_numpy() < now_s - _SETTLED_S
+    is_settled = numbers_of(table["changed_s"], np.float64) < now_s - _SETTLED_S
     keys, versions = texts_of(table["key"]), texts_of(table["version"])
     del table
     release()

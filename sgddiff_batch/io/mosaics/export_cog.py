@@ -6,23 +6,25 @@ import tempfile
 import xml.etree.ElementTree as ET
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import rasterio
 import rasterio.shutil
-import zarr
 from numpy.typing import NDArray
 from rasterio.crs import CRS
 from rasterio.transform import Affine
 from rasterio.windows import Window as RasterWindow
-from zarr.abc.store import Store as ZarrStore
 
 from sgddiff_batch.core.blending import MAX_CODE, NO_DATA
 from sgddiff_batch.core.window import Window
 from sgddiff_batch.errors import ConfigError, FatalError
 from sgddiff_batch.io.mosaics import conventions, opening
 from sgddiff_batch.io.storage import local_path, open_store
+
+if TYPE_CHECKING:
+    import zarr
+    from zarr.abc.store import Store as ZarrStore
 
 _BLOCK_PX = 512
 _CACHE_BYTES = 64 * 2**20
@@ -96,6 +98,8 @@ def _placement(mosaic: ZarrStore) -> _Placement:
 
 
 def _open(mosaic: ZarrStore, name: str) -> zarr.Array[Any]:
+    import zarr
+
     return zarr.open_array(mosaic, path=name, mode="r", zarr_format=3)
 
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import rioxarray  # noqa: F401 - gives every DataArray its .rio
-import xarray as xr
 
 from sgddiff_batch.io.mosaics import conventions, metadata
 from sgddiff_batch.io.storage import Store, open_store
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 
 def open_mosaic(uri: str, level: int = 0) -> xr.DataArray:
@@ -25,6 +26,10 @@ def open_mosaic(uri: str, level: int = 0) -> xr.DataArray:
         FileNotFoundError: if there is no mosaic at ``uri``.
         ValueError: if the mosaic is not complete, or has no such level.
     """
+    # Here, for they load pandas: two seconds before the first tile of a run, which needs none of it.
+    import rioxarray  # noqa: F401 - gives every DataArray its .rio
+    import xarray as xr
+
     store = open_store(uri)
     root = read_root(store)
     levels = mosaic_levels(root)

@@ -8,11 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import zarr
 from numpy.typing import NDArray
-from zarr.core.buffer import Buffer
-from zarr.core.buffer.cpu import Buffer as CpuBuffer
-from zarr.storage import MemoryStore
 
 from sgddiff_batch.core import pyramid
 from sgddiff_batch.core.blending import NO_DATA
@@ -88,6 +84,11 @@ class StoredMosaic:
         Raises:
             Exception: whatever zarr and its codecs raise of damaged bytes.
         """
+        import zarr
+        from zarr.core.buffer import Buffer
+        from zarr.core.buffer.cpu import Buffer as CpuBuffer
+        from zarr.storage import MemoryStore
+
         node = json.dumps(self.nodes[path]).encode()
         objects: dict[str, Buffer] = {ROOT: CpuBuffer.from_bytes(node), "c/0": CpuBuffer.from_bytes(data)}
         array = zarr.open_array(MemoryStore(objects), mode="r", zarr_format=3)

@@ -6,6 +6,7 @@ a row of :data:`sgddiff_batch.core.schemes.SCHEMES` that names it.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -218,6 +219,11 @@ class Backend(Protocol):
 
     def sweep(self, path: str) -> None:
         """Remove what :meth:`temporary` yields."""
+
+
+def is_loaded(scheme: str) -> bool:
+    """Whether this process has loaded the class that serves a scheme of the table."""
+    return SCHEMES[scheme].partition(":")[0] in sys.modules
 
 
 def load_backend(scheme: str) -> type[Backend]:

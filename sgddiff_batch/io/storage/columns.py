@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 _ROWS_TOGETHER = 65_536
 
 
@@ -36,10 +38,36 @@ def table_of(parts: Iterable[ListedPart], cut: int, left_out: Sequence[str]) -> 
     )
     batches = []
     for part in _together(parts):
-        keys = [path[cut:] for path in part.paths]
-        columns = [keys, part.versions, part.sizes_bytes, part.changed_s]
-        batches.append(_without(pa.record_batch(columns, schema=schema), left_out))
+        texts = [path[cut:] for path in part.paths], part.versions
+        numbers = (pa.int64(), part.sizes_bytes, np.int64), (pa.float64(), part.changed_s, np.float64)
+        columns = [*map(_strings, texts), *(_numbers(*column) for column in numbers)]
+        batches.append(_without(pa.RecordBatch.from_arrays(columns, schema=schema), left_out))
     return pa.Table.from_batches(batches, schema)
+
+
+def _strings(texts: Sequence[str | None]) -> Any:  # noqa: ANN401
+    """Return texts as an Arrow array.
+
+    By its buffers: pyarrow's own conversion loads pandas, a second before the first tile of a run.
+
+    Raises:
+        UnicodeEncodeError: if one of them has half of a surrogate pair.
+    """
+    import pyarrow as pa
+
+    parts = [(text or "").encode() for text in texts]
+    ends = np.cumsum([0, *map(len, parts)], dtype=np.int32)
+    valid, missing = None, sum(text is None for text in texts)
+    if missing:
+        valid = pa.py_buffer(np.packbits([text is not None for text in texts], bitorder="little"))
+    data = pa.py_buffer(b"".join(parts))
+    return pa.StringArray.from_buffers(len(parts), pa.py_buffer(ends), data, valid, missing)
+
+
+def _numbers(kind: Any, numbers: Sequence[float], as_stored: type[np.generic]) -> Any:  # noqa: ANN401
+    import pyarrow as pa
+
+    return pa.Array.from_buffers(kind, len(numbers), [None, pa.py_buffer(np.array(numbers, as_stored))])
 
 
 def _together(parts: Iterable[ListedPart]) -> Iterator[ListedPart]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from sgddiff_batch.core.query import BucketAccess
 from sgddiff_batch.core.schemes import SCHEMES, scheme_of
-from sgddiff_batch.io.storage.backend import Backend, load_backend
+from sgddiff_batch.io.storage.backend import Backend, is_loaded, load_backend
 from sgddiff_batch.io.storage.local import LocalBackend
 from sgddiff_batch.io.storage.store import open_store
 
@@ -57,14 +57,15 @@ def gdal_path(uri: str) -> str:
 
 
 def gdal_settings(uri: str, access: BucketAccess, environment: Mapping[str, str]) -> dict[str, str]:
-    """Return what GDAL is told of all kinds of storage, so that it can open a URI.
+    """Return what GDAL is told of all kinds of storage that this process uses, so that it can open a URI.
 
-    All of it, also of kinds that the URI is not of: GDAL shows threads that set nothing what another one set.
+    Also of kinds that the URI is not of: GDAL shows threads that set nothing what another one set. Not of
+    kinds that nobody has opened here: the clients of S3 are half a second before a local run's first tile.
     """
     # A failure must not outlive its handle, nor an old version of an object.
     settings = {"CPL_VSIL_CURL_NON_CACHED": _kind_of(uri).gdal_prefix}
     own = scheme_of(uri)
-    for scheme in SCHEMES:
+    for scheme in filter(is_loaded, SCHEMES):
         asked = access.of(uri) if scheme == own else "own"
         settings |= load_backend(scheme).gdal_settings(asked, environment)
     return settings

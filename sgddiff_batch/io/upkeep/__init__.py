@@ -6,7 +6,8 @@ it was asked to.
 
 from __future__ import annotations
 
-from sgddiff_batch.io.upkeep.garbage import Garbage, Inventory, find_garbage, remove_garbage
+from sgddiff_batch.io.upkeep.collecting import collect_garbage
+from sgddiff_batch.io.upkeep.garbage import Garbage, Inventory, find_garbage
 from sgddiff_batch.io.upkeep.verdict import Verdict
 from sgddiff_batch.io.upkeep.verify import verify_disowned, verify_mosaic
 
@@ -14,8 +15,8 @@ __all__ = [
     "Garbage",
     "Inventory",
     "Verdict",
+    "collect_garbage",
     "find_garbage",
-    "remove_garbage",
     "verify_disowned",
     "verify_mosaic",
 ]

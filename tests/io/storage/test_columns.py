@@ -1,6 +1,8 @@
 """Columns of a listing: a row for each object, whatever parts it came in."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from sgddiff_batch.io.storage import columns
 from sgddiff_batch.io.storage.columns import ListedPart, table_of
@@ -31,6 +33,19 @@ def test_nothing_is_a_table_with_the_same_columns():
     empty = table_of([], 0, ())
     assert empty.num_rows == 0
     assert empty.schema == table_of([part("a")], 0, ()).schema
+
+
+@given(st.lists(st.tuples(st.text(max_size=4), st.none() | st.text(max_size=4)), max_size=20))
+def test_texts_of_all_kinds_and_none_are_kept(rows):
+    keys, versions = [key for key, _ in rows], [version for _, version in rows]
+    table = table_of([ListedPart(keys, versions, [0] * len(rows), [0.0] * len(rows))], 0, ())
+    table.validate(full=True)
+    assert (table["key"].to_pylist(), table["version"].to_pylist()) == (keys, versions)
+
+
+def test_half_of_a_surrogate_pair_is_refused():
+    with pytest.raises(UnicodeEncodeError):
+        table_of([part("a\udc80")], 0, ())
 
 
 def test_names_that_end_as_told_are_left_out():

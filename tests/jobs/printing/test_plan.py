@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs.printing.plan import duration, print_plan
+from jobs.printing.plan import duration, plan_facts, print_plan
 from sgddiff_batch.config import load_config
 from sgddiff_batch.core.scene import Scene
 from sgddiff_batch.core.withdrawals import Withdrawals
+from sgddiff_batch.engine.results import SceneResult
 from sgddiff_batch.protocols import SceneRecord
 from sgddiff_batch.runs import open_bench, plan_run
 from tests.kit import jobs
@@ -71,9 +72,28 @@ def test_twenty_scenes_that_are_missing_are_named_and_the_others_counted(run, ca
 
 def test_numbers_that_are_estimated_are_said_to_be(run, capsys):
     rows, _ = printed(run, capsys)
-    assert "numbers below" not in rows
-    rows, _ = printed(replace(run, forecast=replace(run.forecast, scenes=900, opened=16)), capsys)
+    assert rows["numbers below"] == "exact: all scenes were opened"
+    some = replace(run.forecast, scenes=900, opened=16)
+    rows, _ = printed(replace(run, forecast=some), capsys)
     assert rows["numbers below"] == "estimated: 16 of 900 scenes were opened, the others by their size"
+    rows, _ = printed(replace(run, forecast=replace(some, tiles_error=0.234)), capsys)
+    assert rows["numbers below"].endswith("the others by their size; ±23%")
+
+
+def test_scenes_that_cannot_be_worked_on_are_counted_and_twenty_are_named(run, capsys):
+    torn = [SceneResult(f"{n:02d}.tif", "u", "quarantined", "[torn]\x1b") for n in range(21)]
+    large = SceneResult("z.tif", "u", "failed", "it is too large")
+    refused = replace(run, refused=(*torn, large), forecast=replace(run.forecast, opened=0, refused=22))
+    rows, below = printed(refused, capsys)
+    assert (rows["that would be quarantined"], rows["that would be failed"]) == ("21", "1")
+    assert below[0] == r"00.tif: would be quarantined: [torn]\x1b"
+    assert below[20:] == ["and 2 more"]
+    told = plan_facts(refused)["refused"]
+    assert (len(told), told[-1]) == (
+        22,
+        {"scene_id": "z.tif", "state": "failed", "reason": "it is too large"},
+    )
+    assert plan_facts(run)["refused"] == []
 
 
 def test_what_leaves_the_catalogue_is_named(run, capsys):

@@ -8,7 +8,7 @@ from sgddiff_batch.core.query import OWN, BucketAccess
 from sgddiff_batch.io.ledger import Lease, fenced
 from sgddiff_batch.io.reports import new_run_id
 from sgddiff_batch.io.storage import Store
-from sgddiff_batch.io.upkeep import Garbage, Inventory, find_garbage, remove_garbage
+from sgddiff_batch.io.upkeep.garbage import Garbage, Inventory, find_garbage, remove_garbage
 
 _LEASE_S = 120.0
 

@@ -5,7 +5,7 @@ import pytest
 from sgddiff_batch.errors import LeaseHeldError
 from sgddiff_batch.io.ledger import Lease
 from sgddiff_batch.io.storage import open_store
-from sgddiff_batch.runs import collect_garbage
+from sgddiff_batch.io.upkeep import collect_garbage
 from tests.io.catalogue_examples import store_of, superseded
 
 
