@@ -6,11 +6,11 @@ printed here; the network comes from a :class:`sgddiff_batch.protocols.NetworkSo
 
 from __future__ import annotations
 
+from sgddiff_batch.runs.attempt import Attempt
 from sgddiff_batch.runs.bench import (
     PIXELS_VERSION,
     Bench,
     check_output,
-    cores,
     leased_bench,
     open_bench,
     open_ledger,
@@ -36,6 +36,7 @@ from sgddiff_batch.runs.verify import (
 
 __all__ = [
     "PIXELS_VERSION",
+    "Attempt",
     "Bench",
     "Ending",
     "EngineSettings",
@@ -49,7 +50,6 @@ __all__ = [
     "Workers",
     "check_output",
     "collect_garbage",
-    "cores",
     "ending_of",
     "expected_seconds",
     "explain_pixel",

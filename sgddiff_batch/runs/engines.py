@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from sgddiff_batch.engine.local import run_local
 from sgddiff_batch.engine.work import Take, WorkerSource
+from sgddiff_batch.runs.attempt import Attempt
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,15 +25,19 @@ class EngineSettings:
     worker_bytes: int = 0
 
 
-def run_works(take: Take, make_worker: WorkerSource, settings: EngineSettings) -> Iterator[Any]:
+def run_works(
+    take: Take, make_worker: WorkerSource, settings: EngineSettings, attempt: Attempt | None = None
+) -> Iterator[Any]:
     """Take work and yield an outcome for each piece, see :data:`sgddiff_batch.engine.work.Engine`.
+
+    attempt: knows of what the processes died whose place this one takes.
 
     Raises:
         FatalError: where going on would damage data, or the cluster cannot be used.
         ConfigError: as the workers do while they are made.
     """
     if settings.kind == "local":
-        yield from run_local(take, make_worker("local"), settings.threads)
+        yield from run_local((attempt or Attempt()).judged(take), make_worker("local"), settings.threads)
         return
     from sgddiff_batch.engine.ray_cluster import connect_ray
     from sgddiff_batch.engine.ray_pool import run_ray

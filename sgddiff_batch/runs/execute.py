@@ -6,12 +6,11 @@ import logging
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from datetime import UTC, datetime
 from functools import partial
 from typing import Protocol
 
 from sgddiff_batch.engine.driver import Driver
-from sgddiff_batch.engine.results import SceneResult
+from sgddiff_batch.engine.results import SceneResult, result_of_record
 from sgddiff_batch.engine.work import Engine, Outcome, SceneOutcome, SceneWork, SharedScene, TaskOutcome
 from sgddiff_batch.io.ledger import FileActivity
 from sgddiff_batch.runs.bench import Bench
@@ -66,8 +65,11 @@ def execute(run: Run, view: RunView, engine: Engine | None = None) -> Ending:
 
     engine: does the work; the config's by default.
     """
-    bench, started, start = run.bench, datetime.now(UTC).isoformat(timespec="seconds"), time.monotonic()
-    results, recordings = Packed[SceneResult](), Recordings()
+    bench, start, recordings = run.bench, time.monotonic(), Recordings()
+    results = Packed(
+        result_of_record(scene, record, "quarantined" if record.reason else "done")
+        for scene, record in run.plan.finished
+    )
     restore_returned(bench.ledger, run.withdrawals)
     driver = Driver(run.plan, run.records)
     try:
@@ -77,12 +79,14 @@ def execute(run: Run, view: RunView, engine: Engine | None = None) -> Ending:
                     progress.scene()
                 _log_result(result)
                 settle_mark(bench.ledger, run.marks, result)
+                if result.state in ("done", "quarantined"):
+                    bench.attempt.settled(result.scene_id, is_done=result.state == "done")
                 results.append(result)
     finally:
         results.extend(driver.pending())
         keep_rate(run, results, time.monotonic() - start)
         published = publish_safely(run, results, recordings)
-        view.ended(conclude(run, results, started, time.monotonic() - start))
+        view.ended(conclude(run, results))
     forget_deaths(run, results)
     return ending_of(bench.ledger, results, published=published, unchanged=unchanged_ids(run))
 
@@ -112,7 +116,7 @@ def _engine(bench: Bench) -> Engine:
         1.0 if bench.device == "cuda" else 0.0,
         bench.crew.worker_bytes,
     )
-    return lambda take: run_works(take, bench.recipe(), settings)
+    return lambda take: run_works(take, bench.recipe(), settings, bench.attempt)
 
 
 def _heard(run: Run, progress: Progress, recordings: Recordings, outcome: Outcome) -> None:
@@ -122,6 +126,8 @@ def _heard(run: Run, progress: Progress, recordings: Recordings, outcome: Outcom
     if isinstance(outcome, SceneOutcome | SharedScene):
         for damaged in outcome.damage:
             run.bench.damage(damaged)
+    if isinstance(outcome, TaskOutcome) and outcome.state == "stored":
+        run.bench.attempt.progressed()
     if isinstance(outcome, TaskOutcome) and outcome.is_inferred:
         progress.tiles(outcome.task.mosaic.lattice.tile_count(outcome.task.window))
     elif isinstance(outcome, SceneOutcome) and isinstance(outcome.work, SceneWork):

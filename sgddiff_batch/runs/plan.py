@@ -15,7 +15,7 @@ from sgddiff_batch.core.withdrawals import Withdrawals
 from sgddiff_batch.engine.retries import no_retries
 from sgddiff_batch.engine.survey import RunPlan, survey
 from sgddiff_batch.errors import FatalError
-from sgddiff_batch.io.ledger import FileActivity, ObjectLedger, RedoMark, mended_records, take_left
+from sgddiff_batch.io.ledger import FileActivity, ObjectLedger, RedoMark, mended_records
 from sgddiff_batch.io.sources import Listing, list_archive
 from sgddiff_batch.protocols import SceneReader, SceneRecord
 from sgddiff_batch.runs.bench import Bench
@@ -65,7 +65,10 @@ def plan_run(bench: Bench, scope: Scope = EVERYTHING, *, allow_withdrawals: bool
     withdrawals = plan_withdrawals(bench, listing, allow=allow_withdrawals)
     missing = {missing_scene(file): file.reason for file in listing.missing}
     marks = read_marks(ledger, records, drop_outdated=may_write)
-    plan = survey(listing.scenes, records, key, missing, scope.extent(listing, records, marks))
+    # Before anything is planned: an attempt learns by it that there were others before it.
+    suspects = _suspects(bench) if may_write else frozenset[str]()
+    extent = bench.attempt.rest_of(scope.extent(listing, records, marks), records)
+    plan = survey(listing.scenes, records, key, missing, extent)
     marked = {name.rpartition("/")[0] for name in ledger.names("blocks")}
     if may_write:
         marked -= _swept(ledger, records, marked)
@@ -73,7 +76,7 @@ def plan_run(bench: Bench, scope: Scope = EVERYTHING, *, allow_withdrawals: bool
         plan,
         paths=replacements(plan.todo, key, ledger, marks),
         marked=frozenset(map(id_of, marked)),
-        suspects=_suspects(bench) if may_write else frozenset(),
+        suspects=suspects,
     )
     tell_postponed(plan)
     if not (listing.scenes or listing.missing or listing.not_listed):
@@ -90,8 +93,8 @@ def _swept(ledger: ObjectLedger, records: Mapping[str, SceneRecord], marked: Set
 
 
 def _suspects(bench: Bench) -> frozenset[str]:
-    """Return the ids of scenes that processes were reading when they died: of this machine, or long ago."""
-    return frozenset(take_left(bench.output.uri).reading | bench.ledger.deaths())
+    """Return the ids of scenes that processes died of, as far as is known: on this machine, or long ago."""
+    return bench.attempt.suspects(bench.output.uri) | bench.ledger.deaths()
 
 
 def _forecast(bench: Bench, plan: RunPlan) -> Forecast:

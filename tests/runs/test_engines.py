@@ -8,6 +8,17 @@ from sgddiff_batch.protocols import Left
 from sgddiff_batch.runs.engines import EngineSettings, run_works
 
 
+@dataclass(frozen=True, order=True)
+class Piece:
+    """A piece of work."""
+
+    key: str
+    with_care: bool = False
+
+
+PIECES = [Piece(f"{number}") for number in range(9)]
+
+
 @dataclass
 class Made:
     """Makes workers that answer with their work, and keeps their labels."""
@@ -27,7 +38,7 @@ class Made:
 
 @pytest.mark.parametrize("threads", [1, 4])
 def test_in_this_process_one_worker_does_all(threads):
-    made, works = Made(), iter(range(9))
+    made, works = Made(), iter(PIECES)
     found = run_works(lambda: next(works, None), made, EngineSettings("local", threads))
-    assert sorted(found) == list(range(9))
+    assert sorted(found) == PIECES
     assert made.labels == ["local"]

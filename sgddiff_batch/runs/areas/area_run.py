@@ -18,7 +18,7 @@ from sgddiff_batch.io.ledger import ObjectLedger, RedoMark, RefusedScene, note_t
 from sgddiff_batch.io.reports import build_report, write_report
 from sgddiff_batch.io.storage import Store
 from sgddiff_batch.protocols import SceneRecord
-from sgddiff_batch.runs import Ending, EngineSettings, ending_of
+from sgddiff_batch.runs import Attempt, Ending, EngineSettings, ending_of
 
 log = logging.getLogger(__name__)
 
@@ -136,11 +136,12 @@ class AreaEnd:
     totals: Mapping[str, object]
 
 
-def write_area_report(run: AreaRun, results: list[AreaResult], started: str, seconds: float) -> AreaEnd:
+def write_area_report(run: AreaRun, results: list[AreaResult], attempt: Attempt) -> AreaEnd:
     """Write the report of a run; log what hinders it."""
+    seconds = attempt.seconds
     report = build_report(
         run.run_id,
-        started_at=started,
+        started_at=attempt.begun_at,
         seconds=seconds,
         config=run.config.model_dump(mode="json"),
         run={
@@ -152,6 +153,7 @@ def write_area_report(run: AreaRun, results: list[AreaResult], started: str, sec
             "newly_left_out": len(run.left_out),
             "withdrawals_refused": run.changes.refusal,
             "peak_memory_bytes": run.peak_memory_bytes,
+            **attempt.facts(),
         },
         scenes=[asdict(result) for result in results],
         ignored=[{"path": scene.scene_id, "reason": scene.reason} for scene in run.members.refused],
