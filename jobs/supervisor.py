@@ -120,6 +120,21 @@ def supervise() -> Journal:
         log.warning("the process of this run died (%s) and is begun again", died_of.name)
 
 
+def told_once(journal: Journal | None, name: str, facts: dict[str, Any], work: Callable[[], Exit]) -> Exit:
+    """Do a part of a verb, unless a process did that died of another one; return the exit code of the part.
+
+    facts: what the part tells, which its work fills.
+    """
+    kept = None if journal is None else journal.kept(f"told: {name}")
+    if kept is not None:
+        facts |= kept["facts"]
+        return Exit(kept["code"])
+    code = work()
+    if journal is not None:
+        journal.keep(f"told: {name}", {"facts": facts, "code": int(code)})
+    return code
+
+
 class _Family:
     """This process and the fork that does the work. ``asked``: the signal by which somebody wants the end."""
 

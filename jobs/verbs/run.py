@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from jobs.exits import Exit, Kinds
 from jobs.flags import TO_STDOUT, add_config, add_json, add_verbose, level_of, needed_config, write_json
 from jobs.logs import start_log
+from jobs.supervisor import supervised
 
 if TYPE_CHECKING:
     from sgddiff_batch.runs import Scope
@@ -55,18 +56,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> Exit:
     """Run the job; what it does it tells in its log, its plan and its results on standard output."""
     start_log(level_of(options))
+    config = needed_config(options)
+    journal = None if options.dry_run else supervised(options, config)
+    # What is heavy is loaded by the process that does the work.
     from jobs.network import network_of
     from jobs.printing import PrintedRun
     from sgddiff_batch.runs import leased_bench, open_bench, plan_run, run_all
 
-    config = needed_config(options)
     view = PrintedRun(prints=options.json != TO_STDOUT, keeps=options.json is not None)
     network, scope, allow = network_of(config), _scope_of(options), options.allow_withdrawals
     if options.dry_run:
         view.planned(plan_run(open_bench(config, network), scope, allow_withdrawals=allow))
         code = Exit.DONE
     else:
-        with leased_bench(config, network) as bench:
+        with leased_bench(config, network, journal) as bench:
             code = Exit[run_all(bench, view, scope, allow_withdrawals=allow).name]
     if options.json is not None:
         write_json({"exit_code": int(code), **view.facts}, options.json)

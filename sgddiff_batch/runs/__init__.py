@@ -6,7 +6,7 @@ printed here; the network comes from a :class:`sgddiff_batch.protocols.NetworkSo
 
 from __future__ import annotations
 
-from sgddiff_batch.runs.attempt import Attempt
+from sgddiff_batch.runs.attempt import Attempt, Journal
 from sgddiff_batch.runs.bench import (
     PIXELS_VERSION,
     Bench,
@@ -42,6 +42,7 @@ __all__ = [
     "EngineSettings",
     "Findings",
     "Forecast",
+    "Journal",
     "Quarantine",
     "Run",
     "RunEnd",

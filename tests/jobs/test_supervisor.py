@@ -9,7 +9,8 @@ from contextlib import contextmanager
 import psutil
 import pytest
 
-from jobs.supervisor import MOST_IN_VAIN, Journal
+from jobs.exits import Exit
+from jobs.supervisor import MOST_IN_VAIN, Journal, told_once
 from tests.kit.jobs import ROOT
 from tests.kit.processes import ended
 
@@ -164,3 +165,18 @@ def test_a_line_that_a_kill_cut_off_costs_no_other():
     assert journal.kept("a") == {"n": 1}
     journal.keep("b", {"n": 2})
     assert (journal.kept("a"), journal.kept("b")) == ({"n": 1}, {"n": 2})
+
+
+@pytest.mark.parametrize("journal", [None, Journal()], ids=["alone", "watched"])
+def test_a_part_that_has_ended_is_not_done_again_for_the_death_of_another(journal):
+    def work():
+        done.append("part")
+        facts["totals"] = {"done": 2}
+        return Exit.QUARANTINED
+
+    done, facts = [], {"area": "monthly"}
+    assert told_once(journal, "monthly", facts, work) is Exit.QUARANTINED
+    facts = {"area": "monthly"}
+    assert told_once(journal, "monthly", facts, work) is Exit.QUARANTINED
+    assert facts == {"area": "monthly", "totals": {"done": 2}}
+    assert len(done) == (2 if journal is None else 1)

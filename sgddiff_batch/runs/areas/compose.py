@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
+from typing import Protocol
 
 from sgddiff_batch.config import ArchiveJobConfig, AreaConfig
 from sgddiff_batch.core.cells import CellGrid
@@ -36,7 +37,16 @@ from sgddiff_batch.io.ledger import (
 from sgddiff_batch.io.reports import new_run_id
 from sgddiff_batch.io.storage import open_store
 from sgddiff_batch.protocols import SceneRecord
-from sgddiff_batch.runs import Attempt, Ending, check_output, read_marks, run_works, settle_mark, undamaged
+from sgddiff_batch.runs import (
+    Attempt,
+    Ending,
+    Journal,
+    check_output,
+    read_marks,
+    run_works,
+    settle_mark,
+    undamaged,
+)
 from sgddiff_batch.runs.areas.area_run import (
     AreaEnd,
     AreaResult,
@@ -168,6 +178,38 @@ def _with_sound_path(
         plan if store == plan.path else replace(plan, replacement=store)
         for plan, store in zip(plans, stores, strict=True)
     )
+
+
+class AreaView(Protocol):
+    """Shows a run over an area to people."""
+
+    def planned(self, run: AreaRun) -> AreaRun:
+        """Show what will be done, and return it."""
+
+    def ended(self, end: AreaEnd) -> None:
+        """Show what was done, also of a run that is being broken off."""
+
+
+def run_area(
+    config: ArchiveJobConfig,
+    area: AreaConfig,
+    view: AreaView,
+    journal: Journal | None = None,
+    *,
+    retry_quarantined: bool = False,
+    allow_withdrawals: bool = False,
+) -> Ending:
+    """Plan a run over an area and execute it, under its lease.
+
+    Raises:
+        LeaseHeldError: if another run is at work on it.
+        SgddiffBatchError: as :func:`plan_area` and :func:`compose_area` do.
+    """
+    flags = {"retry_quarantined": retry_quarantined, "allow_withdrawals": allow_withdrawals}
+    attempt = Attempt.at(area_uri(config, area), journal)
+    with leased_area(config, area, attempt) as lease:
+        run = plan_area(config, area, lease, **flags)
+        return compose_area(view.planned(run), view.ended, attempt)
 
 
 def compose_area(
