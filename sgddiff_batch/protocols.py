@@ -114,8 +114,7 @@ class CarefulReader(Protocol):
 class Left:
     """The ids of scenes that processes were opening or reading, or computing, when they died.
 
-    ``suspected`` are those that others had died of before, and that were not settled
-    since. ``is_known``: there were notes at all; else they died on another machine, or could leave none.
+    ``suspected``: others had died of them before. ``is_known``: there were notes at all (on this machine).
     """
 
     reading: frozenset[str] = frozenset()

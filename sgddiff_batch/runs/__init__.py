@@ -17,8 +17,7 @@ from sgddiff_batch.runs.bench import (
     open_used,
 )
 from sgddiff_batch.runs.conclude import Ending, RunEnd, ending_of, expected_seconds
-from sgddiff_batch.runs.engines import EngineSettings, run_works
-from sgddiff_batch.runs.execute import run_all
+from sgddiff_batch.runs.execute import EngineSettings, run_all, run_works
 from sgddiff_batch.runs.explain import explain_pixel, open_explained
 from sgddiff_batch.runs.forecast import Forecast, Workers
 from sgddiff_batch.runs.gc import collect_garbage

@@ -6,22 +6,47 @@ import logging
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from functools import partial
-from typing import Protocol
+from typing import Any, Literal, Protocol
 
 from sgddiff_batch.engine.driver import Driver
+from sgddiff_batch.engine.local import run_local
 from sgddiff_batch.engine.results import SceneResult, result_of_record
-from sgddiff_batch.engine.work import Engine, Outcome, SceneOutcome, SceneWork, SharedScene, TaskOutcome
+from sgddiff_batch.engine.work import (
+    Engine,
+    Outcome,
+    SceneOutcome,
+    SceneWork,
+    SharedScene,
+    Take,
+    TaskOutcome,
+    WorkerSource,
+)
 from sgddiff_batch.io.ledger import FileActivity
+from sgddiff_batch.runs.attempt import Attempt
 from sgddiff_batch.runs.bench import Bench
 from sgddiff_batch.runs.conclude import Ending, RunEnd, conclude, ending_of, keep_rate, unchanged_ids
-from sgddiff_batch.runs.engines import EngineSettings, run_works
 from sgddiff_batch.runs.plan import Run, plan_run
 from sgddiff_batch.runs.publish import publish_safely, restore_returned
 from sgddiff_batch.runs.recordings import Packed, Recordings
 from sgddiff_batch.runs.scope import EVERYTHING, Scope, settle_mark
 
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class EngineSettings:
+    """``threads`` pieces of work are done at once by each worker; the others are for Ray alone.
+
+    ``workers`` None is as many as fit; ``worker_bytes`` is what each reserves of its machine's memory.
+    """
+
+    kind: Literal["local", "ray"]
+    threads: int
+    workers: int | None = None
+    gpus_per_worker: float = 0.0
+    worker_bytes: int = 0
 
 
 class Progress(Protocol):
@@ -137,3 +162,31 @@ def _heard(run: Run, progress: Progress, recordings: Recordings, outcome: Outcom
 def _log_result(result: SceneResult) -> None:
     if result.state in ("quarantined", "failed"):
         log.warning("%s: %s: %s", result.scene_id, result.state, result.reason)
+
+
+def run_works(
+    take: Take, make_worker: WorkerSource, settings: EngineSettings, attempt: Attempt | None = None
+) -> Iterator[Any]:
+    """Take work and yield an outcome for each piece, see :data:`sgddiff_batch.engine.work.Engine`.
+
+    attempt: knows of what the processes died whose place this one takes.
+
+    Raises:
+        FatalError: where going on would damage data, or the cluster cannot be used.
+        ConfigError: as the workers do while they are made.
+    """
+    if settings.kind == "local":
+        yield from run_local((attempt or Attempt()).judged(take), make_worker("local"), settings.threads)
+        return
+    from sgddiff_batch.engine.ray_cluster import connect_ray
+    from sgddiff_batch.engine.ray_pool import run_ray
+
+    with connect_ray():
+        yield from run_ray(
+            take,
+            make_worker,
+            workers=settings.workers,
+            gpus_per_worker=settings.gpus_per_worker,
+            worker_bytes=settings.worker_bytes,
+            threads=settings.threads,
+        )

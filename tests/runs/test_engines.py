@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from sgddiff_batch.protocols import Left
-from sgddiff_batch.runs.engines import EngineSettings, run_works
+from sgddiff_batch.runs.execute import EngineSettings, run_works
 
 
 @dataclass(frozen=True, order=True)
