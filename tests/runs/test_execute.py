@@ -1,6 +1,7 @@
 """What a night tells: its plan before any work, damaged records, and by its exit code what the archive is."""
 
 import shutil
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,8 @@ from jobs.printing import plan
 from sgddiff_batch.io.ledger.marks import ObjectLedger
 from sgddiff_batch.io.ledger.redo import mark_redo
 from sgddiff_batch.io.storage.store import open_store
-from sgddiff_batch.protocols import SceneRecord
+from sgddiff_batch.protocols import Left, SceneRecord
+from sgddiff_batch.runs.execute import EngineSettings, run_works
 from tests.kit import jobs
 from tests.kit.counting import counted_work
 from tests.kit.faulty import StoreFault
@@ -248,3 +250,39 @@ def test_a_mosaic_that_is_made_anew_is_current_only_once_it_is_there(night, tmp_
     assert all(Path(str(record.store)).name in names for names in seen)
     now = ObjectLedger(store).records()["a.tif"].store
     assert now == str(record.store)[:-5] + ".r1.zarr"
+
+
+@dataclass(frozen=True, order=True)
+class Piece:
+    """A piece of work."""
+
+    key: str
+    with_care: bool = False
+
+
+PIECES = [Piece(f"{number}") for number in range(9)]
+
+
+@dataclass
+class Made:
+    """Makes workers that answer with their work, and keeps their labels."""
+
+    labels: list = field(default_factory=list)
+
+    def __call__(self, label):
+        self.labels.append(label)
+        return self
+
+    def run(self, work):
+        return work
+
+    def take_left(self, label):
+        return Left()
+
+
+@pytest.mark.parametrize("threads", [1, 4])
+def test_in_this_process_one_worker_does_all(threads):
+    made, works = Made(), iter(PIECES)
+    found = run_works(lambda: next(works, None), made, EngineSettings("local", threads))
+    assert sorted(found) == PIECES
+    assert made.labels == ["local"]
