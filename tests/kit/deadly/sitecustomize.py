@@ -18,7 +18,8 @@ def _meet(note):
         return
     first, *later = note.read_text().splitlines() or [""]
     if first == "hang":
-        note.with_suffix(".opened").write_text(str(os.getpid()))
+        note.with_suffix(".part").write_text(str(os.getpid()))
+        note.with_suffix(".part").rename(note.with_suffix(".opened"))
         while note.read_text():
             time.sleep(0.02)
     elif first:
