@@ -52,12 +52,16 @@ examples:
 """
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Do what a command line says; return its exit code."""
+def main(argv: Sequence[str] | None = None, *, is_process: bool = False) -> int:
+    """Do what a command line says, by default that of this process; return its exit code.
+
+    is_process: it is that of this process all the same, which then may fork, see :mod:`jobs.supervisor`.
+    """
     arguments = list(sys.argv[1:] if argv is None else argv)
     verb = next((word for word in arguments if not word.startswith("-")), None)
     parser = build_parser([verb] if verb in VERBS else [])
     options = parser.parse_args(arguments)
+    options.is_process = is_process or argv is None
     module = _module(options.verb)
     return guarded(options.verb, lambda: module.run(options), getattr(module, "MISTAKES", MISTAKES))
 

@@ -11,7 +11,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Do what `sgddiff run` does with these flags, and return its exit code."""
     from jobs.cli import main as sgddiff
 
-    return sgddiff(["run", *(sys.argv[1:] if argv is None else argv)])
+    return sgddiff(["run", *(sys.argv[1:] if argv is None else argv)], is_process=argv is None)
 
 
 if __name__ == "__main__":

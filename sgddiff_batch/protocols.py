@@ -114,11 +114,12 @@ class CarefulReader(Protocol):
 class Left:
     """The ids of scenes that processes were opening or reading, or computing, when they died.
 
-    ``is_known``: there were notes at all; else they died on another machine, or could leave none.
+    ``suspected``: others had died of them before. ``is_known``: there were notes at all (on this machine).
     """
 
     reading: frozenset[str] = frozenset()
     computing: frozenset[str] = frozenset()
+    suspected: frozenset[str] = frozenset()
     is_known: bool = False
 
 

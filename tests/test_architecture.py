@@ -62,6 +62,12 @@ LAYERS: dict[str, tuple[str, ...]] = {
         *(f"{_IO}.{room}" for room in ("storage", "archive", "sources", "scenes", "ledger", "mosaics")),
         *(f"{_IO}.{room}" for room in ("arrow", "catalogue", "upkeep", "reports")),
     ),
+    "sgddiff_batch.runs.checking": (
+        *_BASE,
+        *(f"sgddiff_batch.{package}" for package in ("pipeline", "runs")),
+        *(f"{_IO}.{room}" for room in ("storage", "archive", "ledger", "mosaics", "catalogue", "upkeep")),
+        f"{_IO}.reports",
+    ),
     "sgddiff_batch.runs.areas": (
         *_BASE,
         *(f"sgddiff_batch.{package}" for package in ("config", "engine", "runs")),

@@ -9,7 +9,8 @@ from rich.table import Table
 from jobs.console import console
 from sgddiff_batch.core.words import counted, printable
 from sgddiff_batch.io.upkeep import Verdict
-from sgddiff_batch.runs import PIXELS_VERSION, Findings
+from sgddiff_batch.runs import PIXELS_VERSION
+from sgddiff_batch.runs.checking import Findings
 
 _SHOWN = 5
 """Problems of one mosaic that the table shows; the JSON has all."""

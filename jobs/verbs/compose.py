@@ -10,13 +10,14 @@ catalogue, which then is all that is done.
 
 from __future__ import annotations
 
-import argparse
+from argparse import ArgumentParser, Namespace
 from functools import partial
 from typing import TYPE_CHECKING
 
 from jobs.exits import Exit, Kinds, gravest, guarded_apart
 from jobs.flags import TO_STDOUT, add_config, add_json, add_verbose, level_of, needed_config, write_json
 from jobs.logs import start_log
+from jobs.supervisor import supervised, told_once
 from sgddiff_batch.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ MISTAKES: Kinds = ()
 """In hours of work a ValueError is a fault of ours, and a file that is gone is one of the storage."""
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_arguments(parser: ArgumentParser) -> None:
     """Add the flags of a run over areas."""
     add_config(parser)
     which = parser.add_mutually_exclusive_group()
@@ -60,13 +61,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_verbose(parser)
 
 
-def run(options: argparse.Namespace) -> Exit:
+def run(options: Namespace) -> Exit:
     """Compose the areas that the command line names, all by default."""
     start_log(level_of(options))
+    config = needed_config(options)
+    options.journal = supervised(options, config)  # before anything heavy is loaded
     from jobs.printing import PrintedArea
     from sgddiff_batch.runs.areas import chosen_areas, tell_former_areas, withdraw_area
 
-    config = needed_config(options)
     if options.withdraw_area:
         if options.json is not None:
             raise ConfigError("--json: --withdraw-area has nothing to tell but how it ended")
@@ -86,14 +88,12 @@ def run(options: argparse.Namespace) -> Exit:
     return gravest(codes)
 
 
-def _compose_one(
-    config: ArchiveJobConfig, area: AreaConfig, options: argparse.Namespace, view: PrintedArea
-) -> Exit:
-    from sgddiff_batch.runs.areas import compose_area, leased_area, plan_area
+def _compose_one(config: ArchiveJobConfig, area: AreaConfig, options: Namespace, view: PrintedArea) -> Exit:
+    from sgddiff_batch.runs.areas import plan_area, run_area
 
     flags = {name: getattr(options, name) for name in ("retry_quarantined", "allow_withdrawals")}
     if options.dry_run:
         view.planned(plan_area(config, area, **flags))
         return Exit.DONE
-    with leased_area(config, area) as lease:
-        return Exit[compose_area(view.planned(plan_area(config, area, lease, **flags)), view.ended).name]
+    work = partial(run_area, config, area, view, options.journal, **flags)
+    return told_once(options.journal, area.name, view.facts, lambda: Exit[work().name])

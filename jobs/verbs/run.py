@@ -10,19 +10,10 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
+from jobs import flags
 from jobs.exits import Exit, Kinds
-from jobs.flags import (
-    TO_STDOUT,
-    add_config,
-    add_json,
-    add_verbose,
-    instant,
-    level_of,
-    needed_config,
-    positive_count,
-    write_json,
-)
 from jobs.logs import start_log
+from jobs.supervisor import supervised
 from sgddiff_batch.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -38,7 +29,7 @@ MISTAKES: Kinds = ()
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the flags of the main job."""
-    add_config(parser)
+    flags.add_config(parser)
     parser.add_argument("--dry-run", action="store_true", help="print the plan and start nothing")
     parser.add_argument(
         "--exact",
@@ -52,43 +43,45 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--limit",
-        type=positive_count,
+        type=flags.positive_count,
         metavar="N",
         help="work on at most N scenes: marked ones first, then those whose files are oldest, then by id",
     )
     parser.add_argument(
         "--since",
-        type=instant,
+        type=flags.instant,
         metavar="DATE",
         help="work only on scenes whose file was written since: 2026-01-31 or 2026-01-31T10:00:00Z (UTC); "
         "scenes of which that is not known are worked on too",
     )
     parser.add_argument("--retry-quarantined", action="store_true", help="try the scenes in quarantine again")
-    add_json(parser)
-    add_verbose(parser)
+    flags.add_json(parser)
+    flags.add_verbose(parser)
 
 
 def run(options: argparse.Namespace) -> Exit:
     """Run the job; what it does it tells in its log, its plan and its results on standard output."""
     if options.exact and not options.dry_run:
         raise ConfigError("--exact: is for --dry-run alone, a run opens all its scenes anyway; add --dry-run")
-    start_log(level_of(options))
+    start_log(flags.level_of(options))
+    config = flags.needed_config(options)
+    journal = None if options.dry_run else supervised(options, config)
+    # What is heavy is loaded by the process that does the work.
     from jobs.network import network_of
     from jobs.printing import PrintedRun
     from sgddiff_batch.runs import leased_bench, open_bench, plan_run, run_all
 
-    config = needed_config(options)
-    view = PrintedRun(prints=options.json != TO_STDOUT, keeps=options.json is not None)
+    view = PrintedRun(prints=options.json != flags.TO_STDOUT, keeps=options.json is not None)
     network, scope, allow = network_of(config), _scope_of(options), options.allow_withdrawals
     if options.dry_run:
-        bench = open_bench(config, network)
-        view.planned(plan_run(bench, scope, allow_withdrawals=allow, exact=options.exact))
+        plan = plan_run(open_bench(config, network), scope, allow_withdrawals=allow, exact=options.exact)
+        view.planned(plan)
         code = Exit.DONE
     else:
-        with leased_bench(config, network) as bench:
+        with leased_bench(config, network, journal) as bench:
             code = Exit[run_all(bench, view, scope, allow_withdrawals=allow).name]
     if options.json is not None:
-        write_json({"exit_code": int(code), **view.facts}, options.json)
+        flags.write_json({"exit_code": int(code), **view.facts}, options.json)
     return code
 
 

@@ -20,7 +20,8 @@ from sgddiff_batch.errors import ConfigError, FatalError
 
 if TYPE_CHECKING:
     from sgddiff_batch.io.ledger import ObjectLedger
-    from sgddiff_batch.runs import Bench, Findings
+    from sgddiff_batch.runs import Bench
+    from sgddiff_batch.runs.checking import Findings
 
 EXAMPLES = (
     "sgddiff verify --config archive.yaml --sample 100",
@@ -50,7 +51,8 @@ def run(options: argparse.Namespace) -> Exit:
     start_log(level_of(options))
     from jobs.network import network_of
     from jobs.printing import print_findings
-    from sgddiff_batch.runs import findings_report, open_bench, open_ledger
+    from sgddiff_batch.runs import open_bench, open_ledger
+    from sgddiff_batch.runs.checking import findings_report
 
     output, config = output_of(options)
     if options.sample and config is None:
@@ -71,7 +73,7 @@ def run(options: argparse.Namespace) -> Exit:
 
 
 def _verify(options: argparse.Namespace, ledger: ObjectLedger, bench: Bench | None) -> Findings:
-    from sgddiff_batch.runs import Sample, mark_for_redo, recompute_sample, verify_output
+    from sgddiff_batch.runs.checking import Sample, mark_for_redo, recompute_sample, verify_output
 
     seed = secrets.randbelow(2**31) if options.seed is None else options.seed
     sample = Sample(options.sample, seed) if options.sample else None

@@ -11,7 +11,8 @@ too, only a second such death makes a suspect of what it held.
 from __future__ import annotations
 
 from collections.abc import Iterable, Set
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 from sgddiff_batch.engine.work import AnyWork, Lost
 from sgddiff_batch.protocols import Left
@@ -48,6 +49,21 @@ class DeathBook:
 
     _histories: dict[str, _History] = field(default_factory=dict)
     _is_machine: bool = False
+
+    @classmethod
+    def of(cls, facts: dict[str, Any]) -> DeathBook:
+        """Return the book that :meth:`facts` tells of."""
+        histories = {key: _History(**history) for key, history in facts["histories"].items()}
+        return cls(histories, facts["is_machine"])
+
+    def facts(self) -> dict[str, Any]:
+        """Return all of it as plain values, for the process that goes on with it."""
+        histories = {key: asdict(history) for key, history in self._histories.items()}
+        return {"histories": histories, "is_machine": self._is_machine}
+
+    def suspects(self) -> set[str]:
+        """Return the keys of what processes died of, as far as is known."""
+        return {key for key, history in self._histories.items() if history.suspected}
 
     def is_suspect(self, work: AnyWork) -> bool:
         """Whether a process died of it, as far as is known: it must have a process to itself."""

@@ -9,7 +9,7 @@ from typing import overload
 
 import numpy as np
 
-from sgddiff_batch.core.comparing import compare, divide
+from sgddiff_batch.core.comparing import compare, divide, is_among
 from sgddiff_batch.core.record_columns import RecordColumns
 from sgddiff_batch.core.scene import Scene
 from sgddiff_batch.core.scene_table import SceneTable
@@ -29,13 +29,14 @@ class Extent:
     ``only``: the ids of the scenes that it may work on, None for all. ``again``: ids of scenes that it works
     on although nothing of them changed. ``limit``: the most scenes that it opens: those in ``again`` first,
     then those that have waited longest, by ``waiting_since_s`` (what is not known is the longest), then by
-    id.
+    id. ``finished`` are the ids of what the same run finished already, in a process that died since.
     """
 
     only: Set[str] | None = None
     again: Set[str] = frozenset()
     limit: int | None = None
     waiting_since_s: Mapping[str, float] = field(default_factory=dict)
+    finished: Set[str] = frozenset()
 
 
 EVERYTHING = Extent()
@@ -78,7 +79,8 @@ class RunPlan:
     """What a run will do, and what it leaves as it is.
 
     ``todo`` are the scenes to work on, in their order; ``missing`` those that the archive names and does not
-    have, with the reasons: for quarantine. ``postponed`` are the ids of scenes that are left for another run,
+    have, with the reasons: for quarantine. ``finished`` are those that the run itself is done with, in an
+    earlier process. ``postponed`` are the ids of scenes that are left for another run,
     with the reason. ``paths``: where the mosaic of a scene goes whose own store is damaged. ``marked`` are
     the ids of scenes of which blocks are marked in the ledger, ``suspects`` those of which a process died.
     """
@@ -88,6 +90,7 @@ class RunPlan:
     missing: Sequence[tuple[Scene, str]] = ()
     unchanged: KnownScenes = field(default_factory=_none_known)
     still_quarantined: KnownScenes = field(default_factory=_none_known)
+    finished: KnownScenes = field(default_factory=_none_known)
     postponed: Mapping[str, str] = field(default_factory=dict)
     paths: Mapping[str, str] = field(default_factory=dict)
     marked: Set[str] = frozenset()
@@ -134,12 +137,16 @@ def survey(
     asked = (
         scene for scene in gone.take(lost.is_new) if extent.only is None or scene.scene_id in extent.only
     )
-    quarantined = (*listed.take(found.is_quarantined), *gone.take(lost.is_quarantined))
+    own, own_gone = is_among(listed.ids, extent.finished), is_among(gone.ids, extent.finished)
+    quarantined = (*listed.take(found.is_quarantined & ~own), *gone.take(lost.is_quarantined & ~own_gone))
+    is_known = found.is_unchanged | found.is_quarantined
+    finished = (*listed.take(is_known & own), *gone.take(lost.is_quarantined & own_gone))
     return RunPlan(
         run_key,
         todo.take(_order(todo)),
         [(scene, absent[scene]) for scene in asked],
-        known(listed.take(found.is_unchanged)),
+        known(listed.take(found.is_unchanged & ~own)),
         known(SceneTable.of(quarantined)),
+        known(SceneTable.of(finished)),
         {scene_id: reason for reason, rows in left for scene_id in new.ids.take(rows)},
     )

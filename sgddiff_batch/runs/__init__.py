@@ -6,11 +6,11 @@ printed here; the network comes from a :class:`sgddiff_batch.protocols.NetworkSo
 
 from __future__ import annotations
 
+from sgddiff_batch.runs.attempt import Attempt, Journal
 from sgddiff_batch.runs.bench import (
     PIXELS_VERSION,
     Bench,
     check_output,
-    cores,
     leased_bench,
     open_bench,
     open_ledger,
@@ -23,41 +23,30 @@ from sgddiff_batch.runs.explain import explain_pixel, open_explained
 from sgddiff_batch.runs.forecast import Forecast, Workers
 from sgddiff_batch.runs.plan import Run, plan_run
 from sgddiff_batch.runs.quarantine import Quarantine, read_quarantine, reason_of
-from sgddiff_batch.runs.recompute import Sample
 from sgddiff_batch.runs.scope import Scope, read_marks, settle_mark, undamaged
 from sgddiff_batch.runs.status import OutputStatus, read_status
-from sgddiff_batch.runs.verify import (
-    Findings,
-    findings_report,
-    mark_for_redo,
-    recompute_sample,
-    verify_output,
-)
 
 __all__ = [
     "PIXELS_VERSION",
+    "Attempt",
     "Bench",
     "Ending",
     "EngineSettings",
-    "Findings",
     "Forecast",
+    "Journal",
     "OutputStatus",
     "Quarantine",
     "Run",
     "RunEnd",
-    "Sample",
     "Scope",
     "Workers",
     "check_output",
-    "cores",
     "ending_by",
     "ending_of",
     "expected_seconds",
     "explain_pixel",
-    "findings_report",
     "judged",
     "leased_bench",
-    "mark_for_redo",
     "open_bench",
     "open_explained",
     "open_ledger",
@@ -67,11 +56,9 @@ __all__ = [
     "read_quarantine",
     "read_status",
     "reason_of",
-    "recompute_sample",
     "run_all",
     "run_works",
     "settle_mark",
     "told_tally",
     "undamaged",
-    "verify_output",
 ]

@@ -5,10 +5,9 @@ What a worker in another process needs is made there from a :class:`WorkerRecipe
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 
@@ -31,11 +30,12 @@ from sgddiff_batch.io.ledger import (
     take_left,
 )
 from sgddiff_batch.io.mosaics import ZarrBlockWriter
-from sgddiff_batch.io.reports import new_run_id, versions
+from sgddiff_batch.io.reports import versions
 from sgddiff_batch.io.scenes import CheckedReader, GeoTiffReader, GuardedReader, IsolatedReader
 from sgddiff_batch.io.storage import Store, open_store
 from sgddiff_batch.lifecycle import MosaicLifecycle
 from sgddiff_batch.protocols import Activity, Left, NetworkFacts, NetworkSource, SceneReader
+from sgddiff_batch.runs.attempt import Attempt, Journal
 from sgddiff_batch.runs.forecast import Workers
 
 PIXELS_VERSION = 2
@@ -121,6 +121,7 @@ class Bench:
     keep_generations: int
     publish_s: float
     settings: Mapping[str, object]
+    attempt: Attempt = field(default_factory=Attempt)
 
     @cached_property
     def device(self) -> str:
@@ -200,38 +201,46 @@ class Bench:
         )
 
 
-def open_bench(config: ArchiveJobConfig, network: NetworkSource, lease: Lease | None = None) -> Bench:
+def open_bench(
+    config: ArchiveJobConfig,
+    network: NetworkSource,
+    lease: Lease | None = None,
+    attempt: Attempt | None = None,
+) -> Bench:
     """Open the output and the archive of a config; without a lease for those who change nothing there."""
-    output, damage = open_output(config.output.uri, lease), DamageBook()
+    output, damage, attempt = open_output(config.output.uri, lease), DamageBook(), attempt or Attempt()
     return Bench(
-        lease.run_id if lease else new_run_id(),
+        attempt.run_id,
         output,
         ObjectLedger(output, damage),
         damage,
         lease,
         config.archive.query(),
-        config.input,
-        config.tiling,
-        config.engine,
+        *(config.input, config.tiling, config.engine),
         network,
         config.output.keep_generations,
         config.output.publish_minutes * 60,
         config.model_dump(mode="json"),
+        attempt,
     )
 
 
 @contextmanager
-def leased_bench(config: ArchiveJobConfig, network: NetworkSource) -> Iterator[Bench]:
+def leased_bench(
+    config: ArchiveJobConfig, network: NetworkSource, journal: Journal | None = None
+) -> Iterator[Bench]:
     """Open them with the lease on the output, which is given back at the end.
+
+    journal: that of a command whose processes take each other's place.
 
     Raises:
         ConfigError: if the output cannot be written to.
         LeaseHeldError: if another run is at work there.
     """
     check_output(config.output.uri)
-    store, alone = open_store(config.output.uri), config.engine.kind == "local"
-    with Lease(store, new_run_id(), config.lease.seconds, alone=alone) as lease:
-        yield open_bench(config, network, lease)
+    store, attempt = open_store(config.output.uri), Attempt.at(config.output.uri, journal)
+    with Lease(store, attempt.run_id, config.lease.seconds, alone=config.engine.kind == "local") as lease:
+        yield open_bench(config, network, lease, attempt)
 
 
 def open_output(uri: str, fence: Fence | None = None) -> Store:
@@ -289,8 +298,3 @@ def make_reader(
     if activity is None:
         return reader
     return GuardedReader(reader, IsolatedReader(reader), activity, suspects)
-
-
-def cores() -> int:
-    """Return how many CPU cores this process may use."""
-    return max(1, len(os.sched_getaffinity(0)))

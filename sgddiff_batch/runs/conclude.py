@@ -58,15 +58,13 @@ class RunEnd:
     totals: Mapping[str, object] = field(default_factory=dict)
 
 
-def conclude(
-    run: Run, results: Collection[SceneResult], started: str, seconds: float, ending: Ending
-) -> RunEnd:
+def conclude(run: Run, results: Collection[SceneResult], ending: Ending) -> RunEnd:
     """Write the report, also of a run that is being broken off.
 
     results: what became of each scene of the plan but those that are unchanged.
     """
-    rows = Joined(results, damaged_rows(run))
-    report = _report(run, rows, results, started, seconds, ending)
+    rows, seconds = Joined(results, damaged_rows(run)), run.bench.attempt.seconds
+    report = _report(run, rows, results, seconds, ending)
     try:
         uri = write_report(run.bench.output, report)
     except (SgddiffBatchError, OSError) as error:
@@ -212,19 +210,19 @@ def _report(
     run: Run,
     rows: Collection[SceneResult],
     results: Collection[SceneResult],
-    started: str,
     seconds: float,
     ending: Ending,
 ) -> dict[str, Any]:
     bench = run.bench
     return build_report(
         bench.run_id,
-        started_at=started,
+        started_at=bench.attempt.begun_at,
         seconds=seconds,
         ending=ending.value,
         config=bench.settings,
         run={"run_key": bench.run_key, "device": bench.device, **asdict(bench.crew), **asdict(run.forecast)}
-        | report_withdrawals(run, results),
+        | report_withdrawals(run, results)
+        | bench.attempt.facts(),
         scenes=Rows(rows),
         ignored=first_of_each_reason(map(asdict, run.listing.ignored)),
         unchanged=_unchanged(run),

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from sgddiff_batch.engine.local import run_local
 from sgddiff_batch.engine.work import AnyWork, Engine, Take, WorkerSource
+from sgddiff_batch.runs.attempt import Attempt
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +27,12 @@ class EngineSettings:
     worker_bytes: int = 0
 
 
-def run_works(take: Take, make_worker: WorkerSource, settings: EngineSettings) -> Iterator[Any]:
+def run_works(
+    take: Take, make_worker: WorkerSource, settings: EngineSettings, attempt: Attempt | None = None
+) -> Iterator[Any]:
     """Take work and yield an outcome for each piece, see :data:`sgddiff_batch.engine.work.Engine`.
+
+    attempt: knows of what the processes died whose place this one takes.
 
     Raises:
         FatalError: where going on would damage data, or the cluster cannot be used.
@@ -36,20 +41,22 @@ def run_works(take: Take, make_worker: WorkerSource, settings: EngineSettings) -
     first = take()
     if first is not None:
         with ExitStack() as stack:
-            yield from _started(stack, make_worker, settings)(_after(first, take))
+            yield from _started(stack, make_worker, settings, attempt)(_after(first, take))
 
 
 @contextmanager
-def started_engine(prepare: Callable[[], tuple[WorkerSource, EngineSettings]]) -> Iterator[Engine]:
+def started_engine(
+    prepare: Callable[[], tuple[WorkerSource, EngineSettings]], attempt: Attempt | None = None
+) -> Iterator[Engine]:
     """Yield an engine that has begun, in a thread, with all that it does before its first work.
 
     So libraries and networks are loaded, GPUs made ready, clusters joined and workers started beside the
     listing. The engine runs once, and raises what went wrong meanwhile, as :func:`run_works` does; where
-    there is no work it is only ended. ``prepare`` is called in the thread, too.
+    there is no work it is only ended. ``prepare`` is called in the thread, too. attempt: as of run_works.
     """
     # The thread ends before the stack does, whatever it has entered by then.
     with ExitStack() as stack, ThreadPoolExecutor(1, thread_name_prefix="engine") as thread:
-        started = thread.submit(lambda: _started(stack, *prepare()))
+        started = thread.submit(lambda: _started(stack, *prepare(), attempt))
 
         def run(take: Take) -> Iterator[Any]:
             first = take()
@@ -65,10 +72,14 @@ def _after(first: AnyWork, take: Take) -> Take:
     return lambda: before.pop() if before else take()
 
 
-def _started(stack: ExitStack, make_worker: WorkerSource, settings: EngineSettings) -> Engine:
+def _started(
+    stack: ExitStack, make_worker: WorkerSource, settings: EngineSettings, attempt: Attempt | None
+) -> Engine:
     if settings.kind == "local":
         worker = make_worker("local")
-        return lambda take: run_local(take, worker, settings.threads)
+        return lambda take: run_local(
+            take if attempt is None else attempt.judged(take), worker, settings.threads
+        )
     from sgddiff_batch.engine.ray_cluster import connect_ray
     from sgddiff_batch.engine.ray_pool import ray_pool
 

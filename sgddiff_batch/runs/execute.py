@@ -7,13 +7,12 @@ import threading
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from datetime import UTC, datetime
 from functools import partial
 from typing import Protocol
 
 from sgddiff_batch.core.progress import Tally
 from sgddiff_batch.engine.driver import Driver
-from sgddiff_batch.engine.results import SceneResult
+from sgddiff_batch.engine.results import SceneResult, result_of_record
 from sgddiff_batch.engine.work import (
     Engine,
     Outcome,
@@ -76,7 +75,7 @@ def run_all(
     Raises:
         SgddiffBatchError: as :func:`plan_run` and the stores do.
     """
-    with started_engine(partial(_workers_of, bench)) as engine:
+    with started_engine(partial(_workers_of, bench), bench.attempt) as engine:
         run = plan_run(bench, scope, allow_withdrawals=allow_withdrawals)
         view.planned(run)
         return execute(run, view, engine)
@@ -89,8 +88,11 @@ def execute(run: Run, view: RunView, engine: Engine, *, over: threading.Event | 
 
     over: see :func:`published_meanwhile`.
     """
-    bench, started, start = run.bench, datetime.now(UTC).isoformat(timespec="seconds"), time.monotonic()
-    results, recordings = Packed[SceneResult](), Recordings()
+    bench, start, recordings = run.bench, time.monotonic(), Recordings()
+    results = Packed(
+        result_of_record(scene, record, "quarantined" if record.reason else "done")
+        for scene, record in run.plan.finished
+    )
     restore_returned(bench.ledger, run.withdrawals)
     driver, publisher = Driver(run.plan, run.records), Publisher(run, results, recordings)
     broken: Ending | None = None
@@ -107,6 +109,8 @@ def execute(run: Run, view: RunView, engine: Engine, *, over: threading.Event | 
                     tally.count(result.state)
                 _log_result(result)
                 settle_mark(bench.ledger, run.marks, result)
+                if result.state in ("done", "quarantined"):
+                    bench.attempt.settled(result.scene_id, is_done=result.state == "done")
                 results.append(result)
     except BaseException as error:
         broken = ending_by(error)
@@ -116,7 +120,7 @@ def execute(run: Run, view: RunView, engine: Engine, *, over: threading.Event | 
         keep_rate(run, results, time.monotonic() - start)
         published = publisher.publish_safely()
         ending = broken or judged(bench.ledger, results, published=published)
-        view.ended(conclude(run, results, started, time.monotonic() - start, ending))
+        view.ended(conclude(run, results, ending))
     forget_deaths(run, results)
     return ending_of(bench.ledger, results, published=published, unchanged=unchanged_ids(run))
 
@@ -165,6 +169,8 @@ def _heard(run: Run, progress: Progress, recordings: Recordings, outcome: Outcom
     if isinstance(outcome, SceneOutcome | SharedScene):
         for damaged in outcome.damage:
             run.bench.damage(damaged)
+    if isinstance(outcome, TaskOutcome) and outcome.state == "stored":
+        run.bench.attempt.progressed()
     if isinstance(outcome, TaskOutcome) and outcome.is_inferred:
         progress.tiles(outcome.task.mosaic.lattice.tile_count(outcome.task.window))
     elif isinstance(outcome, SceneOutcome) and isinstance(outcome.work, SceneWork):

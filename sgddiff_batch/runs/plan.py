@@ -14,7 +14,7 @@ from sgddiff_batch.engine.driver import scene_work
 from sgddiff_batch.engine.results import SceneResult
 from sgddiff_batch.engine.retries import no_retries
 from sgddiff_batch.engine.survey import RunPlan, survey
-from sgddiff_batch.io.ledger import FileActivity, ObjectLedger, RedoMark, mended_records, take_left
+from sgddiff_batch.io.ledger import FileActivity, ObjectLedger, RedoMark, mended_records
 from sgddiff_batch.io.sources import Listing, list_archive
 from sgddiff_batch.protocols import SceneRecord
 from sgddiff_batch.runs.bench import Bench
@@ -73,7 +73,10 @@ def plan_run(
     withdrawals = plan_withdrawals(bench, listing, allow=allow_withdrawals)
     missing = {missing_scene(file): file.reason for file in listing.missing}
     marks = read_marks(ledger, records, drop_outdated=may_write)
-    plan = survey(listing.scenes, records, key, missing, scope.extent(listing, records, marks))
+    # Before anything is planned: an attempt learns by it that there were others before it.
+    suspects = _suspects(bench, keep=not may_write)
+    extent = bench.attempt.rest_of(scope.extent(listing, records, marks), records)
+    plan = survey(listing.scenes, records, key, missing, extent)
     marked = {name.rpartition("/")[0] for name in ledger.names("blocks")}
     if may_write:
         marked -= _swept(ledger, records, marked)
@@ -81,7 +84,7 @@ def plan_run(
         plan,
         paths=replacements(plan.todo, key, ledger, marks),
         marked=frozenset(map(id_of, marked)),
-        suspects=_suspects(bench, keep=not may_write),
+        suspects=suspects,
     )
     tell_postponed(plan)
     if not (listing.scenes or listing.missing or listing.not_listed):
@@ -100,11 +103,11 @@ def _swept(ledger: ObjectLedger, records: Mapping[str, SceneRecord], marked: Set
 
 
 def _suspects(bench: Bench, *, keep: bool) -> frozenset[str]:
-    """Return the ids of scenes that processes were reading when they died: of this machine, or long ago.
+    """Return the ids of scenes that processes died of, as far as is known: on this machine, or long ago.
 
     keep: leave the notes of that to the next run.
     """
-    return frozenset(take_left(bench.output.uri, keep=keep).reading | bench.ledger.deaths())
+    return bench.attempt.suspects(bench.output.uri, keep=keep) | bench.ledger.deaths()
 
 
 def _sampled(bench: Bench, plan: RunPlan) -> tuple[Needs, tuple[SceneResult, ...], float]:

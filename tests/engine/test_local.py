@@ -1,14 +1,29 @@
 """The local engine: each piece of work once, few at a time, nothing more once the caller stops it."""
 
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from sgddiff_batch.engine.local import run_local
+from sgddiff_batch.engine.work import Lost
 from sgddiff_batch.errors import FatalError
 
-WORKS = list(range(20))
+
+class Piece(int):
+    """A piece of work: a number."""
+
+    with_care = False
+
+
+class Careful(Piece):
+    """One that a process died of."""
+
+    with_care = True
+
+
+WORKS = [Piece(number) for number in range(20)]
 LONG_S = 20.0
 
 
@@ -69,14 +84,37 @@ def test_what_is_done_is_told_while_other_work_goes_on():
 
 
 def test_work_that_an_outcome_gave_back_is_taken_when_there_was_none_before():
-    queue = [0]
+    queue = WORKS[:1]
     outcomes = run_local(lambda: queue.pop(0) if queue else None, StandIn())
     seen = []
     for outcome in outcomes:
         seen.append(outcome)
         if outcome < 4:
-            queue += [outcome + 1]
+            queue += [WORKS[outcome + 1]]
     assert seen == [0, 1, 2, 3, 4]
+
+
+def test_what_a_process_died_of_is_done_with_nothing_beside_it():
+    beside, running, lock = {}, set(), threading.Lock()
+
+    def note(work):
+        with lock:
+            running.add(work)
+            beside[work] = len(running)
+        time.sleep(0.01)
+        with lock:
+            running.remove(work)
+
+    works = [*WORKS[:5], Careful(5), Careful(6), *WORKS[7:12]]
+    assert sorted(run_local(taking(works), StandIn(note), 4)) == WORKS[:12]
+    assert (beside[5], beside[6]) == (1, 1)
+
+
+def test_what_is_given_up_is_an_outcome_and_never_begun():
+    worker, lost = StandIn(), Lost(WORKS[1], "its process died 3 times")
+    outcomes = list(run_local(taking([WORKS[0], lost, WORKS[2]]), worker))
+    assert lost in outcomes
+    assert sorted(worker.begun) == [0, 2]
 
 
 def test_when_the_caller_stops_what_was_started_ends_and_nothing_else_is_taken():
@@ -100,7 +138,7 @@ def test_an_error_of_the_worker_comes_out_and_stops_the_run():
 
 
 def test_an_error_of_what_gives_the_work_comes_out_when_what_was_started_has_ended():
-    left = [0, 1]
+    left = WORKS[:2]
 
     def broken():
         if left:

@@ -106,12 +106,20 @@ def write_config(
 
 
 def start_job(
-    config: Path, *arguments: str, log: Path | None = None, through: Sequence[str] = ()
+    config: Path,
+    *arguments: str,
+    log: Path | None = None,
+    through: Sequence[str] = (),
+    also: Sequence[Path] = (),
 ) -> subprocess.Popen[bytes]:
-    """Start ``jobs/infer_archive.py`` as a process of its own; ``through`` runs its command."""
+    """Start ``jobs/infer_archive.py`` as a process of its own.
+
+    ``through`` runs its command. ``also``: folders that are on its path, too.
+    """
     job = [sys.executable, str(ROOT / "jobs" / "infer_archive.py"), "--config", str(config), *arguments]
     command = [*through, *job]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "ignore"}
+    path = os.pathsep.join(map(str, (ROOT, *also)))
+    environment = {**os.environ, "PYTHONPATH": path, "PYTHONWARNINGS": "ignore"}
     with (log or config.with_suffix(".log")).open("ab") as output:
         return subprocess.Popen(command, env=environment, stdout=output, stderr=subprocess.STDOUT)
 
@@ -136,7 +144,7 @@ def ask_door(door: str, copied_to: Path, *words: str) -> tuple[int, str]:
     folder.mkdir()
     shutil.copy(ROOT / door, folder)
     (folder / "__init__.py").touch()
-    (folder / "cli.py").write_text("def main(argv):\n    print(argv)\n    return 3\n")
+    (folder / "cli.py").write_text("def main(argv, **_):\n    print(argv)\n    return 3\n")
     command = [sys.executable, str(copied_to / door), *words]
     ended = subprocess.run(command, check=False, capture_output=True, text=True, cwd="/")
     return ended.returncode, ended.stdout

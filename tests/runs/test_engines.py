@@ -11,6 +11,17 @@ from sgddiff_batch.protocols import Left
 from sgddiff_batch.runs.engines import EngineSettings, run_works, started_engine
 
 
+@dataclass(frozen=True, order=True)
+class Piece:
+    """A piece of work."""
+
+    key: str
+    with_care: bool = False
+
+
+PIECES = [Piece(f"{number}") for number in range(9)]
+
+
 @dataclass
 class Made:
     """Makes workers that answer with their work, and keeps their labels."""
@@ -37,13 +48,13 @@ def test_an_engine_makes_its_worker_before_it_is_given_work_and_takes_what_comes
 
     with started_engine(lambda: (make, EngineSettings("local", 1))) as engine:
         assert is_made.wait(60)
-        works = deque([1, 2])
+        works = deque(PIECES[:2])
         found = []
         for outcome in engine(lambda: works.popleft() if works else None):
             found.append(outcome)
-            if outcome == 1:
-                works.append(3)
-    assert sorted(found) == [1, 2, 3]
+            if outcome == PIECES[0]:
+                works.append(PIECES[2])
+    assert sorted(found) == PIECES[:3]
     assert made.labels == ["local"]
 
 
@@ -54,12 +65,12 @@ def test_what_an_engine_cannot_start_with_is_raised_with_its_first_work_alone():
     with started_engine(prepare) as engine:
         assert list(engine(lambda: None)) == []
         with pytest.raises(ConfigError, match="no such checkpoint"):
-            next(engine(lambda: 1))
+            next(engine(lambda: PIECES[0]))
 
 
 @pytest.mark.parametrize("threads", [1, 4])
 def test_in_this_process_one_worker_does_all(threads):
-    made, works = Made(), iter(range(9))
+    made, works = Made(), iter(PIECES)
     found = run_works(lambda: next(works, None), made, EngineSettings("local", threads))
-    assert sorted(found) == list(range(9))
+    assert sorted(found) == PIECES
     assert made.labels == ["local"]

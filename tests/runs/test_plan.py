@@ -7,14 +7,17 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from jobs.supervisor import Journal
 from sgddiff_batch.config import load_config
 from sgddiff_batch.errors import ConfigError
 from sgddiff_batch.io.ledger import mark_redo
 from sgddiff_batch.protocols import SceneRecord
 from sgddiff_batch.runs import Scope, leased_bench, open_bench, plan_run
 from tests.kit import jobs
+from tests.kit.deaths import die
 from tests.kit.networks import BrightNetwork
 
 
@@ -95,6 +98,19 @@ def test_what_is_finished_is_not_planned_again_until_its_settings_change(config)
     other = bench_of(config, "input.stretch=none")
     assert ids(plan_run(other).plan.todo) == ["a.tif", "b.tif"]
     assert other.run_key != bench.run_key
+
+
+def test_what_the_run_finished_in_a_process_that_died_since_is_its_own_and_not_unchanged(config, tmp_path):
+    journal, network = Journal(), BrightNetwork()
+    with leased_bench(load_config(str(config)), network, journal) as bench:
+        first = plan_run(bench).plan
+        finished(bench, replace(first, todo=first.todo.take(np.arange(1))))
+    die(journal, str(tmp_path / "out"), "reading b.tif")
+    with leased_bench(load_config(str(config)), network, journal) as bench:
+        plan = plan_run(bench, Scope(limit=1)).plan
+        assert bench.run_id == bench.lease.run_id == bench.attempt.run_id
+    assert [scene.scene_id for scene, _ in plan.finished] == ids(first.todo.take(np.arange(1)))
+    assert (len(plan.unchanged), ids(plan.todo), len(plan.postponed)) == (0, [], 1)
 
 
 def test_a_scene_that_is_marked_is_planned_again_in_another_store_if_its_own_is_damaged(config):

@@ -24,7 +24,7 @@ _SLOT_BYTES = 1024
 """Longer than any scene id. The first slot says whose file it is, each other what one thread works on."""
 _TRIES = 3
 """The folder may be removed, as it is empty, between its making and that of a file in it."""
-_READING, _COMPUTING = "reading ", "computing "
+_READING, _COMPUTING, _SUSPECTED = _KINDS = ("reading ", "computing ", "suspected ")
 
 
 class FileActivity:
@@ -58,9 +58,9 @@ class FileActivity:
             yield
 
     def keep(self, scene_ids: Iterable[str]) -> None:
-        """Note until :meth:`close` that processes died that were reading these scenes."""
+        """Note until :meth:`close` that processes died of these scenes, as far as is known."""
         for scene_id in scene_ids:
-            self._write(self._slot(), _READING + scene_id)
+            self._write(self._slot(), _SUSPECTED + scene_id)
 
     def close(self) -> None:
         """Take all notes back, as it is done when the process ends by itself."""
@@ -104,7 +104,7 @@ def take_left(output_uri: str, label: str | None = None, *, keep: bool = False) 
 
     label: only those of this label; None is all. keep: leave the notes for whoever comes next.
     """
-    reading, computing, is_known = set[str](), set[str](), False
+    found, is_known = {kind: set[str]() for kind in _KINDS}, False
     with suppress(OSError):
         for path in _folder(output_uri).iterdir():
             data = path.read_bytes()
@@ -114,13 +114,13 @@ def take_left(output_uri: str, label: str | None = None, *, keep: bool = False) 
                 continue
             is_known = True
             for words in (slot.decode(errors="replace") for slot in slots[1:]):
-                if words.startswith(_READING):
-                    reading.add(words.removeprefix(_READING))
-                elif words.startswith(_COMPUTING):
-                    computing.add(words.removeprefix(_COMPUTING))
+                for kind in _KINDS:
+                    if words.startswith(kind):
+                        found[kind].add(words.removeprefix(kind))
             if not keep:
                 path.unlink(missing_ok=True)
-    return Left(frozenset(reading), frozenset(computing), is_known)
+    reading, computing, suspected = (frozenset(found[kind]) for kind in _KINDS)
+    return Left(reading, computing, suspected, is_known)
 
 
 def _label(owner: bytes) -> str | None:

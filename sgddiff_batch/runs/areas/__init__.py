@@ -7,7 +7,7 @@ published as a whole. Scenes and the network are not asked.
 from __future__ import annotations
 
 from sgddiff_batch.runs.areas.area_run import AreaEnd, AreaRun
-from sgddiff_batch.runs.areas.compose import chosen_areas, compose_area, leased_area, plan_area
+from sgddiff_batch.runs.areas.compose import chosen_areas, plan_area, run_area
 from sgddiff_batch.runs.areas.former import area_outputs, tell_former_areas, withdraw_area
 
 __all__ = [
@@ -15,9 +15,8 @@ __all__ = [
     "AreaRun",
     "area_outputs",
     "chosen_areas",
-    "compose_area",
-    "leased_area",
     "plan_area",
+    "run_area",
     "tell_former_areas",
     "withdraw_area",
 ]

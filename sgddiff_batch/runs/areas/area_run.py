@@ -18,7 +18,7 @@ from sgddiff_batch.io.ledger import Lease, ObjectLedger, RedoMark, RefusedScene,
 from sgddiff_batch.io.reports import build_report, write_report
 from sgddiff_batch.io.storage import Store
 from sgddiff_batch.protocols import SceneRecord
-from sgddiff_batch.runs import Ending, EngineSettings, ending_of, judged
+from sgddiff_batch.runs import Attempt, Ending, EngineSettings, ending_of, judged
 
 log = logging.getLogger(__name__)
 
@@ -137,13 +137,12 @@ class AreaEnd:
     totals: Mapping[str, object]
 
 
-def write_area_report(
-    run: AreaRun, results: list[AreaResult], started: str, seconds: float, ending: Ending
-) -> AreaEnd:
+def write_area_report(run: AreaRun, results: list[AreaResult], attempt: Attempt, ending: Ending) -> AreaEnd:
     """Write the report of a run; log what hinders it."""
+    seconds = attempt.seconds
     report = build_report(
         run.run_id,
-        started_at=started,
+        started_at=attempt.begun_at,
         seconds=seconds,
         ending=ending.value,
         config=run.config.model_dump(mode="json"),
@@ -156,6 +155,7 @@ def write_area_report(
             "newly_left_out": len(run.left_out),
             "withdrawals_refused": run.changes.refusal,
             "peak_memory_bytes": run.peak_memory_bytes,
+            **attempt.facts(),
         },
         scenes=[asdict(result) for result in results],
         ignored=[{"path": scene.scene_id, "reason": scene.reason} for scene in run.members.refused],

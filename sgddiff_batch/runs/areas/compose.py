@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
-import time
+import os
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
+from typing import Protocol
 
 from sgddiff_batch.config import ArchiveJobConfig, AreaConfig
 from sgddiff_batch.core.cells import CellGrid
@@ -37,9 +37,10 @@ from sgddiff_batch.io.reports import new_run_id
 from sgddiff_batch.io.storage import open_store
 from sgddiff_batch.protocols import SceneRecord
 from sgddiff_batch.runs import (
+    Attempt,
     Ending,
+    Journal,
     check_output,
-    cores,
     ending_by,
     read_marks,
     run_works,
@@ -89,8 +90,12 @@ def chosen_areas(config: ArchiveJobConfig, names: Sequence[str]) -> list[AreaCon
 
 
 @contextmanager
-def leased_area(config: ArchiveJobConfig, area: AreaConfig) -> Iterator[Lease]:
+def leased_area(
+    config: ArchiveJobConfig, area: AreaConfig, attempt: Attempt | None = None
+) -> Iterator[Lease]:
     """Take the lease on an area, and give it back at the end.
+
+    attempt: the run that it is for.
 
     Raises:
         ConfigError: if the area cannot be written to.
@@ -99,7 +104,8 @@ def leased_area(config: ArchiveJobConfig, area: AreaConfig) -> Iterator[Lease]:
     uri = area_uri(config, area)
     check_output(uri)
     alone = config.engine.kind == "local"
-    with Lease(open_store(uri), new_run_id(), config.lease.seconds, alone=alone) as lease:
+    run_id = (attempt or Attempt()).run_id
+    with Lease(open_store(uri), run_id, config.lease.seconds, alone=alone) as lease:
         yield lease
 
 
@@ -153,7 +159,7 @@ def plan_area(
             first_of(sorted(kept)),
         )
     touched = _with_sound_path(changes.touched, ledger, marks)
-    workers = area.workers if isinstance(area.workers, int) else cores()
+    workers = area.workers if isinstance(area.workers, int) else len(os.sched_getaffinity(0))
     run_id = lease.run_id if lease else new_run_id()
     is_here = config.engine.kind == "local"
     # Workers in other processes look at the lease; those in this one share it.
@@ -176,17 +182,51 @@ def _with_sound_path(
     )
 
 
-def compose_area(run: AreaRun, ended: Callable[[AreaEnd], None] = lambda end: None) -> Ending:
+class AreaView(Protocol):
+    """Shows a run over an area to people."""
+
+    def planned(self, run: AreaRun) -> AreaRun:
+        """Show what will be done, and return it."""
+
+    def ended(self, end: AreaEnd) -> None:
+        """Show what was done, also of a run that is being broken off."""
+
+
+def run_area(
+    config: ArchiveJobConfig,
+    area: AreaConfig,
+    view: AreaView,
+    journal: Journal | None = None,
+    *,
+    retry_quarantined: bool = False,
+    allow_withdrawals: bool = False,
+) -> Ending:
+    """Plan a run over an area and execute it, under its lease.
+
+    Raises:
+        LeaseHeldError: if another run is at work on it.
+        SgddiffBatchError: as :func:`plan_area` and :func:`compose_area` do.
+    """
+    flags = {"retry_quarantined": retry_quarantined, "allow_withdrawals": allow_withdrawals}
+    attempt = Attempt.at(area_uri(config, area), journal)
+    with leased_area(config, area, attempt) as lease:
+        run = plan_area(config, area, lease, **flags)
+        return compose_area(view.planned(run), view.ended, attempt)
+
+
+def compose_area(
+    run: AreaRun, ended: Callable[[AreaEnd], None] = lambda end: None, attempt: Attempt | None = None
+) -> Ending:
     """Do the work of a planned run, publish it, write its report, and say how it ended.
 
-    ended: is called with what it left, also by a run that is being broken off.
+    ended: is called with what it left, also by a run that is being broken off. attempt: knows of the
+    processes of the run before this one, which died.
 
     Raises:
         FatalError: if the lease was lost.
         ConfigError, RetryableError: as the store does.
     """
-    started, start = datetime.now(UTC).isoformat(timespec="seconds"), time.monotonic()
-    ledger = run.ledger
+    ledger, attempt = run.ledger, attempt or Attempt()
     if run.changes.touched:
         keep_cells(run.area_store, run.area.name, run.settings, run.run_id)
     waiting = set(run.changes.returned) & {plan.area_id for plan in run.changes.touched}
@@ -194,12 +234,12 @@ def compose_area(run: AreaRun, ended: Callable[[AreaEnd], None] = lambda end: No
         if area_id not in waiting:
             ledger.restore(area_id)
     for area_id in run.changes.gone:
-        ledger.withdraw(area_id, started)
+        ledger.withdraw(area_id, attempt.begun_at)
     results = _left_as_they_are(run)
     broken: Ending | None = None
     tally = told_tally(run.lease, len(run.changes.touched))
     try:
-        for result in _composed(run):
+        for result in _composed(run, attempt):
             log_result(result)
             tally.count(result.state)
             done = SceneResult(result.scene_id, "", result.state, store=result.store)
@@ -207,6 +247,8 @@ def compose_area(run: AreaRun, ended: Callable[[AreaEnd], None] = lambda end: No
             if result.scene_id in waiting and result.state != "failed":
                 # Not before: what its record said till now is of scenes that had left.
                 ledger.restore(result.scene_id)
+            if result.state != "failed":
+                attempt.settled(result.scene_id, is_done=result.state != "quarantined")
             results.append(result)
     except BaseException as error:
         broken = ending_by(error)
@@ -217,7 +259,7 @@ def compose_area(run: AreaRun, ended: Callable[[AreaEnd], None] = lambda end: No
         results += [AreaResult(area_id, "pending") for area_id in touched if area_id not in known]
         published = publish_area(run)
         ending = broken or judged_area(run, results, published=published)
-        ended(write_area_report(run, results, started, time.monotonic() - start, ending))
+        ended(write_area_report(run, results, attempt, ending))
     return area_ending(run, results, published=published)
 
 
@@ -232,10 +274,14 @@ def _left_as_they_are(run: AreaRun) -> list[AreaResult]:
     ]
 
 
-def _composed(run: AreaRun) -> Iterator[AreaResult]:
+def _composed(run: AreaRun, attempt: Attempt) -> Iterator[AreaResult]:
     """Compose what was touched, and yield the results as they come."""
-    waiting = deque(CellWork(plan, _earlier(run, plan)) for plan in run.changes.touched)
-    for outcome in run_works(lambda: waiting.popleft() if waiting else None, run.recipe, run.engine):
+    suspects = attempt.suspects(run.area_store.uri)
+    waiting = deque(
+        CellWork(plan, _earlier(run, plan), with_care=plan.area_id in suspects)
+        for plan in run.changes.touched
+    )
+    for outcome in run_works(lambda: waiting.popleft() if waiting else None, run.recipe, run.engine, attempt):
         if isinstance(outcome, CellOutcome):
             yield outcome.result
         elif outcome.is_own and outcome.work.reason is None:

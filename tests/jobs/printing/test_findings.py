@@ -7,8 +7,9 @@ import pytest
 from jobs.printing import print_findings
 from sgddiff_batch.core.window import Window
 from sgddiff_batch.io.upkeep import Verdict
-from sgddiff_batch.runs import PIXELS_VERSION, Findings
-from sgddiff_batch.runs.recompute import Recomputed, Sampled
+from sgddiff_batch.runs import PIXELS_VERSION
+from sgddiff_batch.runs.checking import Findings
+from sgddiff_batch.runs.checking.recompute import Recomputed, Sampled
 
 
 def verdict(store, problems=0, **facts):

@@ -18,7 +18,7 @@ from sgddiff_batch.io.catalogue.generations import POINTER
 from sgddiff_batch.io.ledger import RefusedScene, untold
 from sgddiff_batch.io.storage import open_store
 from sgddiff_batch.protocols import SceneRecord
-from sgddiff_batch.runs import Ending
+from sgddiff_batch.runs import Attempt, Ending
 from sgddiff_batch.runs.areas.area_run import (
     AreaResult,
     AreaRun,
@@ -135,7 +135,8 @@ class TestReport:
     def test_it_says_what_became_of_each_and_what_was_left_out(self, tmp_path):
         run = with_refused(area_run(tmp_path))
         done = AreaResult(JANUARY, "done", None, "store", 1, 100, 7, seconds={"compose": 1.5})
-        write_area_report(run, [done, AreaResult(MARCH, "failed", "no room")], "now", 2.0, Ending.FAILED)
+        failed = AreaResult(MARCH, "failed", "no room")
+        write_area_report(run, [done, failed], Attempt(), Ending.FAILED)
         report = json.loads(run.area_store.read("report-run-1.json"))
         assert report["totals"]["states"] == {"done": 1, "failed": 1}
         assert (report["totals"]["valid_px"], report["totals"]["salient_px"]) == (100, 7)
@@ -150,7 +151,7 @@ class TestReport:
     def test_that_it_cannot_be_written_is_logged(self, tmp_path, caplog):
         (tmp_path / "out").mkdir()
         (tmp_path / "out" / "_areas").write_text("in the way")
-        write_area_report(area_run(tmp_path), [], "now", 2.0, Ending.DONE)
+        write_area_report(area_run(tmp_path), [], Attempt(), Ending.DONE)
         assert "the report could not be written: " in caplog.text
 
 

@@ -13,14 +13,17 @@ import yaml
 import sgddiff_batch
 from jobs import cli
 from jobs.exits import Exit
+from jobs.supervisor import Journal
 from sgddiff_batch.config.job import load_config
 from sgddiff_batch.io.catalogue import generations as archive_catalogue
 from sgddiff_batch.io.catalogue.generations import POINTER
 from sgddiff_batch.io.ledger.lease import Lease
 from sgddiff_batch.io.ledger.marks import ObjectLedger
 from sgddiff_batch.io.storage.store import open_store
+from sgddiff_batch.runs import Attempt, Ending
 from sgddiff_batch.runs.areas import compose
 from tests.io.area_examples import arrays_of, object_bytes, publish_scenes, put_scene, smooth
+from tests.kit.deaths import die
 from tests.kit.faulty import StoreFault
 from tests.kit.s3 import new_bucket
 from tests.kit.scripted import scripted, scripted_uri
@@ -273,6 +276,24 @@ def test_a_killed_night_is_gone_on_with_and_ends_with_equal_bytes(tmp_path):
         assert killed.mosaics()[area_id].endswith(store)
         assert object_bytes(killed.area, store) == object_bytes(quiet.area, store)
     assert killed.report()["totals"]["states"].keys() <= {"done"}
+
+
+def test_a_cell_that_ends_its_processes_is_quarantined_and_all_others_are_composed(world):
+    config, journal = load_config(str(world.config)), Journal()
+    area, deadly = config.areas[0], min(ALL)
+    Attempt.at(world.area.uri, journal)
+    die(journal, world.area.uri, *(f"reading {area_id}" for area_id in ALL))
+    for _ in range(2):
+        Attempt.at(world.area.uri, journal).suspects(world.area.uri)
+        die(journal, world.area.uri, f"reading {deadly}")
+    attempt = Attempt.at(world.area.uri, journal)
+    with compose.leased_area(config, area, attempt) as lease:
+        run = compose.plan_area(config, area, lease)
+        assert compose.compose_area(run, attempt=attempt) is Ending.QUARANTINED
+    assert set(world.mosaics()) == ALL - {deadly}
+    report = world.report()
+    assert [row["scene_id"] for row in report["scenes"] if row["state"] == "quarantined"] == [deadly]
+    assert (report["run_id"], len(report["run"]["deaths"])) == (attempt.run_id, 3)
 
 
 def test_what_a_reader_sees_flips_as_a_whole(world):

@@ -20,7 +20,7 @@ from sgddiff_batch.io.reports import versions
 from sgddiff_batch.io.storage import open_store
 from sgddiff_batch.pipeline import infer_task, read_task
 from sgddiff_batch.protocols import Predictor, SceneReader
-from sgddiff_batch.runs.bench import PIXELS_VERSION, Bench
+from sgddiff_batch.runs import PIXELS_VERSION, Bench
 
 _OF_ONE_BLOCK = (SceneError, ChangedSceneError, DamagedObjectError, FileNotFoundError, RetryableError)
 """What keeps one block from being recomputed and must not stop the others."""

@@ -15,8 +15,8 @@ from sgddiff_batch.io.ledger import ObjectLedger, mark_redo
 from sgddiff_batch.io.mosaics import DamagedObjectError, open_stored
 from sgddiff_batch.io.storage import open_store
 from sgddiff_batch.io.upkeep import Verdict, verify_disowned, verify_mosaic
-from sgddiff_batch.runs.bench import PIXELS_VERSION, Bench
-from sgddiff_batch.runs.recompute import Recomputed, Recomputer, Sample, Sampled
+from sgddiff_batch.runs import PIXELS_VERSION, Bench
+from sgddiff_batch.runs.checking.recompute import Recomputed, Recomputer, Sample, Sampled
 
 _AT_ONCE = 4
 

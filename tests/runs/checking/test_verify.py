@@ -251,7 +251,7 @@ def test_a_mosaic_that_was_replaced_is_never_current_again_and_goes_by_gc(config
 
 
 def test_a_block_that_its_scene_does_not_give_is_damage(config, output, archive, tmp_path, monkeypatch):
-    from sgddiff_batch.runs import recompute
+    from sgddiff_batch.runs.checking import recompute
 
     real = recompute.infer_task
 
@@ -268,7 +268,7 @@ def test_a_block_that_its_scene_does_not_give_is_damage(config, output, archive,
 
 @pytest.mark.parametrize("broken", [False, True])
 def test_a_mosaic_that_other_software_made_is_marked_only_for_damage(config, output, monkeypatch, broken):
-    from sgddiff_batch.runs import recompute
+    from sgddiff_batch.runs.checking import recompute
 
     real, ours = recompute.infer_task, recompute.versions()
     monkeypatch.setattr(recompute, "infer_task", lambda *task: real(*task) ^ 1)

@@ -17,7 +17,7 @@ from sgddiff_batch.errors import ChangedSceneError, RetryableError, UnreadableSc
 from sgddiff_batch.io.ledger import ObjectLedger
 from sgddiff_batch.io.storage import open_store
 from sgddiff_batch.runs import Bench, Ending, leased_bench, open_bench, run_all
-from sgddiff_batch.runs.recompute import Recomputed, Recomputer, Sample, Sampled
+from sgddiff_batch.runs.checking.recompute import Recomputed, Recomputer, Sample, Sampled
 from tests.kit import jobs
 from tests.kit.networks import Brightness, BrightNetwork, KeptView
 
