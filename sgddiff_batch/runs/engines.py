@@ -6,9 +6,11 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal
 
 from sgddiff_batch.engine.local import run_local
+from sgddiff_batch.engine.ray_cluster import joins_cluster
 from sgddiff_batch.engine.work import AnyWork, Engine, Take, WorkerSource
 from sgddiff_batch.runs.attempt import Attempt
 
@@ -51,17 +53,27 @@ def started_engine(
     """Yield an engine that has begun, in a thread, with all that it does before its first work.
 
     So libraries and networks are loaded, GPUs made ready, clusters joined and workers started beside the
-    listing. The engine runs once, and raises what went wrong meanwhile, as :func:`run_works` does; where
-    there is no work it is only ended. ``prepare`` is called in the thread, too. attempt: as of run_works.
+    listing; a cluster that would have to be started for it waits for the first work. The engine runs once,
+    and raises what went wrong meanwhile, as :func:`run_works` does; where there is no work it is only ended.
+    ``prepare`` is called in the thread, too. attempt: as of :func:`run_works`.
     """
     # The thread ends before the stack does, whatever it has entered by then.
     with ExitStack() as stack, ThreadPoolExecutor(1, thread_name_prefix="engine") as thread:
-        started = thread.submit(lambda: _started(stack, *prepare(), attempt))
+
+        def begin() -> Callable[[], Engine]:
+            make_worker, settings = prepare()
+            start = partial(_started, stack, make_worker, settings, attempt)
+            if settings.kind == "ray" and not joins_cluster():
+                return start
+            engine = start()
+            return lambda: engine
+
+        begun = thread.submit(begin)
 
         def run(take: Take) -> Iterator[Any]:
             first = take()
             if first is not None:
-                yield from started.result()(_after(first, take))
+                yield from begun.result()()(_after(first, take))
 
         yield run
 

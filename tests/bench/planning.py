@@ -3,8 +3,8 @@
     python -m tests.bench.planning [--scenes 10000 100000 1000000] [--latency-ms 20]
 
 A process of its own plays the bucket: it lists scenes and records 1000 a page, each answer after the latency,
-and keeps what is put. Each night is a process, too, whose CPU and memory are counted from its start: it lists
-the archive, reads the ledger, looks for withdrawals, compares, and, where nothing changed, publishes.
+and keeps what is put. Each night is a process, too, whose CPU and memory are counted from its start: it plans
+as the main job does, and, where nothing changed, publishes.
 """
 
 from __future__ import annotations
@@ -14,18 +14,19 @@ import json
 import resource
 import subprocess
 import sys
+import tempfile
 import time
 from datetime import UTC, datetime
+from functools import cache
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from types import SimpleNamespace
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from tests.bench.listing import page
 from tests.bench.served import Answers, serve_with, served
 
-_KEY, _NIGHTS = "0123456789ab", ("first", "unchanged")
+_NIGHTS = ("first", "unchanged")
 _CHANGED_S = 1_767_225_600.0
 """When all objects were written: what the pages of a listing say."""
 _ROWS = 65_536
@@ -108,12 +109,18 @@ def _version(number: int) -> str:
 
 
 def _store(number: int) -> str:
-    return f"{scene_id(number)}/{_version(number)}-{_KEY}.zarr"
+    return f"{scene_id(number)}/{_version(number)}-{_run_key()}.zarr"
+
+
+@cache
+def _run_key() -> str:
+    return _bench("out").run_key
 
 
 def _record(number: int) -> bytes:
     row = {
-        "scene_id": scene_id(number), "version": _version(number), "run_key": _KEY, "store": _store(number),
+        "scene_id": scene_id(number), "version": _version(number), "run_key": _run_key(),
+        "store": _store(number),
         "reason": None, "valid_px": 10**8, "salient_px": 10**5, "height_px": 10980, "width_px": 10980,
         "finished_at": "2026-01-01T00:00:00+00:00", "mask_rule": "no-data value",
     }  # fmt: skip
@@ -150,39 +157,32 @@ def _put_catalogue(store: object, count: int) -> None:
 
 def night(name: str, count: int) -> None:
     """Plan a night, and publish it where nothing changed; print what it took."""
-    from sgddiff_batch.core.comparing import compare, divide
-    from sgddiff_batch.core.query import ArchiveQuery, Source
-    from sgddiff_batch.core.scene_table import SceneTable
-    from sgddiff_batch.io import catalogue
-    from sgddiff_batch.io.ledger import ObjectLedger, mended_records, record_table
-    from sgddiff_batch.io.sources import list_archive
-    from sgddiff_batch.io.storage import open_store
-    from sgddiff_batch.runs.publish import _times
-    from sgddiff_batch.runs.scope import EVERYTHING, read_marks
-    from sgddiff_batch.runs.withdrawals import archive_name, listed_ids, plan_withdrawals
+    from sgddiff_batch.io.catalogue import Recordings
+    from sgddiff_batch.io.reports import Packed
+    from sgddiff_batch.runs import plan_run
+    from sgddiff_batch.runs.publish import Publisher
 
-    query = ArchiveQuery((Source("s3://bucket/scenes"),))
-    ledger = ObjectLedger(open_store("s3://bucket/out" if name == "unchanged" else "s3://bucket/new"))
-    listing = _timed("list", lambda: list_archive(query, ledger.store.uri))
-    records = _timed("records", lambda: mended_records(ledger, write=True))
-    bench = SimpleNamespace(ledger=ledger, query=query)
-    withdrawals = _timed("withdrawals", lambda: plan_withdrawals(bench, listing, allow=False))
-    marks = read_marks(ledger, records, drop_outdated=True)
-    extent = EVERYTHING.extent(listing, records, marks)
-    scenes = SceneTable.of(listing.scenes)
-    found = _timed("compare", lambda: compare(scenes, records.columns, _KEY, extent.again))
-    division = divide(scenes.ids.take(found.is_new), extent.only, extent.again, extent.limit)
-    assert (len(scenes), withdrawals.withdrawn) == (count, ())
+    bench = _bench("out" if name == "unchanged" else "new")
+    run = _timed("plan", lambda: plan_run(bench))
+    assert (len(run.listing.scenes), run.withdrawals.withdrawn) == (count, ())
     if name == "first":
-        assert len(division.done) == count
+        assert len(run.plan.todo) == count
         return
-    assert (len(records), int(found.is_unchanged.sum())) == (count, count)
-    context = catalogue.PublishContext(
-        "run", archive_name(query.sources), listed_ids(listing), _times(listing)
-    )
-    withdrawn = ledger.withdrawn(index=True).keys()
-    now = record_table(records) | {}
-    assert _timed("publish", lambda: catalogue.publish(ledger.store, now, withdrawn, context)) is None
+    assert (len(run.records), len(run.plan.unchanged)) == (count, count)
+    assert _timed("publish", Publisher(run, Packed(), Recordings()).publish) is None
+
+
+def _bench(output: str):
+    """Return what the main job would open for an output of the bucket, without a lease."""
+    from sgddiff_batch.config import load_config
+    from sgddiff_batch.runs import open_bench
+    from tests.bench.scale import Network
+    from tests.kit import jobs
+
+    with tempfile.TemporaryDirectory() as folder:
+        uris = "s3://bucket/scenes", f"s3://bucket/{output}"
+        config = load_config(str(jobs.write_config(Path(folder) / "run.yaml", *uris, Path("/nowhere"))))
+    return open_bench(config, Network())
 
 
 def _timed(words: str, call):

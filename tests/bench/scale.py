@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import random
 import resource
 import tempfile
 import threading
@@ -33,6 +34,7 @@ from sgddiff_batch.io.storage.store import open_store
 from sgddiff_batch.protocols import NetworkFacts
 from sgddiff_batch.runs import leased_bench, run_all
 from tests.bench import first_tile
+from tests.faults.storm_nodes import run_nodes
 from tests.kit import jobs
 from tests.kit.counting import counted_s3_requests
 from tests.kit.far import far_away
@@ -92,15 +94,15 @@ def far_archive(scenes: int, latency_s: float, name: str) -> Iterator[tuple[str,
             yield f"far://{name}", Path(folder)
 
 
-def night(uri: str, folder: Path, network: Network, workers: int) -> float:
+def night(uri: str, folder: Path, network: Network, workers: int, engine: str = "local") -> float:
     """Run all that is new with so many devices; return the seconds."""
     config = jobs.write_config(folder / "run.yaml", f"{uri}/scenes", f"{uri}/out", Path("/nowhere"))
-    read = load_config(str(config), [*SETTINGS, f"engine.workers={workers}"])
+    read = load_config(str(config), [*SETTINGS, f"engine.workers={workers}", f"engine.kind={engine}"])
     start = time.perf_counter()
     with leased_bench(read, network) as bench:  # type: ignore[arg-type]
         view = KeptView()
         run_all(bench, view)
-    assert {row.state for row in view.ends[0].rows} == {"done"}, view.ends[0].rows[0]
+    assert {row.state for row in view.ends[0].rows} == {"done"}, next(iter(view.ends[0].rows))
     return time.perf_counter() - start
 
 
@@ -211,6 +213,30 @@ def speedup(each: int) -> dict[str, float]:
     return {"speedup_16": round(rates[16] / rates[1], 2)}
 
 
+def on_ray(each: int) -> dict[str, float]:
+    """Return how many times as fast 16 actors on three nodes of this machine are as one.
+
+    By what more scenes take: starting 16 actors takes two cores a minute. From and to a local folder.
+    """
+    rates = {}
+    with run_nodes(3, random.Random(0), num_cpus=6, memory=64 * 2**30):
+        for workers in (1, 16):
+            few, many = each * workers, 4 * each * workers
+            seconds = [_night_on_ray(count, workers) for count in (few, many)]
+            rates[workers] = (many - few) / (seconds[1] - seconds[0])
+            print(f"{workers} actors: {rates[workers]:.2f} scenes a second")
+    return {"ray_scenes_a_s_16": round(rates[16], 2), "ray_speedup_16": round(rates[16] / rates[1], 2)}
+
+
+def _night_on_ray(scenes: int, workers: int) -> float:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        first = jobs.write_scene(folder / "scenes" / "00000.tif", SIDE_PX, SIDE_PX, 1)
+        for number in range(1, scenes):
+            os.link(first, folder / "scenes" / f"{number:05d}.tif")
+        return night(name, folder, Network(0.4), workers, "ray")
+
+
 def most(scenes: int) -> dict[str, float]:
     """Return the most scenes a second of this process with a device that takes no time."""
     with far_archive(scenes, 0.0, "most") as (uri, folder):
@@ -236,6 +262,7 @@ def main() -> None:
         "trips": lambda _: trips(),
         "latency": latency,
         "speedup": lambda scenes: speedup(max(4, scenes // 8)),
+        "ray": lambda scenes: on_ray(max(3, scenes // 16)),
         "most": lambda scenes: most(2 * scenes),
         "first_tile": lambda _: first_tiles(),
     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -25,15 +25,16 @@ _OF_A_NODE = {"num_cpus": 1, "memory": 4 * 2**30, "object_store_memory": 80 * 2*
 
 @dataclass
 class Nodes:
-    """A head without CPUs, and nodes of one CPU each, children of this process."""
+    """A head without CPUs, and nodes that have CPUs, children of this process."""
 
     cluster: Any
     rng: random.Random
+    of_a_node: Mapping[str, int]
     nodes: list[Any] = field(default_factory=list)
 
     def add(self) -> None:
         """Start one more node."""
-        start = partial(self.cluster.add_node, node_ip_address="127.0.0.1", **_OF_A_NODE)
+        start = partial(self.cluster.add_node, node_ip_address="127.0.0.1", **self.of_a_node)
         self.nodes.append(_started(start))
 
     def kill_worker(self) -> bool:
@@ -56,7 +57,7 @@ def workers() -> list[psutil.Process]:
     found = []
     for process in psutil.Process().children(recursive=True):
         try:
-            if "MapWorker" in " ".join(process.cmdline()):
+            if "ray::RayWorker" in " ".join(process.cmdline()):
                 found.append(process)
         except psutil.Error:
             continue
@@ -75,8 +76,11 @@ def _started(start: Callable[[], Any]) -> Any:
 
 
 @contextmanager
-def run_nodes(count: int, rng: random.Random) -> Iterator[Nodes | None]:
-    """Run a cluster of ``count`` nodes, which jobs find by their environment; none for 0."""
+def run_nodes(count: int, rng: random.Random, **of_a_node: int) -> Iterator[Nodes | None]:
+    """Run a cluster of ``count`` nodes, which jobs find by their environment; none for 0.
+
+    of_a_node: what Ray is told that a node has, where it is not one CPU and 4 GiB of memory.
+    """
     if not count:
         yield None
         return
@@ -90,7 +94,7 @@ def run_nodes(count: int, rng: random.Random) -> Iterator[Nodes | None]:
         cluster = _started(partial(Cluster, initialize_head=True, head_node_args=head))
         os.environ["RAY_ADDRESS"] = cluster.address
         try:
-            nodes = Nodes(cluster, rng)
+            nodes = Nodes(cluster, rng, _OF_A_NODE | of_a_node)
             for _ in range(count):
                 nodes.add()
             yield nodes

@@ -5,6 +5,7 @@ from collections import deque
 from dataclasses import dataclass, field
 
 import pytest
+import ray
 
 from sgddiff_batch.errors import ConfigError
 from sgddiff_batch.protocols import Left
@@ -56,6 +57,14 @@ def test_an_engine_makes_its_worker_before_it_is_given_work_and_takes_what_comes
                 works.append(PIECES[2])
     assert sorted(found) == PIECES[:3]
     assert made.labels == ["local"]
+
+
+def test_a_night_without_work_starts_no_cluster_of_its_own(monkeypatch):
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    before, made = ray.is_initialized(), Made()
+    with started_engine(lambda: (made, EngineSettings("ray", 1))) as engine:
+        assert list(engine(lambda: None)) == []
+    assert (ray.is_initialized(), made.labels) == (before, [])
 
 
 def test_what_an_engine_cannot_start_with_is_raised_with_its_first_work_alone():
