@@ -166,7 +166,7 @@ class Worker:
         return TaskOutcome(work, "stored", blocks=blocks, seconds=seconds)
 
     def _commit(self, work: CommitWork) -> SceneOutcome:
-        known = _Known(work.mosaic)
+        known, recorded = _Known(work.mosaic), None
         try:
             recorded = self._steps.commit(work.mosaic, work.claim, work.blocks, known.seconds)
             self._steps.forget_blocks(work.mosaic)
@@ -174,7 +174,7 @@ class Worker:
             raise
         except Exception as error:
             log.debug("%s could not be committed", work.scene_id, exc_info=True)
-            return SceneOutcome(work, known.row(work, "failed", words_of(error)))
+            return SceneOutcome(work, known.row(work, "failed", words_of(error)), recorded)
         return known.done(work, recorded)
 
     def _quarantine(

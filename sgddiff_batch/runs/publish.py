@@ -19,7 +19,7 @@ from sgddiff_batch.core.generations import Generation
 from sgddiff_batch.core.texts import TextSet
 from sgddiff_batch.core.times import TimeSpan
 from sgddiff_batch.core.withdrawals import Withdrawals
-from sgddiff_batch.core.words import counted, first_of, on_one_line
+from sgddiff_batch.core.words import counted, first_of, on_one_line, redact_uri
 from sgddiff_batch.engine.results import SceneResult
 from sgddiff_batch.io import catalogue
 from sgddiff_batch.io.catalogue import PublishContext, Recordings
@@ -55,6 +55,8 @@ def report_withdrawals(run: Run, results: Iterable[SceneResult]) -> dict[str, ob
 def replaced(run: Run, results: Iterable[SceneResult]) -> tuple[str, ...]:
     """Return the older versions of scenes that go, for the newer ones have a mosaic now."""
     newer = frozenset(run.withdrawals.superseded.values())
+    if not newer:
+        return ()
     states = {result.scene_id: result.state for result in results if result.scene_id in newer}
 
     def is_current(scene_id: str) -> bool:
@@ -113,7 +115,7 @@ class Publisher:
             ledger.store,
             record_table(self._run.records) | self._recordings.table(),
             ledger.withdrawn(index=True).keys(),
-            PublishContext(bench.run_id, *self._archive, self._recordings.shown),
+            PublishContext(bench.run_id, *self._archive, self._recordings.shown, self._places),
             bench.keep_generations,
             is_over=is_over,
         )
@@ -137,6 +139,12 @@ class Publisher:
             if new:
                 words = counted(len(new), "scene", "are")
                 log.info("%s out of the catalogue, %s: %s", words, why, first_of(new))
+
+    @property
+    def _places(self) -> tuple[str, ...]:
+        """Below which URIs the scenes of the archive lie; of a pattern that is not known."""
+        uris = (redact_uri(source.uri.rstrip("/")) for source in self._run.bench.query.sources)
+        return tuple(uri for uri in uris if not set("*?[") & set(uri))
 
     @cached_property
     def _archive(self) -> tuple[str, TextSet, Mapping[str, TimeSpan]]:

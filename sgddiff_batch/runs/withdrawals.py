@@ -35,7 +35,7 @@ def plan_withdrawals(bench: Bench, listing: Listing, *, allow: bool) -> Withdraw
     """
     ledger, sources = bench.ledger, bench.query.sources
     try:
-        catalogued = _catalogued(ledger)
+        catalogued = _catalogued(ledger, bench.run_id)
     except (FatalError, FileNotFoundError) as error:
         log.warning("no scene is withdrawn, for the catalogue cannot be read: %s", error)
         catalogued = {}
@@ -101,12 +101,19 @@ def _source_facts(source: Source) -> dict[str, object]:
     return facts
 
 
-def _catalogued(ledger: ObjectLedger) -> Mapping[str, str | None]:
+def _catalogued(ledger: ObjectLedger, run_id: str) -> Mapping[str, str | None]:
+    """Return the scenes of the catalogue that was there before a run, and the archive that listed each last.
+
+    What an earlier process of the run published would make a loss look smaller that it refused to believe.
+    """
     pointer = catalogue.read_pointer(ledger.store)
     if pointer is None:
         return {}
     # The newest, not the current one: a rollback is for readers, and says nothing of the archive.
-    table = catalogue.read_generation(ledger.store, pointer.newest, ["id", "archive"])
+    of_others = [generation for generation in pointer.kept if generation.run_id != run_id]
+    if not of_others:
+        return {}
+    table = catalogue.read_generation(ledger.store, of_others[-1], ["id", "archive"])
     archives = table["archive"].combine_chunks().dictionary_encode()
     codes = numbers_of(archives.indices, np.int32, null=-1)
     return Labels(texts_of(table["id"]), codes, tuple(archives.dictionary.to_pylist()))

@@ -310,3 +310,17 @@ def test_heartbeats_tell_how_far_the_run_is(nights):
     ask()
     assert told[0] is None
     assert (told[1].done, told[1].failed, told[1].quarantined, told[1].left) == (4, 0, 0, 0)
+
+
+def test_a_scene_that_a_killed_run_made_and_that_was_gone_then_leaves_the_catalogue(nights, tmp_path):
+    out = nights.output
+    nights.output = scripted_uri(tmp_path / "out")
+    killed = StoreFault("write", "*/_ledger/scenes/c.tif~.json", error=Killed(), dies=True)
+    with scripted(killed), pytest.raises(Killed):
+        nights.run()
+    nights.output = out
+    (nights.folder / "scenes" / "a.tif").unlink()
+    assert nights.run() is Ending.DONE
+    assert nights.shown == NAMES, "it was made, and no catalogue ever said whose it is"
+    assert nights.run() is Ending.DONE
+    assert nights.shown == NAMES[1:]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -152,3 +153,12 @@ class TestNames:
     def test_no_secret_is_in_it(self):
         assert "SECRET" not in archive_name([Source("https://h/stac?token=SECRET"), Source("x")])
         assert "SECRET" not in archive_name([Source("https://me:SECRET@h/stac")])
+
+
+def test_a_loss_that_was_refused_stays_refused_where_a_run_goes_on_after_a_death(bench):
+    assert planned(bench, listing("a.tif", "x.tif", "y.tif")).refusal
+    for scene_id in ("x.tif", "y.tif"):
+        finish(bench.output, scene_id)
+    published(bench, archive_name(bench.query.sources), ["a.tif", "x.tif", "y.tif"], bench.run_id)
+    assert planned(bench, listing("a.tif", "x.tif", "y.tif")).refusal
+    assert planned(replace(bench, run_id="the next night"), listing(*ALL, "x.tif")).withdrawn == ("y.tif",)

@@ -47,7 +47,8 @@ class PublishContext:
     """What a run knows of the archive when it publishes.
 
     ``archive`` names what was listed, ``listed`` are the ids that it has, ``times`` when scenes were taken,
-    ``shown`` what is shown of the mosaics that it made, by scene id, as their records have it.
+    ``shown`` what is shown of the mosaics that it made, by scene id, as their records have it. ``places``:
+    below which URIs its scenes lie, as far as that is known.
     """
 
     run_id: str
@@ -55,6 +56,7 @@ class PublishContext:
     listed: Set[str] = frozenset()
     times: Mapping[str, TimeSpan] = field(default_factory=dict)
     shown: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
+    places: tuple[str, ...] = ()
 
 
 COMPARED = ("id", "store", "reason", "created", "datetime", "start_datetime", "end_datetime", "archive")
@@ -201,7 +203,18 @@ def _fresh_rows(
                     why = f"{type(shown).__name__}: {shown}"
                     log.warning("%s is left out of the catalogue: %s: %s", record.scene_id, record.store, why)
                 else:
-                    yield rows.row(current, store.uri, shown, context.times.get(record.scene_id))
+                    row = rows.row(current, store.uri, shown, context.times.get(record.scene_id))
+                    yield row | {"archive": _archive_of(shown, context)}
+
+
+def _archive_of(shown: Shown, context: PublishContext) -> str | None:
+    """Return the archive that a scene was of that no catalogue named before, by where it lies.
+
+    A run that was killed before it published, and a scene that was gone then: it never was listed by a run
+    that ended, and would be withdrawn by none.
+    """
+    is_below = any(shown.source.startswith(f"{place}/") for place in context.places)
+    return context.archive if is_below else None
 
 
 def _open(store: Store, context: PublishContext, record: SceneRecord) -> tuple[Current, Shown | Exception]:
