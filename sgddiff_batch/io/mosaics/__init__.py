@@ -19,6 +19,7 @@ from sgddiff_batch.io.mosaics.metadata import ROOT, Level
 from sgddiff_batch.io.mosaics.opening import mosaic_levels, open_mosaic, read_root
 from sgddiff_batch.io.mosaics.reading import DamagedObjectError
 from sgddiff_batch.io.mosaics.removal import empty_root, remove_objects
+from sgddiff_batch.io.mosaics.root import blocks_of
 from sgddiff_batch.io.mosaics.stored import StoredMosaic, open_stored, parse_stored
 from sgddiff_batch.io.mosaics.writer import ZarrBlockWriter, is_committed
 
@@ -34,6 +35,7 @@ __all__ = [
     "Level",
     "StoredMosaic",
     "ZarrBlockWriter",
+    "blocks_of",
     "counts_level",
     "empty_root",
     "export_cog",

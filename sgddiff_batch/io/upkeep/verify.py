@@ -89,8 +89,8 @@ class _Check:
         self._facts(stored)
         if self.contents is None:
             self.verdict.notes.append(_NOTHING_KNOWN if self.record is None else _NO_DIGESTS)
-            if self.record is None:
-                return
+        if self.contents is None and self.record is None:
+            return
         if not self._is_cut_as_recorded(stored):
             self.verdict.found(
                 ROOT, "cuts level 0 into other blocks than were stored; no block was looked at"
@@ -116,6 +116,8 @@ class _Check:
         except DamagedObjectError as error:
             self.verdict.found(ROOT, f"{error}; nothing else of the mosaic was looked at")
             return None
+        if self.contents is None and self.record and (blocks := mosaics.blocks_of(data)):
+            self.contents = MosaicContents(bytes_digest(data), blocks)  # killed between its two records
         if self.contents is not None and bytes_digest(data) != self.contents.root_digest:
             self.verdict.found(ROOT, "changed since the mosaic was committed")
         if not mosaics.is_complete(stored.attributes):
@@ -294,6 +296,5 @@ def _parsed(data: bytes) -> object:
 
 def _alone(node: object) -> object:
     """Return a node of the consolidated metadata as its own object has it."""
-    if not isinstance(node, dict):
-        return node
-    return {name: value for name, value in node.items() if name != "consolidated_metadata"}
+    rest = isinstance(node, dict) and {k: v for k, v in node.items() if k != "consolidated_metadata"}
+    return rest if isinstance(node, dict) else node

@@ -43,14 +43,14 @@ def block_record(window, codes):
     return BlockRecord(window, array_digest(part), valid, salient)
 
 
-def commit(folder, mosaic, codes, *, with_digests=True):
-    """Write a mosaic and record it, as the driver does."""
+def commit(folder, mosaic, codes, *, with_digests=True, tells_blocks=False):
+    """Write a mosaic and record it, as the driver does. tells_blocks: its root names its blocks."""
     store = open_store(str(folder))
     writer, ledger = ZarrBlockWriter(store), ObjectLedger(store)
     claim = begun(writer, mosaic, provenance_of(mosaic))
     write_blocks(writer, mosaic, codes)
-    root_digest = committed(writer, mosaic, claim)
     blocks = tuple(block_record(window, codes) for window in mosaic.blocks())
+    root_digest = committed(writer, mosaic, claim, blocks if tells_blocks else ())
     record = SceneRecord(
         mosaic.id,
         mosaic.version,
@@ -237,6 +237,16 @@ def test_without_digests_other_codes_show_in_the_counts(tmp_path):
     output = commit(tmp_path, MOSAIC, CODES, with_digests=False)
     path_of(output, "0/saliency/c/1/0").write_bytes(path_of(output, "0/saliency/c/0/0").read_bytes())
     assert "valid and salient pixels" in problems(output)[""]
+
+
+def test_without_a_record_of_the_mosaic_its_root_tells_the_digests(tmp_path):
+    output = commit(tmp_path, MOSAIC, CODES, with_digests=False, tells_blocks=True)
+    ObjectLedger(output).store.delete(f"_ledger/mosaics/{MOSAIC.path}~.json")
+    verdict = verify_mosaic(output, MOSAIC.path)
+    assert (verdict.problems, verdict.notes) == ([], [])
+    other = path_of(output, "0/saliency/c/0/0").read_bytes()
+    path_of(output, "0/saliency/c/0/1").write_bytes(other)
+    assert problems(output)["0/saliency/c/0/1"] == "its codes are not those that were stored"
 
 
 def test_a_mosaic_that_was_removed_meanwhile_is_not_damaged(output):
