@@ -9,6 +9,8 @@ _PIXELS_AND_MASK = 3 + 1
 _BLENDING = 4 + 4 + 4
 _CODES = 1 + 1
 _STRETCH = 4 + 4
+_PUBLISHED_ROW = 2400
+"""A row of the catalogue while a generation is made: measured with a million of them."""
 
 
 def task_bytes(halo_area_px: int, sample_bytes: int) -> int:
@@ -16,6 +18,11 @@ def task_bytes(halo_area_px: int, sample_bytes: int) -> int:
     reading = _PIXELS_AND_MASK + 3 * sample_bytes + _STRETCH
     inferring = _PIXELS_AND_MASK + _BLENDING + _CODES
     return halo_area_px * max(reading, inferring)
+
+
+def publish_bytes(rows: int) -> int:
+    """Return the peak bytes of publishing so many rows, which a run may do while its tasks go on."""
+    return rows * _PUBLISHED_ROW
 
 
 def worker_bytes(task_memory_bytes: int, network_bytes: int) -> int:

@@ -182,7 +182,8 @@ def forecast(
         read_px=known.read_px,
         read_bytes=known.read_bytes,
         write_bytes=known.write_bytes,
-        peak_memory_bytes=workers.peak_bytes(largest),
+        peak_memory_bytes=workers.peak_bytes(largest)
+        + budget.publish_bytes(len(plan.unchanged) + len(plan.todo)),
         opened=opened.scenes,
         refused=refused,
         tiles_error=0.0 if opened.scenes + refused == len(plan.todo) else error,
