@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import signal
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Literal
+from types import FrameType
+from typing import Any, Literal, NoReturn
 
 from sgddiff_batch.engine.local import run_local
 from sgddiff_batch.engine.ray_cluster import joins_cluster
 from sgddiff_batch.engine.work import AnyWork, Engine, Take, WorkerSource
 from sgddiff_batch.runs.attempt import Attempt
+
+Kind = Literal["local", "ray"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +27,7 @@ class EngineSettings:
     ``workers`` None is as many as fit; ``worker_bytes`` is what each reserves of its machine's memory.
     """
 
-    kind: Literal["local", "ray"]
+    kind: Kind
     threads: int
     workers: int | None = None
     gpus_per_worker: float = 0.0
@@ -48,22 +53,32 @@ def run_works(
 
 @contextmanager
 def started_engine(
-    prepare: Callable[[], tuple[WorkerSource, EngineSettings]], attempt: Attempt | None = None
+    prepare: Callable[[], tuple[WorkerSource, EngineSettings]],
+    attempt: Attempt | None = None,
+    *,
+    kind: Kind,
 ) -> Iterator[Engine]:
     """Yield an engine that has begun, in a thread, with all that it does before its first work.
 
     So libraries and networks are loaded, GPUs made ready, clusters joined and workers started beside the
     listing; a cluster that would have to be started for it waits for the first work. The engine runs once,
     and raises what went wrong meanwhile, as :func:`run_works` does; where there is no work it is only ended.
-    ``prepare`` is called in the thread, too. attempt: as of :func:`run_works`.
+    ``prepare`` is called in the thread, too. attempt: as of :func:`run_works`. kind: that of the settings.
     """
     # The thread ends before the stack does, whatever it has entered by then.
-    with ExitStack() as stack, ThreadPoolExecutor(1, thread_name_prefix="engine") as thread:
+    with (
+        _sigterm_raises(kind),
+        ExitStack() as stack,
+        ThreadPoolExecutor(1, thread_name_prefix="engine") as thread,
+    ):
 
         def begin() -> Callable[[], Engine]:
             make_worker, settings = prepare()
             start = partial(_started, stack, make_worker, settings, attempt)
             if settings.kind == "ray" and not joins_cluster():
+                # Never in this thread: Ray has its gcs_server and raylet killed with who started them
+                # (PDEATHSIG), and to the kernel that is the thread, not the process. They would die as soon
+                # as this one ends, before ray.shutdown: that took 15 s then instead of 1.4, and failed a run.
                 return start
             engine = start()
             return lambda: engine
@@ -76,6 +91,33 @@ def started_engine(
                 yield from begun.result()()(_after(first, take))
 
         yield run
+
+
+@contextmanager
+def _sigterm_raises(kind: Kind) -> Iterator[None]:
+    """Have SIGTERM raise SystemExit in a run on Ray, so that it publishes, reports and gives its lease back.
+
+    ``ray.init`` sees to that in the main thread alone, and a cluster is joined in another one.
+    """
+    if kind != "ray" or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    received: list[int] = []
+
+    def exit_by(number: int, frame: FrameType | None) -> NoReturn:
+        signal.alarm(0)  # Ray's handler in C++, which calls this one, would abort the process after 3 s
+        received.append(number)
+        raise SystemExit(128 + number)
+
+    before = signal.signal(signal.SIGTERM, exit_by)
+    try:
+        yield
+    except SystemExit as stop:
+        if received:  # ray.wait makes 1 of any code
+            stop.code = 128 + received[0]
+        raise
+    finally:
+        signal.signal(signal.SIGTERM, before or signal.SIG_DFL)
 
 
 def _after(first: AnyWork, take: Take) -> Take:

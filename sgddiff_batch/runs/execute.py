@@ -75,7 +75,7 @@ def run_all(
     Raises:
         SgddiffBatchError: as :func:`plan_run` and the stores do.
     """
-    with started_engine(partial(_workers_of, bench), bench.attempt) as engine:
+    with started_engine(partial(_workers_of, bench), bench.attempt, kind=bench.engine.kind) as engine:
         run = plan_run(bench, scope, allow_withdrawals=allow_withdrawals)
         view.planned(run)
         return execute(run, view, engine)

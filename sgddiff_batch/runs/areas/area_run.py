@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 
 from sgddiff_batch.config import ArchiveJobConfig, AreaConfig
 from sgddiff_batch.core.composite_planning import AreaPlan, AreaSettings, Changes
@@ -89,6 +89,43 @@ class AreaRun:
 
     def _worker_bytes(self, cells: int) -> int:
         return _PROCESS_BYTES + cells * cell_bytes(self.area.block_px)
+
+
+def settled_cell(
+    plan: AreaPlan, record: SceneRecord, seconds: Mapping[str, float] | None = None
+) -> AreaResult:
+    """Return the row of an area mosaic that is recorded, as done or in quarantine."""
+    state = "quarantined" if record.reason else "done" if record.store else "empty"
+    facts = record.store, len(plan.scenes), record.valid_px, record.salient_px
+    return AreaResult(plan.area_id, state, record.reason, *facts, seconds=seconds or {})
+
+
+def rest_of_area(run: AreaRun, attempt: Attempt) -> tuple[AreaRun, list[AreaResult]]:
+    """Return what the attempts before this one left of a run, and the results of what they settled.
+
+    Who withdraws a mosaic, of all attempts, does so with the time at which the run began.
+    """
+    if not attempt.deaths:
+        return run, []
+    own = {
+        area_id: settled_cell(plan, record)
+        for area_id, plan in run.plans.items()
+        if (record := run.records.get(area_id)) is not None
+        and (record.version, record.run_key) == (plan.version, plan.run_key)
+        and record.finished_at >= attempt.begun_at
+    }
+    gone = [
+        AreaResult(area_id, "gone")
+        for area_id, at in run.ledger.withdrawn().items()
+        if at == attempt.begun_at and area_id not in run.plans
+    ]
+    changes = replace(
+        run.changes,
+        touched=tuple(plan for plan in run.changes.touched if plan.area_id not in own),
+        unchanged=tuple(area_id for area_id in run.changes.unchanged if area_id not in own),
+        quarantined=tuple(area_id for area_id in run.changes.quarantined if area_id not in own),
+    )
+    return replace(run, changes=changes), [*gone, *own.values()]
 
 
 def log_result(result: AreaResult) -> None:

@@ -14,7 +14,7 @@ from sgddiff_batch.io.areas import Composer
 from sgddiff_batch.io.ledger import Fence, FileActivity, fenced, take_left
 from sgddiff_batch.io.storage import open_store
 from sgddiff_batch.protocols import Activity, Left, SceneRecord
-from sgddiff_batch.runs.areas.area_run import AreaResult
+from sgddiff_batch.runs.areas.area_run import AreaResult, settled_cell
 
 log = logging.getLogger(__name__)
 
@@ -75,10 +75,8 @@ class CellWorker:
             says_all = isinstance(error, ChangedSceneError | LostClaimError)
             reason = on_one_line(error) if says_all else one_line(error)
             return CellOutcome(work, failed_cell(plan, reason))
-        state = "quarantined" if record.reason else "done" if record.store else "empty"
-        facts = record.store, len(plan.scenes), record.valid_px, record.salient_px
         seconds = {"compose": time.perf_counter() - start}
-        return CellOutcome(work, AreaResult(plan.area_id, state, record.reason, *facts, seconds=seconds))
+        return CellOutcome(work, settled_cell(plan, record, seconds))
 
     def _settled(self, work: CellWork) -> SceneRecord:
         if work.reason is not None:

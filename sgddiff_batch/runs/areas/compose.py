@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Protocol
@@ -56,6 +56,7 @@ from sgddiff_batch.runs.areas.area_run import (
     judged_area,
     log_result,
     publish_area,
+    rest_of_area,
     write_area_report,
 )
 from sgddiff_batch.runs.areas.cells import CellOutcome, CellRecipe, CellWork, failed_cell
@@ -227,6 +228,8 @@ def compose_area(
         ConfigError, RetryableError: as the store does.
     """
     ledger, attempt = run.ledger, attempt or Attempt()
+    suspects = attempt.suspects(run.area_store.uri)
+    run, results = rest_of_area(run, attempt)
     if run.changes.touched:
         keep_cells(run.area_store, run.area.name, run.settings, run.run_id)
     waiting = set(run.changes.returned) & {plan.area_id for plan in run.changes.touched}
@@ -235,11 +238,11 @@ def compose_area(
             ledger.restore(area_id)
     for area_id in run.changes.gone:
         ledger.withdraw(area_id, attempt.begun_at)
-    results = _left_as_they_are(run)
+    results += _left_as_they_are(run)
     broken: Ending | None = None
     tally = told_tally(run.lease, len(run.changes.touched))
     try:
-        for result in _composed(run, attempt):
+        for result in _composed(run, attempt, suspects):
             log_result(result)
             tally.count(result.state)
             done = SceneResult(result.scene_id, "", result.state, store=result.store)
@@ -274,9 +277,8 @@ def _left_as_they_are(run: AreaRun) -> list[AreaResult]:
     ]
 
 
-def _composed(run: AreaRun, attempt: Attempt) -> Iterator[AreaResult]:
+def _composed(run: AreaRun, attempt: Attempt, suspects: Set[str]) -> Iterator[AreaResult]:
     """Compose what was touched, and yield the results as they come."""
-    suspects = attempt.suspects(run.area_store.uri)
     waiting = deque(
         CellWork(plan, _earlier(run, plan), with_care=plan.area_id in suspects)
         for plan in run.changes.touched

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -294,6 +296,82 @@ def test_a_cell_that_ends_its_processes_is_quarantined_and_all_others_are_compos
     report = world.report()
     assert [row["scene_id"] for row in report["scenes"] if row["state"] == "quarantined"] == [deadly]
     assert (report["run_id"], len(report["run"]["deaths"])) == (attempt.run_id, 3)
+
+
+@dataclass
+class Dying:
+    """Two attempts of a run over the area: the first dies as soon as it has settled two cells."""
+
+    world: World
+    monkeypatch: pytest.MonkeyPatch
+    journal: Journal = field(default_factory=Journal)
+
+    def attempt(self, **flags: bool) -> Ending:
+        config = load_config(str(self.world.config))
+        attempt = Attempt.at(self.world.area.uri, self.journal)
+        with compose.leased_area(config, config.areas[0], attempt) as lease:
+            run = compose.plan_area(config, config.areas[0], lease, **flags)
+            return compose.compose_area(run, attempt=attempt)
+
+    def first_attempt(self, **flags: bool) -> None:
+        settled = []
+
+        def dies(attempt, scene_id, *, is_done):
+            settled.append(scene_id)
+            if len(settled) == 2:
+                raise KeyboardInterrupt
+
+        with self.monkeypatch.context() as patch:
+            patch.setattr(Attempt, "settled", dies)
+            patch.setattr(compose, "publish_area", lambda run: False)
+            patch.setattr(compose, "write_area_report", lambda *_: None)
+            with pytest.raises(KeyboardInterrupt):
+                self.attempt(**flags)
+        die(self.journal, self.world.area.uri)
+
+    def row_states(self) -> dict[str, int]:
+        """The states of the rows of the one report that there is, each row of another area mosaic."""
+        rows = self.world.report()["scenes"]
+        assert len({row["scene_id"] for row in rows}) == len(rows)
+        return Counter(row["state"] for row in rows)
+
+
+def test_the_report_of_a_run_has_what_its_process_settled_that_died(world, monkeypatch):
+    run = Dying(world, monkeypatch)
+    run.first_attempt()
+    assert run.attempt() is Ending.DONE
+    assert set(world.composed()) == set(world.mosaics()) == ALL
+    assert run.row_states() == {"done": 5}
+    rows, report = {row["scene_id"]: row for row in world.report()["scenes"]}, world.report()
+    assert rows["2026-01/x625y6624"]["scenes"] == 2
+    assert all(row["store"] and row["valid_px"] for row in rows.values())
+    assert (report["run"]["unchanged"], len(report["run"]["deaths"])) == (0, 1)
+
+
+def test_after_a_death_what_left_and_what_was_made_are_both_told(world, monkeypatch):
+    assert world.night() == 0
+    world.put("c.tif", 9, number=2)
+    ObjectLedger(world.output).withdraw("b.tif", "2026-03-01T00:00:00+00:00")
+    world.publish()
+    run = Dying(world, monkeypatch)
+    run.first_attempt(allow_withdrawals=True)
+    assert run.attempt() is Ending.DONE
+    assert run.row_states() == {"done": 2, "gone": 3}
+
+
+@pytest.mark.parametrize("retry", [False, True])
+def test_after_a_death_what_the_run_put_into_quarantine_is_new_and_tried_once(world, monkeypatch, retry):
+    entry = next(e for e in sgddiff_batch.list_mosaics(world.output.uri) if e.scene_id == "b.tif")
+    world.output.write(entry.uri.removeprefix(f"{world.output.uri}/") + "/0/saliency/c/0/0", b"damaged")
+    run = Dying(world, monkeypatch)
+    run.first_attempt(retry_quarantined=retry)
+    before = ObjectLedger(world.area).records()
+    assert any(record.reason for record in before.values())
+    composed = []
+    monkeypatch.setattr(compose, "log_result", lambda result: composed.append(result.scene_id))
+    assert run.attempt(retry_quarantined=retry) is Ending.QUARANTINED
+    assert run.row_states() == {"done": 1, "quarantined": 4}
+    assert set(composed) == ALL - before.keys()
 
 
 def test_what_a_reader_sees_flips_as_a_whole(world):
