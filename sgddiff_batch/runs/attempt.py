@@ -17,13 +17,16 @@ from sgddiff_batch.core.words import first_of
 from sgddiff_batch.engine.deaths import DeathBook
 from sgddiff_batch.engine.survey import Extent
 from sgddiff_batch.engine.work import AnyWork, Lost, Take
-from sgddiff_batch.io.ledger import take_left
+from sgddiff_batch.io.ledger import Lease, take_left
 from sgddiff_batch.io.reports import new_run_id
+from sgddiff_batch.io.storage import Store
 from sgddiff_batch.protocols import Left, SceneRecord
 
 log = logging.getLogger(__name__)
 
 _HERE = "this machine"
+_LEASES_WAITED = 5
+"""For so many lengths of its lease a run that goes on waits for who took it between two processes."""
 
 
 class Journal(Protocol):
@@ -101,6 +104,12 @@ class Attempt:
     def seconds(self) -> float:
         """How long the run has taken so far, all its attempts together."""
         return time.monotonic() - self.begun_s
+
+    def lease(self, store: Store, seconds: float, *, alone: bool) -> Lease:
+        """Return the lease of the run; who goes on with one does not leave for who took it in between."""
+        goes_on = bool(self.deaths) or (self.journal is not None and len(self.journal.deaths) > self.known)
+        patience_s = _LEASES_WAITED * seconds if goes_on else 0.0
+        return Lease(store, self.run_id, seconds, alone=alone, patience_s=patience_s)
 
     def suspects(self, output_uri: str, *, keep: bool = False) -> frozenset[str]:
         """Return the ids of what processes of this machine died of, as far as is known; notes are taken.

@@ -9,6 +9,7 @@ from jobs.supervisor import Journal
 from sgddiff_batch.engine.local import run_local
 from sgddiff_batch.engine.survey import Extent
 from sgddiff_batch.engine.work import Lost
+from sgddiff_batch.io.storage import open_store
 from sgddiff_batch.protocols import SceneRecord
 from sgddiff_batch.runs.attempt import Attempt
 from tests.kit.deaths import die
@@ -66,6 +67,14 @@ def test_the_next_process_goes_on_with_the_run_of_the_one_that_died():
     assert (second.run_id, second.begun_at, second.begun_s) == (first.run_id, first.begun_at, first.begun_s)
     assert second.seconds > 0
     assert Attempt.at("s3://bucket/other", journal).run_id != first.run_id
+
+
+def test_only_one_that_goes_on_waits_for_its_lease(tmp_path):
+    journal, store = Journal(), open_store(str(tmp_path / "out"))
+    assert Attempt.at(OUT, journal).lease(store, 60, alone=True)._patience_s == 0
+    die(journal, OUT)
+    assert Attempt.at(OUT, journal).lease(store, 60, alone=True)._patience_s == 300
+    assert Attempt.at("s3://bucket/other", journal).lease(store, 60, alone=True)._patience_s == 0
 
 
 def test_without_a_journal_each_process_is_a_run():
