@@ -21,6 +21,7 @@ from sgddiff_batch.io.ledger import Lease, take_left
 from sgddiff_batch.io.reports import new_run_id
 from sgddiff_batch.io.storage import Store
 from sgddiff_batch.protocols import Left, SceneRecord
+from sgddiff_batch.runs.scope import MISSING
 
 log = logging.getLogger(__name__)
 
@@ -129,10 +130,12 @@ class Attempt:
     def _blame(self, left: Left) -> None:
         log.warning("the last process of this run died %s", _words(self.deaths[-1]))
         noted = left.reading or left.computing
-        if noted and self.journal is not None:
+        before = self.book.suspects()
+        if noted:
             self.book.died([_Noted(scene_id) for scene_id in noted], left, _HERE)
-            self.journal.progressed()
         self._keep()
+        if self.book.suspects() - before:
+            self.progressed()
 
     def judged(self, take: Take) -> Callable[[], AnyWork | Lost | None]:
         """Return what takes work, and gives it up of which processes died often enough."""
@@ -166,13 +169,12 @@ class Attempt:
         if not self.deaths:
             return extent
         columns = RecordColumns.of(records)
-        finished = {
-            scene_id
-            for scene_id, at in zip(columns.ids, columns.finished_at, strict=True)
-            if at >= self.begun_at
-        }
-        limit = None if extent.limit is None else max(0, extent.limit - len(finished))
-        return replace(extent, again=extent.again - finished, limit=limit, finished=finished)
+        rows = zip(columns.ids, columns.finished_at, columns.versions, strict=True)
+        finished = {scene_id: version for scene_id, at, version in rows if at >= self.begun_at}
+        # What the archive names and does not have never counted.
+        counted = sum(version != MISSING for version in finished.values())
+        limit = None if extent.limit is None else max(0, extent.limit - counted)
+        return replace(extent, again=extent.again - finished.keys(), limit=limit, finished=finished.keys())
 
     def facts(self) -> dict[str, Any]:
         """Return what the report says of the deaths of a run."""

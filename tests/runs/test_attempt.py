@@ -6,12 +6,13 @@ from dataclasses import dataclass
 import pytest
 
 from jobs.supervisor import Journal
+from sgddiff_batch.core.scene import Scene
 from sgddiff_batch.engine.local import run_local
-from sgddiff_batch.engine.survey import Extent
+from sgddiff_batch.engine.survey import Extent, survey
 from sgddiff_batch.engine.work import Lost
 from sgddiff_batch.io.storage import open_store
 from sgddiff_batch.protocols import SceneRecord
-from sgddiff_batch.runs.attempt import Attempt
+from sgddiff_batch.runs.attempt import Attempt, Death
 from tests.kit.deaths import die
 
 OUT = "s3://bucket/out"
@@ -102,6 +103,16 @@ def test_what_was_read_or_else_on_the_device_is_suspect_and_tried_alone(notes, s
     assert sorted(work.key for work in tried) == [*"abcd"]
 
 
+def test_the_same_suspect_again_is_nothing_that_got_done():
+    journal = Journal()
+    Attempt.at(OUT, journal)
+    steps = []
+    for note in ("reading a", "reading a", "reading b", "reading a"):
+        after_death(journal, note)
+        steps.append(journal.steps)
+    assert steps == [1, 1, 2, 2]
+
+
 def test_two_lone_deaths_are_the_scene_s_and_its_company_is_not_blamed():
     journal = Journal()
     Attempt.at(OUT, journal)
@@ -159,3 +170,16 @@ def test_what_the_run_has_finished_counts_for_its_limit_and_is_not_tried_again()
     rest = second.rest_of(asked, records)
     assert (rest.again, rest.limit, rest.finished) == ({"a"}, 3, {"b", "c"})
     assert second.rest_of(Extent(limit=1), records).limit == 0
+
+
+def test_what_the_archive_lacks_was_put_into_quarantine_and_does_not_count_for_the_limit():
+    attempt = Attempt()
+    attempt.deaths = [Death("SIGSEGV", attempt.begun_at)]
+    names = [f"gone{number}" for number in range(10)]
+    records = {
+        name: SceneRecord(name, "missing", "k", None, "gone", finished_at=attempt.begun_at) for name in names
+    }
+    gone = {Scene(name, f"/x/{name}", "missing", 0): "gone" for name in names}
+    new = [Scene(f"new{number}", f"/x/new{number}", "v", 1) for number in range(20)]
+    plan = survey(new, records, "k", gone, attempt.rest_of(Extent(limit=10), records))
+    assert (len(plan.todo), len(plan.finished), len(plan.missing)) == (10, 10, 0)
