@@ -115,16 +115,18 @@ class Attempt:
     def suspects(self, output_uri: str, *, keep: bool = False) -> frozenset[str]:
         """Return the ids of what processes of this machine died of, as far as is known; notes are taken.
 
-        keep: they are left to the next run.
+        keep: they are left to the next run, all but those that are labelled with the id of this one.
         """
+        own = take_left(output_uri, self.run_id) if keep else None
         left = take_left(output_uri, keep=keep)
         new = [] if self.journal is None else self.journal.deaths[self.known :]
         if self.journal is not None and new:
             self.known += len(new)
             *earlier, last = new
             self.deaths += [Death(**death) for death in earlier]
-            self.deaths.append(Death(**last, reading=sorted(left.reading), computing=sorted(left.computing)))
-            self._blame(left)
+            own = left if own is None else own
+            self.deaths.append(Death(**last, reading=sorted(own.reading), computing=sorted(own.computing)))
+            self._blame(own)
         return left.reading | left.suspected | self.book.suspects()
 
     def _blame(self, left: Left) -> None:

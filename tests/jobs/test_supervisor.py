@@ -137,6 +137,14 @@ def test_sigterm_ends_both_whoever_gets_it(to_worker):
         assert gone(worker)
 
 
+@pytest.mark.parametrize("to_worker", [False, True])
+def test_sigint_ends_both_whoever_gets_it(to_worker):
+    with at_work(WAITS) as (process, worker):
+        (worker if to_worker else process).send_signal(signal.SIGINT)
+        assert process.wait(20) == 130
+        assert gone(worker)
+
+
 def test_a_ctrl_c_that_both_get_interrupts_the_work_once():
     work = (
         "    try: print('at work', os.getpid(), flush=True); time.sleep(50)\n"

@@ -10,6 +10,7 @@ from sgddiff_batch.core.scene import Scene
 from sgddiff_batch.engine.local import run_local
 from sgddiff_batch.engine.survey import Extent, survey
 from sgddiff_batch.engine.work import Lost
+from sgddiff_batch.io.ledger import take_left
 from sgddiff_batch.io.storage import open_store
 from sgddiff_batch.protocols import SceneRecord
 from sgddiff_batch.runs.attempt import Attempt, Death
@@ -111,6 +112,18 @@ def test_the_same_suspect_again_is_nothing_that_got_done():
         after_death(journal, note)
         steps.append(journal.steps)
     assert steps == [1, 1, 2, 2]
+
+
+def test_a_plan_without_a_lease_blames_what_its_own_processes_noted_and_leaves_the_rest_to_the_next_run():
+    journal = Journal()
+    first = Attempt.at(OUT, journal)
+    die(Journal(), OUT, "reading other")
+    for _ in range(2):
+        die(journal, OUT, "reading a", label=first.run_id)
+        attempt = Attempt.at(OUT, journal)
+        assert attempt.suspects(OUT, keep=True) == {"a", "other"}
+        assert attempt.deaths[-1].reading == ["a"]
+    assert take_left(OUT).reading == {"other"}
 
 
 def test_two_lone_deaths_are_the_scene_s_and_its_company_is_not_blamed():
