@@ -20,6 +20,7 @@ from types import ModuleType
 
 from jobs.exits import MISTAKES, guarded
 from jobs.parser import Parser
+from jobs.supervisor import Journal
 from sgddiff_batch import __version__
 
 VERBS = {
@@ -61,9 +62,13 @@ def main(argv: Sequence[str] | None = None, *, is_process: bool = False) -> int:
     verb = next((word for word in arguments if not word.startswith("-")), None)
     parser = build_parser([verb] if verb in VERBS else [])
     options = parser.parse_args(arguments)
-    options.is_process = is_process or argv is None
+    options.is_process, options.journal = is_process or argv is None, None
     module = _module(options.verb)
-    return guarded(options.verb, lambda: module.run(options), getattr(module, "MISTAKES", MISTAKES))
+    code = guarded(options.verb, lambda: module.run(options), getattr(module, "MISTAKES", MISTAKES))
+    journal: Journal | None = options.journal  # of a verb whose process is watched
+    if journal is not None:
+        journal.end(code)
+    return code
 
 
 def build_parser(verbs: Sequence[str]) -> argparse.ArgumentParser:

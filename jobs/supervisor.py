@@ -18,6 +18,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from types import FrameType
 from typing import TYPE_CHECKING, Any
@@ -37,6 +38,7 @@ _FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _SAME_CTRL_C_S = 1.0
 """A Ctrl-C at a terminal reaches all its processes, and the worker once more by its supervisor."""
 _SET_PARENT_DEATH_SIGNAL = 1
+_END = "the end"
 
 log = logging.getLogger(__name__)
 
@@ -78,15 +80,32 @@ class Journal:
                 continue
         return found
 
+    def end(self, code: int) -> None:
+        """Note with which code the command has ended, all printed: no death after that has it begin again."""
+        for stream in (sys.stdout, sys.stderr):
+            with suppress(OSError, ValueError):
+                stream.flush()
+        self.keep(_END, {"code": code})
+
+    @property
+    def code(self) -> int | None:
+        """That which was noted by :meth:`end`."""
+        end = self.kept(_END)
+        return None if end is None else int(end["code"])
+
 
 def supervised(options: argparse.Namespace, config: ArchiveJobConfig) -> Journal | None:
     """Return, in the process that is to do the work, its journal; None where nobody watches it.
+
+    ``options.journal`` is it, too, for the end of the command.
 
     Only the process of a command is watched, and not a call of ``main``: that one's process is somebody
     else's, and may have threads. On a cluster it is the workers that may die.
     """
     is_watched = options.is_process and config.engine.kind == "local" and sys.platform == "linux"
-    return supervise() if is_watched else None
+    journal = supervise() if is_watched else None
+    options.journal = journal
+    return journal
 
 
 def supervise() -> Journal:
@@ -102,13 +121,17 @@ def supervise() -> Journal:
         if family.fork() == 0:
             return journal
         code = family.wait()
+        if code < 0 and journal.code is not None:
+            log.warning("its process died (signal %d) when all was done", -code)
+            code = journal.code
         if code >= 0:
             raise SystemExit(code)
-        died_of = signal.Signals(-code)
+        died_of = -code  # a number: not each signal has a name
         if family.asked or died_of not in _CRASHES:
             _end_by(family.asked or died_of)
         now = datetime.now(UTC).isoformat(timespec="seconds")
-        journal.deaths.append({"signal": died_of.name, "at": now})
+        name = signal.Signals(died_of).name
+        journal.deaths.append({"signal": name, "at": now})
         in_vain = 0 if journal.steps > steps else in_vain + 1
         if in_vain >= MOST_IN_VAIN:
             names = ", ".join(death["signal"] for death in journal.deaths[-in_vain:])
@@ -117,7 +140,7 @@ def supervise() -> Journal:
                 "done in between: out of memory, or a crash in a library; lower tiling.task_memory_gib or "
                 "engine.workers, or give it more memory"
             )
-        log.warning("the process of this run died (%s) and is begun again", died_of.name)
+        log.warning("the process of this run died (%s) and is begun again", name)
 
 
 def told_once(journal: Journal | None, name: str, facts: dict[str, Any], work: Callable[[], Exit]) -> Exit:
@@ -192,8 +215,9 @@ def _once(before: _Handler) -> _Handler:
 
     def handle(number: int, frame: FrameType | None) -> None:
         nonlocal last_s
-        since_s, last_s = time.monotonic() - last_s, time.monotonic()
-        if since_s > _SAME_CTRL_C_S:
+        now_s = time.monotonic()
+        if now_s - last_s > _SAME_CTRL_C_S:
+            last_s = now_s  # of one that is passed on: who goes on pressing is heard each second
             before(number, frame)
 
     return handle
@@ -206,7 +230,7 @@ def _die_with(parent: int) -> None:
         os._exit(Exit.FAILED)
 
 
-def _end_by(number: signal.Signals) -> None:
+def _end_by(number: int) -> None:
     """End this process as the signal would have done, had there been no other."""
     if number == signal.SIGINT:
         raise SystemExit(Exit.INTERRUPTED)

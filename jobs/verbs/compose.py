@@ -65,7 +65,7 @@ def run(options: Namespace) -> Exit:
     """Compose the areas that the command line names, all by default."""
     start_log(level_of(options))
     config = needed_config(options)
-    options.journal = supervised(options, config)  # before anything heavy is loaded
+    supervised(options, config)  # before anything heavy is loaded
     from jobs.printing import PrintedArea
     from sgddiff_batch.runs.areas import chosen_areas, tell_former_areas, withdraw_area
 

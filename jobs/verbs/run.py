@@ -65,16 +65,17 @@ def run(options: argparse.Namespace) -> Exit:
         raise ConfigError("--exact: is for --dry-run alone, a run opens all its scenes anyway; add --dry-run")
     start_log(flags.level_of(options))
     config = flags.needed_config(options)
-    journal = None if options.dry_run else supervised(options, config)
+    journal = supervised(options, config)
     # What is heavy is loaded by the process that does the work.
     from jobs.network import network_of
     from jobs.printing import PrintedRun
-    from sgddiff_batch.runs import leased_bench, open_bench, plan_run, run_all
+    from sgddiff_batch.runs import Attempt, leased_bench, open_bench, plan_run, run_all
 
     view = PrintedRun(prints=options.json != flags.TO_STDOUT, keeps=options.json is not None)
     network, scope, allow = network_of(config), _scope_of(options), options.allow_withdrawals
     if options.dry_run:
-        plan = plan_run(open_bench(config, network), scope, allow_withdrawals=allow, exact=options.exact)
+        bench = open_bench(config, network, attempt=Attempt.at(config.output.uri, journal))
+        plan = plan_run(bench, scope, allow_withdrawals=allow, exact=options.exact)
         view.planned(plan)
         code = Exit.DONE
     else:

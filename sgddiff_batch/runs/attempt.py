@@ -17,13 +17,17 @@ from sgddiff_batch.core.words import first_of
 from sgddiff_batch.engine.deaths import DeathBook
 from sgddiff_batch.engine.survey import Extent
 from sgddiff_batch.engine.work import AnyWork, Lost, Take
-from sgddiff_batch.io.ledger import take_left
+from sgddiff_batch.io.ledger import Lease, take_left
 from sgddiff_batch.io.reports import new_run_id
+from sgddiff_batch.io.storage import Store
 from sgddiff_batch.protocols import Left, SceneRecord
+from sgddiff_batch.runs.scope import MISSING
 
 log = logging.getLogger(__name__)
 
 _HERE = "this machine"
+_LEASES_WAITED = 5
+"""For so many lengths of its lease a run that goes on waits for who took it between two processes."""
 
 
 class Journal(Protocol):
@@ -102,28 +106,38 @@ class Attempt:
         """How long the run has taken so far, all its attempts together."""
         return time.monotonic() - self.begun_s
 
+    def lease(self, store: Store, seconds: float, *, alone: bool) -> Lease:
+        """Return the lease of the run; who goes on with one does not leave for who took it in between."""
+        goes_on = bool(self.deaths) or (self.journal is not None and len(self.journal.deaths) > self.known)
+        patience_s = _LEASES_WAITED * seconds if goes_on else 0.0
+        return Lease(store, self.run_id, seconds, alone=alone, patience_s=patience_s)
+
     def suspects(self, output_uri: str, *, keep: bool = False) -> frozenset[str]:
         """Return the ids of what processes of this machine died of, as far as is known; notes are taken.
 
-        keep: they are left to the next run.
+        keep: they are left to the next run, all but those that are labelled with the id of this one.
         """
+        own = take_left(output_uri, self.run_id) if keep else None
         left = take_left(output_uri, keep=keep)
         new = [] if self.journal is None else self.journal.deaths[self.known :]
         if self.journal is not None and new:
             self.known += len(new)
             *earlier, last = new
             self.deaths += [Death(**death) for death in earlier]
-            self.deaths.append(Death(**last, reading=sorted(left.reading), computing=sorted(left.computing)))
-            self._blame(left)
+            own = left if own is None else own
+            self.deaths.append(Death(**last, reading=sorted(own.reading), computing=sorted(own.computing)))
+            self._blame(own)
         return left.reading | left.suspected | self.book.suspects()
 
     def _blame(self, left: Left) -> None:
         log.warning("the last process of this run died %s", _words(self.deaths[-1]))
         noted = left.reading or left.computing
-        if noted and self.journal is not None:
+        before = self.book.suspects()
+        if noted:
             self.book.died([_Noted(scene_id) for scene_id in noted], left, _HERE)
-            self.journal.progressed()
         self._keep()
+        if self.book.suspects() - before:
+            self.progressed()
 
     def judged(self, take: Take) -> Callable[[], AnyWork | Lost | None]:
         """Return what takes work, and gives it up of which processes died often enough."""
@@ -157,13 +171,12 @@ class Attempt:
         if not self.deaths:
             return extent
         columns = RecordColumns.of(records)
-        finished = {
-            scene_id
-            for scene_id, at in zip(columns.ids, columns.finished_at, strict=True)
-            if at >= self.begun_at
-        }
-        limit = None if extent.limit is None else max(0, extent.limit - len(finished))
-        return replace(extent, again=extent.again - finished, limit=limit, finished=finished)
+        rows = zip(columns.ids, columns.finished_at, columns.versions, strict=True)
+        finished = {scene_id: version for scene_id, at, version in rows if at >= self.begun_at}
+        # What the archive names and does not have never counted.
+        counted = sum(version != MISSING for version in finished.values())
+        limit = None if extent.limit is None else max(0, extent.limit - counted)
+        return replace(extent, again=extent.again - finished.keys(), limit=limit, finished=finished.keys())
 
     def facts(self) -> dict[str, Any]:
         """Return what the report says of the deaths of a run."""

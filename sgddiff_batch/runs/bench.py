@@ -239,7 +239,7 @@ def leased_bench(
     """
     check_output(config.output.uri)
     store, attempt = open_store(config.output.uri), Attempt.at(config.output.uri, journal)
-    with Lease(store, attempt.run_id, config.lease.seconds, alone=config.engine.kind == "local") as lease:
+    with attempt.lease(store, config.lease.seconds, alone=config.engine.kind == "local") as lease:
         yield open_bench(config, network, lease, attempt)
 
 

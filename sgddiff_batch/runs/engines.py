@@ -130,7 +130,7 @@ def _started(
     stack: ExitStack, make_worker: WorkerSource, settings: EngineSettings, attempt: Attempt | None
 ) -> Engine:
     if settings.kind == "local":
-        worker = make_worker("local")
+        worker = make_worker("local" if attempt is None else attempt.run_id)
         return lambda take: run_local(
             take if attempt is None else attempt.judged(take), worker, settings.threads
         )

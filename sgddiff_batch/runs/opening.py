@@ -137,7 +137,7 @@ def _outcomes(
         worker_bytes=budget.worker_bytes(0, 0),
     )
     told_s = time.monotonic()
-    outcomes = run_works(lambda: next(works, None), OpenerRecipe(bench.recipe()), settings)
+    outcomes = run_works(lambda: next(works, None), OpenerRecipe(bench.recipe()), settings, bench.attempt)
     for count, outcome in enumerate(outcomes, 1):
         if time.monotonic() - told_s > _TELL_EVERY_S:
             told_s = time.monotonic()

@@ -120,7 +120,7 @@ def _sampled(bench: Bench, plan: RunPlan) -> tuple[Needs, tuple[SceneResult, ...
     count = min(_SAMPLE, scenes)
     at = ((2 * part + 1) * scenes // (2 * count) for part in range(count))
     works = [scene_work(plan, plan.todo[number], {}) for number in at]
-    activity = FileActivity(bench.output.uri, "plan")
+    activity = FileActivity(bench.output.uri, bench.run_id)
     try:
         opener = Opener(bench.reader(activity), bench.limits, no_retries())
         with ThreadPoolExecutor(_OPENED_AT_ONCE, thread_name_prefix="sample") as pool:

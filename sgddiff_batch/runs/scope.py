@@ -25,6 +25,9 @@ from sgddiff_batch.protocols import SceneRecord
 
 log = logging.getLogger(__name__)
 
+MISSING = "missing"
+"""The version of a scene that the archive names and does not have."""
+
 
 @dataclass(frozen=True, slots=True)
 class Scope:
@@ -105,7 +108,7 @@ def undamaged(stores: Sequence[str], ledger: ObjectLedger, marks: Mapping[str, R
 
 def missing_scene(file: IgnoredFile) -> Scene:
     """Return a scene that a list names and that is not there, so that it can be put into quarantine."""
-    return Scene(escape_scene_id(file.path), file.path, "missing", 0)
+    return Scene(escape_scene_id(file.path), file.path, MISSING, 0)
 
 
 def read_marks(

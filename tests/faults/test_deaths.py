@@ -1,5 +1,6 @@
 """`sgddiff run` on this machine, whose process dies: of a scene, of something else, or with its parent."""
 
+import json
 import os
 import signal
 import time
@@ -65,6 +66,17 @@ def test_a_scene_that_ends_its_readers_is_quarantined_and_all_others_are_done(
     found, wanted = jobs.decoded(config.parent / "out"), jobs.decoded(unbroken)
     jobs.assert_equal_mosaics(found, {name: wanted[name] for name in wanted if not name.startswith("/a.tif")})
     assert (deadly / "a.tif").read_text() == ""
+
+
+@pytest.mark.parametrize("exact", [(), ("--exact",)], ids=["sample", "exact"])
+def test_a_plan_outlives_a_scene_that_ends_its_readers_and_an_exact_one_names_it(config, deadly, exact):
+    (deadly / "a.tif").write_text("SIGSEGV\n" * 3)
+    plan = config.parent / "plan.json"
+    with ended(started(config, "--dry-run", *exact, "--json", str(plan))) as process:
+        assert process.wait() == 0, config.with_suffix(".log").read_text()
+    refused = json.loads(plan.read_text())["plan"]["refused"]
+    assert [row["scene_id"] for row in refused] == ["a.tif"] * len(exact)
+    assert not (config.parent / "out").exists()
 
 
 def test_a_scene_that_ends_its_reader_once_is_done(config, deadly, unbroken):

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 import psutil
 import pytest
 
+from jobs import supervisor
 from jobs.exits import Exit
 from jobs.supervisor import MOST_IN_VAIN, Journal, told_once
 from tests.kit.jobs import ROOT
@@ -96,6 +97,33 @@ def test_processes_that_get_nothing_done_are_not_begun_for_ever():
     assert said.stderr.splitlines()[-1].startswith("sgddiff run: ")
 
 
+def test_a_death_after_the_end_changes_neither_the_code_nor_what_was_printed():
+    said = run(STARTS + "    print('done'); journal.end(3); die('SIGABRT')")
+    assert (said.returncode, said.stdout.count("done")) == (3, 1)
+    assert said.stderr.strip() == "its process died (signal 6) when all was done"
+
+
+def test_the_command_notes_its_end_and_a_crash_at_exit_is_none_of_the_run(tmp_path):
+    """Through the command itself: an exit handler crashes after its line was printed."""
+    code = (
+        "import atexit, os, signal, sys\nfrom jobs import cli, supervisor\nfrom jobs.verbs import run\n"
+        "from types import SimpleNamespace as Of\n"
+        "def work(options):\n"
+        "    supervisor.supervised(options, Of(engine=Of(kind='local')))\n"
+        "    atexit.register(os.kill, os.getpid(), signal.SIGSEGV)\n"
+        "    print('{}')\n"
+        "    return supervisor.Exit.QUARANTINED\n"
+        "run.run = work\nsys.exit(cli.main(['run', '--config', 'x'], is_process=True))"
+    )
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=ROOT)
+    assert (said.returncode, said.stdout) == (3, "{}\n"), said.stderr
+
+
+def test_a_signal_without_a_name_ends_both():
+    number = signal.SIGRTMIN + 1
+    assert run(f"    os.kill(os.getpid(), {number})").returncode == -number
+
+
 def test_as_long_as_something_gets_done_there_is_a_next_one():
     said = run(STARTS + "    if len(journal.deaths) < 7: journal.progressed(); die('SIGSEGV')")
     assert (said.returncode, said.stdout.count("at work")) == (0, 8)
@@ -106,6 +134,14 @@ def test_sigterm_ends_both_whoever_gets_it(to_worker):
     with at_work(WAITS) as (process, worker):
         (worker if to_worker else process).send_signal(signal.SIGTERM)
         assert process.wait(20) == -signal.SIGTERM
+        assert gone(worker)
+
+
+@pytest.mark.parametrize("to_worker", [False, True])
+def test_sigint_ends_both_whoever_gets_it(to_worker):
+    with at_work(WAITS) as (process, worker):
+        (worker if to_worker else process).send_signal(signal.SIGINT)
+        assert process.wait(20) == 130
         assert gone(worker)
 
 
@@ -120,6 +156,16 @@ def test_a_ctrl_c_that_both_get_interrupts_the_work_once():
     assert (process.returncode, out.strip()) == (130, "published")
     assert err.strip() == "sgddiff run: interrupted; run the same command again to go on"
     assert gone(worker)
+
+
+def test_who_goes_on_pressing_ctrl_c_is_heard_again(monkeypatch):
+    heard, now = [], [10.0]
+    monkeypatch.setattr(supervisor.time, "monotonic", lambda: now[0])
+    handle = supervisor._once(lambda number, frame: heard.append(now[0]))
+    for at in (10.0, 10.2, 10.9, 11.3, 11.9, 12.6):
+        now[0] = at
+        handle(signal.SIGINT, None)
+    assert heard == [10.0, 11.3, 12.6]
 
 
 def test_a_ctrl_c_that_is_ignored_stays_so():

@@ -6,11 +6,14 @@ from dataclasses import dataclass
 import pytest
 
 from jobs.supervisor import Journal
+from sgddiff_batch.core.scene import Scene
 from sgddiff_batch.engine.local import run_local
-from sgddiff_batch.engine.survey import Extent
+from sgddiff_batch.engine.survey import Extent, survey
 from sgddiff_batch.engine.work import Lost
+from sgddiff_batch.io.ledger import take_left
+from sgddiff_batch.io.storage import open_store
 from sgddiff_batch.protocols import SceneRecord
-from sgddiff_batch.runs.attempt import Attempt
+from sgddiff_batch.runs.attempt import Attempt, Death
 from tests.kit.deaths import die
 
 OUT = "s3://bucket/out"
@@ -68,6 +71,14 @@ def test_the_next_process_goes_on_with_the_run_of_the_one_that_died():
     assert Attempt.at("s3://bucket/other", journal).run_id != first.run_id
 
 
+def test_only_one_that_goes_on_waits_for_its_lease(tmp_path):
+    journal, store = Journal(), open_store(str(tmp_path / "out"))
+    assert Attempt.at(OUT, journal).lease(store, 60, alone=True)._patience_s == 0
+    die(journal, OUT)
+    assert Attempt.at(OUT, journal).lease(store, 60, alone=True)._patience_s == 300
+    assert Attempt.at("s3://bucket/other", journal).lease(store, 60, alone=True)._patience_s == 0
+
+
 def test_without_a_journal_each_process_is_a_run():
     assert Attempt.at(OUT, None).run_id != Attempt.at(OUT, None).run_id
     assert Attempt().facts() == {}
@@ -91,6 +102,28 @@ def test_what_was_read_or_else_on_the_device_is_suspect_and_tried_alone(notes, s
     tried = outcomes(attempt, *"abcd")
     assert {work.key for work in tried if work.with_care} == suspects
     assert sorted(work.key for work in tried) == [*"abcd"]
+
+
+def test_the_same_suspect_again_is_nothing_that_got_done():
+    journal = Journal()
+    Attempt.at(OUT, journal)
+    steps = []
+    for note in ("reading a", "reading a", "reading b", "reading a"):
+        after_death(journal, note)
+        steps.append(journal.steps)
+    assert steps == [1, 1, 2, 2]
+
+
+def test_a_plan_without_a_lease_blames_what_its_own_processes_noted_and_leaves_the_rest_to_the_next_run():
+    journal = Journal()
+    first = Attempt.at(OUT, journal)
+    die(Journal(), OUT, "reading other")
+    for _ in range(2):
+        die(journal, OUT, "reading a", label=first.run_id)
+        attempt = Attempt.at(OUT, journal)
+        assert attempt.suspects(OUT, keep=True) == {"a", "other"}
+        assert attempt.deaths[-1].reading == ["a"]
+    assert take_left(OUT).reading == {"other"}
 
 
 def test_two_lone_deaths_are_the_scene_s_and_its_company_is_not_blamed():
@@ -150,3 +183,16 @@ def test_what_the_run_has_finished_counts_for_its_limit_and_is_not_tried_again()
     rest = second.rest_of(asked, records)
     assert (rest.again, rest.limit, rest.finished) == ({"a"}, 3, {"b", "c"})
     assert second.rest_of(Extent(limit=1), records).limit == 0
+
+
+def test_what_the_archive_lacks_was_put_into_quarantine_and_does_not_count_for_the_limit():
+    attempt = Attempt()
+    attempt.deaths = [Death("SIGSEGV", attempt.begun_at)]
+    names = [f"gone{number}" for number in range(10)]
+    records = {
+        name: SceneRecord(name, "missing", "k", None, "gone", finished_at=attempt.begun_at) for name in names
+    }
+    gone = {Scene(name, f"/x/{name}", "missing", 0): "gone" for name in names}
+    new = [Scene(f"new{number}", f"/x/new{number}", "v", 1) for number in range(20)]
+    plan = survey(new, records, "k", gone, attempt.rest_of(Extent(limit=10), records))
+    assert (len(plan.todo), len(plan.finished), len(plan.missing)) == (10, 10, 0)

@@ -12,7 +12,7 @@ import secrets
 import tempfile
 import threading
 import weakref
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -39,10 +39,8 @@ class FileActivity:
         self._file: int | None = None
         for _ in range(_TRIES):
             with suppress(OSError):
-                path = _made_folder(output_uri) / secrets.token_hex(8)
-                self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+                self._file, path = _made_note(output_uri, {**processes.this_process(), "label": label})
                 self._end = weakref.finalize(self, _close, self._file, path)
-                self._write(0, json.dumps({**processes.this_process(), "label": label}))
                 break
 
     @contextmanager
@@ -89,7 +87,26 @@ class FileActivity:
     def _write(self, slot: int, words: str) -> None:
         if self._file is not None:
             with suppress(OSError):  # a full disk must not stop a run for a note
-                os.pwrite(self._file, words.encode().ljust(_SLOT_BYTES)[:_SLOT_BYTES], slot * _SLOT_BYTES)
+                os.pwrite(self._file, _slot_of(words), slot * _SLOT_BYTES)
+
+
+def _made_note(output_uri: str, owner: Mapping[str, str | int]) -> tuple[int, Path]:
+    """Return a new file among those of an output; before it says whose it is, nobody finds it there."""
+    path = _made_folder(output_uri) / secrets.token_hex(8)
+    begun = path.parent.with_name(path.name)
+    file = os.open(begun, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    try:
+        os.pwrite(file, _slot_of(json.dumps(owner)), 0)
+        begun.rename(path)
+    except OSError:
+        os.close(file)
+        begun.unlink(missing_ok=True)
+        raise
+    return file, path
+
+
+def _slot_of(words: str) -> bytes:
+    return words.encode().ljust(_SLOT_BYTES)[:_SLOT_BYTES]
 
 
 def _close(file: int, path: Path) -> None:

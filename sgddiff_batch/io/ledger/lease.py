@@ -39,8 +39,8 @@ class Lease:
     """One run's lease on an output. As a context it is taken, renewed by a thread, and released.
 
     ``seconds`` is how long it outlives its last renewal. ``alone``: nothing writes for it but this process;
-    else workers may outlive it for a while. ``clock`` counts seconds and is compared with itself only;
-    ``sleep`` waits.
+    else workers may outlive it for a while. ``patience_s``: so long it is waited for while another holds it.
+    ``clock`` counts seconds and is compared with itself only; ``sleep`` waits.
     """
 
     def __init__(
@@ -50,10 +50,12 @@ class Lease:
         seconds: float,
         *,
         alone: bool = False,
+        patience_s: float = 0.0,
         clock: Callable[[], float] = boot_clock_s,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._store, self._clock, self._sleep = store, clock, sleep
+        self._patience_s, self._made_s = patience_s, clock()
         now = _now()
         self._state = LeaseState(run_id, uuid.uuid4().hex, _this_owner(alone), now, seconds, beat_at=now)
         self._progress: Callable[[], Progress | None] = lambda: None
@@ -94,7 +96,7 @@ class Lease:
 
         Raises:
             LeaseHeldError: if another run holds it and lives.
-            FatalError: if the object is damaged.
+            FatalError: if the object is damaged, or the patience was not enough.
             ConfigError, RetryableError: as the store does.
         """
         watch: Watch | None = None
@@ -109,12 +111,20 @@ class Lease:
                 watch = Watch(state.write_id, self._clock())
                 log.info("%s; waiting for a sign of life", _describe(self._store, state))
             elif watch.has_changed(state):
-                raise LeaseHeldError(_held(self._store, state, self._clock() - watch.since_s))
+                self._bear(_held(self._store, state, self._clock() - watch.since_s))
+                watch = Watch(state.write_id, self._clock())
             self._sleep(min(_MOST_POLL_S, leasing.renewal_s(state.seconds) / 2))
         self._probe()
         self._thread.start()
         if state is not None and not state.released:
             self._succeed(state)
+
+    def _bear(self, held: str) -> None:
+        if not self._patience_s:
+            raise LeaseHeldError(held)
+        if (waited_s := self._clock() - self._made_s) >= self._patience_s:
+            raise FatalError(f"this run cannot go on, it waited {waited_s:.0f} s for its output: {held}")
+        log.warning("waiting for up to %.0f s more to go on: %s", self._patience_s - waited_s, held)
 
     def _may_take(self, state: LeaseState, watch: Watch | None) -> bool:
         silent = watch is not None and watch.is_silent(state, self._clock())

@@ -105,8 +105,7 @@ def leased_area(
     uri = area_uri(config, area)
     check_output(uri)
     alone = config.engine.kind == "local"
-    run_id = (attempt or Attempt()).run_id
-    with Lease(open_store(uri), run_id, config.lease.seconds, alone=alone) as lease:
+    with (attempt or Attempt()).lease(open_store(uri), config.lease.seconds, alone=alone) as lease:
         yield lease
 
 

@@ -80,6 +80,33 @@ def test_a_process_that_lives_is_at_work_and_left_nothing():
     activity.close()
 
 
+def test_who_looks_while_a_note_is_begun_does_not_take_it_for_one_of_the_dead(monkeypatch):
+    write = os.pwrite
+
+    def looked_at(*args):
+        take_left("s3://bucket/out")
+        return write(*args)
+
+    monkeypatch.setattr(os, "pwrite", looked_at)
+    activity = FileActivity("s3://bucket/out", "worker")
+    (note,) = [path for path in Path(tempfile.gettempdir()).rglob("*") if path.is_file()]
+    assert b"worker" in note.read_bytes()
+    activity.close()
+    assert not note.exists()
+
+
+@pytest.mark.parametrize("broken", ["pwrite", "rename"])
+def test_a_note_that_cannot_be_begun_leaves_nothing(monkeypatch, folder, broken):
+    def full(*args):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(*((os, "pwrite") if broken == "pwrite" else (Path, "rename")), full)
+    activity = FileActivity("s3://bucket/out", "worker")
+    with activity.reading("a.tif"):
+        assert [path for path in folder.rglob("*") if path.is_file()] == []
+    activity.close()
+
+
 def test_what_is_kept_outlives_the_process_and_is_gone_where_it_closes():
     run(f"activity.keep(['a.tif', 'b.tif'])\n{DIES}")
     assert take_left("s3://bucket/out") == Left(suspected=frozenset({"a.tif", "b.tif"}), is_known=True)

@@ -390,6 +390,30 @@ def test_a_second_run_sees_who_is_at_work_and_leaves(store):
     assert stored(store).run_id == "lost-run"
 
 
+def test_one_that_goes_on_waits_for_who_took_the_lease_in_between(store):
+    holder = left_behind(store)
+    beats = []
+
+    def on_sleep():
+        beats.append(holder._renew(released=len(beats) == 3))
+        as_foreign(store)
+
+    clock = Clock(on_sleep=on_sleep)
+    with Lease(store, "run-2", 60.0, patience_s=300.0, clock=clock, sleep=clock.sleep):
+        assert stored(store).run_id == "run-2"
+    assert len(beats) == 4
+
+
+def test_its_patience_ends_with_clear_words_and_another_code_than_nothing_was_done(store):
+    holder = left_behind(store)
+    clock = Clock(on_sleep=lambda: (holder._renew(), as_foreign(store)))
+    with pytest.raises(
+        FatalError, match=r"cannot go on, it waited 300 s .* another run is at work: .*lost-run"
+    ):
+        Lease(store, "run-2", 60.0, patience_s=300.0, clock=clock, sleep=clock.sleep).acquire()
+    assert stored(store).run_id == "lost-run"
+
+
 def test_a_silent_lease_of_another_machine_is_taken_over_after_its_own_length_and_not_before(store, caplog):
     left_behind(store, seconds=300.0)
     clock, seen = Clock(), []
