@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from sgddiff_batch.core.blending import MAX_CODE, NO_DATA
+from sgddiff_batch.core.blending import count_pixels
 from sgddiff_batch.core.fingerprint import array_digest
 from sgddiff_batch.core.planning import Task
 from sgddiff_batch.protocols import BlockRecord, BlockWriter, Ledger, Predictor, SceneReader
@@ -61,6 +61,4 @@ def _store_blocks(
         part = codes[block.relative_to(task.window).slices]
         writer.write_block(task.mosaic, block, part, beside)
         beside = None
-        valid_px = int(np.count_nonzero(part != NO_DATA))
-        salient_px = int(np.count_nonzero(part >= (MAX_CODE + 1) // 2)) - (part.size - valid_px)
-        yield BlockRecord(block, array_digest(part), valid_px, salient_px)
+        yield BlockRecord(block, array_digest(part), *count_pixels(part))

@@ -21,6 +21,12 @@ TileFunction = Callable[[NDArray[np.uint8], tuple[int, int]], NDArray[np.uint8]]
 """(3, tile, tile) uint8 pixels and the tile's absolute origin in, (tile, tile) codes 0..254 out."""
 
 
+def count_pixels(codes: NDArray[np.uint8]) -> tuple[int, int]:
+    """Return how many pixels of codes (h, w) have data, and how many of them are salient: of at least .5."""
+    valid_px = int(np.count_nonzero(codes != NO_DATA))
+    return valid_px, int(np.count_nonzero(codes >= (MAX_CODE + 1) // 2)) - (codes.size - valid_px)
+
+
 def reflect_index(present_px: int, length_px: int) -> NDArray[np.intp]:
     """Return (length,) source indices that extend ``present_px`` pixels by reflection about both ends."""
     if present_px == 1:

@@ -13,7 +13,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sgddiff_batch.core.schemes import SCHEMES
 from sgddiff_batch.errors import FatalError
 from sgddiff_batch.io.reports import (
     DAMAGED,
@@ -26,8 +25,7 @@ from sgddiff_batch.io.reports import (
     write_report,
 )
 from sgddiff_batch.io.storage.store import Store, open_store
-from tests.kit.memory import ROW
-from tests.kit.s3 import new_bucket
+from tests.kit.outputs import KINDS, output_on
 
 
 @dataclass(frozen=True)
@@ -103,18 +101,10 @@ def test_of_a_reason_that_many_files_share_the_first_hundred_are_named() -> None
     assert kept == [*rows[:100], {"path": "a", "reason": "it is a folder"}]
 
 
-@pytest.fixture(params=["folder", "memory", "s3"])
-def output(
-    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Store]:
-    if request.param == "folder":
-        yield open_store(str(tmp_path / "out"))
-    elif request.param == "memory":
-        monkeypatch.setitem(SCHEMES, *ROW)
-        yield open_store(f"mem://{tmp_path.name}/out")
-    else:
-        with new_bucket(request.getfixturevalue("s3_server"), "reports", monkeypatch):
-            yield open_store("s3://reports/out")
+@pytest.fixture(params=KINDS)
+def output(request: pytest.FixtureRequest) -> Iterator[Store]:
+    with output_on(request.param, "reports", request) as uri:
+        yield open_store(uri)
 
 
 def test_of_the_newest_report_what_stands_before_its_scenes_is_read(output: Store) -> None:

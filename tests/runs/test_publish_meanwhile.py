@@ -11,7 +11,6 @@ import pytest
 
 import sgddiff_batch
 from sgddiff_batch.config import load_config
-from sgddiff_batch.core.schemes import SCHEMES
 from sgddiff_batch.errors import FatalError
 from sgddiff_batch.io import catalogue
 from sgddiff_batch.io.ledger import ObjectLedger, parsed_lease, read_lease
@@ -20,9 +19,8 @@ from sgddiff_batch.runs import Ending, EngineSettings, leased_bench, plan_run, r
 from sgddiff_batch.runs.execute import execute
 from tests.kit import jobs
 from tests.kit.faulty import StoreFault
-from tests.kit.memory import ROW
 from tests.kit.networks import BrightNetwork, KeptView
-from tests.kit.s3 import new_bucket
+from tests.kit.outputs import KINDS, output_on
 from tests.kit.scripted import scripted, scripted_uri
 from tests.kit.turns import Turns
 
@@ -91,17 +89,11 @@ def nights(tmp_path):
     return Nights(tmp_path, str(tmp_path / "out"))
 
 
-@pytest.fixture(params=["folder", "memory", "s3"])
-def anywhere(request, tmp_path, monkeypatch):
+@pytest.fixture(params=KINDS)
+def anywhere(request, tmp_path):
     """The same with outputs of several kinds."""
-    if request.param == "folder":
-        yield Nights(tmp_path, str(tmp_path / "out"))
-    elif request.param == "memory":
-        monkeypatch.setitem(SCHEMES, *ROW)
-        yield Nights(tmp_path, f"mem://{tmp_path.name}/out")
-    else:
-        with new_bucket(request.getfixturevalue("s3_server"), "meanwhile", monkeypatch):
-            yield Nights(tmp_path, "s3://meanwhile/out")
+    with output_on(request.param, "meanwhile", request) as uri:
+        yield Nights(tmp_path, uri)
 
 
 def test_readers_see_what_is_done_so_far_and_one_generation_of_the_run_is_kept(anywhere):

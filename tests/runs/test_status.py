@@ -11,7 +11,6 @@ import pytest
 from sgddiff_batch.config import load_config
 from sgddiff_batch.core.leasing import LeaseState
 from sgddiff_batch.core.progress import Progress
-from sgddiff_batch.core.schemes import SCHEMES
 from sgddiff_batch.errors import FatalError
 from sgddiff_batch.io.catalogue import rollback
 from sgddiff_batch.io.ledger import Lease
@@ -21,24 +20,17 @@ from sgddiff_batch.io.storage.store import open_store
 from sgddiff_batch.runs import leased_bench, read_status, run_all
 from tests.io.catalogue_examples import finish, publish_all
 from tests.kit import jobs
-from tests.kit.memory import ROW
 from tests.kit.networks import BrightNetwork, KeptView
-from tests.kit.s3 import new_bucket
+from tests.kit.outputs import KINDS, output_on
 from tests.kit.scripted import scripted, scripted_uri
 
 FAR = Progress(done=1200, quarantined=3, failed=1, left=98_000, rate=2.5)
 
 
-@pytest.fixture(params=["folder", "memory", "s3"])
-def store(request, tmp_path, monkeypatch):
-    if request.param == "folder":
-        yield open_store(str(tmp_path / "out"))
-    elif request.param == "memory":
-        monkeypatch.setitem(SCHEMES, *ROW)
-        yield open_store(f"mem://{tmp_path.name}/out")
-    else:
-        with new_bucket(request.getfixturevalue("s3_server"), "status-bucket", monkeypatch):
-            yield open_store("s3://status-bucket/out")
+@pytest.fixture(params=KINDS)
+def store(request):
+    with output_on(request.param, "status-bucket", request) as uri:
+        yield open_store(uri)
 
 
 @pytest.fixture

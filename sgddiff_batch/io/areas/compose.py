@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import numpy as np
 from numpy.typing import NDArray
 
-from sgddiff_batch.core.blending import MAX_CODE, NO_DATA
+from sgddiff_batch.core.blending import count_pixels
 from sgddiff_batch.core.composite_planning import AreaPlan, AreaScene, AreaSettings
 from sgddiff_batch.core.composites import Composite, ranks_of
 from sgddiff_batch.core.fingerprint import array_digest
@@ -162,9 +162,7 @@ def _member(scene: AreaScene) -> Member:
 
 
 def _block_record(block: Window, codes: NDArray[np.uint8]) -> BlockRecord:
-    valid_px = int(np.count_nonzero(codes != NO_DATA))
-    salient_px = int(np.count_nonzero(codes >= (MAX_CODE + 1) // 2)) - (codes.size - valid_px)
-    return BlockRecord(block, array_digest(codes), valid_px, salient_px)
+    return BlockRecord(block, array_digest(codes), *count_pixels(codes))
 
 
 def _rule_in_words(settings: AreaSettings) -> str:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sgddiff_batch.core import pyramid
-from sgddiff_batch.core.blending import MAX_CODE, NO_DATA
+from sgddiff_batch.core.blending import NO_DATA, count_pixels
 from sgddiff_batch.core.fingerprint import array_digest, bytes_digest
 from sgddiff_batch.core.grid import Grid
 from sgddiff_batch.core.provenance import Provenance
@@ -183,7 +183,7 @@ class _Check:
         counts: list[tuple[int, int] | None] = []
         for window in stored.mosaic.blocks():
             codes = self._block(stored, window, known.get(window))
-            counts.append(None if codes is None else _counts(codes))
+            counts.append(None if codes is None else count_pixels(codes))
             self._fine_levels(stored, window, codes)
         self.verdict.blocks = len(counts)
         read = [count for count in counts if count is not None]
@@ -280,13 +280,6 @@ def _scaled(block: Window, level: Level) -> Window:
     return Window(row, -(-block.row_stop // 2**level.number), col, -(-block.col_stop // 2**level.number))
 
 
-def _counts(codes: NDArray[np.uint8]) -> tuple[int, int]:
-    """Return the numbers of valid and of salient pixels, counted as the ledger counts them."""
-    no_data = int(np.count_nonzero(codes == NO_DATA))
-    salient = int(np.count_nonzero(codes >= (MAX_CODE + 1) // 2)) - no_data
-    return codes.size - no_data, salient
-
-
 def _parsed(data: bytes) -> object:
     try:
         return json.loads(data)
@@ -296,5 +289,6 @@ def _parsed(data: bytes) -> object:
 
 def _alone(node: object) -> object:
     """Return a node of the consolidated metadata as its own object has it."""
-    rest = isinstance(node, dict) and {k: v for k, v in node.items() if k != "consolidated_metadata"}
-    return rest if isinstance(node, dict) else node
+    if not isinstance(node, dict):
+        return node
+    return {name: value for name, value in node.items() if name != "consolidated_metadata"}
