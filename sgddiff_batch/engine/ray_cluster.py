@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 import os
+import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from typing import Any
 
 from sgddiff_batch.errors import ConfigError, FatalError
@@ -19,6 +20,7 @@ _PRIVATE = {
     "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
     "RAY_USAGE_STATS_ENABLED": "0",
 }
+_STARTS = 3
 log = logging.getLogger(__name__)
 
 
@@ -41,20 +43,53 @@ def connect_ray(*, num_cpus: int | None = None) -> Iterator[None]:
     if ray.is_initialized():
         yield
         return
-    options: dict[str, Any] = {"logging_level": logging.ERROR}
-    if not joins_cluster():
-        # "local": otherwise Ray joins whatever cluster another user last started on this machine.
-        options |= {"address": "local", "num_cpus": num_cpus, "include_dashboard": False}
-        options |= {"object_store_memory": OBJECT_STORE_BYTES}
     try:
-        with nullcontext() if joins_cluster() else _on_the_loopback():
-            ray.init(**options)
+        if joins_cluster():
+            ray.init(logging_level=logging.ERROR)
+        else:
+            _start_cluster(num_cpus)
     except Exception as error:
         raise FatalError(f"no Ray cluster: {_where()} failed with {type(error).__name__}: {error}") from error
     try:
         yield
     finally:
         ray.shutdown()
+
+
+def _start_cluster(num_cpus: int | None) -> None:
+    """Start a cluster of our own; once more where that fails.
+
+    Ray draws ports at random, and a cluster that another run starts or has on this machine may come between
+    (https://github.com/ray-project/ray/issues/53906); a busy machine may be slower than Ray waits.
+    """
+    import ray
+
+    # "local": otherwise Ray joins whatever cluster another user last started on this machine.
+    options: dict[str, Any] = {"address": "local", "num_cpus": num_cpus, "include_dashboard": False}
+    options |= {"object_store_memory": OBJECT_STORE_BYTES, "logging_level": logging.ERROR}
+    for left in reversed(range(_STARTS)):
+        try:
+            with _on_the_loopback():
+                ray.init(**options)
+            return
+        except Exception as error:
+            _end_what_started(error)
+            if not left:
+                raise
+            words = str(error).strip().partition("\n")[0]
+            log.warning("a Ray cluster did not start, trying again: %s: %s", type(error).__name__, words)
+
+
+def _end_what_started(error: BaseException) -> None:
+    """End the processes of a node that failed to start, left running by Ray; ``error`` is its failure."""
+    import ray
+    from ray._private.node import Node
+
+    for frame, _ in traceback.walk_tb(error.__traceback__):
+        node = frame.f_locals.get("self")
+        if isinstance(node, Node):
+            node.kill_all_processes(check_alive=False, allow_graceful=False, wait=True)
+    ray.shutdown()
 
 
 def count_workers(gpus_per_worker: float, worker_bytes: int) -> int:

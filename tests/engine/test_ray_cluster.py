@@ -1,5 +1,9 @@
 """The cluster of a run: how many workers fit, and what ours listens at."""
 
+import os
+import subprocess
+import sys
+
 import psutil
 import pytest
 from hypothesis import given
@@ -51,6 +55,50 @@ def test_no_machine_is_asked_for_more_than_it_has(nodes, memory):
         count = fitting_workers([node], 0.0, memory)
         assert count <= node.get("CPU", 0)
         assert not memory or count * memory <= node.get("memory", 0)
+
+
+@pytest.mark.slow
+class TestStart:
+    """Ray's own failure, in a process of its own: a node whose first process is up and not answered by it."""
+
+    @pytest.mark.parametrize(("failing", "ends"), [(1, "started"), (9, "FatalError")])
+    def test_it_is_tried_again_and_nothing_stays_of_what_failed(self, failing, ends):
+        code = START.format(failing=failing)
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
+        command = [sys.executable, "-W", "error::ResourceWarning", "-c", code]
+        ended = subprocess.run(
+            command, env=environment, check=False, capture_output=True, text=True, timeout=240
+        )
+        assert ended.stdout.split() == [ends, "left", "0"], ended.stderr
+        assert "Failed to start GCS" in ended.stderr
+        assert "ResourceWarning" not in ended.stderr
+
+
+START = """
+import gc, logging, psutil
+from ray._private.node import Node
+from sgddiff_batch.engine.ray_cluster import connect_ray
+from sgddiff_batch.errors import FatalError
+logging.basicConfig()
+left, init = {failing}, Node._init_gcs_client
+def fail_at_first(self):
+    global left
+    left -= 1
+    if left >= 0:
+        raise RuntimeError("Failed to start GCS.")
+    init(self)
+Node._init_gcs_client = fail_at_first
+servers = lambda: [p for p in psutil.Process().children(recursive=True) if p.name() == "gcs_server"]
+try:
+    with connect_ray(num_cpus=1):
+        assert len(servers()) == 1
+        print("started")
+except FatalError as error:
+    logging.error(str(error))
+    print("FatalError")
+gc.collect()
+print("left", len(servers()))
+"""
 
 
 @pytest.mark.slow
