@@ -15,6 +15,7 @@ import statistics
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -34,22 +35,35 @@ TILE_PX, OVERLAP_PX = 576, 64
 def main() -> int:
     """Print one line a measurement, then the ratios."""
     options = _parse()
-    with tempfile.TemporaryDirectory() as folder:
-        scene = Path(options.scene) if options.scene else _draw_scene(Path(folder) / "archive")
-        seconds: dict[str, list[float]] = {}
-        for turn in range(options.repeat):
-            seconds.setdefault("bare network", []).append(_bare_network(scene, options.workers))
-            for engine in options.engines:
-                output = Path(folder) / f"{engine}-{turn}"
-                seconds.setdefault(engine, []).append(_job(scene, output, engine, options.workers))
+    seconds = measure(options.scene, options.engines, options.workers, options.repeat)
     bare = seconds.pop("bare network")
     print(f"bare network: {_list(bare)} s on {options.workers} thread(s)")
     for engine, times in seconds.items():
-        ratios = [job / network for job, network in zip(times, bare, strict=True)]
-        print(
-            f"job, {engine}: {_list(times)} s; over the bare network: median {statistics.median(ratios):.3f}"
-        )
+        print(f"job, {engine}: {_list(times)} s; over the bare network: median {_over(times, bare):.3f}")
     return 0
+
+
+def measure(scene: str | None, engines: Sequence[str], workers: int, repeat: int) -> dict[str, list[float]]:
+    """Return the seconds of each turn: of the bare network, and of the job on each engine."""
+    seconds: dict[str, list[float]] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(scene) if scene else _draw_scene(Path(folder) / "archive")
+        for turn in range(repeat):
+            seconds.setdefault("bare network", []).append(_bare_network(path, workers))
+            for engine in engines:
+                output = Path(folder) / f"{engine}-{turn}"
+                seconds.setdefault(engine, []).append(_job(path, output, engine, workers))
+    return seconds
+
+
+def job_over_bare() -> float:
+    """Return the time of the job on one worker of this machine over that of the bare network."""
+    seconds = measure(None, ["local"], workers=1, repeat=2)
+    return _over(seconds["local"], seconds["bare network"])
+
+
+def _over(times: list[float], bare: list[float]) -> float:
+    return statistics.median(job / network for job, network in zip(times, bare, strict=True))
 
 
 def _bare_network(scene: Path, threads: int) -> float:

@@ -50,18 +50,27 @@ class Packed:
 def main(arguments: list[str] | None = None) -> int:
     """Print both rates, both fills and the share of the rates."""
     options = _parser().parse_args(arguments)
-    limit_threads()
-    device = HostDevice(SlowNetwork(options.seconds, first_band), options.batch, lanes=LANES, abreast=1)
-    predictor = TaskPredictor.on(device)
-    big = measured(predictor, lambda: predict_big(predictor, options.scenes))
-    small = measured(
-        predictor, lambda: predict_small(predictor, options.scenes, options.size // SCALE, options.threads)
-    )
-    predictor.close()
+    big, small = measure(options.scenes, options.size, options.threads, options.batch, options.seconds)
     print(f"big_scene_rate {big.rate:.1f} tiles/s, batches {big.fill(options.batch):.2f} full")
     print(f"small_scene_rate {small.rate:.1f} tiles/s, batches {small.fill(options.batch):.2f} full")
     print(f"share {small.rate / big.rate:.2f}")
     return 0
+
+
+def measure(
+    scenes: int = 2000, size_px: int = 300, threads: int = 40, batch: int = 16, seconds: float = 0.053
+) -> tuple[Packed, Packed]:
+    """Return what a predictor did of one big scene, and of so many small ones by so many threads.
+
+    seconds: what a batch takes on the stand-in device, however full it is.
+    """
+    limit_threads()
+    device = HostDevice(SlowNetwork(seconds, first_band), batch, lanes=LANES, abreast=1)
+    predictor = TaskPredictor.on(device)
+    big = measured(predictor, lambda: predict_big(predictor, scenes))
+    small = measured(predictor, lambda: predict_small(predictor, scenes, size_px // SCALE, threads))
+    predictor.close()
+    return big, small
 
 
 def measured(predictor: TaskPredictor, work: Callable[[], None]) -> Packed:

@@ -4,18 +4,21 @@
 
 A process of its own plays the bucket: it lists scenes and records 1000 a page, each answer after the latency,
 and keeps what is put. Each night is a process, too, whose CPU and memory are counted from its start: it plans
-as the main job does, and, where nothing changed, publishes.
+as the main job does, and, where nothing changed, publishes. Of a first night that was told of all scenes the
+memory is that of a run just before it publishes.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import random
 import resource
 import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache
 from http.client import HTTPConnection
@@ -26,7 +29,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from tests.bench.listing import page
 from tests.bench.served import Answers, serve_with, served
 
-_NIGHTS = ("first", "unchanged")
+_NIGHTS = ("first", "told", "unchanged")
 _CHANGED_S = 1_767_225_600.0
 """When all objects were written: what the pages of a listing say."""
 _ROWS = 65_536
@@ -155,21 +158,51 @@ def _put_catalogue(store: object, count: int) -> None:
     generations._write_link(store, generation)
 
 
-def night(name: str, count: int) -> None:
-    """Plan a night, and publish it where nothing changed; print what it took."""
+def night(name: str, count: int) -> float:
+    """Plan a night, and publish it where nothing changed; return the GB that it took before."""
     from sgddiff_batch.io.catalogue import Recordings
     from sgddiff_batch.io.reports import Packed
     from sgddiff_batch.runs import plan_run
     from sgddiff_batch.runs.publish import Publisher
 
     bench = _bench("out" if name == "unchanged" else "new")
+    base_gb = _peak_gb()
     run = _timed("plan", lambda: plan_run(bench))
     assert (len(run.listing.scenes), run.withdrawals.withdrawn) == (count, ())
-    if name == "first":
+    if name in ("first", "told"):
         assert len(run.plan.todo) == count
-        return
+        if name == "told":
+            _tell_of_all(run)
+        return base_gb
     assert (len(run.records), len(run.plan.unchanged)) == (count, count)
     assert _timed("publish", Publisher(run, Packed(), Recordings()).publish) is None
+    return base_gb
+
+
+def _tell_of_all(run) -> None:
+    """Hold what a run holds of its scenes at its end, before it publishes."""
+    import shapely
+
+    from sgddiff_batch.engine.results import result_of_record
+    from sgddiff_batch.io.catalogue import Recordings
+    from sgddiff_batch.io.catalogue.shown import shown_of
+    from sgddiff_batch.io.geodesy import FootprintMaker
+    from sgddiff_batch.io.mosaics import root_attributes
+    from sgddiff_batch.io.reports import Packed
+    from sgddiff_batch.protocols import Recorded, SceneRecord
+    from tests.io.catalogue_examples import GRID
+
+    facts = {"source_uri": "s3://bucket/scenes/x.tif", "pixel_settings": {"model": {"digest": "d" * 64}}}
+    shown = shown_of(root_attributes(GRID, 1, facts), FootprintMaker()).to_json()
+    results, recordings, draws = Packed(), Recordings(), random.Random(0)
+    for number, scene in enumerate(run.plan.todo):
+        record = SceneRecord(**json.loads(_record(number)) | {"scene_id": scene.scene_id})
+        box = shapely.box(*(draws.uniform(-90, 90) for _ in range(4)))
+        own = {"source": scene.uri, "outline": [box.wkb_hex, list(box.bounds), draws.random()]}
+        recordings.add(Recorded(record, shown | own))
+        seconds = {stage: draws.random() for stage in ("read", "predict", "store")}
+        results.append(replace(result_of_record(scene, record, "done"), tiles=1, seconds=seconds))
+    print(f"  told of {len(results)} scenes: {_peak_gb():.2f} GB at most", flush=True)
 
 
 def _bench(output: str):
@@ -197,9 +230,10 @@ def _peak_gb() -> float:
         return next(int(line.split()[1]) * 1024 / 1e9 for line in status if line.startswith("VmHWM"))
 
 
-def _told(name: str, count: int) -> None:
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    print(json.dumps({"cpu_s": round(used.ru_utime + used.ru_stime, 1), "peak_gb": round(_peak_gb(), 2)}))
+def _told(base_gb: float) -> None:
+    used, peak_gb = resource.getrusage(resource.RUSAGE_SELF), _peak_gb()
+    cpu_s = round(used.ru_utime + used.ru_stime, 1)
+    print(json.dumps({"cpu_s": cpu_s, "peak_gb": round(peak_gb, 2), "more_gb": round(peak_gb - base_gb, 3)}))
 
 
 def measure(count: int, latency_ms: float) -> dict[str, dict[str, float]]:
@@ -223,6 +257,18 @@ def measure(count: int, latency_ms: float) -> dict[str, dict[str, float]]:
         return found
 
 
+def summary(found: dict[str, dict[str, float]], count: int) -> dict[str, float]:
+    """Return the most that planning took, of both nights, and what a driver holds of a scene till its end."""
+    planned = [found[name] for name in ("first", "unchanged")]
+    return {
+        "scenes": count,
+        "plan_million_cpu_s": max(one["cpu_s"] for one in planned),
+        "plan_million_gb": max(one["peak_gb"] for one in planned),
+        "plan_million_requests": max(one["other_requests"] for one in planned),
+        "driver_bytes_a_scene": round(found["told"]["more_gb"] * 1e9 / count),
+    }
+
+
 def _asked(port: int) -> list[str]:
     connection = HTTPConnection("127.0.0.1", port)
     connection.request("GET", "/asked")
@@ -244,18 +290,11 @@ def main() -> None:
     elif options.part == "prepare":
         prepare(count)
     elif options.part:
-        night(options.part, count)
-        _told(options.part, count)
+        _told(night(options.part, count))
     else:
         for scenes in options.scenes:
             found = measure(scenes, options.latency_ms)
-        million = {
-            "scenes": count,
-            "plan_million_cpu_s": max(one["cpu_s"] for one in found.values()),
-            "plan_million_gb": max(one["peak_gb"] for one in found.values()),
-            "plan_million_requests": max(one["other_requests"] for one in found.values()),
-        }
-        print(json.dumps(million))
+        print(json.dumps(summary(found, count)))
 
 
 if __name__ == "__main__":

@@ -4,8 +4,8 @@
 
 The stand-in for a device sleeps .4 s a scene of one tile, one scene at a time a worker, and takes no CPU. The
 stand-in for a server is memory that waits so long for each request; a real S3 server counts them once. Each
-part prints a line; the last line is JSON. What planning a million scenes takes, how full batches of small
-scenes are, and the job over the bare network are measured by tests.bench.planning, .packing and tests.bench.
+part prints a line; the last line is JSON. Planning a million scenes, the rate of small scenes,
+and the job over the bare network are what tests.bench.planning, .packing and tests.bench measure.
 """
 
 from __future__ import annotations
@@ -33,7 +33,8 @@ from sgddiff_batch.engine.work import SceneWork
 from sgddiff_batch.io.storage.store import open_store
 from sgddiff_batch.protocols import NetworkFacts
 from sgddiff_batch.runs import leased_bench, run_all
-from tests.bench import first_tile
+from tests.bench import first_tile, packing, planning
+from tests.bench.__main__ import job_over_bare
 from tests.faults.storm_nodes import run_nodes
 from tests.kit import jobs
 from tests.kit.counting import counted_s3_requests
@@ -42,6 +43,7 @@ from tests.kit.networks import KeptView
 from tests.kit.s3 import run_s3_server
 
 SIDE_PX = 560
+MILLION = 10**6
 SETTINGS = ["tiling.tile_px=576", "tiling.overlap_px=64", "tiling.block_px=4096", "tiling.task_memory_gib=2"]
 
 
@@ -253,6 +255,12 @@ def first_tiles() -> dict[str, float]:
     return found
 
 
+def small() -> dict[str, float]:
+    """Return the rate of small scenes over that of a big one, in tiles a second."""
+    big, little = packing.measure()
+    return {"small_scene_rate": round(little.rate / big.rate, 3)}
+
+
 def main() -> None:
     """Measure the parts that are asked for, each after the other."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
@@ -265,6 +273,9 @@ def main() -> None:
         "ray": lambda scenes: on_ray(max(3, scenes // 16)),
         "most": lambda scenes: most(2 * scenes),
         "first_tile": lambda _: first_tiles(),
+        "small": lambda _: small(),
+        "job": lambda _: {"job_over_bare": round(job_over_bare(), 3)},
+        "plan": lambda _: planning.summary(planning.measure(MILLION, latency_ms=20.0), MILLION),
     }
     parser.add_argument("--scenes", type=int, default=200)
     parser.add_argument("--parts", nargs="+", choices=parts, default=list(parts))

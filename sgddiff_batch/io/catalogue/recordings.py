@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-import copy
 import json
 import threading
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import astuple
+from itertools import islice, zip_longest
 from typing import Any
 
+import numpy as np
+
 from sgddiff_batch.core.record_columns import RecordsBuilder
+from sgddiff_batch.core.texts import Texts
 from sgddiff_batch.io.ledger import RecordTable
 from sgddiff_batch.protocols import Recorded
 
@@ -22,57 +25,78 @@ _WINDOW = 12
 class Recordings:
     """The last record of each scene that a worker told of, so that publishing need not read it back.
 
-    Safe in several threads. What the catalogue shows is compressed scene by scene, for it is asked for by id;
-    the first one is the dictionary of all others, which are much like it.
+    Safe in several threads. Each recording is compressed by itself, for what the catalogue shows is asked for
+    by id; the first one is the dictionary of all others, which are much like it. Columns are made of them
+    when they are asked for, and only then take their room.
     """
 
     def __init__(self) -> None:
-        self._records, self._lock = RecordsBuilder(), threading.Lock()
-        self._shown: dict[str, bytes | None] = {}
+        self._lock = threading.Lock()
+        self._packed: list[bytes] = []
         self._like = b""
-
-    def __len__(self) -> int:
-        return len(self._shown)
 
     def add(self, recorded: Recorded) -> None:
         """Keep what was recorded of a scene, in the place of what was before."""
-        shown = None if recorded.shown is None else json.dumps(recorded.shown).encode()
+        data = json.dumps([astuple(recorded.record), recorded.shown], separators=(",", ":")).encode()
         with self._lock:
-            self._like = self._like or shown or b""
-            packed = None if shown is None else _deflated(shown, self._like)
-            self._records.append(*astuple(recorded.record))
-            self._shown[recorded.record.scene_id] = packed
+            self._like = self._like or data
+            self._packed.append(_deflated(data, self._like))
 
     def table(self) -> RecordTable:
         """Return the records by scene id."""
-        with self._lock:
-            # A copy: a builder whose columns are looked at cannot grow.
-            records = copy.deepcopy(self._records)
+        records = RecordsBuilder()
+        for packed in self._so_far():
+            record, _ = _inflated(packed, self._like)
+            records.append(*record)
         return RecordTable(records.columns())
 
     @property
     def shown(self) -> Mapping[str, Mapping[str, Any]]:
         """What the catalogue shows of the mosaics that were made, by scene id."""
+        return _Shown(self._so_far(), self._like)
+
+    def _so_far(self) -> Sequence[bytes]:
         with self._lock:
-            return _Shown({name: packed for name, packed in self._shown.items() if packed}, self._like)
+            return list(self._packed)
 
 
 class _Shown(Mapping[str, Mapping[str, Any]]):
-    def __init__(self, packed: Mapping[str, bytes], like: bytes) -> None:
+    """By ids that are searched for in a column: a dictionary of a million of them takes a third of a GB."""
+
+    def __init__(self, packed: Sequence[bytes], like: bytes) -> None:
         self._packed, self._like = packed, like
+        has_some = bytearray()
+        told = Texts.of(self._ids_of(packed, has_some))
+        order = told.order()
+        ids = told.take(order)
+        # Of several recordings of a scene the last: those of one id stand in the order of telling.
+        is_last = [one != after for one, after in zip_longest(ids, islice(ids, 1, None))]
+        chosen = np.array(is_last, np.bool_) & np.frombuffer(has_some, np.bool_)[order]
+        self._ids, self._rows = ids.take(chosen), order[chosen]
+
+    def _ids_of(self, packed: Sequence[bytes], has_some: bytearray) -> Iterator[str]:
+        for each in packed:
+            (scene_id, *_), shown = _inflated(each, self._like)
+            has_some.append(shown is not None)
+            yield scene_id
 
     def __getitem__(self, scene_id: str) -> Mapping[str, Any]:
-        inflater = zlib.decompressobj(-_WINDOW, self._like)
-        shown: Mapping[str, Any] = json.loads(inflater.decompress(self._packed[scene_id]))
-        return shown
+        _, shown = _inflated(self._packed[self._rows[self._ids.find(scene_id)]], self._like)
+        found: Mapping[str, Any] = shown
+        return found
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._packed)
+        return iter(self._ids)
 
     def __len__(self) -> int:
-        return len(self._packed)
+        return len(self._ids)
 
 
 def _deflated(data: bytes, like: bytes) -> bytes:
     deflater = zlib.compressobj(_LEVEL, zlib.DEFLATED, -_WINDOW, zdict=like)
     return deflater.compress(data) + deflater.flush()
+
+
+def _inflated(packed: bytes, like: bytes) -> tuple[list[Any], Any]:
+    record, shown = json.loads(zlib.decompressobj(-_WINDOW, like).decompress(packed))
+    return record, shown

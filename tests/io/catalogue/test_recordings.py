@@ -19,7 +19,7 @@ def test_records_and_what_is_shown_are_those_that_were_told():
     assert dict(told.table()) == {"a.tif": A, "b.tif": B}
     assert dict(told.shown) == {"a.tif": {"source": "s"}}
     assert told.shown.get("b.tif") is None
-    assert (len(told), len(told.shown)) == (2, 1)
+    assert (len(told.table()), len(told.shown)) == (2, 1)
     before = told.table()
     told.add(Recorded(replace(A, scene_id="c.tif")))
     assert (list(before), list(told.table())) == (["a.tif", "b.tif"], ["a.tif", "b.tif", "c.tif"])
@@ -34,6 +34,10 @@ def test_a_scene_that_was_told_of_twice_counts_as_it_was_told_last():
     assert dict(told.table()) == {"a.tif": later}
     assert dict(told.shown) == {}
     assert dict(before) == {"a.tif": {"source": "s"}}, "it changed under somebody's hands"
+
+
+def test_where_nothing_was_told_there_is_nothing():
+    assert (dict(Recordings().table()), dict(Recordings().shown)) == ({}, {})
 
 
 @given(st.dictionaries(st.text(max_size=8), st.none() | st.text(max_size=9000), max_size=40))
