@@ -22,13 +22,17 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from itertools import cycle, islice
 from pathlib import Path
 from unittest.mock import patch
 
+import yaml
+
 from jobs import infer_archive
 from jobs.exits import Exit
-from tests.faults.storm_checks import find_wrong, newest_report
-from tests.faults.storm_nodes import Nodes, run_nodes, workers
+from tests.faults.storm_ambush import STAGES
+from tests.faults.storm_checks import find_wrong, left_behind, newest_report
+from tests.faults.storm_nodes import Nodes, is_worker, run_nodes, workers
 from tests.faults.storm_proxy import Storm, run_storm_proxy
 from tests.faults.storm_scenes import StormArchive
 from tests.kit import jobs
@@ -37,9 +41,12 @@ from tests.kit.s3 import S3Server, run_s3_server
 LEASE_S = 6.0
 PUTS_A_SCENE = 14
 """Objects that are put for a scene of the storm, at least; the acts of all runs are spread over them."""
-NEED_WORKERS = ("worker", "node")
-"""Acts that wait until a worker of the cluster is at work; before that they would hit nothing."""
+KILLS_A_RUN = 2
+"""Of workers, where there are nodes."""
+_OF_AN_AMBUSH_S = 30.0
 _MOST_RUNS = 15
+_TASKS = {"block_px": 64, "task_memory_gib": 0.003}
+"""So that the largest scenes have several, and with them marks of blocks."""
 _OF_A_JOB_S = 900.0
 _DONE = (Exit.DONE, Exit.QUARANTINED)
 
@@ -50,6 +57,11 @@ class Act:
 
     after_puts: int
     what: str
+
+
+def needs_workers(act: Act) -> bool:
+    """Whether an act waits until a worker of the cluster is at work; before that it would hit nothing."""
+    return act.what == "node" or act.what.startswith("worker ")
 
 
 @dataclass
@@ -70,9 +82,12 @@ class Told:
 def script(seed: int, runs: int, scenes: int, nodes: int) -> list[list[Act]]:
     """Return the acts of each run, in order; the last act of a run is its end, well before its work is done.
 
+    Workers are killed at the stages of a scene; three seeds in a row have all of them, before and after.
     Runs are killed. Of more than two, the last is paused until another has taken over, which is left alone.
     """
     rng = random.Random(f"script {seed}")
+    kills = [f"worker {when} {stage}" for when in ("before", "after") for stage in STAGES]
+    ambushes = islice(cycle(kills), KILLS_A_RUN * runs * seed % len(kills), None)
     ends = ["kill"] * runs
     if runs > 2:
         ends[-1] = "stop"
@@ -80,7 +95,7 @@ def script(seed: int, runs: int, scenes: int, nodes: int) -> list[list[Act]]:
     for number, end in enumerate(ends):
         others = ["second", "replace"] if number % 3 == 0 else rng.sample(["replace", "remove", "second"], 1)
         if nodes:
-            others += ["worker"] * rng.randint(1, 2) + ["node"] * (number % 3 == 1)
+            others += [*islice(ambushes, KILLS_A_RUN), *(["node"] if number % 3 == 1 else [])]
         rng.shuffle(others)
         at = sorted(rng.randrange(1, PUTS_A_SCENE * scenes // runs) for _ in (*others, end))
         whole.append([Act(puts, what) for puts, what in zip(at, [*others, end], strict=True)])
@@ -109,7 +124,7 @@ class Chaos:
         """
         before, process = self.storm.puts, self.start()
         for act in acts:
-            if act.what not in NEED_WORKERS:
+            if not needs_workers(act):
                 self.storm.hold(before + act.after_puts)
             while process.poll() is None and not self._is_time(act, before):
                 time.sleep(0.02)
@@ -124,7 +139,7 @@ class Chaos:
     def _is_time(self, act: Act, before: int) -> bool:
         if self.storm.puts - before < act.after_puts:
             return False
-        return act.what not in NEED_WORKERS or bool(workers())
+        return not needs_workers(act) or bool(workers())
 
     def run_whole(self) -> int:
         """Run the job and leave it alone; return its exit code."""
@@ -139,9 +154,20 @@ class Chaos:
             "remove": self.archive.remove,
         }
         if self.nodes:
-            acts |= {"worker": self.nodes.kill_worker, "node": self.nodes.kill_node}
+            acts["node"] = self.nodes.kill_node
+        if what.startswith("worker "):
+            acts[what] = lambda: self._ambush(process, *what.split()[1:])
         happened = acts[what]() is not False
         self.told.acts[what if happened else f"{what}, but there was none"] += 1
+
+    def _ambush(self, process: subprocess.Popen[bytes], when: str, stage: str) -> bool:
+        """Kill the worker that asks next for what is of a stage; return whether one did."""
+        self.storm.ambush.lay(stage, when, is_worker)
+        self.storm.go_on()
+        end = time.monotonic() + _OF_AN_AMBUSH_S
+        while process.poll() is None and self.storm.ambush.is_laid and time.monotonic() < end:
+            time.sleep(0.02)
+        return self.storm.ambush.lift()
 
     def _second(self, first: subprocess.Popen[bytes]) -> None:
         """A second run leaves with 4 if the first is at work all the time."""
@@ -230,30 +256,11 @@ def _write_config(folder: Path, checkpoint: Path, nodes: int) -> Path:
     config = jobs.write_config(
         folder / "storm.yaml", "s3://storm/scenes", "s3://storm/out", checkpoint, **engine
     )
-    config.write_text(f"{config.read_text()}lease:\n  seconds: {LEASE_S}\n")
+    tree = yaml.safe_load(config.read_text())
+    config.write_text(
+        yaml.safe_dump(tree | {"tiling": tree["tiling"] | _TASKS, "lease": {"seconds": LEASE_S}})
+    )
     return config
-
-
-def left_behind(folder: Path, grace_s: float = 20.0) -> list[str]:
-    """Return the command lines of processes that the storm's runs left, after some time to end in."""
-    import psutil
-
-    def found() -> list[psutil.Process]:
-        others = (process for process in psutil.process_iter() if process.pid != os.getpid())
-        return [process for process in others if _is_of(process, folder)]
-
-    _, alive = psutil.wait_procs(found(), timeout=grace_s)
-    return [" ".join(process.cmdline()) for process in alive if process.is_running()]
-
-
-def _is_of(process: object, folder: Path) -> bool:
-    import psutil
-
-    assert isinstance(process, psutil.Process)
-    try:
-        return process.environ().get("STORM") == str(folder)
-    except (psutil.Error, OSError):
-        return False
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 
 import sgddiff_batch
 from jobs import cli, infer_archive
@@ -84,3 +86,21 @@ def _wrong_garbage() -> Iterator[str]:
     for item in found.garbage:
         if item.path in current:
             yield f"gc would remove the current {item.path}: {item.why}"
+
+
+def left_behind(folder: Path, grace_s: float = 20.0) -> list[str]:
+    """Return the command lines of processes that the storm's runs left, after some time to end in."""
+
+    def found() -> list[psutil.Process]:
+        others = (process for process in psutil.process_iter() if process.pid != os.getpid())
+        return [process for process in others if _is_of(process, folder)]
+
+    _, alive = psutil.wait_procs(found(), timeout=grace_s)
+    return [" ".join(process.cmdline()) for process in alive if process.is_running()]
+
+
+def _is_of(process: psutil.Process, folder: Path) -> bool:
+    try:
+        return process.environ().get("STORM") == str(folder)
+    except (psutil.Error, OSError):
+        return False

@@ -37,13 +37,6 @@ class Nodes:
         start = partial(self.cluster.add_node, node_ip_address="127.0.0.1", **self.of_a_node)
         self.nodes.append(_started(start))
 
-    def kill_worker(self) -> bool:
-        """SIGKILL a worker of the running job; return whether there was one."""
-        found = workers()
-        if found:
-            self.rng.choice(found).kill()
-        return bool(found)
-
     def kill_node(self) -> bool:
         """Kill a node with all its processes, and start another."""
         node = self.nodes.pop(self.rng.randrange(len(self.nodes)))
@@ -53,15 +46,16 @@ class Nodes:
 
 
 def workers() -> list[psutil.Process]:
-    """Return the actors below this process, by the names that Ray gives them."""
-    found = []
-    for process in psutil.Process().children(recursive=True):
-        try:
-            if "ray::RayWorker" in " ".join(process.cmdline()):
-                found.append(process)
-        except psutil.Error:
-            continue
-    return sorted(found, key=lambda process: process.pid)
+    """Return the actors below this process."""
+    return [process for process in psutil.Process().children(recursive=True) if is_worker(process)]
+
+
+def is_worker(process: psutil.Process) -> bool:
+    """Whether a process is an actor of a run on Ray."""
+    try:
+        return "ray::RayWorker" in " ".join(process.cmdline())
+    except psutil.Error:
+        return False
 
 
 def _started(start: Callable[[], Any]) -> Any:

@@ -19,6 +19,8 @@ from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
 
+from tests.faults.storm_ambush import Ambush
+
 _PERMILLE = 1000
 _SLOW_S = 0.5
 _OF_THE_WAY = {"connection", "keep-alive", "transfer-encoding", "expect", "content-length"}
@@ -36,6 +38,7 @@ class Storm:
     def __init__(self, upstream: str, seed: int, permille: int) -> None:
         self.upstream, self.seed, self.permille = upstream, seed, permille
         self.quiet, self.endpoint = True, ""
+        self.ambush = Ambush()
         self.faults: Counter[str] = Counter()
         self._asked: Counter[str] = Counter()
         self._puts, self._most, self._lock = 0, math.inf, threading.Condition()
@@ -107,11 +110,23 @@ class _Handler(BaseHTTPRequestHandler):
             return
         if fault == "slow":
             time.sleep(_SLOW_S)
+        if self._is_ambushed("before"):
+            return
         status, headers, data = self._forward(body)
+        if self._is_ambushed("after"):
+            return
         if fault == "lost":
             self._reset()
         else:
             self._answer(status, headers, data, cut=fault == "cut")
+
+    def _is_ambushed(self, when: str) -> bool:
+        """Whether who asks was killed just now: it has no answer then."""
+        port = int(self.client_address[1])
+        killed = self.storm.ambush.strikes(self.command, self.path, self.headers, port, when)
+        if killed:
+            self._reset()
+        return killed
 
     def _body(self) -> bytes:
         if "chunked" not in (self.headers.get("Transfer-Encoding") or ""):

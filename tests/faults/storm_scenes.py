@@ -11,6 +11,7 @@ import s3fs
 from tests.kit import jobs
 
 SMALLEST_PX, LARGEST_PX = 40, 220
+SEVERAL_TASKS_PX = (300, 400)
 
 
 @dataclass
@@ -55,6 +56,8 @@ class StormArchive:
 
     def _sound(self) -> bytes:
         height, width = (self.rng.randrange(SMALLEST_PX, LARGEST_PX) for _ in range(2))
+        if self.rng.randrange(12) == 0:
+            height, width = SEVERAL_TASKS_PX
         path = jobs.write_scene(self.folder / "scene.tif", height, width, self.rng.randrange(10**6))
         return path.read_bytes()
 

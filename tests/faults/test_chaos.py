@@ -3,6 +3,7 @@
 import pytest
 
 from tests.faults.chaos import run_chaos, script
+from tests.faults.storm_ambush import STAGES
 from tests.faults.storm_proxy import Storm
 from tests.kit.s3 import lead_to
 
@@ -28,8 +29,14 @@ def test_the_script_of_a_seed_is_always_the_same_and_each_run_has_its_end():
     whole = script(3, 6, 60, 3)
     assert whole == script(3, 6, 60, 3) != script(4, 6, 60, 3)
     assert {run[-1].what for run in whole} == {"kill", "stop"}
-    assert {"worker", "node", "second", "replace"} <= {act.what for run in whole for act in run}
+    assert {"node", "second", "replace"} <= {act.what for run in whole for act in run}
     assert all(run == sorted(run, key=lambda act: act.after_puts) for run in whole)
+
+
+def test_workers_are_killed_at_every_stage_before_its_answer_and_after_it():
+    acts = {act.what for seed in (1, 2, 3) for run in script(seed, 6, 60, 3) for act in run}
+    kills = {what for what in acts if what.startswith("worker ")}
+    assert kills == {f"worker {when} {stage}" for when in ("before", "after") for stage in STAGES}
 
 
 def test_what_happens_to_a_request_does_not_depend_on_the_requests_beside_it():
