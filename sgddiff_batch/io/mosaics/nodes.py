@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from json.encoder import encode_basestring_ascii
 
 Node = dict[str, object]
 
@@ -55,26 +54,9 @@ def array_node(
 
 
 def node_bytes(node: Node) -> bytes:
-    """Return the object of a node: what ``json.dumps(node, indent=2)`` gives, at half of its time.
+    """Return the object of a node: JSON without spaces, as the root is; indented it takes ten times as long.
 
     Raises:
         TypeError, ValueError: if it is not JSON.
     """
-    return _indented(node, "\n").encode()
-
-
-def _indented(value: object, margin: str) -> str:
-    if isinstance(value, str):
-        return encode_basestring_ascii(value)
-    if type(value) is int:
-        return str(value)
-    inner = f"{margin}  "
-    if isinstance(value, dict) and value:
-        pairs = [
-            f"{inner}{encode_basestring_ascii(key)}: {_indented(entry, inner)}"
-            for key, entry in value.items()
-        ]
-        return f"{{{','.join(pairs)}{margin}}}"
-    if isinstance(value, (list, tuple)) and value:
-        return f"[{','.join([inner + _indented(entry, inner) for entry in value])}{margin}]"
-    return json.dumps(value)
+    return json.dumps(node, separators=(",", ":")).encode()

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, ClassVar, Protocol
 
@@ -228,8 +229,13 @@ def is_loaded(scheme: str) -> bool:
 
 def load_backend(scheme: str) -> type[Backend]:
     """Return the class that serves a scheme of the table."""
+    return _loaded(SCHEMES[scheme])
+
+
+@cache
+def _loaded(place: str) -> type[Backend]:
     from importlib import import_module
 
-    module, _, name = SCHEMES[scheme].partition(":")
+    module, _, name = place.partition(":")
     backend: type[Backend] = getattr(import_module(module), name)
     return backend

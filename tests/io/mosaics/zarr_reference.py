@@ -1,4 +1,5 @@
-"""What zarr-python itself makes of a mosaic's metadata and shards: the reference of ours, byte for byte."""
+"""What zarr-python itself makes of a mosaic's metadata and shards: the reference of ours, byte
+for byte but for the spaces of JSON."""
 
 from __future__ import annotations
 
@@ -52,7 +53,12 @@ def array_object(
     """Return the ``zarr.json`` of an array of shards."""
     objects: dict[str, Buffer] = {}
     create_array(spec, MemoryStore(objects), path, shape, attributes)
-    return objects[f"{path}/{ROOT}"].to_bytes()
+    return without_spaces(objects[f"{path}/{ROOT}"].to_bytes())
+
+
+def without_spaces(document: bytes) -> bytes:
+    """Return JSON as it is, without the spaces between its parts."""
+    return json.dumps(json.loads(document), separators=(",", ":")).encode()
 
 
 def encode(spec: ShardSpec, codes: NDArray[Any]) -> bytes | None:
@@ -78,7 +84,8 @@ def metadata_objects(
     store = MemoryStore(objects)
     for level in levels:
         _write_level(store, level)
-    files = {key: buffer.to_bytes() for key, buffer in objects.items() if key != ROOT}
+    found = {key: buffer.to_bytes() for key, buffer in objects.items() if key != ROOT}
+    files = {key: without_spaces(data) if key.endswith(ROOT) else data for key, data in found.items()}
     return files, root_object(grid, len(levels), files, provenance)
 
 
