@@ -136,8 +136,9 @@ def _put_catalogue(store: object, count: int) -> None:
 
     from sgddiff_batch.core.fingerprint import bytes_digest
     from sgddiff_batch.core.generations import Generation, published
-    from sgddiff_batch.io.catalogue import generations
-    from sgddiff_batch.io.catalogue.rows import SCHEMA, table_of
+    from sgddiff_batch.io.catalogue import generations, objects
+    from sgddiff_batch.io.catalogue.rows import table_of
+    from sgddiff_batch.io.catalogue.schema import SCHEMA
     from tests.io.catalogue.test_rows import row_of
 
     made = datetime(2026, 1, 1, tzinfo=UTC)
@@ -153,9 +154,9 @@ def _put_catalogue(store: object, count: int) -> None:
             writer.write_table(table)
     data = sink.getvalue().to_pybytes()
     generation = Generation(1, "generations/1.parquet", bytes_digest(data), count, "run", "2026-01-01")
-    store.write(f"{generations.CATALOGUE}/{generation.file}", data)
+    store.write(f"{objects.CATALOGUE}/{generation.file}", data)
     generations._flip(store, published(None, generation, 7), None)
-    generations._write_link(store, generation)
+    objects.write_link(store, generation)
 
 
 def night(name: str, count: int) -> float:

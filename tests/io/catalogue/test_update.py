@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 
 from sgddiff_batch.core.times import TimeSpan
-from sgddiff_batch.io.catalogue.rows import SCHEMA, table_of
+from sgddiff_batch.io.catalogue.rows import table_of
+from sgddiff_batch.io.catalogue.schema import SCHEMA
 from sgddiff_batch.io.catalogue.update import COMPARED, PublishContext, is_current, updated
 from sgddiff_batch.io.ledger import ObjectLedger
 from tests.io.catalogue_examples import NIGHT, dying_store, finish, put_mosaic, record_of, store_of
