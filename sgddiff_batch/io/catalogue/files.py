@@ -15,6 +15,7 @@ from sgddiff_batch.core.fingerprint import bytes_digest
 from sgddiff_batch.errors import FatalError
 from sgddiff_batch.io.catalogue import former
 from sgddiff_batch.io.catalogue.schema import SCHEMA, schema_of
+from sgddiff_batch.io.catalogue.stac_columns import with_stac
 
 _PART = 65_536
 _GEO = {
@@ -28,14 +29,20 @@ _GEO = {
 _STAC = "stac-geoparquet"
 
 
-def encode(table: pa.Table, collection: Mapping[str, Any] | None = None) -> bytes:
-    """Return a table, and the Collection of its rows, as a Parquet file."""
+def encode(table: pa.Table, uri: str, collection: Mapping[str, Any] | None = None) -> bytes:
+    """Return a lean table, and the Collection of its rows, as a Parquet file with all columns.
+
+    uri: that of the output.
+    """
     stac: dict[str, Any] = {"version": "1.0.0"}
     if collection:
         stac["collections"] = {collection["id"]: collection}
-    metadata = {"geo": json.dumps(_GEO), _STAC: json.dumps(stac)}
+    schema = SCHEMA.with_metadata({"geo": json.dumps(_GEO), _STAC: json.dumps(stac)})
     buffer = io.BytesIO()
-    pq.write_table(table.replace_schema_metadata(metadata), buffer, compression="zstd")
+    with pq.ParquetWriter(buffer, schema, compression="zstd") as writer:
+        for start in range(0, table.num_rows, _PART):
+            part = with_stac(table.slice(start, _PART), uri)
+            writer.write_table(part.replace_schema_metadata(schema.metadata))
     return buffer.getvalue()
 
 

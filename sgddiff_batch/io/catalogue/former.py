@@ -1,7 +1,7 @@
-"""Generations of former versions: read as today's, and brought to their columns without opening a mosaic.
+"""Generations of former versions: read as today's, so that they are written anew without opening a mosaic.
 
-They lack columns, count hrefs from nowhere, and say of scenes whose time is not known that they are of any
-time since the first photograph from the air.
+They lack columns, and say of scenes whose time is not known that they are of any time since the first
+photograph from the air. Their hrefs count from nowhere; whoever reads those has them as they are.
 """
 
 from __future__ import annotations
@@ -13,9 +13,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from sgddiff_batch.io.catalogue.schema import ITEM, LINEAGE, SCHEMA, TIME, TIME_KNOWN, TIMES
-from sgddiff_batch.io.catalogue.stac_fields import stac_fields
-
-_CONVERTED = 8192
 
 FIRST_PICTURE = datetime(1858, 1, 1, tzinfo=UTC)
 """What former versions take for the begin of a time that is not known."""
@@ -58,20 +55,3 @@ def _with_times(table: pa.Table) -> pa.Table:
     for name, column in zip(TIMES, (instant, *ends), strict=True):
         table = table.set_column(table.schema.get_field_index(name), name, column)
     return table.append_column(TIME_KNOWN, is_known)
-
-
-def upgraded(table: pa.Table, uri: str) -> pa.Table:
-    """Return a completed table with what its rows did not know of themselves.
-
-    uri: that of the output.
-    """
-    parts = [table.slice(0, 0)]
-    told = table.select(["id", "store", "scene_uri", "scene_version", "run_key", "model_digest"])
-    for start in range(0, table.num_rows, _CONVERTED):
-        anew = table.slice(start, _CONVERTED)
-        fields = [stac_fields(row, uri) for row in told.slice(start, _CONVERTED).to_pylist()]
-        for name in fields[0]:
-            values = pa.array([each[name] for each in fields], SCHEMA.field(name).type)
-            anew = anew.set_column(anew.schema.get_field_index(name), name, values)
-        parts.append(anew)
-    return pa.concat_tables(parts).combine_chunks()

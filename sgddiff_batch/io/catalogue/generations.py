@@ -27,11 +27,10 @@ from sgddiff_batch.io.catalogue.objects import (
     CATALOGUE,
     read_file,
     read_generation,
-    whole_table,
     write_generation,
     write_link,
 )
-from sgddiff_batch.io.catalogue.schema import SCHEMA
+from sgddiff_batch.io.catalogue.schema import LEAN
 from sgddiff_batch.io.catalogue.static import with_items
 from sgddiff_batch.io.catalogue.update import COMPARED, PublishContext, is_current, updated
 from sgddiff_batch.io.storage import Store
@@ -79,7 +78,7 @@ def publish(
         if pointer is not None and newest and _is_current(newest, pointer, records, withdrawn, context):
             write_link(store, pointer.generation)
             return None
-        before = whole_table(store, newest) if newest else SCHEMA.empty_table()
+        before = newest.table(LEAN.names) if newest else LEAN.empty_table()
         after = updated(store, before, records, withdrawn, context)
         after = with_items(store, after, wanted=context.stac)
         if pointer is not None and newest and not newest.is_former and after.equals(before):
@@ -186,7 +185,7 @@ def _without(store: Store, generation: Generation, stores: Set[str]) -> Generati
     named = pc.is_in(encoded.table(["store"])["store"], value_set=pa.array(sorted(stores), pa.string()))
     if not pc.any(named).as_py():
         return generation
-    table = whole_table(store, encoded).filter(pc.invert(named))
+    table = encoded.table(LEAN.names).filter(pc.invert(named))
     anew = write_generation(store, table, generation.number, generation.run_id)
     return replace(generation, file=anew.file, digest=anew.digest, rows=anew.rows)
 

@@ -13,7 +13,7 @@ from sgddiff_batch.core.fingerprint import bytes_digest
 from sgddiff_batch.core.hrefs import href_from, href_of
 from sgddiff_batch.core.store_names import SUFFIX
 from sgddiff_batch.io.catalogue.schema import ITEM
-from sgddiff_batch.io.catalogue.stac_fields import COLLECTION, JSON
+from sgddiff_batch.io.catalogue.stac_fields import COLLECTION, JSON, stac_fields
 
 STATIC = "_stac"
 ITEMS = f"{STATIC}/items"
@@ -24,14 +24,14 @@ _NOT_SAID = {*_TOP, "archive", ITEM}
 _DIGITS = 12
 
 
-def item_of(row: Mapping[str, Any]) -> tuple[str, bytes]:
-    """Return the path of a row's Item below the output, and its bytes.
+def item_of(row: Mapping[str, Any], uri: str) -> tuple[str, bytes]:
+    """Return the path of a lean row's Item below the output, and its bytes; ``uri`` is the output's.
 
     It is named by its store, and by a digest of what it says: a time that becomes known, or a reason for
     quarantine, makes another Item beside it.
     """
     base = f"{ITEMS}/{row['store'].removesuffix(SUFFIX)}"
-    data = encoded(_document(row, base))
+    data = encoded(_document({**row, **stac_fields(row, uri)}, base))
     return f"{base}.{bytes_digest(data)[:_DIGITS]}.json", data
 
 

@@ -17,7 +17,6 @@ from sgddiff_batch.core.fingerprint import bytes_digest
 from sgddiff_batch.core.generations import Generation
 from sgddiff_batch.io.catalogue.collection import LINK, NEEDED, collection_of, with_file
 from sgddiff_batch.io.catalogue.files import Encoded, decode, encode
-from sgddiff_batch.io.catalogue.former import upgraded
 from sgddiff_batch.io.catalogue.schema import ITEM
 from sgddiff_batch.io.catalogue.stac_fields import COLLECTION
 from sgddiff_batch.io.catalogue.static import write_pages
@@ -62,15 +61,10 @@ def read_generation(store: Store, generation: Generation, columns: list[str] | N
     return decode(store.read(key), f"{store.uri}/{key}", generation.digest, columns)
 
 
-def whole_table(store: Store, encoded: Encoded) -> pa.Table:
-    """Return all of a file that was checked, as this version would have written it."""
-    return upgraded(encoded.table(), store.uri) if encoded.is_former else encoded.table()
-
-
 def write_generation(store: Store, table: pa.Table, number: int, run_id: str) -> Generation:
-    """Write rows as a generation that nobody sees yet, with the pages of their Items if they have some."""
+    """Write a lean table as a generation that nobody sees yet, with the pages of its Items if it has some."""
     collection = collection_of(table, store.uri, write_pages(store, table))
-    data = encode(table, collection)
+    data = encode(table, store.uri, collection)
     digest = bytes_digest(data)
     # No two writes share a name: what a killed one left is garbage, and may be removed at any moment.
     file = f"generations/{number:08d}-{run_id}-{uuid.uuid4().hex[:8]}.parquet"

@@ -12,9 +12,8 @@ import pyarrow as pa
 
 from sgddiff_batch.core.times import TimeSpan
 from sgddiff_batch.io.catalogue.former import FIRST_PICTURE
-from sgddiff_batch.io.catalogue.schema import ITEM, SCHEMA, TIME_KNOWN, TIMES
+from sgddiff_batch.io.catalogue.schema import ITEM, LEAN, TIME_KNOWN, TIMES
 from sgddiff_batch.io.catalogue.shown import Shown
-from sgddiff_batch.io.catalogue.stac_fields import STAC_VERSION, stac_fields
 from sgddiff_batch.io.geodesy import Footprint
 from sgddiff_batch.protocols import SceneRecord
 
@@ -35,15 +34,12 @@ class Current:
     reason: str | None = None
 
 
-def row(current: Current, uri: str, shown: Shown, time: TimeSpan | None) -> dict[str, Any]:
-    """Return the row of a mosaic from its record and what is shown of it.
-
-    uri: that of the output.
-    """
+def row(current: Current, shown: Shown, time: TimeSpan | None) -> dict[str, Any]:
+    """Return the row of a mosaic from its record and what is shown of it, with the columns of ``LEAN``."""
     record, outline = current.record, shown.outline
     created = instant(record.finished_at)
     is_known, *times = times_of(time, created)
-    told = {
+    return {
         "id": record.scene_id,
         **_place(outline),
         **dict(zip(TIMES, times, strict=True)),
@@ -69,13 +65,10 @@ def row(current: Current, uri: str, shown: Shown, time: TimeSpan | None) -> dict
         "archive": None,
         ITEM: None,
     }
-    return told | stac_fields(told, uri)
 
 
 def _place(outline: Footprint | None) -> dict[str, Any]:
     return {
-        "type": "Feature",
-        "stac_version": STAC_VERSION,
         "geometry": outline and outline.wkb,
         "bbox": outline and dict(zip(("xmin", "ymin", "xmax", "ymax"), outline.box, strict=True)),
     }
@@ -104,5 +97,5 @@ def instant(text: str) -> datetime | None:
 
 
 def table_of(rows: Iterable[Mapping[str, Any]]) -> pa.Table:
-    """Return rows as a table."""
-    return pa.Table.from_pylist(list(rows), schema=SCHEMA)
+    """Return rows as a table with the columns of ``LEAN``."""
+    return pa.Table.from_pylist(list(rows), schema=LEAN)

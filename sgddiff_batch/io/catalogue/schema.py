@@ -17,7 +17,7 @@ ITEM = "sgddiff:item"
 LINEAGE = "processing:lineage"
 
 _TEXTS = pa.list_(pa.string())
-_LINK = pa.struct([(name, pa.string()) for name in ("href", "rel", "type", "title")])
+LINK = pa.struct([(name, pa.string()) for name in ("href", "rel", "type", "title")])
 _BAND = pa.struct(
     [
         ("name", pa.string()),
@@ -55,7 +55,7 @@ SCHEMA = pa.schema(
         ("collection", pa.string()),
         ("geometry", pa.binary()),
         ("bbox", _BOX),
-        ("links", pa.list_(_LINK)),
+        ("links", pa.list_(LINK)),
         ("assets", pa.struct([(mosaics.ARRAY_NAME, _ASSET)])),
         *((name, TIME) for name in TIMES),
         ("created", TIME),
@@ -92,6 +92,11 @@ end; of a span ``datetime`` is null. Where the time of the scene is not known (`
 is their quotient and ``salient_km2`` the salient pixels' part of the footprint's area. ``archive``: the
 archive that listed the scene last. ``sgddiff:item``: the path of the static Item, null where there is none.
 """
+
+_FOLLOWING = {"type", "stac_version", "stac_extensions", "collection", "links", "assets", "renders", LINEAGE}
+
+LEAN = pa.schema([field for field in SCHEMA if field.name not in _FOLLOWING])
+"""The columns that say all there is to say of a mosaic; the others follow from them."""
 
 
 def schema_of(columns: tuple[str, ...] | list[str]) -> pa.Schema:

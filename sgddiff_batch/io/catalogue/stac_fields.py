@@ -71,30 +71,50 @@ def asset() -> dict[str, Any]:
     }
 
 
-def stac_fields(row: Mapping[str, Any], uri: str) -> dict[str, Any]:
-    """Return the columns of a row that follow from its others and from the URI of its output.
+def same_fields(uri: str) -> dict[str, Any]:
+    """Return the columns that all rows of an output have in common; assets lack their href.
 
-    Every link has all its keys: a null in one would not be valid.
+    uri: that of the output.
     """
-    href = href_of(row["store"])
-    store = {"href": href, "rel": "store", "type": ZARR, "title": "the Zarr store"}
-    whole = {"href": href_of(COLLECTION), "rel": "collection", "type": JSON, "title": "all mosaics"}
-    scene = row["scene_uri"]
-    links = [whole, store]
-    if scene:
-        source = {"href": scene_href(scene, uri), "rel": "derived_from", "type": _GEOTIFF}
-        links.append({**source, "title": "the scene"})
     return {
+        "type": "Feature",
+        "stac_version": STAC_VERSION,
         "stac_extensions": [extension(name) for name in _OF_ITEMS],
         "collection": collection_id(uri),
-        "links": links,
-        "assets": {SALIENCY: {"href": href, **asset()}},
+        "assets": {SALIENCY: asset()},
         "renders": renders(),
-        LINEAGE: _lineage(row),
     }
 
 
-def _lineage(row: Mapping[str, Any]) -> str:
-    model = f" by the model {row['model_digest']}" if row["model_digest"] else ""
-    scene = f"version {row['scene_version']} of {row['id']}"
-    return f"saliency{model}, of {scene}; run key {row['run_key']}"
+def same_links() -> tuple[dict[str, str], ...]:
+    """Return the links of a row: to its Collection, its store and its scene; the last two lack their href.
+
+    Every link has all its other keys: a null in one would not be valid.
+    """
+    return (
+        {"href": href_of(COLLECTION), "rel": "collection", "type": JSON, "title": "all mosaics"},
+        {"rel": "store", "type": ZARR, "title": "the Zarr store"},
+        {"rel": "derived_from", "type": _GEOTIFF, "title": "the scene"},
+    )
+
+
+def stac_fields(row: Mapping[str, Any], uri: str) -> dict[str, Any]:
+    """Return the columns of a row that follow from its others and from the URI of its output."""
+    href, scene = href_of(row["store"]), row["scene_uri"]
+    whole, store, source = same_links()
+    links = [whole, store | {"href": href}]
+    if scene:
+        links.append(source | {"href": scene_href(scene, uri)})
+    told = (row[name] for name in ("id", "scene_version", "run_key", "model_digest"))
+    return {
+        **same_fields(uri),
+        "links": links,
+        "assets": {SALIENCY: asset() | {"href": href}},
+        LINEAGE: lineage(*told),
+    }
+
+
+def lineage(scene_id: str, version: str, run_key: str, model_digest: str | None) -> str:
+    """Return in words what a mosaic is made of."""
+    model = f" by the model {model_digest}" if model_digest else ""
+    return f"saliency{model}, of version {version} of {scene_id}; run key {run_key}"

@@ -55,7 +55,7 @@ def _write_items(store: Store, table: pa.Table) -> Iterator[str]:
     """Write the Items of rows that do not exist yet, and yield their paths."""
     with ThreadPoolExecutor(_REQUESTS, thread_name_prefix="stac") as pool:
         for start in range(0, table.num_rows, _CONVERTED):
-            items = [item_of(row) for row in table.slice(start, _CONVERTED).to_pylist()]
+            items = [item_of(row, store.uri) for row in table.slice(start, _CONVERTED).to_pylist()]
             yield from _created(store, pool, items)
 
 

@@ -26,7 +26,7 @@ from sgddiff_batch.io import mosaics
 from sgddiff_batch.io.arrow import texts_of
 from sgddiff_batch.io.catalogue import rows
 from sgddiff_batch.io.catalogue.rows import DONE, QUARANTINED, Current
-from sgddiff_batch.io.catalogue.schema import ITEM, SCHEMA, TIME_KNOWN, TIMES
+from sgddiff_batch.io.catalogue.schema import ITEM, LEAN, TIME_KNOWN, TIMES
 from sgddiff_batch.io.catalogue.shown import NOT_SHOWN, Shown, shown_of
 from sgddiff_batch.io.geodesy import FootprintMaker
 from sgddiff_batch.io.ledger import ObjectLedger
@@ -113,7 +113,7 @@ def updated(
     if context.archive is not None:
         place = table.schema.get_field_index("archive")
         table = table.set_column(place, "archive", _archives(table, context))
-    return table.cast(SCHEMA)
+    return table.cast(LEAN)
 
 
 def _archives(table: pa.Table, context: PublishContext) -> pa.ChunkedArray:
@@ -211,7 +211,7 @@ def _fresh_rows(
                     why = f"{type(shown).__name__}: {shown}"
                     log.warning("%s is left out of the catalogue: %s: %s", record.scene_id, record.store, why)
                 else:
-                    row = rows.row(current, store.uri, shown, context.times.get(record.scene_id))
+                    row = rows.row(current, shown, context.times.get(record.scene_id))
                     yield row | {"archive": _archive_of(shown, context)}
 
 

@@ -16,6 +16,7 @@ from sgddiff_batch.io.catalogue import generations as archive_catalogue
 from sgddiff_batch.io.catalogue.collection import LINK
 from sgddiff_batch.io.catalogue.generations import POINTER, publish, read_catalogue, read_pointer
 from sgddiff_batch.io.catalogue.mosaics import list_mosaics
+from sgddiff_batch.io.catalogue.schema import SCHEMA
 from sgddiff_batch.io.catalogue.update import PublishContext
 from sgddiff_batch.io.ledger.marks import ObjectLedger
 from sgddiff_batch.io.storage.store import Store, open_store
@@ -361,7 +362,7 @@ def test_a_damaged_pointer_is_told_and_never_overwritten(store, data):
 def test_an_output_without_mosaics_has_an_empty_catalogue_with_all_columns(store):
     assert publish_all(store).rows == 0
     assert list_mosaics(store.uri) == []
-    assert linked(store).schema.names == archive_catalogue.SCHEMA.names
+    assert linked(store).schema.names == SCHEMA.names
     assert publish_all(store) is None
 
 

@@ -23,7 +23,7 @@ from tests.kit.stac_schemas import check
 
 def item(row):
     """Return an Item's path and document, by way of the columns."""
-    path, data = item_of(table_of([row]).to_pylist()[0])
+    path, data = item_of(table_of([row]).to_pylist()[0], "s3://out")
     return path, json.loads(data)
 
 
@@ -58,7 +58,8 @@ def test_an_item_of_a_scene_in_quarantine_says_so_beside_the_one_of_before():
 
 
 def test_who_listed_a_scene_changes_nothing_of_its_item():
-    assert item_of(row_of() | {"archive": "/north"}) == item_of(row_of() | {"archive": "/south"})
+    north, south = (item_of(row_of() | {"archive": name}, "s3://out") for name in ("/north", "/south"))
+    assert north == south
 
 
 NAMES = st.text(st.characters(codec="utf-8", exclude_characters="/\0"), min_size=1).filter(

@@ -8,7 +8,7 @@ import pytest
 
 from sgddiff_batch.errors import FatalError
 from sgddiff_batch.io.catalogue.generations import read_catalogue, read_pointer
-from sgddiff_batch.io.catalogue.objects import named_by, read_file, whole_table, write_link
+from sgddiff_batch.io.catalogue.objects import named_by, read_file, write_link
 from sgddiff_batch.io.catalogue.update import PublishContext
 from sgddiff_batch.io.storage.store import open_store
 from tests.io.catalogue.former_examples import put_former
@@ -58,7 +58,7 @@ def test_copies_of_a_version_that_knew_no_collection_get_one(store):
 
 def test_a_damaged_file_is_refused_and_a_sound_one_is_had_whole(store):
     generation = read_pointer(store).generation
-    assert whole_table(store, read_file(store, generation)).equals(read_catalogue(store))
+    assert read_file(store, generation).table().equals(read_catalogue(store))
     store.write(f"_catalogue/{generation.file}", b"damaged")
     with pytest.raises(FatalError, match="is damaged"):
         read_file(store, generation)

@@ -96,6 +96,16 @@ def test_the_collection_leads_to_valid_items_of_all_mosaics_whatever_their_names
     assert [item.kind for item in find_garbage(output, 0.0).garbage] == []
 
 
+def test_pystac_walks_from_the_collection_to_all_mosaics(store):
+    pystac = pytest.importorskip("pystac")
+    for name in ("a.tif", "north/b.tif"):
+        finish(store, name)
+    publish_static(store)
+    items = pystac.Collection.from_file(f"{store.root}/collection.json").get_items(recursive=True)
+    hrefs = {item.id: item.assets["saliency"].get_absolute_href() for item in items}
+    assert hrefs == {name: f"{store.root}/{store_of(name)}" for name in ("a.tif", "north/b.tif")}
+
+
 def test_rows_as_stac_geoparquet_gives_them_back_are_valid_items(store):
     arrow = pytest.importorskip("stac_geoparquet.arrow")
     for name in ("instant.tif", "span.tif", "unknown.tif", *ODD):
