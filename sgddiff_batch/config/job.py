@@ -122,6 +122,12 @@ class LeaseConfig(Section):
     seconds: float = Field(default=120.0, ge=MIN_SECONDS, le=MAX_SECONDS)
 
 
+class CatalogueConfig(Section):
+    """What the catalogue has beside its rows. ``stac``: a static STAC Item a mosaic, below ``_stac/``."""
+
+    stac: bool = False
+
+
 class ArchiveJobConfig(Section):
     """Everything that ``sgddiff run`` reads. Only the two URIs are required."""
 
@@ -132,6 +138,7 @@ class ArchiveJobConfig(Section):
     tiling: TilingConfig = TilingConfig()
     engine: EngineConfig = EngineConfig()
     lease: LeaseConfig = LeaseConfig()
+    catalogue: CatalogueConfig = CatalogueConfig()
     areas: Areas = ()
 
 

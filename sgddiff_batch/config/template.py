@@ -40,6 +40,7 @@ _KEYS: tuple[tuple[str, str], ...] = (
     ("engine.kind", "local | ray"),
     ("engine.workers", "predictors that run at once; auto: one a core or GPU"),
     ("lease.seconds", "after so long without a heartbeat a run on this output counts as dead"),
+    ("catalogue.stac", "true: also a static STAC Item a mosaic, below _stac/, for STAC browsers"),
 )
 
 _MORE: Mapping[str, str] = {

@@ -105,7 +105,7 @@ class Bench:
 
     ``output`` and ``ledger`` are fenced by the lease, if there is one; ``damage`` notes the records that the
     ledger goes round. Every ``publish_s`` seconds a run publishes what it has done; 0: only at its end.
-    ``settings`` is the whole config as plain values, for the report.
+    ``stac``: mosaics get static Items. ``settings`` is the whole config as plain values, for the report.
     """
 
     run_id: str
@@ -119,6 +119,7 @@ class Bench:
     engine: EngineConfig
     network: NetworkSource
     keep_generations: int
+    stac: bool
     publish_s: float
     settings: Mapping[str, object]
     attempt: Attempt = field(default_factory=Attempt)
@@ -218,8 +219,7 @@ def open_bench(
         config.archive.query(),
         *(config.input, config.tiling, config.engine),
         network,
-        config.output.keep_generations,
-        config.output.publish_minutes * 60,
+        *(config.output.keep_generations, config.catalogue.stac, config.output.publish_minutes * 60),
         config.model_dump(mode="json"),
         attempt,
     )

@@ -115,7 +115,7 @@ class Publisher:
             ledger.store,
             record_table(self._run.records) | self._recordings.table(),
             ledger.withdrawn(index=True).keys(),
-            PublishContext(bench.run_id, *self._archive, self._recordings.shown, self._places),
+            PublishContext(bench.run_id, *self._archive, self._recordings.shown, self._places, bench.stac),
             bench.keep_generations,
             is_over=is_over,
         )

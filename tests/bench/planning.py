@@ -136,8 +136,10 @@ def _put_catalogue(store: object, count: int) -> None:
 
     from sgddiff_batch.core.fingerprint import bytes_digest
     from sgddiff_batch.core.generations import Generation, published
-    from sgddiff_batch.io.catalogue import generations
-    from sgddiff_batch.io.catalogue.rows import SCHEMA, table_of
+    from sgddiff_batch.io.catalogue import generations, objects
+    from sgddiff_batch.io.catalogue.rows import table_of
+    from sgddiff_batch.io.catalogue.schema import SCHEMA
+    from sgddiff_batch.io.catalogue.stac_columns import with_stac
     from tests.io.catalogue.test_rows import row_of
 
     made = datetime(2026, 1, 1, tzinfo=UTC)
@@ -148,14 +150,14 @@ def _put_catalogue(store: object, count: int) -> None:
             part = range(start, min(start + _ROWS, count))
             table = row.take([0] * len(part))
             for name, make in (("id", scene_id), ("store", _store)):
-                place = SCHEMA.get_field_index(name)
+                place = table.schema.get_field_index(name)
                 table = table.set_column(place, name, pa.array(map(make, part), pa.string()))
-            writer.write_table(table)
+            writer.write_table(with_stac(table, "s3://bucket/out"))
     data = sink.getvalue().to_pybytes()
     generation = Generation(1, "generations/1.parquet", bytes_digest(data), count, "run", "2026-01-01")
-    store.write(f"{generations.CATALOGUE}/{generation.file}", data)
+    store.write(f"{objects.CATALOGUE}/{generation.file}", data)
     generations._flip(store, published(None, generation, 7), None)
-    generations._write_link(store, generation)
+    objects.write_link(store, generation)
 
 
 def night(name: str, count: int) -> float:

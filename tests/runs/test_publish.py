@@ -189,3 +189,16 @@ def test_publishing_reads_back_no_record_that_a_worker_told_of(night, out, tmp_p
     assert shown(out) == ["a.tif", "b.tif"]
     assert not calls.by_kind["read", "_ledger/scenes"], calls.table()
     assert calls.by_kind["write", "_ledger/scenes"] == 3, calls.table()
+
+
+def test_a_config_that_asks_for_items_has_them_and_a_night_without_change_writes_none(night, out, tmp_path):
+    archive = write_scenes(tmp_path / "scenes", "a.tif", "b.tif")
+    assert night(archive) == Exit.DONE
+    assert json.loads((out / "collection.json").read_text())["id"] == "saliency"
+    assert not (out / "_stac").exists()
+    assert night(archive, "--set", "catalogue.stac=true") == Exit.DONE
+    items = sorted((out / "_stac" / "items").rglob("*.json"))
+    assert [item.parent.name for item in items] == ["a.tif", "b.tif"]
+    pointer = (out / "_catalogue" / "current.json").read_bytes()
+    assert night(archive, "--set", "catalogue.stac=true") == Exit.DONE
+    assert (out / "_catalogue" / "current.json").read_bytes() == pointer

@@ -19,18 +19,18 @@ from sgddiff_batch.core.periods import period_of, span_of_digits
 from sgddiff_batch.core.times import TimeSpan
 from sgddiff_batch.errors import ConfigError
 from sgddiff_batch.io.areas.cells import Placing, RefusedError
-from sgddiff_batch.io.catalogue import read_catalogue, times_of
+from sgddiff_batch.io.catalogue import TIME_KNOWN, read_catalogue
 from sgddiff_batch.io.ledger import RefusedScene
 from sgddiff_batch.io.storage import Store
 
 COLUMNS = [
     "id", "store", "geometry", "datetime", "start_datetime", "end_datetime", "created",
     "proj:code", "proj:wkt2", "proj:shape", "proj:transform", "model_digest", "scene_version",
+    TIME_KNOWN,
 ]  # fmt: skip
 
 _ROWS = 1000
 """Rows of the catalogue that are unpacked at once: a table of them takes a tenth of the memory."""
-_NO_TIME = times_of(None, None)[1]
 
 Found = tuple[AreaScene, list[Cell]]
 
@@ -116,9 +116,11 @@ def _scene(row: Mapping[str, Any], pattern: re.Pattern[str] | None) -> AreaScene
 
 def _catalogued_span(row: Mapping[str, Any]) -> TimeSpan | None:
     instant, start, end = (row[name] for name in ("datetime", "start_datetime", "end_datetime"))
+    if not row[TIME_KNOWN]:
+        return None
     if instant is not None:
         return TimeSpan(_seconds(instant), _seconds(instant))
-    if start is None or end is None or start == _NO_TIME or end < start:
+    if start is None or end is None or end < start:
         return None
     return TimeSpan(_seconds(start), _seconds(end))
 

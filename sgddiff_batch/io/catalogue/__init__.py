@@ -7,35 +7,37 @@ here changes a mosaic or a record.
 from __future__ import annotations
 
 from sgddiff_batch.io.catalogue.generations import (
-    CATALOGUE,
-    GENERATIONS,
     drop_mosaics,
     publish,
     read_catalogue,
-    read_generation,
     read_pointer,
     rollback,
 )
+from sgddiff_batch.io.catalogue.items import STATIC
 from sgddiff_batch.io.catalogue.mosaics import MosaicEntry, list_mosaics
+from sgddiff_batch.io.catalogue.objects import CATALOGUE, GENERATIONS, named_by, read_generation
 from sgddiff_batch.io.catalogue.recordings import Recordings
-from sgddiff_batch.io.catalogue.rows import instant, times_of
+from sgddiff_batch.io.catalogue.rows import instant
+from sgddiff_batch.io.catalogue.schema import TIME_KNOWN
 from sgddiff_batch.io.catalogue.shown import shown_json
 from sgddiff_batch.io.catalogue.update import PublishContext
 
 __all__ = [
     "CATALOGUE",
     "GENERATIONS",
+    "STATIC",
+    "TIME_KNOWN",
     "MosaicEntry",
     "PublishContext",
     "Recordings",
     "drop_mosaics",
     "instant",
     "list_mosaics",
+    "named_by",
     "publish",
     "read_catalogue",
     "read_generation",
     "read_pointer",
     "rollback",
     "shown_json",
-    "times_of",
 ]

@@ -2,10 +2,11 @@
 
 _catalogue/generations/<number>-<run id>-<write>.parquet   one version of the catalogue; never changes
 _catalogue/current.json                                    the pointer: which is current, and which are kept
-catalogue.parquet                                          a copy of the current one, for readers of files
+catalogue.parquet, collection.json                         copies of the current one, for readers of files
+_stac/                                                     static Items and pages, where they are asked for
 
-The pointer is the truth. It flips in one conditional write after its file is there, so that a reader sees the
-old catalogue or the new one; the copy follows by one put of a whole object.
+The pointer is the truth. It flips in one conditional write after all that it names is there, so that a reader
+sees the old catalogue or the new one; each copy follows by one put of a whole object.
 """
 
 from __future__ import annotations
@@ -15,30 +16,31 @@ import logging
 import uuid
 from collections.abc import Callable, Mapping, Set
 from dataclasses import asdict, replace
-from datetime import UTC, datetime
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from sgddiff_batch.core.fingerprint import bytes_digest
 from sgddiff_batch.core.generations import Generation, Pointer, next_number, published
 from sgddiff_batch.errors import FatalError, RetryableError
-from sgddiff_batch.io.catalogue import rows
-from sgddiff_batch.io.catalogue.rows import SCHEMA, Encoded, decode
+from sgddiff_batch.io.catalogue.files import Encoded
+from sgddiff_batch.io.catalogue.objects import (
+    CATALOGUE,
+    read_file,
+    read_generation,
+    write_generation,
+    write_link,
+)
+from sgddiff_batch.io.catalogue.schema import LEAN
+from sgddiff_batch.io.catalogue.static import with_items
 from sgddiff_batch.io.catalogue.update import COMPARED, PublishContext, is_current, updated
 from sgddiff_batch.io.storage import Store
 from sgddiff_batch.protocols import SceneRecord
 
 log = logging.getLogger(__name__)
 
-CATALOGUE = "_catalogue"
 POINTER = f"{CATALOGUE}/current.json"
-GENERATIONS = f"{CATALOGUE}/generations"
-LINK = "catalogue.parquet"
 KEEP_GENERATIONS = 7
 
-_LINKED = f"{CATALOGUE}/linked.json"
-"""Which digest the copy has: written after it, so that a copy that a killed run left behind is seen."""
 _ATTEMPTS = 5
 
 
@@ -57,6 +59,9 @@ def publish(
     finished. ``is_over``: the run has ended; while it goes on, readers stay where a rollback turned them, and
     None is returned, too. The run's earlier generation gives way to this one. Only mosaics that the newest
     one does not have are opened. A mosaic whose store is gone or not complete is left out with a warning.
+    A generation of a former version, or one that lacks the Items that are asked for, is published anew
+    though nothing differs, unless readers are turned back.
+
     Either all of this happens or, killed at any moment, nothing that a reader sees.
 
     Raises:
@@ -70,23 +75,38 @@ def publish(
             return None
         newest = _newest(store, pointer)
         # First the few columns that tell: of a million rows all of them take a gigabyte.
-        if pointer is not None and newest and is_current(newest.parts(COMPARED), records, withdrawn, context):
-            _write_link(store, pointer.generation)
+        if pointer is not None and newest and _is_current(newest, pointer, records, withdrawn, context):
+            write_link(store, pointer.generation)
             return None
-        before = newest.table() if newest else SCHEMA.empty_table()
+        before = newest.table(LEAN.names) if newest else LEAN.empty_table()
         after = updated(store, before, records, withdrawn, context)
-        if pointer is not None and after.equals(before):
-            _write_link(store, pointer.generation)
+        after = with_items(store, after, wanted=context.stac)
+        if pointer is not None and newest and not newest.is_former and after.equals(before):
+            write_link(store, pointer.generation)
             return None
-        new = _write_generation(store, after, next_number(pointer), context.run_id)
+        new = write_generation(store, after, next_number(pointer), context.run_id)
         if pointer is not None and pointer.is_turned_back:
             log.warning("the catalogue was at generation %d by a rollback; it goes on", pointer.current)
         turned = published(pointer, new, keep)
         if _flip(store, turned, version):
-            _write_link(store, turned.generation)
+            write_link(store, turned.generation)
             return turned.generation
         # Its file stays: if only the reply was lost, it is current now. If not, gc removes it.
     raise RetryableError(f"the catalogue of {store.uri} was changed by others {_ATTEMPTS} times; run again")
+
+
+def _is_current(
+    newest: Encoded,
+    pointer: Pointer,
+    records: Mapping[str, SceneRecord],
+    withdrawn: Set[str],
+    context: PublishContext,
+) -> bool:
+    """Whether there is nothing to publish. Its form alone is no reason to end an operator's rollback."""
+    if newest.is_former and not pointer.is_turned_back:
+        return False
+    stac = None if pointer.is_turned_back else context.stac
+    return is_current(newest.parts(COMPARED), records, withdrawn, context, stac=stac)
 
 
 def read_pointer(store: Store) -> Pointer | None:
@@ -120,17 +140,6 @@ def read_catalogue(
         except FileNotFoundError as error:
             missing = error  # removed after the pointer was read: it names others now
     raise FatalError(f"{POINTER} in {store.uri} names a file that is not there: {missing}")
-
-
-def read_generation(store: Store, generation: Generation, columns: list[str] | None = None) -> pa.Table:
-    """Return a generation.
-
-    Raises:
-        FileNotFoundError: if its file is gone.
-        FatalError: if that is damaged.
-    """
-    key = f"{CATALOGUE}/{generation.file}"
-    return decode(store.read(key), f"{store.uri}/{key}", generation.digest, columns)
 
 
 def rollback(store: Store, to: int | None = None) -> Pointer:
@@ -172,11 +181,12 @@ def drop_mosaics(store: Store, stores: Set[str]) -> Pointer | None:
 
 
 def _without(store: Store, generation: Generation, stores: Set[str]) -> Generation:
-    table = read_generation(store, generation)
-    named = pc.is_in(table["store"], value_set=pa.array(sorted(stores), pa.string()))
+    encoded = read_file(store, generation)
+    named = pc.is_in(encoded.table(["store"])["store"], value_set=pa.array(sorted(stores), pa.string()))
     if not pc.any(named).as_py():
         return generation
-    anew = _write_generation(store, table.filter(pc.invert(named)), generation.number, generation.run_id)
+    table = encoded.table(LEAN.names).filter(pc.invert(named))
+    anew = write_generation(store, table, generation.number, generation.run_id)
     return replace(generation, file=anew.file, digest=anew.digest, rows=anew.rows)
 
 
@@ -187,7 +197,7 @@ def _change(store: Store, change: Callable[[Pointer], Pointer]) -> Pointer:
             raise ValueError(f"{store.uri} has no catalogue: no run has published there")
         changed = change(pointer)
         if changed == pointer or _flip(store, changed, version):
-            _write_link(store, changed.generation)
+            write_link(store, changed.generation)
             return changed
     raise RetryableError(f"the catalogue of {store.uri} was changed by others {_ATTEMPTS} times; try again")
 
@@ -222,37 +232,12 @@ def _flip(store: Store, pointer: Pointer, version: str | None) -> bool:
     return written is not None
 
 
-def _write_generation(store: Store, table: pa.Table, number: int, run_id: str) -> Generation:
-    data = rows.encode(table)
-    digest = bytes_digest(data)
-    # No two writes share a name: what a killed one left is garbage, and may be removed at any moment.
-    file = f"generations/{number:08d}-{run_id}-{uuid.uuid4().hex[:8]}.parquet"
-    store.write(f"{CATALOGUE}/{file}", data)
-    created = datetime.now(UTC).isoformat(timespec="seconds")
-    return Generation(number, file, digest, table.num_rows, run_id, created)
-
-
-def _write_link(store: Store, generation: Generation) -> None:
-    """Make the copy at the output's root that of a generation, if it is not."""
-    mark = json.dumps({"digest": generation.digest}).encode()
-    try:
-        if store.read(_LINKED) == mark:
-            return
-    except FileNotFoundError:
-        pass
-    store.write(LINK, store.read(f"{CATALOGUE}/{generation.file}"))
-    store.write(_LINKED, mark)
-
-
 def _newest(store: Store, pointer: Pointer | None) -> Encoded | None:
     """Return the newest generation; None where it is lost: all that it said is in the ledger."""
     if pointer is None:
         return None
-    key = f"{CATALOGUE}/{pointer.newest.file}"
     try:
-        newest = Encoded(store.read(key))
-        newest.check(f"{store.uri}/{key}", pointer.newest.digest)
+        return read_file(store, pointer.newest)
     except (FileNotFoundError, FatalError) as error:
         log.warning("the catalogue is built anew from the ledger: %s", error)
         return None
-    return newest

@@ -25,7 +25,8 @@ from sgddiff_batch.core.words import redact_uri
 from sgddiff_batch.io import mosaics
 from sgddiff_batch.io.arrow import texts_of
 from sgddiff_batch.io.catalogue import rows
-from sgddiff_batch.io.catalogue.rows import DONE, QUARANTINED, SCHEMA, Current
+from sgddiff_batch.io.catalogue.rows import DONE, QUARANTINED, Current
+from sgddiff_batch.io.catalogue.schema import ITEM, LEAN, TIME_KNOWN, TIMES
 from sgddiff_batch.io.catalogue.shown import NOT_SHOWN, Shown, shown_of
 from sgddiff_batch.io.geodesy import FootprintMaker
 from sgddiff_batch.io.ledger import ObjectLedger
@@ -48,7 +49,8 @@ class PublishContext:
 
     ``archive`` names what was listed, ``listed`` are the ids that it has, ``times`` when scenes were taken,
     ``shown`` what is shown of the mosaics that it made, by scene id, as their records have it. ``places``:
-    below which URIs its scenes lie, as far as that is known.
+    below which URIs its scenes lie, as far as that is known. ``stac``: whether each mosaic gets a static
+    Item.
     """
 
     run_id: str
@@ -57,11 +59,12 @@ class PublishContext:
     times: Mapping[str, TimeSpan] = field(default_factory=dict)
     shown: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
     places: tuple[str, ...] = ()
+    stac: bool = False
 
 
-COMPARED = ("id", "store", "reason", "created", "datetime", "start_datetime", "end_datetime", "archive")
+_TOLD = ("created", TIME_KNOWN, *TIMES)
+COMPARED = ("id", "store", "reason", *_TOLD, "archive", ITEM)
 """The columns by which it is told whether anything has to be done."""
-_TIMES = ("created", "datetime", "start_datetime", "end_datetime")
 
 
 def is_current(
@@ -69,14 +72,19 @@ def is_current(
     records: Mapping[str, SceneRecord],
     withdrawn: Set[str],
     context: PublishContext,
+    *,
+    stac: bool | None = None,
 ) -> bool:
     """Whether :func:`updated` would return a catalogue as it is.
 
-    parts: its rows, a part at a time, with the columns of COMPARED.
+    parts: its rows, a part at a time, with the columns of COMPARED. stac: whether they must all have an
+    Item, or none; None: that is all the same.
     """
     current = _Current(RecordColumns.of(records), withdrawn, context.times)
     for part in parts:
         if not current.holds(part).all():
+            return False
+        if stac is not None and part[ITEM].null_count != (0 if stac else part.num_rows):
             return False
         if context.archive is not None and not _archives(part, context).equals(part["archive"]):
             return False
@@ -105,7 +113,7 @@ def updated(
     if context.archive is not None:
         place = table.schema.get_field_index("archive")
         table = table.set_column(place, "archive", _archives(table, context))
-    return table.cast(SCHEMA)
+    return table.cast(LEAN)
 
 
 def _archives(table: pa.Table, context: PublishContext) -> pa.ChunkedArray:
@@ -145,7 +153,7 @@ class _Current:
         rows_of_spans = np.flatnonzero(spans >= 0)
         for start in range(0, len(rows_of_spans), _CONVERTED):
             part = rows_of_spans[start : start + _CONVERTED]
-            told = _values(table.select(_TIMES).take(part), *_TIMES)
+            told = _values(table.select(_TOLD).take(part), *_TOLD)
             for row, span, (created, *taken) in zip(part.tolist(), spans[part].tolist(), told, strict=True):
                 if taken != rows.times_of(self._spans[span], created):
                     yield row
@@ -203,7 +211,7 @@ def _fresh_rows(
                     why = f"{type(shown).__name__}: {shown}"
                     log.warning("%s is left out of the catalogue: %s: %s", record.scene_id, record.store, why)
                 else:
-                    row = rows.row(current, store.uri, shown, context.times.get(record.scene_id))
+                    row = rows.row(current, shown, context.times.get(record.scene_id))
                     yield row | {"archive": _archive_of(shown, context)}
 
 

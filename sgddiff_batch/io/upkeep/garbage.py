@@ -1,7 +1,8 @@
 """Garbage: what lies below an output and nobody will ask for again, found first and removed only then.
 
-Named, and so never garbage: the mosaics of all kept generations of the catalogue and those that the ledger
-calls current, withdrawn scenes' apart; and work that the next run goes on with. What is young is left alone.
+Named, and so never garbage: the mosaics of all kept generations of the catalogue, with their static Items
+and pages, and those that the ledger calls current, withdrawn scenes' apart; and work that the next run goes
+on with. What is young is left alone.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import Any, Literal
 from sgddiff_batch.core.query import OWN, BucketAccess
 from sgddiff_batch.core.store_names import SUFFIX, id_of, is_made_here
 from sgddiff_batch.io import catalogue, mosaics
-from sgddiff_batch.io.catalogue import CATALOGUE, GENERATIONS, instant
+from sgddiff_batch.io.catalogue import CATALOGUE, GENERATIONS, STATIC, instant
 from sgddiff_batch.io.ledger import LEDGER, ObjectLedger
 from sgddiff_batch.io.mosaics import is_committed
 from sgddiff_batch.io.storage import Store, measure
@@ -23,12 +24,13 @@ from sgddiff_batch.io.upkeep.unfinished import lost_scene
 from sgddiff_batch.io.upkeep.walks import walk_stores
 from sgddiff_batch.protocols import SceneRecord
 
-Kind = Literal["store", "withdrawn", "marks", "generation", "temporary"]
+Kind = Literal["store", "withdrawn", "marks", "generation", "static", "temporary"]
 
 ABANDONED_S = 7 * 86400.0
 """A store that was never completed, and that nobody has written to for so long, is nobody's work."""
 
 _REQUESTS = 16
+_TEMPORARY = ".partial"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +75,7 @@ def find_garbage(
     now = time.time() if now_s is None else now_s
     search = _Search(store, now, now - older_than_s, access, *_read(store))
     stores = list(search.stores()) if search.is_known else []
-    found = [*stores, *search.generations(), *search.temporary_files()]
+    found = [*stores, *search.generations(), *search.static(), *search.temporary_files()]
     if search.is_known:
         found += [*search.marks(), *search.withdrawn_scenes(stores)]
     old = tuple(item for item, since_s in found if since_s < search.limit_s)
@@ -93,12 +95,30 @@ def remove_garbage(store: Store, garbage: Iterable[Garbage]) -> Iterator[Garbage
     scenes = {item.path for item in items if item.kind == "withdrawn"}
     doomed = {item.path for item in items if item.kind == "store" and id_of(item.path) in scenes}
     if doomed:
-        catalogue.drop_mosaics(store, doomed)
+        items = _dropped(store, doomed, items)
     for scene_id in sorted(scenes):
         ledger.forget_scene(scene_id)
     for item in sorted(items, key=lambda item: item.kind == "withdrawn"):
         _remove(store, ledger, item)
         yield item
+
+
+def _dropped(store: Store, doomed: Set[str], items: list[Garbage]) -> list[Garbage]:
+    """Take mosaics out of all kept generations; return the garbage with what none of them names any more.
+
+    And without what they name only now: a page that a killed call had written already is one of theirs.
+    """
+    before = _static_of(store)
+    catalogue.drop_mosaics(store, doomed)
+    after, why = _static_of(store), "its mosaic was withdrawn"
+    unnamed = [Garbage("static", path, why, 1) for path in sorted(before - after)]
+    return [*(item for item in items if item.path not in after), *unnamed]
+
+
+def _static_of(store: Store) -> frozenset[str]:
+    pointer = catalogue.read_pointer(store)
+    kept = () if pointer is None else pointer.kept
+    return frozenset().union(*(catalogue.named_by(store, generation).static for generation in kept))
 
 
 def _remove(store: Store, ledger: ObjectLedger, item: Garbage) -> None:
@@ -126,6 +146,7 @@ class _Search:
     records: Mapping[str, SceneRecord]
     withdrawn: Mapping[str, str]
     catalogued: Set[str]
+    listed: Set[str]
     kept_files: Set[str]
     committed: Set[str]
     with_blocks: Set[str]
@@ -230,10 +251,17 @@ class _Search:
                 why = "the catalogue does not keep this generation"
                 yield Garbage("generation", path, why, 1, facts.size_bytes), facts.modified_s or 0.0
 
+    def static(self) -> Iterator[tuple[Garbage, float]]:
+        """Yield the Items and pages that the Collection of no kept generation leads to."""
+        for path, facts in self.store.find_each(STATIC):
+            if path not in self.listed and not path.endswith(_TEMPORARY):
+                why = "no kept generation names it"
+                yield Garbage("static", path, why, 1, facts.size_bytes), facts.modified_s or 0.0
+
     def temporary_files(self) -> Iterator[tuple[Garbage, float]]:
         """Yield what killed writers left on a local disk; locks are no leftovers."""
         for key, facts in self.store.temporary():
-            if not key.endswith(".lock.partial"):
+            if not key.endswith(f".lock{_TEMPORARY}"):
                 yield (
                     Garbage("temporary", key, "a writer was killed", 1, facts.size_bytes),
                     facts.modified_s or 0.0,
@@ -244,13 +272,13 @@ def _read(store: Store) -> tuple[Any, ...]:
     """Return the fields of a search from ``records`` on, names before things: a name is never missed."""
     ledger, pointer = ObjectLedger(store), catalogue.read_pointer(store)
     kept = () if pointer is None else pointer.kept
-    tables = [catalogue.read_generation(store, generation, ["store"]) for generation in kept]
-    catalogued = {name for table in tables for name in table["store"].to_pylist()}
+    named = [catalogue.named_by(store, generation) for generation in kept]
     blocks = {name.rpartition("/")[0] for name in ledger.names("blocks")}
     return (
         ledger.records(),
         ledger.withdrawn(),
-        catalogued,
+        frozenset().union(*(each.stores for each in named)),
+        frozenset().union(*(each.static for each in named)),
         {generation.file for generation in kept},
         set(ledger.names("mosaics")),
         blocks,

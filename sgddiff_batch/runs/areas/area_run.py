@@ -145,7 +145,7 @@ def publish_area(run: AreaRun) -> bool:
             run.area_store,
             ledger.records(),
             ledger.withdrawn().keys(),
-            PublishContext(run.run_id, times=times),
+            PublishContext(run.run_id, times=times, stac=run.config.catalogue.stac),
             run.config.output.keep_generations,
         )
     except Exception as error:

@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 
 from sgddiff_batch.core.times import TimeSpan
-from sgddiff_batch.io.catalogue.rows import SCHEMA, table_of
+from sgddiff_batch.io.catalogue.rows import table_of
+from sgddiff_batch.io.catalogue.schema import LEAN
 from sgddiff_batch.io.catalogue.update import COMPARED, PublishContext, is_current, updated
 from sgddiff_batch.io.ledger import ObjectLedger
 from tests.io.catalogue_examples import NIGHT, dying_store, finish, put_mosaic, record_of, store_of
@@ -37,7 +38,7 @@ def bring(store, before=EMPTY, withdrawn=frozenset(), context=NIGHT):
 def test_without_records_there_are_no_rows_and_all_columns(store):
     table, rows, _ = bring(store)
     assert rows == {}
-    assert table.schema == SCHEMA
+    assert table.schema == LEAN
 
 
 def test_every_mosaic_has_a_row_sorted_by_scene(store):

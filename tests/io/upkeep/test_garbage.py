@@ -16,6 +16,8 @@ from sgddiff_batch.errors import ConfigError, RetryableError
 from sgddiff_batch.io.archive.finding import find_scenes
 from sgddiff_batch.io.catalogue import generations as archive_catalogue
 from sgddiff_batch.io.catalogue.generations import read_catalogue, read_pointer
+from sgddiff_batch.io.catalogue.objects import named_by
+from sgddiff_batch.io.catalogue.update import PublishContext
 from sgddiff_batch.io.ledger.marks import ObjectLedger
 from sgddiff_batch.io.mosaics import conventions
 from sgddiff_batch.io.storage.store import open_store
@@ -224,7 +226,7 @@ STEPS = st.lists(
 )
 
 
-def play(store, steps, keep):
+def play(store, steps, keep, stac=False):
     """Let a random history happen to an output."""
     ledger = ObjectLedger(store)
     for number, (step, scene_id) in enumerate(steps, 1):
@@ -233,7 +235,7 @@ def play(store, steps, keep):
         elif step == "begin":
             begin(store, scene_id, number)
         elif step == "publish":
-            publish_all(store, keep=keep)
+            publish_all(store, PublishContext(f"run-{number}", stac=stac), keep=keep)
         elif step == "withdraw" and scene_id in ledger.records():
             ledger.withdraw(scene_id, LONG_AGO)
         elif step == "return":
@@ -248,12 +250,12 @@ def play(store, steps, keep):
 
 
 @settings(max_examples=12, suppress_health_check=[HealthCheck.too_slow])
-@given(steps=STEPS, keep=st.integers(1, 3), abandoned=st.booleans())
+@given(steps=STEPS, keep=st.integers(1, 3), abandoned=st.booleans(), stac=st.booleans())
 def test_after_any_history_nothing_that_is_named_goes_and_a_second_call_finds_nothing(
-    tmp_path_factory, steps, keep, abandoned
+    tmp_path_factory, steps, keep, abandoned, stac
 ):
     store = open_store(str(tmp_path_factory.mktemp("history")))
-    play(store, steps, keep)
+    play(store, steps, keep, stac)
     now_s = later_s() + (10 * ABANDONED_S if abandoned else 0)
     withdrawn = set(ObjectLedger(store).withdrawn())
     wanted = {name for name in named(store) if name.rpartition("/")[0] not in withdrawn}
@@ -262,6 +264,9 @@ def test_after_any_history_nothing_that_is_named_goes_and_a_second_call_finds_no
     assert named(store) <= stores_of(store), "a row points to nothing"
     assert ObjectLedger(store).withdrawn() == {}
     assert not [name for name in stores_of(store) if name.rpartition("/")[0] in withdrawn]
+    pointer = read_pointer(store)
+    listed = [named_by(store, one).static for one in pointer.kept] if pointer else []
+    assert set().union(*listed) == set(store.keys("_stac")), "what is listed is there, and nothing else"
     assert collect(store, now_s) == []
 
 
