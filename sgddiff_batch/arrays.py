@@ -30,6 +30,7 @@ TASK_BYTES = 2 * 2**30
 _MOST_BLOCK_PX = 4096
 """Tasks are cut into blocks of at most so many px, which changes no byte either."""
 
+_MOST_COLOURS = 4
 _DIMENSIONS = ("band", "y", "x")
 _ATTRIBUTES = {
     "long_name": "saliency: probability that the pixel stands out",
@@ -57,6 +58,8 @@ def saliency(
     tiling = _tiling(tile_px, overlap_px)
     reader = GeoTiffReader(bands=wanted.bands, stretch=wanted.stretch)
     samples, declared = _samples(pixels)
+    if bands == "auto":
+        _check_bands_first(samples.shape)
     valid = None if mask is None else _valid(mask, samples.shape[1:])
     predictor = load_network(network, device) if isinstance(network, str) else network
     codes = _codes(samples, valid, declared if nodata is None else nodata, reader, tiling, predictor)
@@ -104,6 +107,16 @@ def _samples(pixels: NDArray[Any] | xr.DataArray) -> tuple[NDArray[Any], NoData]
     return samples.astype(samples.dtype.newbyteorder("="), copy=False), nodata
 
 
+def _check_bands_first(shape: tuple[int, ...]) -> None:
+    """Refuse what most likely is (h, w, bands): as many bands of a picture 3 px wide it gives nonsense."""
+    count, height, width = shape
+    if width <= _MOST_COLOURS < min(count, height):
+        raise ValueError(
+            f"pixels of the shape {shape} look like (h, w, bands), and must be (bands, h, w): give "
+            f"pixels.transpose(2, 0, 1); of {count} bands of {height} x {width} px, name three by bands="
+        )
+
+
 def _samples_of(pixels: xr.DataArray) -> tuple[NDArray[Any], NoData]:
     import rioxarray  # noqa: F401 - gives every DataArray its .rio
 
@@ -122,13 +135,19 @@ def _is_data_array(pixels: object) -> bool:
 
 
 def _valid(mask: NDArray[Any] | xr.DataArray, shape: tuple[int, ...]) -> NDArray[np.bool_]:
-    found = np.asarray(mask)
+    found = np.asarray(mask if isinstance(mask, np.ndarray) else _laid(mask))
     if found.shape != shape or found.dtype.kind not in "biu":
         raise ValueError(
             f"mask must be {shape} of bool or integers, not 0 where there is data, like rasterio's "
             f"dataset_mask(); got {found.shape} of {found.dtype}"
         )
     return np.asarray(found != 0)
+
+
+def _laid(mask: xr.DataArray) -> xr.DataArray:
+    """Return a mask whose dimensions y and x, if it has these, are in this order."""
+    wanted = _DIMENSIONS[1:]
+    return mask.transpose(*wanted) if set(getattr(mask, "dims", ())) == set(wanted) else mask
 
 
 def _like(pixels: xr.DataArray, codes: NDArray[np.uint8]) -> xr.DataArray:

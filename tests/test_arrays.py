@@ -113,12 +113,26 @@ def test_the_order_of_a_data_arrays_dimensions_does_not_matter_nor_whether_it_ha
     assert codes.rio.crs is None
 
 
+def test_many_bands_of_a_narrow_picture_are_taken_where_three_are_named():
+    samples = noise(8, 50, 3)
+    codes = sgddiff_batch.saliency(samples, bands=(1, 2, 3), **SMALL)
+    np.testing.assert_array_equal(codes, brightness(samples))
+
+
+def test_a_mask_with_dimensions_is_laid_by_their_names():
+    samples, there = noise(3, 50, 50), np.ones((50, 50), bool)
+    there[:9] = False
+    turned = xr.DataArray(there.T, dims=("x", "y"))
+    np.testing.assert_array_equal(sgddiff_batch.saliency(samples, mask=turned, **SMALL) == 255, ~there)
+
+
 @pytest.mark.parametrize(
     ("pixels", "error", "words"),
     [
         (np.zeros((4, 4), np.uint8), ValueError, r"\(4, 4\); of one band give pixels\[None\]"),
         (np.zeros((1, 3, 4, 4), np.uint8), ValueError, r"\(bands, h, w\)"),
         (np.zeros((3, 0, 4), np.uint8), ValueError, r"none of them 0"),
+        (np.zeros((60, 80, 3), np.uint8), ValueError, r"look like \(h, w, bands\).*transpose\(2, 0, 1\)"),
         (np.zeros((3, 4, 4), bool), ValueError, "got bool"),
         (np.zeros((3, 4, 4), complex), ValueError, "got complex128"),
         (np.ma.masked_equal(np.zeros((3, 4, 4)), 0), TypeError, r"mask=~pixels\.mask"),

@@ -95,12 +95,12 @@ def made_whole(target_uri: str | Path) -> Iterator[Path]:
 def _checked(uri: str) -> Path | None:
     """Return the path of a local target, whose folder is there; None of one on object storage."""
     target = local_path(uri)
-    if target is None:
-        if uri.endswith("/"):
-            raise ConfigError(f"an export needs the name of an object, and {uri!r} is a prefix")
-        return None
-    if target.is_dir():
+    if uri.endswith("/") or (target is not None and target.is_dir()):
         raise ConfigError(f"an export needs the name of a file, and {uri!r} is a folder")
+    if target is None:
+        return None
+    if target.exists() and not target.is_file():
+        raise ConfigError(f"an export would take the place of {uri!r}, which is no file")
     if not target.parent.is_dir():
         raise FileNotFoundError(f"there is no folder {str(target.parent)!r} to write {target.name!r} to")
     return target

@@ -13,7 +13,7 @@ import rasterio
 from numpy.typing import NDArray
 from rasterio.io import MemoryFile
 
-from sgddiff_batch.core.masks import NoData
+from sgddiff_batch.core.masks import NoData, can_occur
 from sgddiff_batch.core.query import OWN
 from sgddiff_batch.core.scene import Scene
 from sgddiff_batch.io.scenes.gdal import Whole, silence_not_georeferenced
@@ -40,9 +40,9 @@ def held_array(
 ) -> Iterator[tuple[Scene, SceneReader]]:
     """Yield the scene that samples (bands, h, w) are, and the reader that holds it.
 
-    valid: (h, w), where the scene has data; None: ``nodata`` decides, if it is not None, else all have. Bands
-    have no colours by name, so the first three are shown unless the reader asks for others. Takes the memory
-    of the samples once more.
+    valid: (h, w), where the scene has data; None: ``nodata`` decides, if samples can have it, else all have.
+    Bands have no colours by name, so the first three are shown unless the reader asks for others. Takes the
+    memory of the samples once more.
 
     Raises:
         ValueError: if samples are of a type that is none of :data:`SAMPLES`.
@@ -68,13 +68,15 @@ def _write(
 ) -> None:
     bands, height, width = samples.shape
     rows = max(1, min(height, _STRIP_BYTES // (width * samples.itemsize)))
+    # As of a file: what a sample cannot be is nobody's no data. GDAL would not write it.
+    fits = nodata is not None and can_occur(nodata, samples.dtype.name)
     profile = {"count": bands, "height": height, "width": width, "dtype": samples.dtype.name}
     # Without these GDAL would take three bands of uint8 for colours, and a fourth for alpha.
     plain = {"photometric": "MINISBLACK", "alpha": "NO", "interleave": "band", "blockysize": rows}
     silence_not_georeferenced()
     with (
         rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True),
-        file.open(driver="GTiff", nodata=nodata, **profile, **plain) as raster,
+        file.open(driver="GTiff", nodata=nodata if fits else None, **profile, **plain) as raster,
     ):
         raster.write(samples)
         if valid is not None:

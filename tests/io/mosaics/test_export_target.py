@@ -99,10 +99,12 @@ def test_a_file_system_without_locks_is_written_to_all_the_same(tmp_path, monkey
 
 
 def test_a_place_that_no_file_can_have_is_refused_before_any_work(tmp_path):
-    with pytest.raises(ConfigError, match="is a folder"):
-        put(tmp_path, b"")
-    with pytest.raises(ConfigError, match="is a prefix"):
-        put("s3://bucket/a/", b"")
+    for folder in (str(tmp_path), f"{tmp_path}/new/", "s3://bucket/a/"):
+        with pytest.raises(ConfigError, match="is a folder"):
+            put(folder, b"")
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(ConfigError, match="which is no file"):
+        put(tmp_path / "pipe", b"")
     with pytest.raises(ConfigError, match="gs"):
         put("gs://bucket/a", b"")
     with pytest.raises(FileNotFoundError, match="there is no folder"):

@@ -44,6 +44,13 @@ def test_a_value_of_no_data_decides_where_there_is_no_mask():
     assert valid[5:].all()
 
 
+@pytest.mark.parametrize("nodata", [-9999, 256, 0.5, float("nan")])
+def test_a_value_that_samples_cannot_have_is_ignored_as_a_files_is(nodata):
+    _, valid, profile = read(noise(3, 20, 30), nodata=nodata)
+    assert valid.all()
+    assert profile.mask == Mask("none")
+
+
 def test_what_is_not_finite_has_no_data():
     samples = noise(3, 20, 30, "float32")
     samples[1, 0, 0], samples[2, 1, 1], samples[0, 2, 2] = np.nan, np.inf, -np.inf
