@@ -86,7 +86,13 @@ def _mark_at(target: str, export: Export) -> str | None:
     folder, _, name = target.rpartition("/")
     if (path := local_path(target)) is not None and path.is_dir():
         raise IsADirectoryError(f"there is a folder where its file goes: {target}")
+    store = open_store(folder)
     try:
-        return export.marked(open_store(folder).read_part(name, 0, MARK_BYTES))
+        return export.marked(store.read_part(name, 0, MARK_BYTES))
     except FileNotFoundError:
         return None
+    except RetryableError:
+        found = store.stat(name)
+        if found is not None and found.size_bytes == 0:  # S3 has no first bytes of what is empty
+            return None
+        raise

@@ -11,6 +11,7 @@ from sgddiff_batch.core.grid import Grid
 from sgddiff_batch.core.scene import escape_scene_id
 from sgddiff_batch.errors import ConfigError
 from sgddiff_batch.io.mosaics import CogExport, PngExport
+from sgddiff_batch.io.storage.store import open_store
 from sgddiff_batch.runs.export import Exported, export_all
 from tests.io.catalogue.test_mosaics import record, write_ledger
 from tests.io.mosaic_examples import NORTH_UP, UTM, build, codes_of, mosaic_of, stored_codes
@@ -49,6 +50,13 @@ def test_files_are_named_by_scene_and_a_second_time_left_as_they_are(output, kin
                 scene_id: (f"{folder}/{scene_id}{export.suffix}", "written") for scene_id in IDS
             }
             assert set(states(list(export_all(str(output), folder, export))).values()) == {"unchanged"}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_empty_file_in_its_place_is_written_anew(output, kind, request):
+    with output_on(kind, "exports-empty", request) as folder:
+        open_store(folder).write(f"{IDS[0]}.png", b"")
+        assert {row.state for row in export_all(str(output), folder, PngExport())} == {"written"}
 
 
 def test_a_file_has_the_pixels_of_its_scenes_mosaic(output, tmp_path):
