@@ -58,7 +58,8 @@ class Student:
         """Load the network onto a device, with the number of threads that belongs to its results."""
         from models.predictor import limit_threads, load_predictor
 
-        start_log(logging.WARNING)  # in a Ray actor; where there is a log, it stays
+        if not self.is_here:  # in a Ray actor; where there is a log, it stays
+            start_log(logging.WARNING)
         limit_threads()
         return load_predictor(self.checkpoint, device, self.batch_tiles, predictors, self.tile_px)
 
@@ -70,6 +71,15 @@ def _at_once(device: str) -> int:
     import torch
 
     return max(1, torch.cuda.device_count())
+
+
+def network_called(name: str, device: str) -> Student:
+    """Return the network of a checkpoint, for this process: what the entry point ``sgddiff.networks`` gives.
+
+    name: one that ships, or a checkpoint folder, as ``model.checkpoint`` of a config. device: auto, cpu or
+    cuda. Nothing is loaded, and nothing looked at.
+    """
+    return Student(name, device, None, is_here=True)
 
 
 def network_of(config: ArchiveJobConfig) -> Student:

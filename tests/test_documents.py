@@ -18,6 +18,7 @@ PAGES = (
     "CHANGELOG.md",
     "cluster/README.md",
     "cluster/RUNBOOK.md",
+    "docs/recipes.md",
     "models/DESIGN.md",
     "sgddiff_batch/DESIGN.md",
     "tests/README.md",
@@ -26,7 +27,7 @@ PAGES = (
     "models/weights/student-fine/README.md",
     "models/weights/teacher/README.md",
 )
-FOR_USERS = ("README.md", "CHANGELOG.md", "cluster/README.md", "cluster/RUNBOOK.md")
+FOR_USERS = ("README.md", "CHANGELOG.md", "cluster/README.md", "cluster/RUNBOOK.md", "docs/recipes.md")
 DOORS = {"infer_archive", "train_distill"}
 """The two files that clusters may start as they always have."""
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from jobs.printing.area_plan import PrintedArea
 from jobs.printing.catalogue import print_generations, print_mosaics
 from jobs.printing.explained import print_explained
+from jobs.printing.exported import print_export_counts, print_exported
 from jobs.printing.findings import print_findings
 from jobs.printing.garbage import mebibytes, print_garbage
 from jobs.printing.quarantined import print_quarantine
@@ -19,6 +20,8 @@ __all__ = [
     "PrintedRun",
     "mebibytes",
     "print_explained",
+    "print_export_counts",
+    "print_exported",
     "print_findings",
     "print_garbage",
     "print_generations",

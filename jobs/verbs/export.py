@@ -1,46 +1,98 @@
-"""Write a mosaic in another format: a Cloud-Optimized GeoTIFF, for readers that cannot open Zarr shards.
+"""Write mosaics in another format, for readers that cannot open Zarr shards and for people who only look.
 
-Exit codes: 0 done; 2 the command is wrong (no mosaic there, not complete, no such folder); 130
-interrupted; 1 anything else.
+One mosaic, or by --all the current ones of an output into a folder; what is there of them is left alone. Exit
+codes: 0 done; 2 the command is wrong (no mosaic there, not complete, no such folder); 130 interrupted; 1
+anything else, some of --all failed.
 """
 
 from __future__ import annotations
 
 import argparse
 import logging
-import sys
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 from jobs.exits import Exit
-from jobs.flags import add_verbose, level_of
+from jobs.flags import add_json, add_verbose, instant, level_of, positive_count, write_json
 from jobs.logs import start_log
 from jobs.parser import add_actions
+from sgddiff_batch.errors import ConfigError
 
-_COG = (
-    "s3://my-bucket/saliency/harbour/4f2a-9c1b.zarr saliency.tif",
-    "demo-output/mosaics/harbour/4f2a-9c1b.zarr /tmp/harbour.tif",
-)
+if TYPE_CHECKING:
+    from sgddiff_batch.io.mosaics import Export
+    from sgddiff_batch.runs import Exported
+
+_MOSAIC = "s3://my-bucket/saliency/harbour/4f2a-9c1b.zarr"
 _FORMATS = {
     "cog": (
         "write a Cloud-Optimized GeoTIFF: codes 0..254 (scale 1/254), no data 255; GDAL before 3.13 reads it",
-        *_COG,
+        f"{_MOSAIC} saliency.tif",
+        "s3://my-bucket/saliency/ s3://my-bucket/cogs/ --all --since 2026-11-01",
+    ),
+    "png": (
+        "draw a quicklook: the level that fits, in the COG's colours, no data transparent",
+        f"{_MOSAIC} saliency.png --size 2048",
+        "s3://my-bucket/saliency/ quicklooks/ --all",
     ),
 }
-EXAMPLES = tuple(f"sgddiff export cog {words}" for words in _COG)
+EXAMPLES = (f"sgddiff export cog {_FORMATS['cog'][1]}", f"sgddiff export png {_FORMATS['png'][2]}")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the formats, each with what it asks for."""
-    (cog,) = add_actions(parser, "export", "format", _FORMATS)
-    cog.add_argument("mosaic", metavar="MOSAIC", help="a complete mosaic: .../<name>.zarr, local or s3://")
-    cog.add_argument("file", metavar="FILE", help="local file to write; replaced if it is there")
-    add_verbose(cog)
+    formats = add_actions(parser, "export", "format", _FORMATS)
+    for one in formats:
+        one.add_argument(
+            "mosaic",
+            metavar="MOSAIC",
+            help="a complete mosaic, .../<name>.zarr; with --all the output of the runs; local or s3://",
+        )
+        one.add_argument(
+            "file",
+            metavar="FILE",
+            help="the file to write, replaced if it is there; with --all a folder; local or s3://",
+        )
+        one.add_argument("--all", action="store_true", help="all current mosaics of the output MOSAIC")
+        one.add_argument("--since", type=instant, metavar="DATE", help="of --all those published since")
+        add_json(one)
+        add_verbose(one)
+    formats[1].add_argument(
+        "--size", type=positive_count, metavar="N", help="the most px of a side of the picture; 1024"
+    )
 
 
 def run(options: argparse.Namespace) -> Exit:
-    """Write the file."""
+    """Write the files."""
     start_log(level_of(options, logging.WARNING))
-    from sgddiff_batch.io.mosaics import export_cog
+    from jobs.printing import print_export_counts, print_exported
 
-    export_cog(options.mosaic, options.file)
-    print(f"wrote {options.file}", file=sys.stderr)
-    return Exit.DONE
+    export = _export_of(options)
+    if options.since is not None and not options.all:
+        raise ConfigError("--since chooses among the mosaics of an output: give --all, too")
+    rows: list[Exported] = []
+    for row in _rows(options, export):
+        print_exported(row)
+        rows.append(row)
+    if options.all:
+        print_export_counts(rows)
+    code = Exit.FAILED if any(row.state == "failed" for row in rows) else Exit.DONE
+    if options.json:
+        write_json({"exit_code": int(code), "mosaics": [asdict(row) for row in rows]}, options.json)
+    return code
+
+
+def _export_of(options: argparse.Namespace) -> Export:
+    from sgddiff_batch.io.mosaics import DEFAULT_SIZE_PX, CogExport, PngExport
+
+    return CogExport() if options.format == "cog" else PngExport(options.size or DEFAULT_SIZE_PX)
+
+
+def _rows(options: argparse.Namespace, export: Export) -> Iterator[Exported]:
+    from sgddiff_batch.runs import Exported, export_all
+
+    if options.all:
+        yield from export_all(options.mosaic, options.file, export, options.since)
+    else:
+        export.write(options.mosaic, options.file)
+        yield Exported(None, options.mosaic, options.file, "written")

@@ -20,6 +20,7 @@ from sgddiff_batch.runs.conclude import Ending, RunEnd, ending_by, ending_of, ex
 from sgddiff_batch.runs.engines import EngineSettings, run_works
 from sgddiff_batch.runs.execute import run_all, told_tally
 from sgddiff_batch.runs.explain import explain_pixel, open_explained
+from sgddiff_batch.runs.export import Exported, export_all
 from sgddiff_batch.runs.forecast import Forecast, Workers
 from sgddiff_batch.runs.plan import Run, plan_run
 from sgddiff_batch.runs.quarantine import Quarantine, read_quarantine, reason_of
@@ -32,6 +33,7 @@ __all__ = [
     "Bench",
     "Ending",
     "EngineSettings",
+    "Exported",
     "Forecast",
     "Journal",
     "OutputStatus",
@@ -45,6 +47,7 @@ __all__ = [
     "ending_of",
     "expected_seconds",
     "explain_pixel",
+    "export_all",
     "judged",
     "leased_bench",
     "open_bench",

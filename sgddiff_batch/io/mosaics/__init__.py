@@ -14,7 +14,9 @@ from sgddiff_batch.io.mosaics.conventions import (
     root_attributes,
 )
 from sgddiff_batch.io.mosaics.counts import COUNTS_NAME, AreaBlockWriter, Counts, counts_level
-from sgddiff_batch.io.mosaics.export_cog import export_cog
+from sgddiff_batch.io.mosaics.export_cog import CogExport
+from sgddiff_batch.io.mosaics.export_png import DEFAULT_SIZE_PX, PngExport
+from sgddiff_batch.io.mosaics.export_target import MARK_BYTES, Export
 from sgddiff_batch.io.mosaics.metadata import ROOT, Level
 from sgddiff_batch.io.mosaics.opening import mosaic_levels, open_mosaic, read_root
 from sgddiff_batch.io.mosaics.reading import DamagedObjectError
@@ -26,19 +28,23 @@ from sgddiff_batch.io.mosaics.writer import ZarrBlockWriter, is_committed
 __all__ = [
     "ARRAY_NAME",
     "COUNTS_NAME",
+    "DEFAULT_SIZE_PX",
     "GRID_MAPPING",
+    "MARK_BYTES",
     "PROVENANCE",
     "ROOT",
     "AreaBlockWriter",
+    "CogExport",
     "Counts",
     "DamagedObjectError",
+    "Export",
     "Level",
+    "PngExport",
     "StoredMosaic",
     "ZarrBlockWriter",
     "blocks_of",
     "counts_level",
     "empty_root",
-    "export_cog",
     "is_committed",
     "is_complete",
     "mosaic_levels",

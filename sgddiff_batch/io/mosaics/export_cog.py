@@ -2,29 +2,26 @@
 
 from __future__ import annotations
 
-import tempfile
+import re
 import xml.etree.ElementTree as ET
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+from xml.sax.saxutils import unescape
 
-import numpy as np
 import rasterio
 import rasterio.shutil
-from numpy.typing import NDArray
 from rasterio.crs import CRS
 from rasterio.transform import Affine
 from rasterio.windows import Window as RasterWindow
 
 from sgddiff_batch.core.blending import MAX_CODE, NO_DATA
+from sgddiff_batch.core.colours import code_colours
 from sgddiff_batch.core.window import Window
-from sgddiff_batch.errors import ConfigError, FatalError
-from sgddiff_batch.io.mosaics import conventions, opening
-from sgddiff_batch.io.storage import local_path, open_store
-
-if TYPE_CHECKING:
-    import zarr
-    from zarr.abc.store import Store as ZarrStore
+from sgddiff_batch.io.mosaics import conventions
+from sgddiff_batch.io.mosaics.export_levels import CodeLevel, code_levels
+from sgddiff_batch.io.mosaics.export_target import MARK, made_whole, mark_of
+from sgddiff_batch.io.storage import Store, open_store
 
 _BLOCK_PX = 512
 _CACHE_BYTES = 64 * 2**20
@@ -39,74 +36,72 @@ class _Placement:
     transform: Affine
 
 
-def export_cog(mosaic_uri: str, path: str | Path) -> None:
-    """Write a mosaic as a local COG: codes 0..254 uint8, no data 255, band scale 1/254, tiles of 512 px.
+@dataclass(frozen=True, slots=True)
+class CogExport:
+    """Mosaics as COGs; implements :class:`sgddiff_batch.io.mosaics.Export`."""
 
-    CRS and transform are the mosaic's; the overviews are the levels of its pyramid, to the byte. Whole or not
-    at all: a file at ``path`` is replaced when the new one is ready. Takes the memory of one shard, and
-    beside ``path`` twice the disk space of the result while it works. A CRS that GeoTIFF cannot express
-    goes into ``<path>.aux.xml``, as GDAL does it.
+    suffix: str = ".tif"
+
+    def mark(self, mosaic_uri: str) -> str:
+        """Return the mark of a mosaic's COG; the number is raised when the same mosaic gives another file."""
+        return mark_of(mosaic_uri, "cog-1")
+
+    def marked(self, beginning: bytes) -> str | None:
+        """Return the mark of a COG that begins so, None of what has none.
+
+        GDAL keeps it as XML in a tag of the first directory; opened by GDAL an object would be fetched whole.
+        """
+        found = re.search(rf'<Item name="{MARK}">([^<]*)</Item>'.encode(), beginning)
+        # GDAL escapes it twice.
+        return unescape(unescape(found[1].decode(errors="replace"))) if found else None
+
+    def write(self, mosaic_uri: str, target_uri: str) -> None:
+        """As :func:`export_cog`."""
+        export_cog(mosaic_uri, target_uri)
+
+
+def export_cog(mosaic_uri: str, target_uri: str | Path) -> None:
+    """Write a mosaic as a COG: codes 0..254 uint8, no data 255, band scale 1/254, tiles of 512 px.
+
+    CRS and transform are the mosaic's; the overviews are the levels of its pyramid, to the byte; the colour
+    table is that of :func:`code_colours`. target_uri: a local file or an object. Whole or not at all: what is
+    there is replaced when the new one is ready. Takes the memory of one shard, and while it works twice the
+    disk space of the result: beside a local target, else in this machine's temporary folder. A CRS that
+    GeoTIFF cannot express goes into ``<target>.aux.xml``, as GDAL does it.
 
     Raises:
         FatalError: if the mosaic is damaged.
-        ConfigError: if ``path`` is not local, or ``mosaic_uri`` has a scheme that is not known.
+        ConfigError: if a URI has a scheme that is not known, or the target cannot be written to.
         FileNotFoundError: if there is no mosaic, or no folder to write to.
         ValueError: if the mosaic is not complete.
     """
-    target = _local_file(path)
     store = open_store(mosaic_uri)
-    levels = opening.mosaic_levels(opening.read_root(store))
-    mosaic = store.zarr("", read_only=True)
-    placement = _placement(mosaic)
-    with (
-        tempfile.TemporaryDirectory(
-            dir=target.parent, prefix=f".{target.name[:100]}.", suffix=".partial"
-        ) as name,
-        rasterio.Env(GDAL_CACHEMAX=_CACHE_BYTES),
-    ):
-        folder = Path(name)
-        sizes = [_write_level(mosaic, level, folder / f"{level}.tif") for level in range(levels)]
-        (folder / "all.vrt").write_bytes(_vrt(sizes, placement))
-        made = folder / "cog.tif"
-        _copy_as_cog(folder / "all.vrt", made, has_overviews=levels > 1)
-        sidecar = Path(f"{made}.aux.xml")
-        if sidecar.exists():
-            sidecar.replace(f"{target}.aux.xml")
-        else:
-            Path(f"{target}.aux.xml").unlink(missing_ok=True)
-        made.replace(target)
+    levels = code_levels(store)
+    placement = _placement(store)
+    with made_whole(target_uri) as made, rasterio.Env(GDAL_CACHEMAX=_CACHE_BYTES):
+        folder = made.parent
+        for number, level in enumerate(levels):
+            _write_level(level, folder / f"{number}.tif")
+        vrt = folder / "all.vrt"
+        vrt.write_bytes(_vrt([level.shape for level in levels], placement, CogExport().mark(mosaic_uri)))
+        _copy_as_cog(vrt, made, has_overviews=len(levels) > 1)
 
 
-def _local_file(path: str | Path) -> Path:
-    if local_path(str(path)) is None:
-        raise ConfigError(
-            f"a COG is written to a local file, not to {str(path)!r}; write it here and upload it"
-        )
-    target = Path(path)
-    if target.is_dir():
-        raise ConfigError(f"a COG needs the name of a file, and {str(path)!r} is a folder")
-    if not target.parent.is_dir():
-        raise FileNotFoundError(f"there is no folder {str(target.parent)!r} to write {target.name!r} to")
-    return target
+def _placement(store: Store) -> _Placement:
+    import zarr
 
-
-def _placement(mosaic: ZarrStore) -> _Placement:
-    attributes: dict[str, Any] = dict(_open(mosaic, f"0/{conventions.GRID_MAPPING}").attrs)
+    mapping = zarr.open_array(
+        store.zarr("", read_only=True), path=f"0/{conventions.GRID_MAPPING}", mode="r", zarr_format=3
+    )
+    attributes: dict[str, Any] = dict(mapping.attrs)
     wkt = attributes.get("crs_wkt")
     coefficients = (float(number) for number in attributes["GeoTransform"].split())
     return _Placement(CRS.from_wkt(wkt) if wkt else None, Affine.from_gdal(*coefficients))
 
 
-def _open(mosaic: ZarrStore, name: str) -> zarr.Array[Any]:
-    import zarr
-
-    return zarr.open_array(mosaic, path=name, mode="r", zarr_format=3)
-
-
-def _write_level(mosaic: ZarrStore, level: int, path: Path) -> tuple[int, int]:
-    """Copy the codes of a level to a plain TIFF, shard by shard, and return its (h, w)."""
-    codes = _open(mosaic, f"{level}/{conventions.ARRAY_NAME}")
-    height, width = codes.shape
+def _write_level(level: CodeLevel, path: Path) -> None:
+    """Copy the codes of a level to a plain TIFF, shard by shard."""
+    height, width = level.shape
     profile = {
         "driver": "GTiff",
         "dtype": "uint8",
@@ -124,24 +119,12 @@ def _write_level(mosaic: ZarrStore, level: int, path: Path) -> tuple[int, int]:
         "ZLEVEL": 1,
     }
     with rasterio.open(path, "w", **profile) as raster:
-        side = max(codes.shards or codes.chunks)
-        for part in Window(0, height, 0, width).split(side):
+        for part in Window(0, height, 0, width).split(level.shard_px):
             place = RasterWindow(part.col_start, part.row_start, part.width_px, part.height_px)
-            raster.write(_read(codes, part), 1, window=place)
-    return height, width
+            raster.write(level.read(part), 1, window=place)
 
 
-def _read(codes: zarr.Array[Any], part: Window) -> NDArray[np.uint8]:
-    try:
-        return np.asarray(codes[part.slices], dtype=np.uint8)
-    except (ValueError, RuntimeError) as error:
-        raise FatalError(
-            f"cannot read {part} of {codes.store_path}: it is damaged ({error}); "
-            "run the job again into another output"
-        ) from error
-
-
-def _vrt(sizes: list[tuple[int, int]], placement: _Placement) -> bytes:
+def _vrt(sizes: list[tuple[int, int]], placement: _Placement, mark: str) -> bytes:
     """Return a virtual raster of level 0 that has the other levels as its overviews."""
     height, width = sizes[0]
     root = ET.Element("VRTDataset", rasterXSize=str(width), rasterYSize=str(height))
@@ -149,20 +132,29 @@ def _vrt(sizes: list[tuple[int, int]], placement: _Placement) -> bytes:
         ET.SubElement(root, "SRS").text = placement.crs.to_wkt()
     if not placement.transform.is_identity:
         ET.SubElement(root, "GeoTransform").text = ", ".join(map(repr, placement.transform.to_gdal()))
+    ET.SubElement(ET.SubElement(root, "Metadata"), "MDI", key=MARK).text = mark
     band = ET.SubElement(root, "VRTRasterBand", dataType="Byte", band="1")
     for name, value in {
         "Description": conventions.ARRAY_NAME,
         "NoDataValue": NO_DATA,
         "Offset": 0.0,
         "Scale": 1.0 / MAX_CODE,
-        "ColorInterp": "Gray",
+        "ColorInterp": "Palette",
     }.items():
         ET.SubElement(band, name).text = str(value)
+    _colour_table(band)
     source = ET.SubElement(band, "SimpleSource")
     _source_file(source, 0)
     for level in range(1, len(sizes)):
         _source_file(ET.SubElement(band, "Overview"), level)
     return ET.tostring(root)
+
+
+def _colour_table(band: ET.Element) -> None:
+    table = ET.SubElement(band, "ColorTable")
+    for colour in code_colours():
+        channels = zip(("c1", "c2", "c3", "c4"), (*map(str, colour), "255"), strict=True)
+        ET.SubElement(table, "Entry", dict(channels))
 
 
 def _source_file(parent: ET.Element, level: int) -> None:

@@ -6,6 +6,7 @@ one died. No other room opens a raster of the archive.
 
 from __future__ import annotations
 
+from sgddiff_batch.io.scenes.array_scene import held_array
 from sgddiff_batch.io.scenes.checked_reader import CheckedReader
 from sgddiff_batch.io.scenes.gdal import opened, silence_not_georeferenced
 from sgddiff_batch.io.scenes.geotiff import GeoTiffReader
@@ -17,6 +18,7 @@ __all__ = [
     "GeoTiffReader",
     "GuardedReader",
     "IsolatedReader",
+    "held_array",
     "opened",
     "silence_not_georeferenced",
 ]

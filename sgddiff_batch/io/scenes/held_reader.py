@@ -41,14 +41,16 @@ class HeldReader:
 
     Nothing is asked for or opened before the first call. ``is_fetched``: whether all calls are of bytes that
     came with the version that was listed, so that nobody need ask whether the scene is still the same, or
-    whether the store sent it well.
+    whether the store sent it well. whole: the scene, where it is in memory already; closed by :meth:`end`.
     """
 
-    def __init__(self, reader: OpenSceneReader, scene: Scene, access: BucketAccess) -> None:
+    def __init__(
+        self, reader: OpenSceneReader, scene: Scene, access: BucketAccess, whole: Whole | None = None
+    ) -> None:
         self._reader, self._scene, self._access = reader, scene, access
         self.is_fetched = is_fetched_whole(scene)
         self._fetching, self._lock = threading.Lock(), threading.Lock()
-        self._whole: Whole | None = None
+        self._whole = whole
         self._free: DatasetReader | None = None
         self._lent = 0
         self._has_ended = False

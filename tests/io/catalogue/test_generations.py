@@ -468,6 +468,19 @@ def test_duckdb_reads_the_copy(store):
         assert connection.sql(query).fetchall() == [("b.tif", 7000, f"./{store_of('b.tif')}")]
 
 
+def test_duckdb_finds_those_in_a_box_in_an_order(store):
+    duckdb = pytest.importorskip("duckdb")
+    finish(store, "a.tif", salient_px=10)
+    finish(store, "b.tif", salient_px=7000)
+    publish_all(store)
+    with duckdb.connect() as connection:  # 2.0.0 takes no dictionary for a box
+        query = (
+            f"SELECT id FROM '{store.root}/{LINK}' WHERE bbox.xmin < 16 AND bbox.xmax > 14 "
+            "ORDER BY salient_km2 DESC LIMIT 1"
+        )
+        assert connection.sql(query).fetchall() == [("b.tif",)]
+
+
 def test_no_secret_of_a_scene_s_uri_is_published(store):
     record = finish(store, "a.tif")
     put_mosaic(store, record.store, source="s3://me:pa55w0rd@host/a.tif")

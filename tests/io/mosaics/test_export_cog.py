@@ -6,18 +6,28 @@ from pathlib import Path
 import numpy as np
 import pytest
 import rasterio
+import rasterio.shutil
 from rasterio.crs import CRS
+from rasterio.enums import ColorInterp
+from rasterio.transform import Affine
 
+from sgddiff_batch.core.colours import code_colours
 from sgddiff_batch.core.grid import Grid
 from sgddiff_batch.core.planning import Tiling
-from sgddiff_batch.errors import ConfigError, FatalError
-from sgddiff_batch.io.mosaics.export_cog import export_cog
+from sgddiff_batch.errors import FatalError
+from sgddiff_batch.io.mosaics.export_cog import CogExport, _Placement, _vrt, export_cog
+from sgddiff_batch.io.mosaics.export_levels import CodeLevel
+from sgddiff_batch.io.mosaics.export_target import MARK, MARK_BYTES
 from tests.io.mosaic_examples import GRIDS, NORTH_UP, UTM, build, codes_of, mosaic_of, stored_codes
 
 # A scene in pixel coordinates gives a COG in pixel coordinates, of which rasterio warns whoever opens it.
 pytestmark = pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
 
 GRID = Grid(101, 75, NORTH_UP, UTM)
+SPARSE = {
+    "driver": "GTiff", "dtype": "uint8", "count": 1, "height": 30_000, "width": 30_000, "nodata": 255,
+    "tiled": True, "blockxsize": 4096, "blockysize": 4096, "sparse_ok": True, "transform": Affine.scale(2.0),
+}  # fmt: skip
 
 
 def export(uri: str, path: Path) -> Path:
@@ -89,11 +99,43 @@ def test_an_export_that_fails_leaves_the_old_file_and_nothing_beside_it(tmp_path
     assert [(path.name, path.read_bytes()) for path in out.iterdir()] == [("a.tif", b"old")]
 
 
-def test_a_cog_is_written_to_local_files_only(tmp_path):
+def test_a_cog_has_the_colours_of_saliency_beside_its_scale_and_no_data_is_transparent(tmp_path):
+    path = export(build(tmp_path, mosaic_of(GRID), codes_of(GRID)), tmp_path / "out.tif")
+    with rasterio.open(path) as cog:
+        table = cog.colormap(1)
+        assert cog.colorinterp == (ColorInterp.palette,)
+    shown = code_colours().tolist()
+    assert [list(table[code]) for code in range(255)] == [[*shown[code], 255] for code in range(255)]
+    assert table[255][3] == 0
+
+
+def test_a_cog_says_of_which_mosaic_it_is(tmp_path):
     uri = build(tmp_path, mosaic_of(GRID), codes_of(GRID))
-    with pytest.raises(ConfigError, match="upload it"):
-        export_cog(uri, "s3://bucket/a.tif")
-    with pytest.raises(ConfigError, match="is a folder"):
-        export_cog(uri, tmp_path)
-    with pytest.raises(FileNotFoundError, match="there is no folder"):
-        export_cog(uri, tmp_path / "typo" / "a.tif")
+    path = export(uri, tmp_path / "out.tif")
+    cog = CogExport()
+    with rasterio.open(path) as raster:
+        assert raster.tags()[MARK] == cog.mark(uri) == "v-key.zarr cog-1"
+    assert cog.marked(path.read_bytes()[:MARK_BYTES]) == cog.mark(uri)
+    assert cog.mark(f"{uri}/") == cog.mark(uri) != cog.mark(uri.replace("v-key", "w-key"))
+    for other in (b"", b"II*\0", b"no raster"):
+        assert cog.marked(other) is None
+
+
+def test_the_mark_of_a_mosaic_of_30_000_px_lies_in_the_bytes_that_are_looked_at(tmp_path):
+    vrt, path = tmp_path / "all.vrt", tmp_path / "out.tif"
+    vrt.write_bytes(_vrt([(30_000, 30_000)], _Placement(CRS.from_wkt(UTM), Affine.scale(2.0)), "v & key"))
+    with rasterio.open(tmp_path / "0.tif", "w", **SPARSE):
+        pass
+    rasterio.shutil.copy(vrt, path, driver="COG", BLOCKSIZE=512, OVERVIEWS="NONE", SPARSE_OK=True)
+    assert CogExport().marked(path.read_bytes()[:MARK_BYTES]) == "v & key"
+
+
+def test_no_more_than_a_shard_is_read_at_once(tmp_path, monkeypatch):
+    uri = build(tmp_path, mosaic_of(GRID), codes_of(GRID))
+    areas, read = [], CodeLevel.read
+    monkeypatch.setattr(
+        CodeLevel, "read", lambda level, part: areas.append(part.area_px) or read(level, part)
+    )
+    export(uri, tmp_path / "out.tif")
+    assert len(areas) > 6
+    assert max(areas) == 48 * 48

@@ -1,14 +1,17 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from jobs.cli import main
 from sgddiff_batch.core.grid import Grid
 from sgddiff_batch.io.mosaics.writer import ZarrBlockWriter
 from sgddiff_batch.io.storage.store import open_store
+from tests.io.catalogue.test_mosaics import record, write_ledger
 from tests.io.mosaic_examples import NORTH_UP, UTM, build, codes_of, mosaic_of
 from tests.kit.mosaics import begun
 
@@ -20,6 +23,51 @@ def test_the_command_writes_the_file_and_returns_0(tmp_path, capsys):
     assert main(["export", "cog", uri, str(tmp_path / "a.tif")]) == 0
     assert (tmp_path / "a.tif").exists()
     assert capsys.readouterr().err == f"wrote {tmp_path / 'a.tif'}\n"
+
+
+def test_a_quicklook_has_at_most_the_size_that_is_asked_for(tmp_path, capsys):
+    uri = build(tmp_path, mosaic_of(GRID), codes_of(GRID))
+    assert main(["export", "png", uri, str(tmp_path / "a.png"), "--size", "60", "--json"]) == 0
+    with Image.open(tmp_path / "a.png") as image:
+        assert image.size == (38, 51)
+    said = capsys.readouterr()
+    row = {
+        "scene_id": None,
+        "mosaic": uri,
+        "file": str(tmp_path / "a.png"),
+        "state": "written",
+        "reason": None,
+    }
+    assert json.loads(said.out) == {"exit_code": 0, "mosaics": [row]}
+    assert said.err == f"wrote {tmp_path / 'a.png'}\n"
+
+
+def test_all_mosaics_go_to_a_folder_those_since_a_day_and_a_second_time_none(tmp_path, capsys):
+    out = tmp_path / "out"
+    for name, day in (("a.tif", "2026-11-20"), ("b.tif", "2026-11-25")):
+        build(out, mosaic_of(GRID, store=f"{name}/v-key.zarr"), codes_of(GRID))
+        write_ledger(out, record(name, f"{name}/v-key.zarr", finished_at=day))
+    words = ["export", "png", str(out), str(tmp_path / "to"), "--all"]
+    assert main([*words, "--since", "2026-11-22"]) == 0
+    assert capsys.readouterr().err.splitlines() == [
+        f"wrote {tmp_path}/to/b.tif.png",
+        "1 mosaic: 1 written, 0 unchanged, 0 failed",
+    ]
+    Path(out, "a.tif/v-key.zarr/0/saliency/c/0/0").write_bytes(b"damaged")
+    assert main([*words, "--json"]) == 1
+    said = capsys.readouterr()
+    told = json.loads(said.out)
+    assert [(row["scene_id"], row["state"]) for row in told["mosaics"]] == [
+        ("a.tif", "failed"),
+        ("b.tif", "unchanged"),
+    ]
+    assert told["exit_code"] == 1
+    assert said.err.splitlines()[0].startswith("sgddiff export: a.tif: cannot read ")
+
+
+def test_a_time_without_all_is_refused(tmp_path, capsys):
+    assert main(["export", "cog", "m.zarr", "a.tif", "--since", "2026-11-22"]) == 2
+    assert "give --all" in capsys.readouterr().err
 
 
 def test_a_wrong_command_is_one_line_and_returns_2(tmp_path, capsys):

@@ -1,0 +1,24 @@
+"""What is said of exports while they are made: to standard error, a line each."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+from sgddiff_batch.core.words import counted, printable
+from sgddiff_batch.runs import Exported
+
+
+def print_exported(row: Exported) -> None:
+    """Say that a file was written, or why it was not; of one that was there already nothing."""
+    if row.state == "written":
+        print(f"wrote {printable(row.file)}", file=sys.stderr)
+    elif row.state == "failed":
+        print(f"sgddiff export: {row.scene_id}: {printable(row.reason or '')}", file=sys.stderr)
+
+
+def print_export_counts(rows: Sequence[Exported]) -> None:
+    """Say what became of all of them."""
+    states = [row.state for row in rows]
+    told = (f"{states.count(state)} {state}" for state in ("written", "unchanged", "failed"))
+    print(f"{counted(len(rows), 'mosaic')}: {', '.join(told)}", file=sys.stderr)
