@@ -8,9 +8,11 @@ from sgddiff_batch.core.cells import Cell, CellGrid
 from sgddiff_batch.core.grid import Transform
 from sgddiff_batch.errors import ConfigError, FatalError
 from sgddiff_batch.io.areas.members import find_members, parse_crs
+from sgddiff_batch.io.catalogue.generations import read_catalogue
 from sgddiff_batch.io.ledger.marks import ObjectLedger
 from sgddiff_batch.io.storage.store import open_store
 from tests.io.area_examples import LEFT, TOP, UTM33, publish_scenes, put_scene, smooth
+from tests.io.catalogue.former_examples import put_former
 
 CELLS = CellGrid(UTM33, 10.0, 80)
 CORNER = Cell(625, 6624)
@@ -58,6 +60,17 @@ def test_a_scene_without_time_is_refused_by_name_unless_its_id_tells(output):
     assert sorted(reasons_of(output, time_pattern=r"_(\d{8})\.")) == ["b.tif"]
     (scene,) = [scene for scene, _ in find_members(output, CELLS, r"_(\d{8})\.").scenes]
     assert scene.span.start_s == np.datetime64("2026-01-05", "s").astype(int)
+
+
+def test_a_catalogue_of_a_former_version_knows_the_same_times(output):
+    for name in ("known.tif", "span.tif", "unknown.tif"):
+        put_scene(output, name, smooth(8, 8))
+    publish_scenes(output, {"known.tif": "2026-03-01T00:00:00Z", "span.tif": "2026-03-01/2026-03-02"})
+    today = find_members(output, CELLS)
+    put_former(output, read_catalogue(output))
+    assert find_members(output, CELLS) == today
+    assert [scene.scene_id for scene, _ in today.scenes] == ["known.tif", "span.tif"]
+    assert [scene.scene_id for scene in today.refused] == ["unknown.tif"]
 
 
 def test_the_time_of_the_catalogue_goes_before_that_of_the_name(output):
