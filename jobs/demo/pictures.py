@@ -11,6 +11,7 @@ from rasterio.enums import ColorInterp, Resampling
 from rasterio.io import DatasetReader
 
 from sgddiff_batch.core.blending import MAX_CODE, NO_DATA
+from sgddiff_batch.core.colours import saliency_colours
 from sgddiff_batch.core.provenance import Provenance, parse_provenance
 from sgddiff_batch.errors import SceneError, SgddiffBatchError, UnreadableSceneError
 from sgddiff_batch.io import mosaics
@@ -28,10 +29,6 @@ _STACKED_FROM = 2.0
 _PAPER, _INK = (250, 250, 248), (40, 42, 46)
 _HATCH = np.array([[178, 178, 176], [206, 206, 204]], dtype=np.uint8)
 _HATCH_PX = 5
-_STOPS = (
-    (0.0, (8, 8, 24)), (0.15, (42, 17, 84)), (0.35, (122, 28, 109)), (0.55, (198, 60, 76)),
-    (0.75, (244, 130, 36)), (0.9, (252, 203, 68)), (1.0, (252, 255, 200)),
-)  # fmt: skip
 
 
 def picture_of(mosaic_uri: str, path: Path) -> None:
@@ -81,7 +78,9 @@ def draw_picture(
     shown = _shrunk(pixels, (len(rows), len(cols)))
     scene = np.where(valid[place][..., None], shown, _hatched(len(rows), len(cols)))
     sampled = codes[place]
-    saliency = np.where((sampled != NO_DATA)[..., None], _colours()[sampled], _hatched(len(rows), len(cols)))
+    saliency = np.where(
+        (sampled != NO_DATA)[..., None], saliency_colours()[sampled], _hatched(len(rows), len(cols))
+    )
     sheet = _compose(Image.fromarray(scene), Image.fromarray(saliency))
     _caption(sheet, name, _salient_part(codes))
     _save(sheet, path)
@@ -152,14 +151,6 @@ def _hatched(height: int, width: int) -> NDArray[np.uint8]:
     return stripes
 
 
-def _colours() -> NDArray[np.uint8]:
-    """Return the (256, 3) colour of every code; that of 255 is not used."""
-    at = np.minimum(np.arange(256) / MAX_CODE, 1.0)
-    stops = np.array([stop for stop, _ in _STOPS])
-    table = np.array([colour for _, colour in _STOPS], dtype=np.float64)
-    return np.stack([np.interp(at, stops, channel) for channel in table.T], axis=1).round().astype(np.uint8)
-
-
 def _compose(scene: Image.Image, saliency: Image.Image) -> Image.Image:
     width, height = scene.size
     step = (0, height + _MARGIN_PX) if width > _STACKED_FROM * height else (width + _MARGIN_PX, 0)
@@ -186,7 +177,7 @@ def _caption(sheet: Image.Image, name: str, salient: float | None) -> None:
     right -= int(pen.textlength("no data", font)) + 6 + swatch.width
     sheet.paste(swatch, (right, middle - 7))
     pen.text((right - 16, middle), "1", _INK, font, anchor="rm")
-    bar = Image.fromarray(np.repeat(_colours()[None, :MAX_CODE:2], 14, axis=0))
+    bar = Image.fromarray(np.repeat(saliency_colours()[None, :MAX_CODE:2], 14, axis=0))
     right -= 32 + bar.width
     sheet.paste(bar, (right, middle - 7))
     pen.text((right - 6, middle), "saliency 0", _INK, font, anchor="rm")

@@ -23,6 +23,7 @@ from sgddiff_batch.runs.explain import explain_pixel, open_explained
 from sgddiff_batch.runs.forecast import Forecast, Workers
 from sgddiff_batch.runs.plan import Run, plan_run
 from sgddiff_batch.runs.quarantine import Quarantine, read_quarantine, reason_of
+from sgddiff_batch.runs.report import report_page
 from sgddiff_batch.runs.scope import Scope, read_marks, settle_mark, undamaged
 from sgddiff_batch.runs.status import OutputStatus, read_status
 
@@ -56,6 +57,7 @@ __all__ = [
     "read_quarantine",
     "read_status",
     "reason_of",
+    "report_page",
     "run_all",
     "run_works",
     "settle_mark",

@@ -1,0 +1,47 @@
+"""Make the page of a run's report again: one HTML file that needs no network and no script.
+
+A run writes its own at its end. This one draws what the run had no time for, and what was written since.
+
+Exit codes: 0 done; 2 the config or the command is wrong, or there is no such report; 130 interrupted; 1
+anything else.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+from pathlib import Path
+
+from jobs.exits import Exit
+from jobs.files import write_whole
+from jobs.flags import add_output, add_verbose, level_of, output_of
+from jobs.logs import start_log
+
+EXAMPLES = (
+    "sgddiff report s3://my-bucket/saliency/",
+    "sgddiff report --config archive.yaml --run 20261123T010203Z-4f2a --file report.html",
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the output, the run, and the flags."""
+    add_output(parser, why="says where the output is, and how buckets of scenes are asked")
+    parser.add_argument("--run", metavar="ID", help="the run's id, as its report has it; else the last one's")
+    parser.add_argument("--file", metavar="FILE", help="write the page there, and not into the output")
+    add_verbose(parser)
+
+
+def run(options: argparse.Namespace) -> Exit:
+    """Write the page that the command line asks for, and print where it is."""
+    start_log(level_of(options, logging.WARNING))
+    output, config = output_of(options)
+    from sgddiff_batch.core.query import OWN
+    from sgddiff_batch.runs import report_page
+
+    page = report_page(output, options.run, config.archive.query().access if config else OWN)
+    if options.file is None:
+        print(page.write(output))
+    else:
+        write_whole(Path(options.file), page.html)
+        print(options.file)
+    return Exit.DONE
