@@ -16,6 +16,7 @@ from jobs.exits import Exit
 from jobs.files import write_whole
 from jobs.flags import add_output, add_verbose, level_of, output_of
 from jobs.logs import start_log
+from sgddiff_batch.errors import ConfigError
 
 EXAMPLES = (
     "sgddiff report s3://my-bucket/saliency/",
@@ -27,6 +28,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the output, the run, and the flags."""
     add_output(parser, why="says where the output is, and how buckets of scenes are asked")
     parser.add_argument("--run", metavar="ID", help="the run's id, as its report has it; else the last one's")
+    parser.add_argument(
+        "--history", action="store_true", help="one page over all runs, as report-history.html"
+    )
     parser.add_argument("--file", metavar="FILE", help="write the page there, and not into the output")
     add_verbose(parser)
 
@@ -36,9 +40,12 @@ def run(options: argparse.Namespace) -> Exit:
     start_log(level_of(options, logging.WARNING))
     output, config = output_of(options)
     from sgddiff_batch.core.query import OWN
-    from sgddiff_batch.runs import report_page
+    from sgddiff_batch.runs import history_page, report_page
 
-    page = report_page(output, options.run, config.archive.query().access if config else OWN)
+    if options.history and options.run:
+        raise ConfigError("--history is of all runs, and --run of one: give one of them")
+    access = config.archive.query().access if config else OWN
+    page = history_page(output) if options.history else report_page(output, options.run, access)
     if options.file is None:
         print(page.write(output))
     else:

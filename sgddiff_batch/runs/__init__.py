@@ -23,7 +23,7 @@ from sgddiff_batch.runs.explain import explain_pixel, open_explained
 from sgddiff_batch.runs.forecast import Forecast, Workers
 from sgddiff_batch.runs.plan import Run, plan_run
 from sgddiff_batch.runs.quarantine import Quarantine, read_quarantine, reason_of
-from sgddiff_batch.runs.report import report_page
+from sgddiff_batch.runs.report import history_page, report_page
 from sgddiff_batch.runs.scope import Scope, read_marks, settle_mark, undamaged
 from sgddiff_batch.runs.status import OutputStatus, read_status
 
@@ -46,6 +46,7 @@ __all__ = [
     "ending_of",
     "expected_seconds",
     "explain_pixel",
+    "history_page",
     "judged",
     "leased_bench",
     "open_bench",

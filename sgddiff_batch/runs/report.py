@@ -64,6 +64,18 @@ def report_page(output_uri: str, run_id: str | None = None, access: BucketAccess
     return Page(_name(report), page_of(output, report, access=access, seconds=_AGAIN_S, notes=notes))
 
 
+def history_page(output_uri: str) -> Page:
+    """Return one page over all runs of an output.
+
+    Raises:
+        FileNotFoundError: if none has left a report.
+        ConfigError, RetryableError: as the store does.
+    """
+    from sgddiff_batch.io.pages import history_of
+
+    return Page("report-history.html", history_of(open_store(output_uri)))
+
+
 def write_page_at_end(output: Store, uri: str, report: Mapping[str, Any], access: BucketAccess) -> None:
     """Write the page of a report that was just written, unless its config wants none; log what hinders it.
 

@@ -7,6 +7,7 @@ changes a mosaic, a record or a report, and what cannot be read leaves its place
 
 from __future__ import annotations
 
+from sgddiff_batch.io.pages.history import history_of
 from sgddiff_batch.io.pages.page import page_of
 
-__all__ = ["page_of"]
+__all__ = ["history_of", "page_of"]

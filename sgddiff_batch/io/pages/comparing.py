@@ -13,7 +13,7 @@ from sgddiff_batch.errors import SgddiffBatchError
 from sgddiff_batch.io.pages import charts
 from sgddiff_batch.io.pages.charts import drawing
 from sgddiff_batch.io.pages.words import share
-from sgddiff_batch.io.reports import read_heads
+from sgddiff_batch.io.reports import read_heads, runs_with_pages
 from sgddiff_batch.io.storage import Store
 
 log = logging.getLogger(__name__)
@@ -29,6 +29,14 @@ def runs_before(output: Store, run_id: str, most: int) -> list[RunMeasures]:
         log.warning("the reports before this one could not be read: %s", on_one_line(error))
         return []
     return [*map(measures_of, heads)]
+
+
+def known_pages(output: Store) -> frozenset[str]:
+    """Return the ids of the runs that have a page; none where the store fails."""
+    try:
+        return runs_with_pages(output)
+    except (SgddiffBatchError, OSError):
+        return frozenset()
 
 
 def compared(now: RunMeasures, before: Sequence[RunMeasures], limits: AlarmLimits) -> dict[str, Any]:
@@ -47,15 +55,15 @@ def compared(now: RunMeasures, before: Sequence[RunMeasures], limits: AlarmLimit
         "chart": drawing(chart),
         "no_chart": "Its report does not tell how salient the scenes are that it made.",
         "compared": f"{counted(len(told), 'run')} before" if told and has_classes else "",
-        "trends": _trends(now, before),
+        "trends": trends_of([*before, now]),
     }
 
 
 _LABELS = ["none", *(f"≤ {share(end).replace(' ', '')}" for end in SHARE_CLASSES[1:])]
 
 
-def _trends(now: RunMeasures, before: Sequence[RunMeasures]) -> list[dict[str, Any]]:
-    runs = [*before, now]
+def trends_of(runs: Sequence[RunMeasures]) -> list[dict[str, Any]]:
+    """Return a line for each measure over runs, the last one marked, with what that has."""
     rows = []
     for name, words, told in (
         ("salient", "salient part of the pixels with data", share),

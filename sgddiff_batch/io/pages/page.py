@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import cache, partial
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import Any
 
 from sgddiff_batch.core.colours import STOPS
 from sgddiff_batch.core.query import OWN, BucketAccess
@@ -13,17 +12,15 @@ from sgddiff_batch.core.run_measures import AlarmLimits, RunMeasures, measures_o
 from sgddiff_batch.core.words import printable
 from sgddiff_batch.io.pages import charts, sections
 from sgddiff_batch.io.pages.charts import drawing
-from sgddiff_batch.io.pages.comparing import compared, runs_before
+from sgddiff_batch.io.pages.comparing import compared, known_pages, runs_before
 from sgddiff_batch.io.pages.digest import Digest, digest_of, salient_share, seconds_of
 from sgddiff_batch.io.pages.pictures import Drawn, draw_all
+from sgddiff_batch.io.pages.rendering import rendered
 from sgddiff_batch.io.pages.seen import placed, read_seen
 from sgddiff_batch.io.pages.views import view_of
 from sgddiff_batch.io.pages.words import at, duration, share
 from sgddiff_batch.io.reports import StoredReport
 from sgddiff_batch.io.storage import Store
-
-if TYPE_CHECKING:
-    from jinja2 import Environment
 
 PICTURES = 60
 """So many scenes are drawn where the config does not say how many."""
@@ -65,17 +62,17 @@ def page_of(
         **compared(measures_of(facts), before, limits),
         **_work(facts, digest, before),
     }
-    return encoded(_environment().get_template("report.html").render(context))
+    return rendered("report.html", context)
 
 
 def _state(
     output: Store, report: StoredReport, digest: Digest, notes: Sequence[str], before: Sequence[RunMeasures]
 ) -> dict[str, Any]:
     facts = report.facts
-    area = _object(facts.get("run")).get("area")
+    area, pages = _object(facts.get("run")).get("area"), known_pages(output)
     what = f"area {area}" if area else "saliency mosaics"
     links = [{"target": f"#{name}", "words": words} for name, words in _PLACES.items()]
-    if before:
+    if before and before[-1].run_id in pages:
         links.append({"target": f"report-{before[-1].run_id}.html", "words": "the run before"})
     return {
         "title": f"Run {facts.get('run_id', '?')}",
@@ -150,28 +147,6 @@ def _work(facts: Mapping[str, Any], digest: Digest, before: Sequence[RunMeasures
         "made_words": words if rows else "None.",
         "tables": sections.tables(facts),
     }
-
-
-def encoded(html: str) -> bytes:
-    """Return a page in UTF-8, without what HTML forbids: control characters, and halves of surrogates."""
-    return html.translate(_FORBIDDEN).encode("utf-8", "replace")
-
-
-_FORBIDDEN = dict.fromkeys((*range(9), *range(11, 32), *range(127, 160)), "�")
-
-
-@cache
-def _environment() -> Environment:
-    # Here, for a run that writes no page needs none of it.
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    return Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
 
 
 def _object(tree: object) -> Mapping[str, Any]:

@@ -119,7 +119,7 @@ def _coloured(codes: NDArray[np.uint8]) -> Rgb:
 
 def _overlaid(scene: Rgb, codes: NDArray[np.uint8]) -> Rgb:
     """Return a scene with its salient places tinted: the more salient, the less of the scene is left."""
-    strength = np.where(codes == NO_DATA, 0, codes)[..., None] / MAX_CODE * 0.75
+    strength = np.where(codes == NO_DATA, 0, codes)[..., None] * np.float32(0.75 / MAX_CODE)
     mixed = scene * (1 - strength) + saliency_colours()[codes] * strength
     edge = _edges(codes)
     return np.where(edge[..., None], _OUTLINE, mixed.round().astype(np.uint8))

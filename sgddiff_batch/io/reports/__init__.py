@@ -18,7 +18,14 @@ from sgddiff_batch.io.reports.building import (
     versions,
 )
 from sgddiff_batch.io.reports.packed import Packed
-from sgddiff_batch.io.reports.stored import StoredReport, open_report, read_heads, read_last, write_report
+from sgddiff_batch.io.reports.stored import (
+    StoredReport,
+    open_report,
+    read_heads,
+    read_last,
+    runs_with_pages,
+    write_report,
+)
 
 __all__ = [
     "DAMAGED",
@@ -33,6 +40,7 @@ __all__ = [
     "open_report",
     "read_heads",
     "read_last",
+    "runs_with_pages",
     "versions",
     "write_report",
 ]

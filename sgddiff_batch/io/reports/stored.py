@@ -18,6 +18,7 @@ _LISTS = ("scenes", "ignored")
 """What a report has many rows of."""
 _BEGIN = "report-"
 _IS_REPORT = re.compile(rf"{_BEGIN}[^/]+\.json")
+_IS_PAGE = re.compile(rf"{_BEGIN}([^/]+)\.html")
 _HEAD_BYTES = 256 * 2**10
 _SCENES = b',\n"scenes": '
 """What ends the head of a report as it is written here."""
@@ -129,13 +130,22 @@ class _StoredRows:
         raise FatalError(f"the report {self.store.uri}/{self.key} is damaged: its scenes do not end")
 
 
+def runs_with_pages(store: Store) -> frozenset[str]:
+    """Return the ids of the runs that have a page beside their reports."""
+    found = map(_IS_PAGE.fullmatch, _names(store))
+    return frozenset(match[1] for match in found if match)
+
+
 def _keys(store: Store) -> list[str]:
+    return [*filter(_IS_REPORT.fullmatch, _names(store))]
+
+
+def _names(store: Store) -> list[str]:
     # A folder shows its names at once; of a prefix, which may have a million, only those are asked for.
     try:
-        names = [*(store.find("", _BEGIN) if store.local_path() is None else store.entries())]
+        return [*(store.find("", _BEGIN) if store.local_path() is None else store.entries())]
     except FileNotFoundError:
         return []
-    return [*filter(_IS_REPORT.fullmatch, names)]
 
 
 def _head(store: Store, key: str, data: bytes, *, whole: bool = False) -> tuple[dict[str, Any], int | None]:

@@ -15,6 +15,7 @@ from sgddiff_batch.io.reports import (
     open_report,
     read_heads,
     read_last,
+    runs_with_pages,
     write_report,
 )
 from sgddiff_batch.io.storage.store import Store, open_store
@@ -133,3 +134,11 @@ def test_heads_before_a_run_come_oldest_first_and_damaged_ones_are_left_out(outp
     assert [head["run_id"] for head in read_heads(output, 2, before="4")] == ["2", "3"]
     assert read_heads(output, 2)[0]["totals"]["states"] == {"done": 2000}
     assert read_heads(open_store(output.uri_of("nowhere")), 5) == []
+
+
+def test_runs_with_pages_are_told_by_their_names(output: Store) -> None:
+    assert runs_with_pages(output) == frozenset()
+    put(output, "1")
+    for name in ("report-1.html", "report-7.html", "report-2.html.txt", "page.html"):
+        output.write(name, b"")
+    assert runs_with_pages(output) == {"1", "7"}

@@ -40,3 +40,11 @@ def test_a_file_is_written_in_its_place_and_the_output_stays_as_it_is(made, run_
 def test_a_report_that_is_not_there_is_a_mistake_in_the_command(tmp_path, words, capsys):
     assert main(["report", str(tmp_path), *words]) == Exit.WRONG
     assert capsys.readouterr().err.startswith("sgddiff report: ")
+
+
+def test_a_history_is_one_page_over_all_runs(made, run_id, capsys):
+    assert main(["report", str(made), "--history"]) == Exit.DONE
+    assert capsys.readouterr().out == f"{made}/report-history.html\n"
+    assert run_id in (made / "report-history.html").read_text()
+    assert main(["report", str(made), "--history", "--run", run_id]) == Exit.WRONG
+    assert "give one of them" in capsys.readouterr().err
