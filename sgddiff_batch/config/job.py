@@ -128,6 +128,7 @@ class ReportConfig(Section):
     The alarms change no exit code; 0 switches one off. ``drift``: so large a part of the scenes would have to
     be less, or more, salient to be as those of the runs before. ``no_data``: by so much the share of pixels
     without data may rise. ``quarantined``: share of the scenes tried. ``slower``: seconds a tile, in times.
+    ``seam``: the step of saliency across borders of tiles, in times of that inside.
     """
 
     html: bool = True
@@ -136,6 +137,7 @@ class ReportConfig(Section):
     no_data: float = Field(default=0.2, ge=0, le=1)
     quarantined: float = Field(default=0.05, ge=0, le=1)
     slower: float = Field(default=2.0, ge=0, allow_inf_nan=False)
+    seam: float = Field(default=2.0, ge=0, allow_inf_nan=False)
 
 
 class ArchiveJobConfig(Section):

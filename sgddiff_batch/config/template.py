@@ -46,6 +46,7 @@ _KEYS: tuple[tuple[str, str], ...] = (
     ("report.no_data", "alarm: the share of pixels without data rose by so much; 0: never"),
     ("report.quarantined", "alarm: share of the scenes tried; 0: never"),
     ("report.slower", "alarm: seconds a tile, in times of the usual; 0: never"),
+    ("report.seam", "alarm: steps across borders of tiles, in times of those inside; 0: never"),
 )
 
 _MORE: Mapping[str, str] = {

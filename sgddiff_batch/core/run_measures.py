@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from sgddiff_batch.core.seams import SeamSteps
 from sgddiff_batch.core.shares import SHARE_CLASSES, distance
 
 
@@ -18,14 +19,15 @@ class AlarmLimits:
 
     ``drift``: distance of the distributions of salient parts, 0..1. ``no_data``: by so much the share of
     pixels without data may rise. ``quarantined``: share of the scenes that were tried. ``slower``: seconds
-    a tile, as a multiple. ``runs``: so many runs before it are compared with; ``least_scenes``: of fewer
-    scenes no shares of scenes are compared.
+    a tile, as a multiple. ``seam``: the step across borders of tiles over that inside. ``runs``: so many runs
+    before it are compared with; ``least_scenes``: of fewer scenes no shares of scenes are compared.
     """
 
     drift: float = 0.3
     no_data: float = 0.2
     quarantined: float = 0.05
     slower: float = 2.0
+    seam: float = 2.0
     runs: int = 30
     least_scenes: int = 20
 
@@ -44,7 +46,7 @@ class RunMeasures:
 
     ``classes`` count the scenes made by their salient part, see :data:`SHARE_CLASSES`. ``no_data`` and
     ``salient`` are shares of the pixels that it made, ``quarantined`` of the scenes that it tried;
-    ``seconds_per_tile`` are by the clock, all predictors together.
+    ``seconds_per_tile`` are by the clock, all predictors together; ``seam`` is the score of all mosaics made.
     """
 
     run_id: str
@@ -59,6 +61,7 @@ class RunMeasures:
     salient: float | None = None
     quarantined: float | None = None
     seconds_per_tile: float | None = None
+    seam: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +94,7 @@ def measures_of(head: Mapping[str, Any]) -> RunMeasures:
         salient / valid if valid and salient is not None else None,
         states.get("quarantined", 0) / tried if tried else None,
         seconds / tiles if tiles else None,
+        _seam(made.get("seam")),
     )
 
 
@@ -109,12 +113,22 @@ def typical(values: Sequence[float | None]) -> float | None:
 def alarms(now: RunMeasures, before: Sequence[RunMeasures], limits: AlarmLimits) -> list[Alarm]:
     """Return what somebody should look at, most telling first; nothing of it changes how a run ends."""
     found = [
+        _seamed(now, limits),
         _drifted(now, before, limits),
         _emptier(now, before, limits),
         _refused(now, limits),
         _slower(now, before, limits),
     ]
     return [alarm for alarm in found if alarm is not None]
+
+
+def _seamed(now: RunMeasures, limits: AlarmLimits) -> Alarm | None:
+    if now.seam is None or not limits.seam or now.seam <= limits.seam:
+        return None
+    return Alarm(
+        f"steps across the borders of tiles are {now.seam:.2g} times those inside (limit {limits.seam:g})",
+        "look for a grid in the mosaics: another model, or tiling.overlap_px, or a scene's own mosaic lines",
+    )
 
 
 def _drifted(now: RunMeasures, before: Sequence[RunMeasures], limits: AlarmLimits) -> Alarm | None:
@@ -164,6 +178,13 @@ def _slower(now: RunMeasures, before: Sequence[RunMeasures], limits: AlarmLimits
         f"a tile took {pace:.2g} s, usually {usual:.2g} s (limit {limits.slower:g} times)",
         "look at where the time went: few tiles in a run pay for its start; reads tell of the storage",
     )
+
+
+def _seam(tree: object) -> float | None:
+    given = _object(tree)
+    sums = [_number(given.get(each.name)) for each in fields(SeamSteps)]
+    known = [int(one) for one in sums if one is not None]
+    return SeamSteps(*known).score if len(known) == len(sums) else None
 
 
 def _object(tree: object) -> Mapping[str, Any]:

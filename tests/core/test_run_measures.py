@@ -44,12 +44,13 @@ def test_a_run_like_those_before_it_alarms_nobody():
         (head(classes=[0, 0, 0, 0, 0, 0, 10, 10, 40, 40]), "more salient"),
         (head(classes=[100, 0, 0, 0, 0, 0, 0, 0, 0, 0]), "less salient"),
         (head(valid_px=600), "40% of the pixels are no data, usually 10%"),
+        (head(seam={"across": 9000, "across_px": 1000, "inside": 3000, "inside_px": 1000}), "are 2.8 times"),
         ({**head(), "seconds": 101.0}, "a tile took 1 s, usually 0.5 s"),
     ],
 )
 def test_what_is_unlike_the_runs_before_is_told(now, words):
     assert [words in line for line in found(now)] == [True]
-    assert found(now, AlarmLimits(drift=0, no_data=0, slower=0)) == []
+    assert found(now, AlarmLimits(drift=0, no_data=0, slower=0, seam=0)) == []
 
 
 def test_many_scenes_in_quarantine_are_told_whatever_was_before_but_not_one_of_a_few():

@@ -55,6 +55,10 @@ def test_a_run_leaves_its_page_beside_the_json_which_tells_why_and_with_what(mad
     assert report["run"]["model"]["digest"] == "b" * 64
     assert 2**20 < report["run"]["measured_memory_bytes"] < 2**36
     assert report["totals"]["made"]["scenes"] == 3
+    seams = {row["scene_id"]: row["seam"] for row in report["scenes"]}
+    assert seams["bad.tif"] is None
+    assert seams["a.tif"]["across_px"] > 1000, "of all its tasks"
+    assert report["totals"]["made"]["seam"]["across"] == sum(one["across"] for one in seams.values() if one)
     assert "peak memory, measured in the process of the run" in page.text
 
 

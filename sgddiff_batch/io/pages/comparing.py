@@ -68,6 +68,7 @@ def trends_of(runs: Sequence[RunMeasures]) -> list[dict[str, Any]]:
     for name, words, told in (
         ("salient", "salient part of the pixels with data", share),
         ("no_data", "part without data", share),
+        ("seam", "step across borders of tiles over that inside", "{:.2f}".format),
         ("quarantined", "part of the scenes that went into quarantine", share),
         ("seconds_per_tile", "seconds a tile, by the clock", "{:.3g}".format),
     ):

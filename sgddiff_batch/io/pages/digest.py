@@ -128,10 +128,13 @@ def _bests(pictures: int, typical_share: float | None) -> dict[str, _Best]:
     best = {"most salient": _Best(pictures, salient_share), "slowest": _Best(pictures, seconds_of)}
     if typical_share is not None:
         middle = math.log(max(typical_share, _LEAST_SHARE))
-        best["drifted"] = _Best(
-            pictures, lambda row: abs(math.log(max(salient_share(row), _LEAST_SHARE)) - middle)
-        )
+        best["drifted"] = _Best(pictures, lambda row: _distance(row, middle))
     return best
+
+
+def _distance(row: Row, middle: float) -> float:
+    """Return how far the salient part of a scene is from the usual one; of one without data not at all."""
+    return abs(math.log(max(salient_share(row), _LEAST_SHARE)) - middle) if row.get("valid_px") else 0.0
 
 
 def _picked(chosen: Mapping[str, list[Row]], most: int) -> tuple[Pick, ...]:

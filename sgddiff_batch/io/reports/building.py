@@ -12,6 +12,7 @@ from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
+from sgddiff_batch.core.seams import SeamSteps
 from sgddiff_batch.core.shares import SHARE_CLASSES, share_class
 
 if TYPE_CHECKING:
@@ -59,7 +60,8 @@ class Unchanged:
 class Made:
     """What a run made, those of earlier runs apart: how many ``scenes``, and their pixels.
 
-    ``classes``: how many of them are in each of :data:`sgddiff_batch.core.shares.SHARE_CLASSES`.
+    ``classes``: how many of them are in each of :data:`sgddiff_batch.core.shares.SHARE_CLASSES`. ``seam``:
+    the steps of all of them, see :class:`sgddiff_batch.core.seams.SeamSteps`.
     """
 
     scenes: int = 0
@@ -67,6 +69,7 @@ class Made:
     valid_px: int = 0
     salient_px: int = 0
     classes: list[int] = field(default_factory=lambda: [0] * len(SHARE_CLASSES))
+    seam: SeamSteps = field(default_factory=SeamSteps)
 
     def count(self, row: Mapping[str, Any]) -> None:
         """Count a row, if it is that of a mosaic that was made; of areas it does not tell the size."""
@@ -76,6 +79,8 @@ class Made:
         self.mosaic_px += row.get("height_px", 0) * row.get("width_px", 0)
         self.valid_px += row["valid_px"]
         self.salient_px += row["salient_px"]
+        if row.get("seam"):
+            self.seam = self.seam.plus(SeamSteps(**row["seam"]))
         number = share_class(row["salient_px"], row["valid_px"])
         if number is not None:
             self.classes[number] += 1

@@ -18,12 +18,14 @@ def test_of_each_kind_of_pick_some_are_chosen_each_scene_once_with_all_that_it_i
     rows = [row(f"{number:03}") for number in range(100)]
     rows[3] = row("003", salient_px=900, seconds={"read": 90.0})
     rows[4] = row("004", salient_px=0)
+    rows[5] = row("005", salient_px=0, valid_px=0)
     picks = digest_of(rows, 8, typical_share=0.01).picks
     why = {pick.row["scene_id"]: pick.why for pick in picks}
     assert len(picks) == 8
     assert why["003"] == ("most salient", "slowest", "drifted")
     assert why["004"] == ("drifted",)
     assert why["099"] == ("newest",)
+    assert "005" not in why, "without data nothing has drifted"
 
 
 def test_of_fewer_scenes_than_pictures_all_are_drawn():

@@ -28,6 +28,7 @@ def test_unchanged_scenes_are_in_the_totals_and_have_no_rows(tmp_path: Path) -> 
             "valid_px": 10,
             "salient_px": 1,
             "classes": [0, 0, 0, 0, 0, 0, 0, 1, 0, 0],
+            "seam": {"across": 0, "across_px": 0, "inside": 0, "inside_px": 0},
         },
     }
 
@@ -62,9 +63,10 @@ def test_of_a_reason_that_many_files_share_the_first_hundred_are_named() -> None
 
 
 def test_what_a_run_made_is_told_apart_from_what_was_there() -> None:
+    steps = {"across": 4, "across_px": 3, "inside": 2, "inside_px": 1}
     rows = [
-        {**vars(Row("a")), "height_px": 4, "width_px": 5},
-        {**vars(Row("b", salient_px=0)), "height_px": 2, "width_px": 5},
+        {**vars(Row("a")), "height_px": 4, "width_px": 5, "seam": steps},
+        {**vars(Row("b", salient_px=0)), "height_px": 2, "width_px": 5, "seam": steps},
         vars(Row("of an area", valid_px=0, salient_px=0)),
         {**vars(Row("c", "quarantined")), "height_px": 9, "width_px": 9},
     ]
@@ -77,4 +79,5 @@ def test_what_a_run_made_is_told_apart_from_what_was_there() -> None:
         "scenes": 3, "mosaic_px": 30, "valid_px": 20, "salient_px": 1,
     }  # fmt: skip
     assert made["classes"] == [1, 0, 0, 0, 0, 0, 0, 1, 0, 0]
+    assert made["seam"] == {"across": 8, "across_px": 6, "inside": 4, "inside_px": 2}
     assert len(made["classes"]) == len(SHARE_CLASSES)
