@@ -23,7 +23,7 @@ from sgddiff_batch.runs.explain import explain_pixel, open_explained
 from sgddiff_batch.runs.forecast import Forecast, Workers
 from sgddiff_batch.runs.plan import Run, plan_run
 from sgddiff_batch.runs.quarantine import Quarantine, read_quarantine, reason_of
-from sgddiff_batch.runs.report import history_page, report_page
+from sgddiff_batch.runs.report import history_page, report_page, write_page_at_end
 from sgddiff_batch.runs.scope import Scope, read_marks, settle_mark, undamaged
 from sgddiff_batch.runs.status import OutputStatus, read_status
 
@@ -64,4 +64,5 @@ __all__ = [
     "settle_mark",
     "told_tally",
     "undamaged",
+    "write_page_at_end",
 ]

@@ -87,7 +87,7 @@ def _state(
         "counts": sections.counts(facts),
         "changes": sections.changes(facts),
         "reasons": [(printable(reason), f"{count:,}") for reason, count in digest.reasons],
-        "troubles": sections.troubles(digest, output.uri),
+        "troubles": sections.troubles(facts, digest, output.uri),
         "more_troubles": sections.more_troubles(digest),
     }
 

@@ -31,6 +31,8 @@ _STAGES = {
 _AGAIN = {
     "failed": "the next run tries it again",
     "pending": "the next run goes on with it",
+    "quarantined": "when its scenes change, or as said above",
+    "still quarantined": "when its scenes change, or as said above",
     DAMAGED: "the run went round it; verify says what else is damaged",
 }
 
@@ -63,7 +65,11 @@ def steps(facts: Facts, digest: Digest, output: str) -> list[dict[str, str | Non
         step(
             f"Look at the reasons below: {words} in quarantine. One whose file changes is tried again by "
             "itself. When the cause is mended, this has the next run try all of them:",
-            *("sgddiff", "quarantine", "replay", "--all", "--output", output),
+            *(
+                _AREA_REPLAY
+                if _is_area(facts)
+                else ("sgddiff", "quarantine", "replay", "--all", "--output", output)
+            ),
         )
     if digest.states.get(DAMAGED):
         step("Records of the ledger are damaged; this tells what else is:", "sgddiff", "verify", output)
@@ -113,14 +119,21 @@ def changes(facts: Facts) -> list[str]:
     return lines
 
 
-def troubles(digest: Digest, output: str) -> list[dict[str, str | None]]:
+_AREA_REPLAY = ("sgddiff", "compose", "--config", "archive.yaml", "--retry-quarantined")
+
+
+def _is_area(facts: Facts) -> bool:
+    return "area" in _object(facts.get("run"))
+
+
+def troubles(facts: Facts, digest: Digest, output: str) -> list[dict[str, str | None]]:
     """Return the rows of the scenes that somebody has to look at, each with what tries it again."""
     return [
         {
             "scene": printable(_text(row, "scene_id")),
             "state": _text(row, "state"),
             "reason": printable(_text(row, "reason")),
-            "command": _replay(row, output) if "quarantined" in _text(row, "state") else None,
+            "command": None if _is_area(facts) else _replay(row, output),
             "again": _AGAIN.get(_text(row, "state"), ""),
         }
         for row in digest.troubles
@@ -137,6 +150,8 @@ def more_troubles(digest: Digest) -> list[str]:
 
 
 def _replay(row: Row, output: str) -> str | None:
+    if "quarantined" not in _text(row, "state"):
+        return None
     scene_id = _text(row, "scene_id")
     ends_flags = ["--"] if scene_id.startswith("-") else []
     return command("sgddiff", "quarantine", "replay", "--output", output, *ends_flags, scene_id)

@@ -50,7 +50,9 @@ def test_every_command_on_the_page_is_one_that_there_is():
     rows = [row("-x.tif", "quarantined"), row("a b.tif", "still quarantined"), row("c", DAMAGED)]
     digest = digest_of(rows, 0)
     _, commands = words_of(*rows, ending="wrong")
-    commands += [one["command"] for one in sections.troubles(digest, "s3://b/out put") if one["command"]]
+    commands += [
+        one["command"] for one in sections.troubles(facts(), digest, "s3://b/out put") if one["command"]
+    ]
     assert len(commands) == 5
     for line in commands:
         program, verb, *rest = shlex.split(line)
@@ -61,8 +63,15 @@ def test_every_command_on_the_page_is_one_that_there_is():
             assert options.all or options.scenes in (["-x.tif"], ["a b.tif"])
 
 
+def test_cells_of_an_area_are_tried_again_by_composing_it():
+    (shown,) = sections.troubles(facts(run={"area": "m"}), digest_of([row("x1", "quarantined")], 0), "/out")
+    assert (shown["command"], shown["again"]) == (None, "when its scenes change, or as said above")
+    (command,) = words_of(row("x1", "quarantined"), run={"area": "m"})[1]
+    assert build_parser(["compose"]).parse_args(shlex.split(command)[1:]).retry_quarantined
+
+
 def test_a_scene_with_a_name_that_cannot_be_typed_has_no_command():
-    (shown,) = sections.troubles(digest_of([row("a\nb\x1b[0m", "quarantined")], 0), "/out")
+    (shown,) = sections.troubles(facts(), digest_of([row("a\nb\x1b[0m", "quarantined")], 0), "/out")
     assert shown["command"] is None
     assert shown["scene"] == "a\\nb\\x1b[0m"
 
@@ -114,5 +123,5 @@ def test_the_config_is_told_by_dotted_keys():
 
 def test_a_report_without_anything_has_all_sections():
     assert sections.counts({}) == [{"count": "0", "words": "made"}]
-    assert (sections.changes({}), sections.stages({}), sections.troubles(NOTHING, "/out")) == ([], [], [])
+    assert (sections.changes({}), sections.stages({}), sections.troubles({}, NOTHING, "/out")) == ([], [], [])
     assert sections.effort({}, measures_of({}), []) == [("by the clock", "0.0 s")]
