@@ -16,7 +16,7 @@ from sgddiff_batch.runs.status import AtWork, read_status
 
 log = logging.getLogger(__name__)
 
-_PICTURES_S, _PICTURES_REMOTE_S = 2.0, 20.0
+_PICTURES_S, _PICTURES_REMOTE_S = 2.0, 10.0
 """So long a run draws at its end, on a disk and over a network; `sgddiff report` draws what is left."""
 _AGAIN_S = 600.0
 
@@ -88,6 +88,8 @@ def write_page_at_end(output: Store, uri: str, report: Mapping[str, Any], access
     assert isinstance(facts, dict)
     told = StoredReport(uri, facts, report["scenes"])
     seconds = _PICTURES_REMOTE_S if output.over_network else _PICTURES_S
+    if report["ending"] in ("interrupted", "wrong"):
+        seconds = 0.0  # whoever breaks a run off waits for its end, and may not wait for long
     try:
         from sgddiff_batch.io.pages import page_of
 

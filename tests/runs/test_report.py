@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from datetime import UTC, datetime
 
 import pytest
@@ -79,8 +80,22 @@ def test_a_page_that_cannot_be_written_is_a_line_of_the_log_and_no_fault_of_the_
     assert report["ending"] == "done"
 
 
+@pytest.mark.parametrize(("ending", "drawn"), [("interrupted", 0), ("wrong", 0), ("failed", 9)])
+def test_a_run_that_is_broken_off_has_a_page_at_once_and_draws_nothing(made, tmp_path, ending, drawn):
+    shutil.copytree(made, tmp_path / "out")
+    (report,) = jobs.reports(made)
+    write_page_at_end(open_store(str(tmp_path / "out")), "uri", report | {"ending": ending}, OWN)
+    page = seen((tmp_path / "out" / f"report-{report['run_id']}.html").read_bytes())
+    assert len(page.all("img")) == drawn
+    assert ("the run was stopped and drew none" in page.text) == (drawn == 0)
+
+
 def test_whatever_goes_wrong_with_a_page_passes_nobody(tmp_path, caplog):
-    report = {"config": {}, "scenes": [{"state": "done", "store": "x", "salient_px": "many"}]}
+    report = {
+        "config": {},
+        "ending": "done",
+        "scenes": [{"state": "done", "store": "x", "salient_px": "many"}],
+    }
     write_page_at_end(open_store(str(tmp_path)), "uri", report, OWN)
     assert "could not be written" in caplog.text
 

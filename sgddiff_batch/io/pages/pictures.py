@@ -6,8 +6,8 @@ import base64
 import io
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from threading import Thread
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,25 +54,45 @@ class Drawn:
     lacking: str = ""
 
 
-def draw_all(picks: Sequence[Pick], look: Callable[[str], View], seconds: float) -> list[Drawn]:
+def draw_all(
+    picks: Sequence[Pick], look: Callable[[str], View], seconds: float, *, patience_s: float = 5.0
+) -> list[Drawn]:
     """Draw the picks, several at once, in their order; what cannot be drawn leaves its place with a word.
 
-    look: returns the view of the mosaic at a path. seconds: none is begun later than that; the others wait
-    for who draws with more time.
+    look: returns the view of the mosaic at a path. seconds: none is begun later than that. patience_s: what
+    is not drawn so long after is not waited for: a read of a dead disk never ends, and must not hold a run.
     """
     until = time.monotonic() + seconds
+    found: dict[int, Drawn] = {}
+    waiting = [*reversed([*enumerate(picks)])]
 
-    def draw(pick: Pick) -> Drawn:
-        if time.monotonic() >= until:
-            return Drawn(pick, lacking="not drawn: there was no time left")
-        try:
-            return drawn(pick, look(str(pick.row["store"])))
-        except Exception as error:  # a picture is no reason to be without a report
-            words = on_one_line(redact_uri(str(error))) or type(error).__name__
-            return Drawn(pick, lacking=f"the mosaic cannot be read: {words}"[:200])
+    def draw() -> None:
+        while waiting and time.monotonic() < until:
+            try:
+                number, pick = waiting.pop()
+            except IndexError:  # another one was faster
+                return
+            found[number] = _drawn_or_told(pick, look)
 
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
-        return [*pool.map(draw, picks)]
+    # Not a pool's: the interpreter waits for those at its end, whatever they wait for.
+    threads = [Thread(target=draw, name="draw", daemon=True) for _ in picks[:_AT_ONCE]]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(max(0.0, until + patience_s - time.monotonic()))
+    so_far = dict(found)
+    return [so_far.get(number) or Drawn(pick, lacking=_NO_TIME) for number, pick in enumerate(picks)]
+
+
+_NO_TIME = "not drawn: there was no time left"
+
+
+def _drawn_or_told(pick: Pick, look: Callable[[str], View]) -> Drawn:
+    try:
+        return drawn(pick, look(str(pick.row["store"])))
+    except Exception as error:  # a picture is no reason to be without a report
+        words = on_one_line(redact_uri(str(error))) or type(error).__name__
+        return Drawn(pick, lacking=f"the mosaic cannot be read: {words}"[:200])
 
 
 def drawn(pick: Pick, view: View) -> Drawn:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import io
+import threading
+import time
 
 import numpy as np
 import pytest
@@ -86,6 +88,22 @@ def test_what_cannot_be_looked_at_leaves_its_place_and_stops_no_other():
     assert bad.saliency is None
     assert None not in (first.saliency, last.saliency)
     assert [one.pick.row["store"] for one in (first, bad, last)] == ["a", "bad", "c"]
+
+
+def test_one_that_never_ends_is_not_waited_for():
+    over = threading.Event()
+
+    def look(path):
+        if path == "stuck":
+            over.wait()
+        return view(np.zeros((9, 9), dtype=np.uint8))
+
+    start = time.monotonic()
+    found = draw_all([pick("stuck"), pick("b"), pick("c")], look, 0.5, patience_s=0.5)
+    over.set()
+    assert time.monotonic() - start < 5
+    assert [one.saliency is None for one in found] == [True, False, False]
+    assert found[0].lacking == "not drawn: there was no time left"
 
 
 def test_when_the_time_is_over_none_is_begun():
