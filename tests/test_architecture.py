@@ -44,6 +44,10 @@ LAYERS: dict[str, tuple[str, ...]] = {
         *_BASE,
         *(f"{_IO}.{room}" for room in ("arrow", "storage", "ledger", "mosaics", "geodesy", "reports")),
     ),
+    f"{_IO}.pages": (
+        *_CORE,
+        *(f"{_IO}.{room}" for room in ("storage", "scenes", "mosaics", "catalogue", "reports")),
+    ),
     f"{_IO}.areas": (
         *_BASE,
         *(f"{_IO}.{room}" for room in ("storage", "scenes", "ledger", "mosaics", "geodesy")),
@@ -60,7 +64,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
         *_BASE,
         *(f"sgddiff_batch.{package}" for package in ("config", "pipeline", "lifecycle", "engine")),
         *(f"{_IO}.{room}" for room in ("storage", "archive", "sources", "scenes", "ledger", "mosaics")),
-        *(f"{_IO}.{room}" for room in ("arrow", "catalogue", "upkeep", "reports")),
+        *(f"{_IO}.{room}" for room in ("arrow", "catalogue", "upkeep", "reports", "pages")),
     ),
     "sgddiff_batch.runs.checking": (
         *_BASE,

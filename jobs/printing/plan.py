@@ -11,15 +11,12 @@ from rich.markup import escape
 from rich.table import Table
 
 from jobs.console import console
-from sgddiff_batch.core.scene import Scene
 from sgddiff_batch.core.words import printable, redacted
 from sgddiff_batch.runs import Forecast, Run, expected_seconds
 
 _GIB, _MIB = 2.0**30, 2.0**20
 _TOLD = 20
 """So many scenes are named that are missing, and so many that cannot be worked on."""
-
-NEW, CHANGED, OTHER, AGAIN = "new", "changed", "other model or settings", "asked for again"
 
 
 def print_plan(run: Run) -> None:
@@ -42,14 +39,10 @@ def _name(lines: Iterable[str], count: int) -> None:
 
 
 def _scenes(run: Run) -> list[tuple[str, str]]:
-    plan, why = run.plan, Counter(_why(run, scene) for scene in run.plan.todo)
+    plan = run.plan
     counts = {
         "scenes to do": len(plan.todo),
-        **{
-            f"  {word}": why[word]
-            for word in (NEW, CHANGED, OTHER, AGAIN)
-            if why[word] or word in (NEW, CHANGED)
-        },
+        **{f"  {word}": count for word, count in run.why_counts().items()},
         "scenes withdrawn": len(run.withdrawals.withdrawn),
         "scenes unchanged": len(plan.unchanged),
         "scenes in quarantine": len(plan.still_quarantined),
@@ -58,15 +51,6 @@ def _scenes(run: Run) -> list[tuple[str, str]]:
         "files ignored": len(run.listing.ignored),
     }
     return [(words, str(count)) for words, count in counts.items()]
-
-
-def _why(run: Run, scene: Scene) -> str:
-    record = run.records.get(scene.scene_id)
-    if record is None:
-        return NEW
-    if record.version != scene.version:
-        return CHANGED
-    return AGAIN if record.run_key == run.bench.run_key else OTHER
 
 
 def _work(run: Run) -> list[tuple[str, str]]:

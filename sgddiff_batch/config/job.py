@@ -128,6 +128,24 @@ class CatalogueConfig(Section):
     stac: bool = False
 
 
+class ReportConfig(Section):
+    """The report's page: whether there is one, how many scenes it draws, and when it says to look.
+
+    The alarms change no exit code; 0 switches one off. ``drift``: so large a part of the scenes would have to
+    be less, or more, salient to be as those of the runs before. ``no_data``: by so much the share of pixels
+    without data may rise. ``quarantined``: share of the scenes tried. ``slower``: seconds a tile, in times.
+    ``seam``: the step of saliency across borders of tiles, in times of that inside.
+    """
+
+    html: bool = True
+    pictures: int = Field(default=60, ge=0, le=500, strict=True)
+    drift: float = Field(default=0.3, ge=0, le=1)
+    no_data: float = Field(default=0.2, ge=0, le=1)
+    quarantined: float = Field(default=0.05, ge=0, le=1)
+    slower: float = Field(default=2.0, ge=0, allow_inf_nan=False)
+    seam: float = Field(default=2.0, ge=0, allow_inf_nan=False)
+
+
 class ArchiveJobConfig(Section):
     """Everything that ``sgddiff run`` reads. Only the two URIs are required."""
 
@@ -139,6 +157,7 @@ class ArchiveJobConfig(Section):
     engine: EngineConfig = EngineConfig()
     lease: LeaseConfig = LeaseConfig()
     catalogue: CatalogueConfig = CatalogueConfig()
+    report: ReportConfig = ReportConfig()
     areas: Areas = ()
 
 

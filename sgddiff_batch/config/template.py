@@ -41,6 +41,13 @@ _KEYS: tuple[tuple[str, str], ...] = (
     ("engine.workers", "predictors that run at once; auto: one a core or GPU"),
     ("lease.seconds", "after so long without a heartbeat a run on this output counts as dead"),
     ("catalogue.stac", "true: also a static STAC Item a mosaic, below _stac/, for STAC browsers"),
+    ("report.html", "a page for people beside the JSON: pictures, map, alarms"),
+    ("report.pictures", "so many scenes are drawn there"),
+    ("report.drift", "alarm: so large a part of the scenes is unlike those before; 0: never"),
+    ("report.no_data", "alarm: the share of pixels without data rose by so much; 0: never"),
+    ("report.quarantined", "alarm: share of the scenes tried; 0: never"),
+    ("report.slower", "alarm: seconds a tile, in times of the usual; 0: never"),
+    ("report.seam", "alarm: steps across borders of tiles, in times of those inside; 0: never"),
 )
 
 _MORE: Mapping[str, str] = {

@@ -130,7 +130,8 @@ class Driver:
         if progress is not None:
             seconds = {**progress.seconds(), **result.seconds}
             notes = result.notes or progress.mosaic.profile.notes
-            result = replace(result, seconds=seconds, tiles=progress.tiles(), notes=notes)
+            tiles, seam = progress.tiles(), progress.seam() if result.state == "done" else None
+            result = replace(result, seconds=seconds, tiles=tiles, notes=notes, seam=seam)
         self._results.append(result)
 
     def _progress_of(self, work: Work) -> MosaicProgress | None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import reduce
 
 from sgddiff_batch.core.planning import SceneMosaic, Task
+from sgddiff_batch.core.seams import SeamSteps
 from sgddiff_batch.core.window import Window
 from sgddiff_batch.engine.work import TaskOutcome
 from sgddiff_batch.protocols import BlockRecord, Claim
@@ -52,6 +54,11 @@ class MosaicProgress:
         """Return how many tiles were computed: those of all tasks whose network's work was done."""
         lattice = self.mosaic.lattice
         return sum(lattice.tile_count(one.task.window) for one in self.outcomes if one.is_inferred)
+
+    def seam(self) -> SeamSteps | None:
+        """Return the steps of the codes of all tasks, None where none was stored."""
+        told = [one.seam for one in self.outcomes if one.seam is not None]
+        return reduce(SeamSteps.plus, told) if told else None
 
     def seconds(self) -> dict[str, float]:
         """Return the seconds of all stages, over all tasks."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from sgddiff_batch.core.planning import SceneMosaic
 from sgddiff_batch.core.scene import Scene
+from sgddiff_batch.core.seams import SeamSteps
 from sgddiff_batch.protocols import SceneRecord
 
 
@@ -17,7 +18,9 @@ class SceneResult:
     ``state``: done; unchanged (finished by an earlier run); quarantined (newly, by this run); still
     quarantined; failed (the next run tries again); pending (this run ended before the scene did).
     ``tiles`` are those that this run computed for it, and ``seconds`` those of its tasks, by stage. ``store``
-    is the mosaic that is current now, if there is one, and ``mask_rule`` what made its mask.
+    is the mosaic that is current now, if there is one, and ``mask_rule`` what made its mask. ``seam``: the
+    steps of its codes, across borders of tiles and inside, as far as this run computed it; not from task to
+    task.
     """
 
     scene_id: str
@@ -33,6 +36,7 @@ class SceneResult:
     seconds: Mapping[str, float] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     mask_rule: str = ""
+    seam: SeamSteps | None = None
 
 
 def result_of_record(scene: Scene, record: SceneRecord, state: str) -> SceneResult:

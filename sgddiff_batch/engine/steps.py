@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from sgddiff_batch.core import budget
 from sgddiff_batch.core.planning import SceneMosaic, Task, Tiling, plan_tasks
 from sgddiff_batch.core.scene import Scene
+from sgddiff_batch.core.seams import SeamSteps, seam_steps
 from sgddiff_batch.core.window import Window
 from sgddiff_batch.engine.memory import SharedMemory
 from sgddiff_batch.engine.retries import Retries, one_line
@@ -53,6 +54,14 @@ class TaskLimits:
             f"tiling.task_memory_gib allows {most / gib:.3g}; raise it, or lower tiling.block_px (it is "
             f"{self.tiling.block_px})"
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Computed:
+    """A task that is stored: its blocks, and the steps of its codes across borders of tiles and inside."""
+
+    blocks: tuple[BlockRecord, ...]
+    seam: SeamSteps
 
 
 class NoActivity:
@@ -109,7 +118,7 @@ class Steps:
         beside: Mapping[str, bytes] | None = None,
         *,
         marked: bool,
-    ) -> tuple[BlockRecord, ...]:
+    ) -> Computed:
         """Read, infer and store a task.
 
         beside: objects that are put together with its blocks. marked: mark them in the ledger, so that a run
@@ -122,6 +131,8 @@ class Steps:
             with timed(seconds, "infer"), self.activity.computing(task.scene_id):
                 codes = infer_task(task, read, self.predictor)
             del read
+            lattice = task.mosaic.lattice
+            seam = seam_steps(codes, task.window, lattice.rows, lattice.cols)
 
             def store_all() -> tuple[BlockRecord, ...]:
                 blocks = store_task(task, codes, writer, beside)
@@ -130,7 +141,7 @@ class Steps:
                 return blocks
 
             with timed(seconds, "store"):
-                return call(store, "storing its blocks", store_all)
+                return Computed(call(store, "storing its blocks", store_all), seam)
 
     def commit(
         self, mosaic: SceneMosaic, claim: Claim, blocks: tuple[BlockRecord, ...], seconds: Seconds

@@ -12,6 +12,7 @@ from typing import Any, Literal, Protocol
 
 from sgddiff_batch.core.planning import SceneMosaic, Task
 from sgddiff_batch.core.scene import Scene
+from sgddiff_batch.core.seams import SeamSteps
 from sgddiff_batch.engine.results import SceneResult
 from sgddiff_batch.protocols import BlockRecord, Claim, Left, Recorded, SceneRecord
 
@@ -214,6 +215,7 @@ class TaskOutcome:
     reason: str | None = None
     blocks: tuple[BlockRecord, ...] = ()
     seconds: Mapping[str, float] = field(default_factory=dict)
+    seam: SeamSteps | None = None
 
     @property
     def task(self) -> Task:

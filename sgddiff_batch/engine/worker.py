@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sgddiff_batch.core.planning import SceneMosaic
+from sgddiff_batch.core.seams import SeamSteps
 from sgddiff_batch.core.words import on_one_line
 from sgddiff_batch.engine.memory import SharedMemory
 from sgddiff_batch.engine.results import SceneResult, result_of_mosaic, result_of_record, result_unopened
@@ -148,14 +149,15 @@ class Worker:
         if begun.blocks or len(tasks) > 1:
             claim = steps.describe(mosaic, claim)
             return SharedScene(work, mosaic, claim, tuple(tasks), tuple(begun.blocks.values()), seconds)
-        blocks = steps.compute(tasks[0], reader, seconds, claim.files, marked=False)
-        return known.done(work, steps.commit(mosaic, claim, blocks, seconds))
+        computed = steps.compute(tasks[0], reader, seconds, claim.files, marked=False)
+        known.seam = computed.seam
+        return known.done(work, steps.commit(mosaic, claim, computed.blocks, seconds))
 
     def _task(self, work: TaskWork) -> TaskOutcome:
         seconds: Seconds = {}
         try:
             with self._steps.reader.held(work.scene) as reader:
-                blocks = self._steps.compute(work.task, reader, seconds, marked=True)
+                computed = self._steps.compute(work.task, reader, seconds, marked=True)
         except SceneError as error:
             return TaskOutcome(work, "quarantine", on_one_line(error), seconds=seconds)
         except FatalError:
@@ -163,7 +165,7 @@ class Worker:
         except Exception as error:
             log.debug("task %s of %s failed", work.task.name, work.scene_id, exc_info=True)
             return TaskOutcome(work, "failed", one_line(error), seconds=seconds)
-        return TaskOutcome(work, "stored", blocks=blocks, seconds=seconds)
+        return TaskOutcome(work, "stored", blocks=computed.blocks, seconds=seconds, seam=computed.seam)
 
     def _commit(self, work: CommitWork) -> SceneOutcome:
         known, recorded = _Known(work.mosaic), None
@@ -200,6 +202,7 @@ class _Known:
     mosaic: SceneMosaic | None = None
     claim: Claim | None = None
     seconds: Seconds = field(default_factory=dict)
+    seam: SeamSteps | None = None
 
     @property
     def begun(self) -> tuple[SceneMosaic, Claim] | None:
@@ -216,7 +219,7 @@ class _Known:
     def done(self, work: Work, recorded: Recorded) -> SceneOutcome:
         """Return the outcome of a scene whose mosaic is current."""
         row = result_of_record(work.scene, recorded.record, "done")
-        row = replace(row, seconds=self.seconds, tiles=self._tiles())
+        row = replace(row, seconds=self.seconds, tiles=self._tiles(), seam=self.seam)
         if self.mosaic is not None:
             row = replace(row, notes=self.mosaic.profile.notes)
         return SceneOutcome(work, row, recorded)

@@ -24,6 +24,7 @@ from sgddiff_batch.runs.export import Exported, export_all
 from sgddiff_batch.runs.forecast import Forecast, Workers
 from sgddiff_batch.runs.plan import Run, plan_run
 from sgddiff_batch.runs.quarantine import Quarantine, read_quarantine, reason_of
+from sgddiff_batch.runs.report import history_page, report_page, write_page_at_end
 from sgddiff_batch.runs.scope import Scope, read_marks, settle_mark, undamaged
 from sgddiff_batch.runs.status import OutputStatus, read_status
 
@@ -48,6 +49,7 @@ __all__ = [
     "expected_seconds",
     "explain_pixel",
     "export_all",
+    "history_page",
     "judged",
     "leased_bench",
     "open_bench",
@@ -59,9 +61,11 @@ __all__ = [
     "read_quarantine",
     "read_status",
     "reason_of",
+    "report_page",
     "run_all",
     "run_works",
     "settle_mark",
     "told_tally",
     "undamaged",
+    "write_page_at_end",
 ]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import resource
+import sys
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Set
 from dataclasses import asdict, dataclass, field
@@ -26,6 +28,7 @@ from sgddiff_batch.io.reports import (
 from sgddiff_batch.runs.bench import Bench
 from sgddiff_batch.runs.plan import Run
 from sgddiff_batch.runs.publish import report_withdrawals
+from sgddiff_batch.runs.report import write_page_at_end
 
 log = logging.getLogger(__name__)
 
@@ -70,6 +73,8 @@ def conclude(run: Run, results: Collection[SceneResult], ending: Ending) -> RunE
     except (SgddiffBatchError, OSError) as error:
         log.error("the report could not be written: %s", error)
         uri = "none"
+    else:
+        write_page_at_end(run.bench.output, uri, report, run.bench.query.access)
     return RunEnd(rows, len(run.plan.unchanged), seconds, uri, report["totals"])
 
 
@@ -221,6 +226,7 @@ def _report(
         ending=ending.value,
         config=bench.settings,
         run={"run_key": bench.run_key, "device": bench.device, **asdict(bench.crew), **asdict(run.forecast)}
+        | {"model": bench.facts.model, "why": run.why_counts(), **_measured(bench)}
         | report_withdrawals(run, results)
         | bench.attempt.facts(),
         scenes=Rows(rows),
@@ -228,6 +234,14 @@ def _report(
         unchanged=_unchanged(run),
         items_left_out=run.listing.item_counts(),
     )
+
+
+def _measured(bench: Bench) -> dict[str, int]:
+    """Return the most memory that this process has taken, where it does the work itself."""
+    if not bench.works_here:
+        return {}
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return {"measured_memory_bytes": peak if sys.platform == "darwin" else peak * 1024}
 
 
 def _unchanged(run: Run) -> Unchanged:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Mapping, Set
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import reduce
 
+from sgddiff_batch.core.scene import Scene
 from sgddiff_batch.core.store_names import id_of
 from sgddiff_batch.core.withdrawals import Withdrawals
 from sgddiff_batch.engine.driver import scene_work
@@ -32,6 +34,7 @@ from sgddiff_batch.runs.withdrawals import plan_withdrawals
 
 log = logging.getLogger(__name__)
 
+NEW, CHANGED, OTHER, AGAIN = "new", "changed", "other model or settings", "asked for again"
 _SAMPLE = 16
 """So many scenes are opened for the plan, at most: of no more, all are."""
 _OPENED_AT_ONCE = 8
@@ -52,6 +55,21 @@ class Run:
     withdrawals: Withdrawals
     marks: Mapping[str, RedoMark]
     refused: tuple[SceneResult, ...] = ()
+
+    def why_counts(self) -> dict[str, int]:
+        """Return how many scenes are to be done, and why: "new" and "changed" always, others if any."""
+        counts = Counter(map(self._why, self.plan.todo))
+        return {
+            why: counts[why] for why in (NEW, CHANGED, OTHER, AGAIN) if counts[why] or why in (NEW, CHANGED)
+        }
+
+    def _why(self, scene: Scene) -> str:
+        record = self.records.get(scene.scene_id)
+        if record is None:
+            return NEW
+        if record.version != scene.version:
+            return CHANGED
+        return AGAIN if record.run_key == self.bench.run_key else OTHER
 
 
 def plan_run(

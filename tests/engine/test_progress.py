@@ -3,6 +3,7 @@
 import pytest
 
 from sgddiff_batch.core.planning import Task
+from sgddiff_batch.core.seams import SeamSteps
 from sgddiff_batch.engine.progress import MosaicProgress
 from sgddiff_batch.engine.work import TaskOutcome, TaskWork
 from sgddiff_batch.protocols import Claim
@@ -78,3 +79,10 @@ def test_progress_of_two_mosaics_is_not_shared():
     one.outcomes.append(ended_as(0, "stored"))
     one.blocks[BLOCKS[0].window] = None
     assert (other.outcomes, other.blocks) == ([], {})
+
+
+def test_steps_across_borders_are_those_of_all_tasks_that_were_stored():
+    steps = SeamSteps(4, 3, 2, 1)
+    outcomes = [ended_as(0, "stored", seam=steps), ended_as(1, "failed"), ended_as(2, "stored", seam=steps)]
+    assert progress(*outcomes).seam() == SeamSteps(8, 6, 4, 2)
+    assert progress(outcomes[1]).seam() is None

@@ -27,7 +27,7 @@ OUTPUT = "s3://storm/out"
 def newest_report(output: str) -> dict[str, Any]:
     """Return the report of the run that ended last."""
     store = open_store(output)
-    names = [name for name in store.entries() if name.startswith("report-")]
+    names = [name for name in store.entries() if name.startswith("report-") and name.endswith(".json")]
     reports: list[dict[str, Any]] = [json.loads(store.read(name)) for name in names]
     return max(reports, key=lambda report: str(report["started_at"]))
 

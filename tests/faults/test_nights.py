@@ -112,7 +112,7 @@ class Nights:
         with ExitStack() as stack:
             requests, work = stack.enter_context(self.counted()), stack.enter_context(counted_work())
             code = infer_archive.main(["--config", str(self.config), "--set", "output.keep_generations=1"])
-        (name,) = [k for k in set(store.keys()) - before if k.startswith("report-")]
+        (name,) = [k for k in set(store.keys()) - before if k.startswith("report-") and k.endswith(".json")]
         return PublishContext(
             code,
             json.loads(store.read(name)),

@@ -53,7 +53,11 @@ def assert_all_is_as_if_nothing_had_happened(config, quiet):
     store = open_store("s3://stages/out")
     assert sorted(read_catalogue(store)["id"].to_pylist()) == names
     assert not list(store.listed("_ledger/blocks/"))
-    (report,) = [json.loads(store.read(name)) for name in store.entries() if name.startswith("report-")]
+    (report,) = [
+        json.loads(store.read(name))
+        for name in store.entries()
+        if name.startswith("report-") and name.endswith(".json")
+    ]
     assert sorted((row["scene_id"], row["state"]) for row in report["scenes"]) == [
         (name, "done") for name in names
     ]

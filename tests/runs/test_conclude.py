@@ -36,7 +36,7 @@ def second_night(folder, checkpoint, capsys, *, scenes):
 def test_a_night_without_work_is_told_in_the_same_space_however_many_scenes_there_are(
     tmp_path, checkpoint, capsys, monkeypatch
 ):
-    monkeypatch.setattr("sgddiff_batch.io.reports._NAMED", 1)
+    monkeypatch.setattr("sgddiff_batch.io.reports.building._NAMED", 1)
     small, said = second_night(tmp_path / "few", checkpoint, capsys, scenes=2)
     large, said_large = second_night(tmp_path / "lot", checkpoint, capsys, scenes=40)
     for report, scenes in ((small, 2), (large, 40)):

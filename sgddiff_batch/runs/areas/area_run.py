@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field, replace
 
 from sgddiff_batch.config import ArchiveJobConfig, AreaConfig
 from sgddiff_batch.core.composite_planning import AreaPlan, AreaSettings, Changes
+from sgddiff_batch.core.query import OWN
 from sgddiff_batch.core.words import counted, first_of, on_one_line
 from sgddiff_batch.engine.work import WorkerSource
 from sgddiff_batch.errors import SgddiffBatchError
@@ -18,7 +19,7 @@ from sgddiff_batch.io.ledger import Lease, ObjectLedger, RedoMark, RefusedScene,
 from sgddiff_batch.io.reports import build_report, write_report
 from sgddiff_batch.io.storage import Store
 from sgddiff_batch.protocols import SceneRecord
-from sgddiff_batch.runs import Attempt, Ending, EngineSettings, ending_of, judged
+from sgddiff_batch.runs import Attempt, Ending, EngineSettings, ending_of, judged, write_page_at_end
 
 log = logging.getLogger(__name__)
 
@@ -202,6 +203,8 @@ def write_area_report(run: AreaRun, results: list[AreaResult], attempt: Attempt,
     except (SgddiffBatchError, OSError) as error:
         log.error("the report could not be written: %s", error)
         uri = "none"
+    else:
+        write_page_at_end(run.area_store, uri, report, OWN)
     return AreaEnd(uri, seconds, report["totals"])
 
 

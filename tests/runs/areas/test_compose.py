@@ -27,6 +27,7 @@ from sgddiff_batch.runs.areas import compose
 from tests.io.area_examples import arrays_of, object_bytes, publish_scenes, put_scene, smooth
 from tests.kit.deaths import die
 from tests.kit.faulty import StoreFault
+from tests.kit.pages import seen
 from tests.kit.s3 import new_bucket
 from tests.kit.scripted import scripted, scripted_uri
 
@@ -166,6 +167,16 @@ def test_garbage_of_an_area_is_what_nobody_names(world, capsys):
     assert len([key for key in world.area.keys("2026-02") if key.count("/") == 3 and "zarr.json" in key]) == 1
     assert cli.main(["gc", world.output.uri, "--older-than", "0"]) == 0
     assert "_areas" not in capsys.readouterr().out
+
+
+def test_a_night_leaves_a_page_on_which_its_mosaics_are_drawn_without_scenes(world):
+    assert world.night() == 0
+    (path,) = Path(world.area.root).glob("report-*.html")
+    page = seen(path.read_bytes())
+    assert (page.wrong, page.reaching_out()) == ([], [])
+    assert [image["alt"].partition(":")[0] for image in page.all("img")] == ["saliency"] * len(ALL)
+    assert page.text.count("it is made of several scenes") == len(ALL)
+    assert "5 mosaics have a place on the globe" in page.text
 
 
 def test_a_dry_run_changes_nothing(world, capsys):

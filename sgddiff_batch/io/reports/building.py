@@ -1,29 +1,19 @@
-"""The report of a run: one JSON object beside the mosaics, for people and for programs.
-
-Its size is that of what happened: scenes that a run left as they were are counted, all others have a row.
-"""
+"""Building: what a report says: the ending and the totals of a run, its scenes, and what it was made with."""
 
 from __future__ import annotations
 
-import io
-import json
-import pickle
 import platform
-import re
 import secrets
-import threading
-import zlib
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any
 
-from sgddiff_batch.core.words import redacted
-from sgddiff_batch.errors import FatalError
-from sgddiff_batch.io.storage import Store
+from sgddiff_batch.core.seams import SeamSteps
+from sgddiff_batch.core.shares import SHARE_CLASSES, share_class
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -47,22 +37,8 @@ _PACKAGES = (
     "numpy",
 )
 
-_LISTS = ("scenes", "ignored")
-"""What a report has many rows of."""
-_BEGIN = "report-"
-_IS_REPORT = re.compile(rf"{_BEGIN}[^/]+\.json")
-_HEAD_BYTES = 256 * 2**10
-_SCENES = b',\n"scenes": '
-"""What ends the head of a report as it is written here."""
 _NAMED = 100
 """So many files are named for each reason of which there can be one a scene."""
-
-
-Value = TypeVar("Value")
-
-_BLOCK = 256
-"""So many values are compressed together: those of one kind repeat each other."""
-_LEVEL = 1
 
 
 def new_run_id(now: datetime | None = None) -> str:
@@ -80,47 +56,34 @@ class Unchanged:
     masks: Mapping[str, int] = field(default_factory=dict)
 
 
-class Packed(Collection[Value], Generic[Value]):
-    """Values that can be pickled, and must not change afterwards, in the order in which they were added.
+@dataclass(slots=True)
+class Made:
+    """What a run made, those of earlier runs apart: how many ``scenes``, and their pixels.
 
-    A million rows are a million objects of Python, of 1 KB each and more; as compressed pickles they take a
-    tenth, and are made anew when they are asked for.
-
-    All calls may be made from several threads. Who goes through it sees what is there when it begins.
+    ``classes``: how many of them are in each of :data:`sgddiff_batch.core.shares.SHARE_CLASSES`. ``seam``:
+    the steps of all of them, see :class:`sgddiff_batch.core.seams.SeamSteps`.
     """
 
-    def __init__(self, values: Iterable[Value] = ()) -> None:
-        self._blocks: list[bytes] = []
-        self._last: list[Value] = []
-        self._lock = threading.Lock()
-        self.extend(values)
+    scenes: int = 0
+    mosaic_px: int = 0
+    valid_px: int = 0
+    salient_px: int = 0
+    classes: list[int] = field(default_factory=lambda: [0] * len(SHARE_CLASSES))
+    seam: SeamSteps = field(default_factory=SeamSteps)
 
-    def append(self, value: Value) -> None:
-        """Add a value."""
-        with self._lock:
-            self._last.append(value)
-            if len(self._last) == _BLOCK:
-                self._blocks.append(zlib.compress(pickle.dumps(self._last), _LEVEL))
-                self._last = []
-
-    def extend(self, values: Iterable[Value]) -> None:
-        """Add values."""
-        for value in values:
-            self.append(value)
-
-    def __len__(self) -> int:
-        with self._lock:
-            return len(self._blocks) * _BLOCK + len(self._last)
-
-    def __iter__(self) -> Iterator[Value]:
-        with self._lock:
-            blocks, last = len(self._blocks), list(self._last)
-        for number in range(blocks):
-            yield from pickle.loads(zlib.decompress(self._blocks[number]))
-        yield from last
-
-    def __contains__(self, value: object) -> bool:
-        return any(value == one for one in self)
+    def count(self, row: Mapping[str, Any]) -> None:
+        """Count a row, if it is that of a mosaic that was made; of areas it does not tell the size."""
+        if row["state"] != "done":
+            return
+        self.scenes += 1
+        self.mosaic_px += row.get("height_px", 0) * row.get("width_px", 0)
+        self.valid_px += row["valid_px"]
+        self.salient_px += row["salient_px"]
+        if row.get("seam"):
+            self.seam = self.seam.plus(SeamSteps(**row["seam"]))
+        number = share_class(row["salient_px"], row["valid_px"])
+        if number is not None:
+            self.classes[number] += 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +136,9 @@ def _totals(scenes: Iterable[Mapping[str, Any]], unchanged: Unchanged) -> dict[s
     stages: Counter[str] = Counter()
     masks: Counter[str] = Counter(unchanged.masks)
     numbers: Counter[str] = Counter(tiles=0, valid_px=unchanged.valid_px, salient_px=unchanged.salient_px)
+    made = Made()
     for scene in scenes:
+        made.count(scene)
         if scene["state"] != DAMAGED:
             ids.add(scene["scene_id"])
         states[scene["state"]] += 1
@@ -187,6 +152,7 @@ def _totals(scenes: Iterable[Mapping[str, Any]], unchanged: Unchanged) -> dict[s
         **numbers,
         "masks": dict(sorted(masks.items())),
         "seconds_by_stage": {stage: round(value, 3) for stage, value in sorted(stages.items())},
+        "made": asdict(made),
     }
 
 
@@ -199,65 +165,6 @@ def first_of_each_reason(rows: Iterable[Mapping[str, Any]]) -> list[Mapping[str,
         if seen[row["reason"]] <= _NAMED:
             kept.append(row)
     return kept
-
-
-def write_report(store: Store, report: Mapping[str, Any]) -> str:
-    """Write ``report-<run id>.json`` and return its URI."""
-    key = f"{_BEGIN}{report['run_id']}.json"
-    data = io.BytesIO()
-    for part in _parts(report):
-        data.write(part.encode())
-    store.write(key, data.getvalue())
-    return f"{store.uri}/{key}"
-
-
-def read_last(store: Store) -> dict[str, Any] | None:
-    """Return the head of the report of the run that ended last: what is before its scenes, and ``report``.
-
-    That is its URI. None where there is none. Scenes may be many: of a report no more than its beginning is
-    read. One of a former version has no ``ending``.
-
-    Raises:
-        FatalError: if it is damaged.
-        ConfigError, RetryableError: as the store does.
-    """
-    # A folder shows its names at once; of a prefix, which may have a million, only those are asked for.
-    try:
-        names = [*(store.find("", _BEGIN) if store.local_path() is None else store.entries())]
-    except FileNotFoundError:
-        return None
-    key = max(filter(_IS_REPORT.fullmatch, names), default=None)
-    if key is None:
-        return None
-    head, found, _ = store.read_part(key, 0, _HEAD_BYTES).partition(_SCENES)
-    try:
-        return {**json.loads(head + b"}" if found else head), "report": f"{store.uri}/{key}"}
-    except (ValueError, TypeError, RecursionError) as error:
-        raise FatalError(f"the report {store.uri}/{key} is damaged: {error}") from None
-
-
-def _parts(report: Mapping[str, Any]) -> Iterator[str]:
-    """Yield the JSON of a report, each scene and each ignored file on a line of its own.
-
-    All of it without secrets: reasons and names of files can hold web addresses too.
-    """
-    before = "{"
-    for name, value in report.items():
-        yield f"{before}\n{json.dumps(name)}: "
-        if name in _LISTS:
-            yield from _lines(value)
-        else:
-            yield json.dumps(redacted(value), indent=1, ensure_ascii=False)
-        before = ","
-    yield "\n}\n"
-
-
-def _lines(rows: Iterable[Mapping[str, Any]]) -> Iterator[str]:
-    before = "["
-    for row in rows:
-        yield f"{before}\n{json.dumps(redacted(row), ensure_ascii=False)}"
-        before = ","
-    yield "[]" if before == "[" else "\n]"
 
 
 def versions() -> dict[str, str]:
