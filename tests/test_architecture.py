@@ -44,6 +44,10 @@ LAYERS: dict[str, tuple[str, ...]] = {
         *_BASE,
         *(f"{_IO}.{room}" for room in ("arrow", "storage", "ledger", "mosaics", "geodesy", "reports")),
     ),
+    f"{_IO}.objects": (
+        *_BASE,
+        *(f"{_IO}.{room}" for room in ("storage", "mosaics", "geodesy", "catalogue")),
+    ),
     f"{_IO}.areas": (
         *_BASE,
         *(f"{_IO}.{room}" for room in ("storage", "scenes", "ledger", "mosaics", "geodesy")),

@@ -10,6 +10,7 @@ from jobs.printing.catalogue import print_generations, print_mosaics
 from jobs.printing.explained import print_explained
 from jobs.printing.findings import print_findings
 from jobs.printing.garbage import mebibytes, print_garbage
+from jobs.printing.objects import print_objects
 from jobs.printing.quarantined import print_quarantine
 from jobs.printing.run import PrintedRun
 from jobs.printing.status import print_status
@@ -23,6 +24,7 @@ __all__ = [
     "print_garbage",
     "print_generations",
     "print_mosaics",
+    "print_objects",
     "print_quarantine",
     "print_status",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -182,6 +182,21 @@ def chosen(regions: Regions, is_chosen: NDArray[np.bool_]) -> Regions:
     row, col, charge = corners.row[kept], corners.col[kept], corners.charge[kept]
     sums = {name: values[is_chosen] for name, values in regions.sums.items()}
     return Regions(sums, Corners(place[corners.region[kept]], row, col, charge))
+
+
+def split(regions: Regions, most_corners: int) -> Iterator[Regions]:
+    """Yield the regions in their order, parts of so many corners or fewer, or of one region."""
+    corners, start = regions.corners, 0
+    ends = np.searchsorted(corners.region, np.arange(len(regions)), side="right")
+    while start < len(regions):
+        begin = int(ends[start - 1]) if start else 0
+        stop = max(start + 1, int(np.searchsorted(ends, begin + most_corners, side="right")))
+        part = slice(begin, int(ends[stop - 1]))
+        own = Corners(
+            corners.region[part] - start, corners.row[part], corners.col[part], corners.charge[part]
+        )
+        yield Regions({name: values[start:stop] for name, values in regions.sums.items()}, own)
+        start = stop
 
 
 def joined(parts: Sequence[Regions]) -> Regions:

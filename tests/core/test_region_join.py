@@ -8,7 +8,7 @@ import shapely
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sgddiff_batch.core.region_join import NAMES, RegionJoin, chosen, joined
+from sgddiff_batch.core.region_join import NAMES, RegionJoin, chosen, joined, split
 from sgddiff_batch.core.regions import block_regions
 from sgddiff_batch.core.window import Window
 from tests.core.region_examples import (
@@ -75,3 +75,12 @@ def test_chosen_regions_keep_their_sums_and_outlines(codes, seed):
     assert facts(both) == facts(regions)
     assert sorted(both.corners.charge.tolist()) == sorted(regions.corners.charge.tolist())
     assert np.unique(both.corners.region).tolist() == [*range(len(regions))]
+
+
+@given(code_pictures(), st.integers(1, 40))
+def test_split_regions_are_all_of_them_in_parts_of_few_corners(codes, most):
+    regions = regions_by_blocks(codes, 99, 50, 50)
+    parts = list(split(regions, most))
+    assert all(len(part) == 1 or len(part.corners) <= most for part in parts)
+    assert facts(joined(parts)) == facts(regions)
+    assert joined(parts).corners.region.tolist() == regions.corners.region.tolist()
