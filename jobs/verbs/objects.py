@@ -33,6 +33,7 @@ _SETTINGS = {
     "threshold": ("T", "an object holds saliency 0..1 of so much; default: 0.5"),
     "low": ("L", "its pixels have so much (hysteresis); default: --threshold"),
     "min_area_m2": ("A", "leave smaller ones out, where there is a CRS; default: 0"),
+    "match_iou": ("I", "an object seen again shares so much (0..1) with what it was; default: 0.2"),
     "simplify_px": ("S", "outlines may be so far from the edges of pixels; default: 1"),
 }
 
@@ -49,12 +50,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> Exit:
     """Draw the objects of the output that the command line names."""
     start_log(level_of(options, logging.WARNING))
-    settings = _settings(options)
+    settings, least_iou = _settings(options)
     output, _ = output_of(options)
     from jobs.printing import print_objects
     from sgddiff_batch.io.objects import find_objects
 
-    found = find_objects(output, settings)
+    found = find_objects(output, settings, least_iou)
     if options.json:
         write_json(_facts(found), options.json)
     if options.json != TO_STDOUT:
@@ -62,12 +63,16 @@ def run(options: argparse.Namespace) -> Exit:
     return Exit.DAMAGED if any(one.is_damaged for one in found.left_out) else Exit.DONE
 
 
-def _settings(options: argparse.Namespace) -> ObjectSettings:
+def _settings(options: argparse.Namespace) -> tuple[ObjectSettings, float]:
     from sgddiff_batch.core.object_settings import ObjectSettings
+    from sgddiff_batch.io.objects import LEAST_IOU
 
     given = {name: value for name in _SETTINGS if (value := getattr(options, name)) is not None}
+    least_iou = given.pop("match_iou", LEAST_IOU)
+    if not 0 < least_iou <= 1:
+        raise ConfigError(f"--match-iou must be above 0 and at most 1, got {least_iou}")
     try:
-        return ObjectSettings(**given)
+        return ObjectSettings(**given), least_iou
     except ValueError as error:
         name, _, words = str(error).partition(" ")
         raise ConfigError(f"{_flag(name)} {words}") from None

@@ -6,6 +6,7 @@ all. Mosaics, ledger and catalogue are read alone.
 
 from __future__ import annotations
 
+from sgddiff_batch.io.objects.lasting import LEAST_IOU
 from sgddiff_batch.io.objects.output import MosaicObjects, OutputObjects, find_objects
 
-__all__ = ["MosaicObjects", "OutputObjects", "find_objects"]
+__all__ = ["LEAST_IOU", "MosaicObjects", "OutputObjects", "find_objects"]

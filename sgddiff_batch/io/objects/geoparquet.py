@@ -24,6 +24,9 @@ ROWS_TOGETHER = 16_384
 ABOUT = b"sgddiff:objects"
 """Key of what a file says of how it was made."""
 
+VALID = b"sgddiff:valid"
+"""Key of where a mosaic has data: WKB in degrees, as hexadecimal digits; empty of no place on the globe."""
+
 _EDGES = ("xmin", "ymin", "xmax", "ymax")
 
 SCHEMA = pa.schema(
@@ -48,6 +51,8 @@ SCHEMA = pa.schema(
         ("row", pa.int64()),
         ("col", pa.int64()),
         ("at_edge", pa.bool_()),
+        ("state", pa.string()),
+        ("parents", pa.list_(pa.string())),
         ("crs", pa.string()),
         ("bbox", pa.struct([(edge, pa.float64()) for edge in _EDGES])),
         ("geometry", pa.binary()),
@@ -58,7 +63,9 @@ SCHEMA = pa.schema(
 
 ``area_m2`` is null where there is no CRS, ``lon``, ``lat``, ``bbox`` and ``geometry`` where there is no place
 on the globe. ``row``, ``col``: the first pixel in reading order. ``at_edge``: it touches an edge of the
-mosaic, and may go on beyond.
+mosaic, and may go on beyond. ``state``: what is known of the object now (seen,
+vanished, merged); ``parents``: the ids of those that became part of it, or that it was split from, in this
+scene. Both are null in parts.
 """
 
 
@@ -90,9 +97,11 @@ class ObjectFile:
         if self._rows >= ROWS_TOGETHER:
             self._write(self._rows - self._rows % ROWS_TOGETHER)
 
-    def finish(self) -> bytes:
-        """Return the file, with all that was added."""
+    def finish(self, valid: bytes = b"") -> bytes:
+        """Return the file, with all that was added; ``valid``: WKB of where there is data."""
         self._write(self._rows)
+        if valid:
+            self._writer.add_key_value_metadata({VALID: valid.hex()})
         self._writer.close()
         return self._buffer.getvalue()
 

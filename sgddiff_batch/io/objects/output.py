@@ -18,6 +18,8 @@ from sgddiff_batch.core.words import redact_uri
 from sgddiff_batch.io.catalogue import read_catalogue, times_of
 from sgddiff_batch.io.mosaics import DamagedObjectError, is_complete, open_stored
 from sgddiff_batch.io.objects.geoparquet import DamagedFileError, ObjectFile, decode
+from sgddiff_batch.io.objects.id_state import SceneKey
+from sgddiff_batch.io.objects.lasting import LEAST_IOU, lasting_ids
 from sgddiff_batch.io.objects.parts import FORMAT, about_part, make_part, part_key
 from sgddiff_batch.io.storage import Store, open_store
 
@@ -82,32 +84,39 @@ class _Row:
 _Found = tuple[_Row, pa.Table | LeftOut, bool]
 
 
-def find_objects(output_uri: str, settings: ObjectSettings) -> OutputObjects:
+def find_objects(output_uri: str, settings: ObjectSettings, least_iou: float = LEAST_IOU) -> OutputObjects:
     """Make the missing parts of the current mosaics of an output, and the file of all of their objects.
 
-    Mosaics, ledger and catalogue are only read, so that a run may be at work. Whoever does the same at once
-    writes the same bytes.
+    Objects that were not there before are matched with those that were, and have their ids where they overlap
+    by ``least_iou`` (above 0, at most 1) and more. Mosaics, ledger and catalogue are only read, so that a run
+    may be at work. Whoever does the same at once writes the same parts, and of ids one is first.
 
     Raises:
         FileNotFoundError: if no run has published there.
-        FatalError: if the catalogue is damaged.
+        FatalError: if the catalogue, or what is known of ids, is damaged.
         ConfigError, RetryableError: as the store does.
     """
     store = open_store(output_uri)
-    rows = _rows(store)
-    crss = {row.crs for row in rows}
-    about = {"format": FORMAT, "settings": settings.to_json()}
-    file = ObjectFile(about, next(iter(crss), None), several=len(crss) > 1)
-    mosaics, left_out = [], []
+    rows, told, left_out = _rows(store), [], []
     for row, found, is_new in _parts(store, rows, settings):
         if isinstance(found, LeftOut):
             log.warning("%s is left out of the objects: %s", row.scene_id, found.reason)
             left_out.append(found)
         else:
-            file.add(found)
-            mosaics.append(_told(row, found, settings, is_new=is_new))
+            told.append((row, _told(row, found, settings, is_new=is_new)))
+    lasting = lasting_ids(store, settings, least_iou, {_key(row): one.part for row, one in told})
+    crss = {row.crs for row in rows}
+    about = {"format": FORMAT, "settings": settings.to_json(), "match_iou": least_iou}
+    file = ObjectFile(about, next(iter(crss), None), several=len(crss) > 1)
+    for _, one in told:
+        file.add(lasting.laid_on(decode(store.read(one.part))[0]))
     store.write(OBJECTS, file.finish())
-    return OutputObjects(store.uri_of(OBJECTS), settings, tuple(mosaics), tuple(left_out))
+    mosaics = tuple(one for _, one in told)
+    return OutputObjects(store.uri_of(OBJECTS), settings, mosaics, tuple(left_out))
+
+
+def _key(row: _Row) -> SceneKey:
+    return SceneKey(None if row.time is None else row.time.isoformat(), row.scene_id, row.store)
 
 
 def _rows(store: Store) -> list[_Row]:

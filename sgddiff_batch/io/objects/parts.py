@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 from sgddiff_batch.core.fingerprint import array_digest
 from sgddiff_batch.core.object_settings import ObjectSettings
 from sgddiff_batch.core.region_join import RegionJoin, split
-from sgddiff_batch.core.regions import Regions, block_regions
+from sgddiff_batch.core.regions import block_regions
 from sgddiff_batch.core.window import Window
 from sgddiff_batch.io.geodesy import Ground
 from sgddiff_batch.io.mosaics import ROOT, DamagedObjectError, StoredMosaic, blocks_of
+from sgddiff_batch.io.objects.data_map import DataMap
 from sgddiff_batch.io.objects.geoparquet import ObjectFile
 from sgddiff_batch.io.objects.rows import Shows, table_of
 
@@ -63,11 +64,14 @@ def make_part(mosaic: StoredMosaic, name: str, time: datetime | None, settings: 
     shows = Shows(provenance.mosaic_id, name, time, provenance.run_id, provenance.model_digest, crs)
     file = ObjectFile(about_part(name, shows.scene_id, time, settings), crs)
     ground = _ground(grid.crs_wkt)
-    for regions in _whole_regions(mosaic, settings):
-        for part in split(regions, _MOST_CORNERS):
+    join = RegionJoin(grid.height_px, grid.width_px, settings.high_code)
+    data = DataMap(grid, mosaic.mosaic.tiling.block_px)
+    for window, codes in _blocks(mosaic):
+        data.add(window, codes)
+        for part in split(join.add(block_regions(codes, window, settings.low_code)), _MOST_CORNERS):
             table = table_of(part, grid, shows, ground, settings.simplify_px)
             file.add(_large(table, settings.min_area_m2))
-    return file.finish()
+    return file.finish(data.on_globe(ground))
 
 
 def _ground(crs: str | None) -> Ground | None:
@@ -82,13 +86,6 @@ def _large(table: pa.Table, least_m2: float) -> pa.Table:
     if not least_m2:
         return table
     return table.filter(pc.fill_null(pc.greater_equal(table["area_m2"], least_m2), True))
-
-
-def _whole_regions(mosaic: StoredMosaic, settings: ObjectSettings) -> Iterator[Regions]:
-    grid = mosaic.mosaic.grid
-    join = RegionJoin(grid.height_px, grid.width_px, settings.high_code)
-    for window, codes in _blocks(mosaic):
-        yield join.add(block_regions(codes, window, settings.low_code))
 
 
 def _blocks(mosaic: StoredMosaic) -> Iterator[tuple[Window, NDArray[np.uint8]]]:

@@ -49,6 +49,7 @@ def table_of(
     measures = measured(regions, grid.transform, exact, outlines, ground)
     columns = _of_mosaic(shows, len(regions)) | _of_regions(regions, grid, shows) | _of_ground(measures)
     columns["geometry_native"] = _wkb(outlines)
+    columns |= {name: pa.nulls(len(regions), SCHEMA.field(name).type) for name in ("state", "parents")}
     return pa.table({name: columns[name] for name in SCHEMA.names}, schema=SCHEMA)
 
 

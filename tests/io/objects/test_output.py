@@ -7,7 +7,6 @@ import json
 from concurrent.futures import ThreadPoolExecutor
 
 import geopandas
-import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
@@ -41,7 +40,9 @@ def test_all_objects_are_in_one_file_and_each_mosaic_s_in_its_part(output):
     assert found.uri == output.uri_of(OBJECTS)
     rows = shown_rows(output.read(OBJECTS))
     parts = [shown_rows(output.read(one.part)) for one in found.mosaics]
-    assert rows == [row for part in parts for row in part]
+    lasting = {"id": None, "state": None, "parents": None}
+    assert [row | lasting for row in rows] == [row | lasting for part in parts for row in part]
+    assert {row["state"] for row in rows} <= {"seen", "merged"}
     assert len(parts[1]) > 100
     frame = geopandas.read_parquet(io.BytesIO(output.read(OBJECTS)))
     assert frame["geometry_native"].crs.to_epsg() == 32633
@@ -122,7 +123,7 @@ def test_scenes_of_several_crss_share_a_file_and_each_row_names_its_own(output):
 
 def test_a_superseded_mosaic_s_objects_are_no_more_in_the_file_and_come_back_with_a_rollback(output):
     find_objects(output.uri, EXACT)
-    before = output.read(OBJECTS)
+    before = shown_rows(output.read(OBJECTS))
     put_scene(output, "b.tif", NOISE[::-1], 2)
     publish_all(output)
     find_objects(output.uri, EXACT)
@@ -130,7 +131,9 @@ def test_a_superseded_mosaic_s_objects_are_no_more_in_the_file_and_come_back_wit
     assert [store for store in stores if store.startswith("b.tif")] == [f"b.tif/{2:016x}-aaaaaaaaaaaa.zarr"]
     rollback(output)
     assert not any(one.is_new for one in find_objects(output.uri, EXACT).mosaics)
-    assert output.read(OBJECTS) == before
+    # What is known of an object now is not rolled back.
+    now = shown_rows(output.read(OBJECTS))
+    assert [row | {"state": None} for row in now] == [row | {"state": None} for row in before]
 
 
 def test_an_output_without_a_catalogue_is_told(tmp_path):
@@ -142,4 +145,4 @@ def test_objects_are_no_garbage_and_no_mosaics(output):
     find_objects(output.uri, EXACT)
     found = find_garbage(output, 0)
     assert (found.garbage, found.broken, found.unknown) == ((), (), ())
-    assert np.all([key.startswith("_objects/parts/") for key in output.keys("_objects")])
+    assert len(output.keys("_objects/parts")) == 3
