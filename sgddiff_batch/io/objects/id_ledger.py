@@ -33,7 +33,7 @@ log = logging.getLogger(__name__)
 IDS = "_objects/ids"
 
 _ATTEMPTS = 5
-_REGIONS_TOGETHER = 250_000
+_REGIONS_TOGETHER = 100_000
 """New regions that are matched at once: scenes are a fold, so that how they are cut changes nothing."""
 _DAMAGED = (ValueError, KeyError, TypeError, OSError, pa.ArrowException, RecursionError)
 
@@ -107,7 +107,7 @@ class IdLedger:
         if some:
             state, sightings = matched(state, some, self._least_iou)
             told.append(sightings)
-        return state, pa.concat_tables(told).unify_dictionaries()
+        return state.in_order(), pa.concat_tables(told).unify_dictionaries()
 
     def _state(self, pointer: _Pointer) -> IdState | None:
         """Return the state that a pointer names, None if another publish has taken it away meanwhile."""

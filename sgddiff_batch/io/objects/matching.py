@@ -8,13 +8,14 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import shapely
 from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 
 from sgddiff_batch.core.components import Ints
 from sgddiff_batch.core.object_ids import NOBODY, UNKNOWN, Matched, Sightings, match
-from sgddiff_batch.io.geodesy import Shapes
-from sgddiff_batch.io.objects.id_state import IdState, Names, SceneKey
+from sgddiff_batch.io.geodesy import Floats, Shapes
+from sgddiff_batch.io.objects.id_state import IdState, Names, SceneKey, both, outlines_of
 from sgddiff_batch.io.objects.overlaps import covered_by, overlaps_of
 
 SIGHTINGS = pa.schema(
@@ -41,28 +42,43 @@ class NewScene:
 def matched(state: IdState, scenes: Sequence[NewScene], least_iou: float) -> tuple[IdState, pa.Table]:
     """Return what is known after a publish of scenes, in any order, and the rows of SIGHTINGS of these."""
     scenes = sorted(scenes, key=lambda scene: scene.key.order)
+    is_near = _near(state.bounds, scenes)
+    near, sightings = _matched(state.chosen(is_near), scenes, least_iou)
+    return both(state.chosen(~is_near), near), sightings
+
+
+def _near(bounds: Floats, scenes: Sequence[NewScene]) -> NDArray[np.bool_]:
+    """Say of which known objects, by their boxes (n, 4), new scenes may show or miss something."""
+    found = np.zeros(len(bounds), np.bool_)
+    for scene in scenes:
+        edges = shapely.total_bounds(np.array([*scene.shapes, scene.valid], dtype=object))
+        with np.errstate(invalid="ignore"):
+            beside = (bounds[:, :2] <= edges[2:]).all(axis=1) & (bounds[:, 2:] >= edges[:2]).all(axis=1)
+        found |= beside
+    return found
+
+
+def _matched(state: IdState, scenes: Sequence[NewScene], least_iou: float) -> tuple[IdState, pa.Table]:
     keys = (*state.scenes, *(scene.key for scene in scenes))
-    known, sizes = len(state.ids), [len(scene.ids) for scene in scenes]
+    known, sizes = len(state), [len(scene.ids) for scene in scenes]
     start = known + np.cumsum([0, *sizes])
     own = len(state.scenes) + np.repeat(np.arange(len(scenes)), sizes)
     seen_in = np.concatenate([state.seen_in, own])
     ids: Names = np.concatenate([state.ids, *(scene.ids for scene in scenes)])
-    shapes: Shapes = np.concatenate([state.shapes, *(scene.shapes for scene in scenes)])
+    shapes: Shapes = np.concatenate([state.shapes(), *(scene.shapes for scene in scenes)])
     rank = _ranks(keys)
     valid = np.array([*(scene.valid for scene in scenes), None], dtype=object)[:-1]
-    found = match(
-        Sightings(
-            start,
-            rank[len(state.scenes) :],
-            rank[seen_in],
-            _places(ids),
-            overlaps_of(shapes, start),
-            covered_by(shapes, valid),
-            state.state,
-            rank[state.last_by],
-        ),
-        least_iou,
+    sightings = Sightings(
+        start,
+        rank[len(state.scenes) :],
+        rank[seen_in],
+        _places(ids),
+        overlaps_of(shapes, start),
+        covered_by(shapes, valid),
+        state.state,
+        rank[state.last_by],
     )
+    found = match(sightings, least_iou)
     return _after(state, keys, found, ids, seen_in, shapes), _sightings(found, ids, own, keys, known)
 
 
@@ -103,7 +119,8 @@ def _after(
         told(found.told_by, state.told_by),
         told(found.last_by, state.last_by),
         into,
-        shapes[now],
+        outlines_of(shapes[now]),
+        shapely.bounds(shapes[now]).reshape(-1, 4),
     )
 
 
