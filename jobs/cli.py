@@ -32,6 +32,7 @@ VERBS = {
     "explain": "say where a pixel of a mosaic comes from",
     "quarantine": "list the scenes that could not be worked on, and try them again",
     "catalogue": "show the archive catalogue of an output, and turn it back",
+    "objects": "draw the objects of all current mosaics as polygons with measures",
     "gc": "remove what nobody will ask for again below an output",
     "export": "write a mosaic in another format",
     "train": "train the teacher on labels, then the student on its teacher",

@@ -44,6 +44,10 @@ LAYERS: dict[str, tuple[str, ...]] = {
         *_BASE,
         *(f"{_IO}.{room}" for room in ("arrow", "storage", "ledger", "mosaics", "geodesy", "reports")),
     ),
+    f"{_IO}.objects": (
+        *_BASE,
+        *(f"{_IO}.{room}" for room in ("storage", "mosaics", "geodesy", "catalogue")),
+    ),
     f"{_IO}.pages": (
         *_CORE,
         *(f"{_IO}.{room}" for room in ("storage", "scenes", "mosaics", "catalogue", "reports")),
@@ -69,8 +73,8 @@ LAYERS: dict[str, tuple[str, ...]] = {
     "sgddiff_batch.runs.checking": (
         *_BASE,
         *(f"sgddiff_batch.{package}" for package in ("pipeline", "runs")),
-        *(f"{_IO}.{room}" for room in ("storage", "archive", "ledger", "mosaics", "catalogue", "upkeep")),
-        f"{_IO}.reports",
+        *(f"{_IO}.{room}" for room in ("storage", "archive", "scenes", "ledger", "mosaics", "catalogue")),
+        *(f"{_IO}.{room}" for room in ("upkeep", "reports")),
     ),
     "sgddiff_batch.runs.areas": (
         *_BASE,

@@ -11,6 +11,7 @@ from jobs.printing.explained import print_explained
 from jobs.printing.exported import print_export_counts, print_exported
 from jobs.printing.findings import print_findings
 from jobs.printing.garbage import mebibytes, print_garbage
+from jobs.printing.objects import print_objects
 from jobs.printing.quarantined import print_quarantine
 from jobs.printing.run import PrintedRun
 from jobs.printing.status import print_status
@@ -26,6 +27,7 @@ __all__ = [
     "print_garbage",
     "print_generations",
     "print_mosaics",
+    "print_objects",
     "print_quarantine",
     "print_status",
 ]

@@ -40,7 +40,7 @@ def run(options: argparse.Namespace) -> Exit:
     from jobs.printing import print_explained
     from sgddiff_batch.core.explaining import pixel_at
     from sgddiff_batch.core.query import OWN
-    from sgddiff_batch.runs import explain_pixel, open_explained
+    from sgddiff_batch.runs.checking import explain_pixel, open_explained
 
     stored = open_explained(options.mosaic)
     row, col = pixel_at(stored.mosaic.grid, *options.xy) if options.xy else (options.row, options.col)

@@ -19,7 +19,6 @@ from sgddiff_batch.runs.bench import (
 from sgddiff_batch.runs.conclude import Ending, RunEnd, ending_by, ending_of, expected_seconds, judged
 from sgddiff_batch.runs.engines import EngineSettings, run_works
 from sgddiff_batch.runs.execute import run_all, told_tally
-from sgddiff_batch.runs.explain import explain_pixel, open_explained
 from sgddiff_batch.runs.export import Exported, export_all
 from sgddiff_batch.runs.forecast import Forecast, Workers
 from sgddiff_batch.runs.plan import Run, plan_run
@@ -47,13 +46,11 @@ __all__ = [
     "ending_by",
     "ending_of",
     "expected_seconds",
-    "explain_pixel",
     "export_all",
     "history_page",
     "judged",
     "leased_bench",
     "open_bench",
-    "open_explained",
     "open_ledger",
     "open_used",
     "plan_run",

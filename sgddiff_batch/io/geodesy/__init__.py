@@ -7,6 +7,7 @@ stored here.
 from __future__ import annotations
 
 from sgddiff_batch.io.geodesy.footprints import Footprint, FootprintMaker
+from sgddiff_batch.io.geodesy.ground import Ground, Shapes
 from sgddiff_batch.io.geodesy.transformations import Floats, to_crs
 
-__all__ = ["Floats", "Footprint", "FootprintMaker", "to_crs"]
+__all__ = ["Floats", "Footprint", "FootprintMaker", "Ground", "Shapes", "to_crs"]

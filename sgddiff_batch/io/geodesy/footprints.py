@@ -70,7 +70,7 @@ class FootprintMaker:
             with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is off the map
                 globe = self._globe(crs)
                 ring = globe.ring(height_px, width_px, transform)
-                shape = _shape(ring, lambda: globe.inside(height_px, width_px, transform))
+                shape = shape_of(ring, lambda: globe.inside(height_px, width_px, transform))
         except (CRSError, RasterioError, CPLE_BaseError, OffTheMapError, shapely.errors.GEOSException):
             return None
         if shape.is_empty or not shape.is_valid:
@@ -86,7 +86,7 @@ class FootprintMaker:
         return known
 
 
-def _shape(ring: Ring, inside: Callable[[], tuple[Floats, Floats]]) -> BaseGeometry:
+def shape_of(ring: Ring, inside: Callable[[], tuple[Floats, Floats]]) -> BaseGeometry:
     """Return the outline that a line encloses; ``inside`` gives points inside of it, about a pole."""
     if ring.turns:
         lon, lat = inside()
@@ -118,10 +118,10 @@ def _whole_turn(lon: Floats) -> Floats:
 def _polygon(lon: Floats, lat: Floats) -> BaseGeometry:
     # No zero has a sign: some of what follows would keep it.
     points = np.stack([lon, lat], axis=1) + 0.0
-    return _areas([shapely.make_valid(shapely.Polygon(points))])
+    return areas_of([shapely.make_valid(shapely.Polygon(points))])
 
 
-def _areas(shapes: Sequence[BaseGeometry]) -> BaseGeometry:
+def areas_of(shapes: Sequence[BaseGeometry]) -> BaseGeometry:
     """Return the polygons among shapes as one."""
     parts = [part for shape in shapes for part in _parts(shape)]
     found = [orient(part) for part in parts if part.geom_type == "Polygon" and not part.is_empty]
@@ -151,9 +151,9 @@ def _cut(shape: BaseGeometry) -> BaseGeometry:
         piece = shapely.intersection(shape, _box(middle - 180.0, middle + 180.0))
         pieces.append(translate(piece, xoff=-middle) if (first, last) != (0, 0) else piece)
     if east - west < TURN - _NEAR_TURN_DEG:
-        return _areas(pieces)
+        return areas_of(pieces)
     # Its ends meet, or lie over each other.
-    return _areas([shapely.make_valid(shapely.union_all(pieces, grid_size=_SAME_DEG))])
+    return areas_of([shapely.make_valid(shapely.union_all(pieces, grid_size=_SAME_DEG))])
 
 
 def _box(west: float, east: float) -> BaseGeometry:

@@ -56,6 +56,11 @@ class Globe:
         self._crs = crs
         self._degrees = _degrees_of(crs)
 
+    @property
+    def counts_degrees(self) -> bool:
+        """Whether x counts degrees of a datum: then longitudes go on past half a turn as x does."""
+        return self._degrees is not None
+
     def ring(self, height_px: int, width_px: int, transform: Transform) -> Ring:
         """Return the edges of a grid.
 
@@ -71,7 +76,7 @@ class Globe:
             cols = np.clip(cols, _INSET_PX, width_px - _INSET_PX)
             rows = np.clip(rows, _INSET_PX, height_px - _INSET_PX)
             lon, lat = grid.places(cols, rows)
-        return _unwrapped(*_refined(grid, cols, rows, lon, lat))
+        return unwrapped(*_refined(grid, cols, rows, lon, lat))
 
     def inside(self, height_px: int, width_px: int, transform: Transform) -> tuple[Floats, Floats]:
         """Return the places of a few points inside of a grid, of those that have one."""
@@ -190,7 +195,8 @@ def _steps(lon: Floats) -> Floats:
     return steps - TURN * np.round(steps / TURN)
 
 
-def _unwrapped(lon: Floats, lat: Floats) -> Ring:
+def unwrapped(lon: Floats, lat: Floats) -> Ring:
+    """Return the ring of points (n) whose longitudes may jump by a turn; the first one is not repeated."""
     steps = _steps(lon)
     turns = round(float(steps.sum()) / TURN)
     way = lon[0] + np.concatenate([[0.0], np.cumsum(steps)])

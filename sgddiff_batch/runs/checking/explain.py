@@ -15,7 +15,7 @@ from sgddiff_batch.io.ledger import ObjectLedger
 from sgddiff_batch.io.mosaics import StoredMosaic, open_stored
 from sgddiff_batch.io.scenes import GeoTiffReader
 from sgddiff_batch.io.storage import open_store, over_network
-from sgddiff_batch.runs.bench import PIXELS_VERSION
+from sgddiff_batch.runs import PIXELS_VERSION
 
 _SCENES_SHOWN = 5
 _WHY = {

@@ -1,0 +1,52 @@
+"""Polygons of regions are valid, however they are simplified, and lie where the pixels do."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import shapely
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sgddiff_batch.core.grid import Transform
+from sgddiff_batch.io.objects.polygons import placed, polygons_of, simplified
+from tests.core.region_examples import MASKS, code_pictures, normal, polygons_by_gdal, regions_by_blocks
+
+
+@given(code_pictures())
+def test_polygons_are_those_that_gdal_draws(codes):
+    found = polygons_of(regions_by_blocks(codes, 5, 50, 50))
+    assert normal([*found]) == normal(polygons_by_gdal((codes >= 50) & (codes != 255)))
+
+
+@given(code_pictures(40), st.sampled_from([0.5, 1, 1.5, 3]))
+def test_simplified_outlines_are_valid_near_and_about_as_large(codes, tolerance_px):
+    exact = polygons_of(regions_by_blocks(codes, 99, 50, 50))
+    found = simplified(exact, tolerance_px)
+    assert shapely.is_valid(found).all()
+    assert (shapely.hausdorff_distance(found, exact) <= tolerance_px + 1e-9).all()
+    np.testing.assert_allclose(shapely.area(found), shapely.area(exact), rtol=0.1)
+
+
+def test_simplifying_straightens_stairs_and_leaves_single_pixels():
+    stairs = np.tri(40, dtype=np.uint8)
+    stairs[0, 39] = 1
+    exact = polygons_of(regions_by_blocks(stairs, 99, 1, 1))
+    points = dict(
+        zip(shapely.area(exact).tolist(), shapely.get_num_coordinates(simplified(exact, 1)), strict=True)
+    )
+    assert points[1] == 5
+    assert points[820] < 10 < shapely.get_num_coordinates(exact).max()
+
+
+@pytest.mark.parametrize(
+    "transform", [Transform(2, 0, 9, 0, -2, 9), Transform(0, 3, 1, 3, 1, 0), Transform(1, 0, 0, 0, 1, 0)]
+)
+def test_placed_outlines_run_counter_clockwise_and_corners_are_those_of_the_pixels(transform):
+    (found,) = placed(
+        polygons_of(regions_by_blocks(MASKS["a loop that closes in a point"], 9, 1, 1)), transform
+    )
+    assert found.exterior.is_ccw
+    assert not found.interiors[0].is_ccw
+    assert transform.apply(0, 0) in found.exterior.coords
+    assert transform.apply(2, 1) in found.interiors[0].coords
