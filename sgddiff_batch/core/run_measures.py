@@ -62,6 +62,7 @@ class RunMeasures:
     quarantined: float | None = None
     seconds_per_tile: float | None = None
     seam: float | None = None
+    has_page: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +96,7 @@ def measures_of(head: Mapping[str, Any]) -> RunMeasures:
         states.get("quarantined", 0) / tried if tried else None,
         seconds / tiles if tiles else None,
         _seam(made.get("seam")),
+        head.get("has_page") is True,
     )
 
 

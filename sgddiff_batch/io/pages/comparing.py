@@ -13,7 +13,7 @@ from sgddiff_batch.errors import SgddiffBatchError
 from sgddiff_batch.io.pages import charts
 from sgddiff_batch.io.pages.charts import drawing
 from sgddiff_batch.io.pages.words import share
-from sgddiff_batch.io.reports import read_heads, runs_with_pages
+from sgddiff_batch.io.reports import read_heads
 from sgddiff_batch.io.storage import Store
 
 log = logging.getLogger(__name__)
@@ -29,14 +29,6 @@ def runs_before(output: Store, run_id: str, most: int) -> list[RunMeasures]:
         log.warning("the reports before this one could not be read: %s", on_one_line(error))
         return []
     return [*map(measures_of, heads)]
-
-
-def known_pages(output: Store) -> frozenset[str]:
-    """Return the ids of the runs that have a page; none where the store fails."""
-    try:
-        return runs_with_pages(output)
-    except (SgddiffBatchError, OSError):
-        return frozenset()
 
 
 def compared(now: RunMeasures, before: Sequence[RunMeasures], limits: AlarmLimits) -> dict[str, Any]:

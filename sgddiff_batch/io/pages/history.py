@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Set
 from typing import Any
 
 from sgddiff_batch.core.run_measures import RunMeasures, measures_of
 from sgddiff_batch.core.words import counted, printable
-from sgddiff_batch.io.pages.comparing import known_pages, trends_of
+from sgddiff_batch.io.pages.comparing import trends_of
 from sgddiff_batch.io.pages.rendering import rendered
 from sgddiff_batch.io.pages.sections import ENDINGS
 from sgddiff_batch.io.pages.words import at, duration, share
@@ -30,7 +29,6 @@ def history_of(output: Store) -> bytes:
     runs = [*map(measures_of, read_heads(output, MOST_RUNS))]
     if not runs:
         raise FileNotFoundError(f"{output.uri!r} has no report: give the output.uri of a run that has ended")
-    pages = known_pages(output)
     words = f"{counted(len(runs), 'run')} of {output.uri}, the newest first"
     more = f"; of more runs the last {MOST_RUNS:,} are shown" if len(runs) == MOST_RUNS else ""
     context = {
@@ -38,18 +36,18 @@ def history_of(output: Store) -> bytes:
         "subtitle": printable(words + more),
         "trends": trends_of(runs[-_IN_LINES:]),
         "in_lines": min(len(runs), _IN_LINES),
-        "runs": [_row(run, pages) for run in reversed(runs)],
+        "runs": [_row(run) for run in reversed(runs)],
     }
     return rendered("history.html", context)
 
 
-def _row(run: RunMeasures, pages: Set[str]) -> dict[str, Any]:
+def _row(run: RunMeasures) -> dict[str, Any]:
     ending = run.ending or ""
     code, tone = ENDINGS[ending][:2] if ending in ENDINGS else (None, "")
     others = [f"{run.states[state]:,} {state}" for state in _OTHERS if run.states.get(state)]
     return {
         "run": printable(run.run_id),
-        "page": f"report-{run.run_id}.html" if run.run_id in pages else None,
+        "page": f"report-{run.run_id}.html" if run.has_page else None,
         "begun": at(run.started_at),
         "ending": printable(ending or "not told"),
         "code": "" if code is None else str(code),

@@ -12,7 +12,7 @@ from sgddiff_batch.core.run_measures import AlarmLimits, RunMeasures, measures_o
 from sgddiff_batch.core.words import printable
 from sgddiff_batch.io.pages import charts, sections
 from sgddiff_batch.io.pages.charts import drawing
-from sgddiff_batch.io.pages.comparing import compared, known_pages, runs_before
+from sgddiff_batch.io.pages.comparing import compared, runs_before
 from sgddiff_batch.io.pages.digest import Digest, digest_of, salient_share, seconds_of
 from sgddiff_batch.io.pages.pictures import Drawn, draw_all
 from sgddiff_batch.io.pages.rendering import rendered
@@ -70,10 +70,10 @@ def _state(
     output: Store, report: StoredReport, digest: Digest, notes: Sequence[str], before: Sequence[RunMeasures]
 ) -> dict[str, Any]:
     facts = report.facts
-    area, pages = _object(facts.get("run")).get("area"), known_pages(output)
+    area = _object(facts.get("run")).get("area")
     what = f"area {area}" if area else "saliency mosaics"
     links = [{"target": f"#{name}", "words": words} for name, words in _PLACES.items()]
-    if before and before[-1].run_id in pages:
+    if before and before[-1].has_page:
         links.append({"target": f"report-{before[-1].run_id}.html", "words": "the run before"})
     return {
         "title": f"Run {facts.get('run_id', '?')}",

@@ -23,7 +23,6 @@ from sgddiff_batch.io.reports.stored import (
     open_report,
     read_heads,
     read_last,
-    runs_with_pages,
     write_report,
 )
 
@@ -40,7 +39,6 @@ __all__ = [
     "open_report",
     "read_heads",
     "read_last",
-    "runs_with_pages",
     "versions",
     "write_report",
 ]

@@ -18,7 +18,6 @@ _LISTS = ("scenes", "ignored")
 """What a report has many rows of."""
 _BEGIN = "report-"
 _IS_REPORT = re.compile(rf"{_BEGIN}[^/]+\.json")
-_IS_PAGE = re.compile(rf"{_BEGIN}([^/]+)\.html")
 _HEAD_BYTES = 256 * 2**10
 _SCENES = b',\n"scenes": '
 """What ends the head of a report as it is written here."""
@@ -57,19 +56,22 @@ def read_last(store: Store) -> dict[str, Any] | None:
 def read_heads(store: Store, most: int, before: str = "") -> list[dict[str, Any]]:
     """Return the heads of at most so many reports, the oldest first; ``before``: of runs before that id.
 
+    Each has ``has_page`` besides: whether a page lies beside the report, by its name.
     What is damaged, or went meanwhile, is left out: they are there to compare with.
 
     Raises:
         ConfigError, RetryableError: as the store does.
     """
-    keys = sorted(key for key in _keys(store) if not before or key < f"{_BEGIN}{before}.json")
+    names = frozenset(_names(store))  # once: a night without anything new asks for little else
+    found = filter(_IS_REPORT.fullmatch, names)
+    keys = sorted(key for key in found if not before or key < f"{_BEGIN}{before}.json")
 
     def head(key: str) -> dict[str, Any] | None:
         try:
             data = store.read_part(key, 0, _SHORT_HEAD_BYTES)
             if _SCENES not in data:
                 data = store.read_part(key, 0, _HEAD_BYTES)
-            return _head(store, key, data)[0]
+            return {**_head(store, key, data)[0], "has_page": key.removesuffix("json") + "html" in names}
         except (FileNotFoundError, FatalError):
             return None
 
@@ -128,12 +130,6 @@ class _StoredRows:
                 if text != b"[":
                     yield _parsed(self.store, self.key, text.removesuffix(b","))
         raise FatalError(f"the report {self.store.uri}/{self.key} is damaged: its scenes do not end")
-
-
-def runs_with_pages(store: Store) -> frozenset[str]:
-    """Return the ids of the runs that have a page beside their reports."""
-    found = map(_IS_PAGE.fullmatch, _names(store))
-    return frozenset(match[1] for match in found if match)
 
 
 def _keys(store: Store) -> list[str]:

@@ -15,7 +15,6 @@ from sgddiff_batch.io.reports import (
     open_report,
     read_heads,
     read_last,
-    runs_with_pages,
     write_report,
 )
 from sgddiff_batch.io.storage.store import Store, open_store
@@ -136,9 +135,10 @@ def test_heads_before_a_run_come_oldest_first_and_damaged_ones_are_left_out(outp
     assert read_heads(open_store(output.uri_of("nowhere")), 5) == []
 
 
-def test_runs_with_pages_are_told_by_their_names(output: Store) -> None:
-    assert runs_with_pages(output) == frozenset()
-    put(output, "1")
-    for name in ("report-1.html", "report-7.html", "report-2.html.txt", "page.html"):
+def test_heads_tell_which_runs_have_a_page_by_its_name(output: Store) -> None:
+    for run_id in ("1", "2", "3"):
+        put(output, run_id)
+    for name in ("report-1.html", "report-7.html", "report-2.html.txt"):
         output.write(name, b"")
-    assert runs_with_pages(output) == {"1", "7"}
+    told = {head["run_id"]: head["has_page"] for head in read_heads(output, 5)}
+    assert told == {"1": True, "2": False, "3": False}
