@@ -1,4 +1,4 @@
-"""Checking: whether what is stored is what was computed, and would be computed again; where a pixel comes from.
+"""Checking: whether what is stored is what was computed and would be computed again; where a pixel is from.
 
 Inside, mosaics are verified against ledger and catalogue, samples of them are computed anew, and a pixel is
 explained. Nothing is changed but the marks of what is to be done again.
