@@ -45,6 +45,7 @@ from tests.kit.s3 import run_s3_server
 SIDE_PX = 560
 MILLION = 10**6
 SETTINGS = ["tiling.tile_px=576", "tiling.overlap_px=64", "tiling.block_px=4096", "tiling.task_memory_gib=2"]
+SETTINGS.append("report.html=false")  # its pictures take seconds once a run, which is no cost of a scene
 
 
 @dataclass(frozen=True)
