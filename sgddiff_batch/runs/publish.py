@@ -111,11 +111,12 @@ class Publisher:
         if not is_over and settled == self._published:
             return None
         self._withdraw()
+        records, shown = self._recordings.told()
         generation = catalogue.publish(
             ledger.store,
-            record_table(self._run.records) | self._recordings.table(),
+            record_table(self._run.records) | records,
             ledger.withdrawn(index=True).keys(),
-            PublishContext(bench.run_id, *self._archive, self._recordings.shown, self._places, bench.stac),
+            PublishContext(bench.run_id, *self._archive, shown, self._places, bench.stac),
             bench.keep_generations,
             is_over=is_over,
         )
