@@ -61,6 +61,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
     f"{_IO}.upkeep": (
         *_BASE,
         *(f"{_IO}.{room}" for room in ("storage", "archive", "ledger", "mosaics", "catalogue", "reports")),
+        f"{_IO}.objects",
     ),
     _IO: (),
     "sgddiff_batch.engine": (*_BASE, "sgddiff_batch.pipeline", "sgddiff_batch.lifecycle"),

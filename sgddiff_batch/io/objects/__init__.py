@@ -8,5 +8,6 @@ from __future__ import annotations
 
 from sgddiff_batch.io.objects.lasting import LEAST_IOU
 from sgddiff_batch.io.objects.output import MosaicObjects, OutputObjects, find_objects
+from sgddiff_batch.io.objects.parts import PARTS, store_of_part
 
-__all__ = ["LEAST_IOU", "MosaicObjects", "OutputObjects", "find_objects"]
+__all__ = ["LEAST_IOU", "PARTS", "MosaicObjects", "OutputObjects", "find_objects", "store_of_part"]

@@ -34,6 +34,11 @@ def part_key(store: str, settings: ObjectSettings) -> str:
     return f"{PARTS}/{store}-{settings.digest}.parquet"
 
 
+def store_of_part(key: str) -> str:
+    """Return the path of the mosaic that a part is of, by the part's key."""
+    return key.removeprefix(f"{PARTS}/").rpartition("-")[0]
+
+
 def about_part(
     store: str, scene_id: str, time: datetime | None, settings: ObjectSettings
 ) -> dict[str, object]:

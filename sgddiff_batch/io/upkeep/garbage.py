@@ -20,11 +20,12 @@ from sgddiff_batch.io.catalogue import CATALOGUE, GENERATIONS, STATIC, instant
 from sgddiff_batch.io.ledger import LEDGER, ObjectLedger
 from sgddiff_batch.io.mosaics import is_committed
 from sgddiff_batch.io.storage import Store, measure
+from sgddiff_batch.io.upkeep.object_parts import parts_without_mosaic
 from sgddiff_batch.io.upkeep.unfinished import lost_scene
 from sgddiff_batch.io.upkeep.walks import walk_stores
 from sgddiff_batch.protocols import SceneRecord
 
-Kind = Literal["store", "withdrawn", "marks", "generation", "static", "temporary"]
+Kind = Literal["store", "withdrawn", "marks", "generation", "static", "objects", "temporary"]
 
 ABANDONED_S = 7 * 86400.0
 """A store that was never completed, and that nobody has written to for so long, is nobody's work."""
@@ -77,7 +78,7 @@ def find_garbage(
     stores = list(search.stores()) if search.is_known else []
     found = [*stores, *search.generations(), *search.static(), *search.temporary_files()]
     if search.is_known:
-        found += [*search.marks(), *search.withdrawn_scenes(stores)]
+        found += [*search.marks(), *search.withdrawn_scenes(stores), *search.parts(stores)]
     old = tuple(item for item, since_s in found if since_s < search.limit_s)
     young = tuple(item for item, since_s in found if since_s >= search.limit_s)
     broken = tuple(sorted(search.named - search.present))
@@ -257,6 +258,13 @@ class _Search:
             if path not in self.listed and not path.endswith(_TEMPORARY):
                 why = "no kept generation names it"
                 yield Garbage("static", path, why, 1, facts.size_bytes), facts.modified_s or 0.0
+
+    def parts(self, stores: Iterable[tuple[Garbage, float]]) -> Iterator[tuple[Garbage, float]]:
+        """Yield the objects that were drawn of mosaics that are gone, or go now."""
+        going = {item.path for item, since_s in stores if since_s < self.limit_s}
+        for key, facts in parts_without_mosaic(self.store, (self.named | self.present) - going):
+            why = "the mosaic of these objects is gone"
+            yield Garbage("objects", key, why, 1, facts.size_bytes), facts.modified_s or 0.0
 
     def temporary_files(self) -> Iterator[tuple[Garbage, float]]:
         """Yield what killed writers left on a local disk; locks are no leftovers."""
