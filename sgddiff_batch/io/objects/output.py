@@ -31,7 +31,7 @@ OBJECTS = "objects.parquet"
 _TOGETHER = 2
 """Mosaics that are worked on at once: each takes the memory of a block and of its open regions."""
 _HELD = 16
-_COLUMNS = ["id", "store", "datetime", "start_datetime", TIME_KNOWN, "proj:code", "proj:wkt2"]
+_COLUMNS = ["id", "store", "start_datetime", "created", TIME_KNOWN, "proj:code", "proj:wkt2"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +72,12 @@ class OutputObjects:
 
 @dataclass(frozen=True, slots=True)
 class _Row:
-    """A row of the catalogue: a current mosaic."""
+    """A row of the catalogue: a current mosaic, its scene taken at ``time``, ``completed`` then."""
 
     scene_id: str
     store: str
     time: datetime | None
+    completed: datetime | None
     crs: str | None
 
 
@@ -129,7 +130,7 @@ def _rows(store: Store) -> list[_Row]:
 
 def _row(row: dict[str, Any]) -> _Row:
     time = row["start_datetime"] if row[TIME_KNOWN] else None
-    return _Row(row["id"], row["store"], time, row["proj:code"] or row["proj:wkt2"])
+    return _Row(row["id"], row["store"], time, row["created"], row["proj:code"] or row["proj:wkt2"])
 
 
 def _parts(store: Store, rows: list[_Row], settings: ObjectSettings) -> Iterator[_Found]:
@@ -142,7 +143,8 @@ def _parts(store: Store, rows: list[_Row], settings: ObjectSettings) -> Iterator
 
 
 def _part(store: Store, row: _Row, settings: ObjectSettings) -> _Found:
-    key, wanted = part_key(row.store, settings), about_part(row.store, row.scene_id, row.time, settings)
+    key = part_key(row.store, settings)
+    wanted = about_part(row.store, row.scene_id, row.time, settings, row.completed)
     try:
         table, about = decode(store.read(key))
         if about == wanted:
@@ -165,7 +167,7 @@ def _made(store: Store, row: _Row, settings: ObjectSettings) -> bytes:
     mosaic = open_stored(open_store(store.uri_of(row.store)), row.store)
     if not is_complete(mosaic.attributes):
         raise DamagedObjectError("it is not complete")
-    return make_part(mosaic, row.store, row.time, settings)
+    return make_part(mosaic, row.store, row.time, settings, row.completed)
 
 
 def _told(row: _Row, table: pa.Table, settings: ObjectSettings, *, is_new: bool) -> MosaicObjects:

@@ -7,6 +7,7 @@ import json
 from concurrent.futures import ThreadPoolExecutor
 
 import geopandas
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
@@ -89,6 +90,18 @@ def test_a_part_of_another_time_is_made_anew(output):
     find_objects(output.uri, EXACT)
     publish_scenes(output, {"a.tif": "2026-01-06T10:00:00Z"})
     assert [one.is_new for one in find_objects(output.uri, EXACT).mosaics] == [True, False, False]
+
+
+def test_a_part_of_a_store_that_was_made_again_by_the_same_name_is_made_anew(output):
+    find_objects(output.uri, EXACT)
+    path = f"a.tif/{1:016x}-aaaaaaaaaaaa.zarr"
+    output.delete_tree(path)
+    assert put_scene(output, "a.tif", np.where(SQUARE == 200, 180, SQUARE), finished_s=40) == path
+    publish_scenes(output, TIMES)
+    assert [one.is_new for one in find_objects(output.uri, EXACT).mosaics] == [True, False, False]
+    (row,) = [row for row in shown_rows(output.read(OBJECTS)) if row["scene"] == "a.tif"]
+    assert row["saliency_mean"] < 190 / 254
+    assert not any(one.is_new for one in find_objects(output.uri, EXACT).mosaics)
 
 
 def test_two_at_once_write_the_same(output, tmp_path):
