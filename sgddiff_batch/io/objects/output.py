@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from sgddiff_batch.core.object_settings import ObjectSettings
 from sgddiff_batch.core.words import redact_uri
 from sgddiff_batch.io.catalogue import TIME_KNOWN, read_catalogue
-from sgddiff_batch.io.mosaics import DamagedObjectError, is_complete, open_stored
+from sgddiff_batch.io.mosaics import ROOT, DamagedObjectError, is_complete, is_emptied, parse_stored
 from sgddiff_batch.io.objects.geoparquet import DamagedFileError, ObjectFile, decode
 from sgddiff_batch.io.objects.id_state import SceneKey
 from sgddiff_batch.io.objects.lasting import LEAST_IOU, lasting_ids
@@ -164,7 +164,26 @@ def _part(store: Store, row: _Row, settings: ObjectSettings) -> _Found:
 
 
 def _made(store: Store, row: _Row, settings: ObjectSettings) -> bytes:
-    mosaic = open_stored(open_store(store.uri_of(row.store)), row.store)
+    """Return the part of a mosaic; FileNotFoundError if that is, or is being, removed meanwhile."""
+    mosaic = open_store(store.uri_of(row.store))
+    root = mosaic.read(ROOT)
+    if is_emptied(root):
+        raise FileNotFoundError(row.store)
+    found: bytes | DamagedObjectError
+    try:
+        found = _drawn(mosaic, root, row, settings)
+    except DamagedObjectError as error:
+        found = error
+    # What removes a mosaic takes its root first: what read as lost, or as no data, may have been gone.
+    if mosaic.read(ROOT) != root:
+        raise FileNotFoundError(row.store)
+    if isinstance(found, DamagedObjectError):
+        raise found
+    return found
+
+
+def _drawn(store: Store, root: bytes, row: _Row, settings: ObjectSettings) -> bytes:
+    mosaic = parse_stored(store, row.store, root)
     if not is_complete(mosaic.attributes):
         raise DamagedObjectError("it is not complete")
     return make_part(mosaic, row.store, row.time, settings, row.completed)
