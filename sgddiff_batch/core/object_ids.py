@@ -186,8 +186,10 @@ class _Fold:
         self._into[told] = NOBODY
 
     def _tell(self, scene: int, objects: Ints, state: int) -> None:
-        self._state[objects], self._told_by[objects], self._last_by[objects] = state, scene, scene
-        self._since[objects] = np.maximum(self._since[objects], self._all.scene_rank[scene])
+        self._state[objects], self._told_by[objects] = state, scene
+        # A scene of unknown time is never the last one: what is carried on is the rank of ``last_by``.
+        latest = objects[self._all.scene_rank[scene] >= self._since[objects]]
+        self._since[latest], self._last_by[latest] = self._all.scene_rank[scene], scene
 
     def matched(self) -> Matched:
         """Return what was found of all scenes that were taken."""

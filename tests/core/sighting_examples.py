@@ -136,9 +136,13 @@ def _area(box: Box) -> int:
 
 
 @st.composite
-def archives(draw: st.DrawFn, most: int = 6) -> list[Picture]:
-    """Draw scenes of one place, of different times and ids; the rectangles of each do not overlap."""
-    times = draw(st.lists(st.integers(0, 5), min_size=1, max_size=most))
+def archives(draw: st.DrawFn, most: int = 6, *, all_known: bool = True) -> list[Picture]:
+    """Draw scenes of one place, of different times and ids; the rectangles of each do not overlap.
+
+    Some have no time unless ``all_known``.
+    """
+    time = st.integers(0, 5) if all_known else st.none() | st.integers(0, 5)
+    times = draw(st.lists(time, min_size=1, max_size=most))
     return [
         Picture(
             time, f"{chr(97 + n)}", draw(_apart()), draw(st.sampled_from([(-9, -9, 99, 99), (0, 0, 6, 6)]))

@@ -118,6 +118,27 @@ def test_one_night_of_all_scenes_is_nights_of_some_in_order_of_acquisition(scene
     assert nights.objects == one_by_one.objects == at_once.objects
 
 
+@given(archives(3), archives(all_known=False), st.data())
+def test_where_a_publish_is_cut_changes_nothing_also_where_times_are_unknown(earlier, later, data):
+    later = [Picture(s.time, f"z{s.id}", s.boxes, s.data) for s in later]
+    in_order = sorted(later, key=lambda scene: scene.key)
+    cut = data.draw(st.integers(0, len(later)))
+    at_once, parts = published(earlier, later), published(earlier, in_order[:cut], in_order[cut:])
+    one_by_one = published(earlier, *[[scene] for scene in in_order])
+    assert parts.facts() == one_by_one.facts() == at_once.facts()
+    assert parts.objects == one_by_one.objects == at_once.objects
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+def test_an_old_scene_ends_nothing_that_a_newer_and_then_one_of_unknown_time_showed(at_once):
+    larger = (10, 10, 40, 20)
+    late = [Picture(None, "u", (SHIP,)), Picture(3, "b", (larger,))]
+    archive = published([Picture(5, "a", (SHIP,))], *([late] if at_once else [[one] for one in late]))
+    known = archive.objects[archive.published["a", SHIP]]
+    assert (known.state, known.last_at) == (SEEN, (5, "a"))
+    assert not archive.parents
+
+
 @given(archives(), archives(), st.sampled_from([0.05, 0.2, 0.7]))
 def test_a_published_id_never_changes_and_no_scene_shows_one_twice(earlier, later, least_iou):
     archive = Archive(least_iou)

@@ -21,7 +21,7 @@ from sgddiff_batch.io.mosaics.metadata import ROOT, Level
 from sgddiff_batch.io.mosaics.opening import mosaic_levels, open_mosaic, read_root
 from sgddiff_batch.io.mosaics.reading import DamagedObjectError
 from sgddiff_batch.io.mosaics.removal import empty_root, remove_objects
-from sgddiff_batch.io.mosaics.root import blocks_of
+from sgddiff_batch.io.mosaics.root import blocks_of, is_emptied
 from sgddiff_batch.io.mosaics.stored import StoredMosaic, open_stored, parse_stored
 from sgddiff_batch.io.mosaics.writer import ZarrBlockWriter, is_committed
 
@@ -47,6 +47,7 @@ __all__ = [
     "empty_root",
     "is_committed",
     "is_complete",
+    "is_emptied",
     "mosaic_levels",
     "open_mosaic",
     "open_stored",

@@ -36,6 +36,14 @@ def emptied(root: bytes) -> bytes:
     return canonical_json({"attributes": attributes, "node_type": "group", "zarr_format": 3}).encode()
 
 
+def is_emptied(root: bytes) -> bool:
+    """Whether a root object is that of a store that is being removed."""
+    try:
+        return REMOVED in json.loads(root)["attributes"]
+    except _NOT_A_ROOT:
+        return False
+
+
 def completed(root: bytes, blocks: Sequence[BlockRecord]) -> bytes:
     """Return a root object that is marked complete, with the blocks that it is complete of."""
     document = json.loads(root)

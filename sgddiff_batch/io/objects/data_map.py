@@ -26,7 +26,7 @@ class DataMap:
 
     def __init__(self, grid: Grid, block_px: int) -> None:
         wanted = max(_FINEST_PX, max(grid.height_px, grid.width_px) / _MOST_CELLS)
-        self._grid, self._cell = grid, math.gcd(block_px, 2 ** math.ceil(math.log2(wanted)))
+        self._grid, self._cell = grid, _least_divisor(block_px, wanted)
         rows, cols = (-(-side // self._cell) for side in (grid.height_px, grid.width_px))
         self._mask = np.zeros((rows, cols), np.uint8)
 
@@ -54,3 +54,8 @@ class DataMap:
         whole = shapely.union_all([one for one in ground.on_globe(polygons, longest) if one is not None])
         found: bytes = b"" if whole.is_empty else shapely.to_wkb(whole, byte_order=1)
         return found
+
+
+def _least_divisor(number: int, least: float) -> int:
+    """Return the least divisor of a number from ``least`` on, or the number itself."""
+    return next((one for one in range(math.ceil(least), number) if number % one == 0), number)

@@ -26,6 +26,7 @@ from sgddiff_batch.core.object_settings import ObjectSettings
 from sgddiff_batch.errors import FatalError, RetryableError
 from sgddiff_batch.io.objects.id_state import IdState, SceneKey, decode_state, empty_state
 from sgddiff_batch.io.objects.matching import SIGHTINGS, NewScene, matched
+from sgddiff_batch.io.objects.parts import FORMAT
 from sgddiff_batch.io.storage import Store
 
 log = logging.getLogger(__name__)
@@ -50,11 +51,16 @@ class _Pointer:
 
 
 class IdLedger:
-    """The ids of the objects of an output, of certain settings."""
+    """The ids of the objects of an output, of certain settings and the format of parts."""
 
     def __init__(self, store: Store, settings: ObjectSettings, least_iou: float) -> None:
         self._store, self._least_iou = store, least_iou
-        self._folder = f"{IDS}/{digest([settings.to_json(), least_iou])[:12]}"
+        self._folder = f"{IDS}/{digest([FORMAT, settings.to_json(), least_iou])[:12]}"
+
+    @property
+    def uri(self) -> str:
+        """The folder of it."""
+        return self._store.uri_of(self._folder)
 
     def publish(self, wanted: Sequence[SceneKey], opened: OpenScenes) -> IdState:
         """Match the objects of those mosaics that are new, and return what is known after that.

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from sgddiff_batch.core.object_settings import ObjectSettings
 from sgddiff_batch.core.words import redact_uri
 from sgddiff_batch.io.catalogue import TIME_KNOWN, read_catalogue
-from sgddiff_batch.io.mosaics import DamagedObjectError, is_complete, open_stored
+from sgddiff_batch.io.mosaics import ROOT, DamagedObjectError, is_complete, is_emptied, parse_stored
 from sgddiff_batch.io.objects.geoparquet import DamagedFileError, ObjectFile, decode
 from sgddiff_batch.io.objects.id_state import SceneKey
 from sgddiff_batch.io.objects.lasting import LEAST_IOU, lasting_ids
@@ -31,7 +31,7 @@ OBJECTS = "objects.parquet"
 _TOGETHER = 2
 """Mosaics that are worked on at once: each takes the memory of a block and of its open regions."""
 _HELD = 16
-_COLUMNS = ["id", "store", "datetime", "start_datetime", TIME_KNOWN, "proj:code", "proj:wkt2"]
+_COLUMNS = ["id", "store", "start_datetime", "created", TIME_KNOWN, "proj:code", "proj:wkt2"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +72,12 @@ class OutputObjects:
 
 @dataclass(frozen=True, slots=True)
 class _Row:
-    """A row of the catalogue: a current mosaic."""
+    """A row of the catalogue: a current mosaic, its scene taken at ``time``, ``completed`` then."""
 
     scene_id: str
     store: str
     time: datetime | None
+    completed: datetime | None
     crs: str | None
 
 
@@ -129,7 +130,7 @@ def _rows(store: Store) -> list[_Row]:
 
 def _row(row: dict[str, Any]) -> _Row:
     time = row["start_datetime"] if row[TIME_KNOWN] else None
-    return _Row(row["id"], row["store"], time, row["proj:code"] or row["proj:wkt2"])
+    return _Row(row["id"], row["store"], time, row["created"], row["proj:code"] or row["proj:wkt2"])
 
 
 def _parts(store: Store, rows: list[_Row], settings: ObjectSettings) -> Iterator[_Found]:
@@ -142,7 +143,8 @@ def _parts(store: Store, rows: list[_Row], settings: ObjectSettings) -> Iterator
 
 
 def _part(store: Store, row: _Row, settings: ObjectSettings) -> _Found:
-    key, wanted = part_key(row.store, settings), about_part(row.store, row.scene_id, row.time, settings)
+    key = part_key(row.store, settings)
+    wanted = about_part(row.store, row.scene_id, row.time, settings, row.completed)
     try:
         table, about = decode(store.read(key))
         if about == wanted:
@@ -162,10 +164,29 @@ def _part(store: Store, row: _Row, settings: ObjectSettings) -> _Found:
 
 
 def _made(store: Store, row: _Row, settings: ObjectSettings) -> bytes:
-    mosaic = open_stored(open_store(store.uri_of(row.store)), row.store)
+    """Return the part of a mosaic; FileNotFoundError if that is, or is being, removed meanwhile."""
+    mosaic = open_store(store.uri_of(row.store))
+    root = mosaic.read(ROOT)
+    if is_emptied(root):
+        raise FileNotFoundError(row.store)
+    found: bytes | DamagedObjectError
+    try:
+        found = _drawn(mosaic, root, row, settings)
+    except DamagedObjectError as error:
+        found = error
+    # What removes a mosaic takes its root first: what read as lost, or as no data, may have been gone.
+    if mosaic.read(ROOT) != root:
+        raise FileNotFoundError(row.store)
+    if isinstance(found, DamagedObjectError):
+        raise found
+    return found
+
+
+def _drawn(store: Store, root: bytes, row: _Row, settings: ObjectSettings) -> bytes:
+    mosaic = parse_stored(store, row.store, root)
     if not is_complete(mosaic.attributes):
         raise DamagedObjectError("it is not complete")
-    return make_part(mosaic, row.store, row.time, settings)
+    return make_part(mosaic, row.store, row.time, settings, row.completed)
 
 
 def _told(row: _Row, table: pa.Table, settings: ObjectSettings, *, is_new: bool) -> MosaicObjects:

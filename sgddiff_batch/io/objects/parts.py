@@ -40,24 +40,38 @@ def store_of_part(key: str) -> str:
 
 
 def about_part(
-    store: str, scene_id: str, time: datetime | None, settings: ObjectSettings
+    store: str,
+    scene_id: str,
+    time: datetime | None,
+    settings: ObjectSettings,
+    completed: datetime | None = None,
 ) -> dict[str, object]:
-    """Return what a part says of how it was made; one that says something else is made anew."""
-    taken = None if time is None else time.isoformat()
+    """Return what a part says of how it was made; one that says something else is made anew.
+
+    completed: when the catalogue says the mosaic was: a store of the same name may have been made again.
+    """
+    taken, made = (None if one is None else one.isoformat() for one in (time, completed))
     return {
         "format": FORMAT,
         "store": store,
         "scene": scene_id,
         "time": taken,
+        "completed": made,
         "settings": settings.to_json(),
     }
 
 
-def make_part(mosaic: StoredMosaic, name: str, time: datetime | None, settings: ObjectSettings) -> bytes:
+def make_part(
+    mosaic: StoredMosaic,
+    name: str,
+    time: datetime | None,
+    settings: ObjectSettings,
+    completed: datetime | None = None,
+) -> bytes:
     """Return the file of a mosaic's objects; memory is that of a block and of the regions still open.
 
-    name: the mosaic's path below its output. time: when its scene was taken. Rows come as regions are whole:
-    by the block, row by row, in which they end.
+    name: the mosaic's path below its output. time: when its scene was taken. completed: as for
+    :func:`about_part`. Rows come as regions are whole: by the block, row by row, in which they end.
 
     Raises:
         DamagedObjectError: if a block is lost, or is not what the mosaic was completed with.
@@ -67,7 +81,7 @@ def make_part(mosaic: StoredMosaic, name: str, time: datetime | None, settings: 
     code = mosaic.attributes.get("proj:code")
     crs = code if isinstance(code, str) else grid.crs_wkt
     shows = Shows(provenance.mosaic_id, name, time, provenance.run_id, provenance.model_digest, crs)
-    file = ObjectFile(about_part(name, shows.scene_id, time, settings), crs)
+    file = ObjectFile(about_part(name, shows.scene_id, time, settings, completed), crs)
     ground = _ground(grid.crs_wkt)
     join = RegionJoin(grid.height_px, grid.width_px, settings.high_code)
     data = DataMap(grid, mosaic.mosaic.tiling.block_px)

@@ -41,8 +41,12 @@ def put_scene(
     transform: Transform = NORTH_UP,
     crs: str | None = UTM,
     strides: int = 2,
+    finished_s: int | None = None,
 ) -> str:
-    """Write a complete mosaic of codes (h, w) and its record; return its path below the output."""
+    """Write a complete mosaic of codes (h, w) and its record; return its path below the output.
+
+    finished_s: the second of its record, ``number`` by itself.
+    """
     scene = Scene(scene_id, f"s3://archive/{scene_id}", version_of(number), 1)
     profile = SceneProfile(Grid(*codes.shape, transform, crs), (1, 2, 3), "uint8", 1)
     path = f"{scene_id}/{version_of(number)}-aaaaaaaaaaaa.zarr"
@@ -55,7 +59,7 @@ def put_scene(
         writer.write_block(mosaic, block, part)
         blocks.append(BlockRecord(block, array_digest(part), int((part != 255).sum()), 0))
     root = committed(writer, mosaic, claim, blocks)
-    finished = f"2026-01-01T00:00:{number:02d}+00:00"
+    finished = f"2026-01-01T00:00:{finished_s or number:02d}+00:00"
     counts = {"valid_px": int((codes != 255).sum()), "salient_px": 0}
     size = dict(zip(("height_px", "width_px"), codes.shape, strict=True))
     record = SceneRecord(scene_id, version_of(number), "a" * 12, path, finished_at=finished, **counts, **size)

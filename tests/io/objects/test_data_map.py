@@ -49,6 +49,17 @@ def test_nothing_but_no_data_and_no_place_are_nothing():
     assert data.on_globe(None) == b""
 
 
-def test_a_large_mosaic_has_a_coarse_map():
-    data = DataMap(Grid(40_000, 40_000, DEGREES, LONLAT), 4096)
+@pytest.mark.parametrize(
+    ("block_px", "cell_px"), [(4096, 64), (4095, 45), (4080, 40), (2 * 2039, 2039), (4093, 4093)]
+)
+def test_a_large_mosaic_has_a_coarse_map_whatever_its_blocks(block_px, cell_px):
+    data = DataMap(Grid(40_000, 40_000, DEGREES, LONLAT), block_px)
+    assert data._cell == cell_px
     assert max(data._mask.shape) <= 1024
+
+
+def test_blocks_of_odd_sides_lie_in_the_map_where_they_are():
+    codes = np.zeros((75, 75), np.uint8)
+    codes[50:, 25:50] = 255
+    found = shapely.from_wkb(mapped(codes, block_px=25))
+    assert found.area == pytest.approx((75 * 75 - 25 * 25) * 1e-4)

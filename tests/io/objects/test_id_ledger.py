@@ -118,6 +118,15 @@ def test_other_settings_and_overlaps_have_ids_of_their_own(tmp_path):
     assert publish(store, SCENES)[0].ids.tolist() == near.ids.tolist()
 
 
+def test_parts_of_another_format_have_ids_of_their_own(tmp_path, monkeypatch):
+    store = open_store(str(tmp_path))
+    publish(store, SCENES[:1])
+    monkeypatch.setattr(id_ledger, "FORMAT", -1)
+    ledger = IdLedger(store, SETTINGS, 0.2)
+    assert told(ledger) == []
+    assert ledger.uri != IdLedger(store, SETTINGS, 0.3).uri
+
+
 @pytest.mark.parametrize("which", ["current.json", "state-", "sightings-"])
 @pytest.mark.parametrize("harm", ["torn", "gone"])
 def test_damage_is_told_and_no_id_is_told_anew(tmp_path, which, harm):

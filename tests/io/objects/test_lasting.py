@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from sgddiff_batch.core.times import parse_span
+from sgddiff_batch.errors import FatalError
 from sgddiff_batch.io.catalogue.generations import publish, rollback
 from sgddiff_batch.io.catalogue.update import PublishContext
 from sgddiff_batch.io.ledger.marks import ObjectLedger
@@ -98,3 +99,15 @@ def test_without_a_place_on_the_globe_each_mosaic_has_ids_of_its_own(output):
     rows = night(output, "1")
     assert len({row["id"] for row in rows.values()}) == 2
     assert {row["state"] for row in rows.values()} == {"seen"}
+
+
+@pytest.mark.parametrize("place", [SHIP, right(SHIP, -20), (slice(50, 54), slice(60, 66))])
+def test_a_mosaic_that_was_made_again_with_other_objects_is_told_and_gets_no_ids_of_others(output, place):
+    night(output, "1", ("a.tif", picture(PIER), 1))
+    (path,) = {row["store"] for row in found(output).values()}
+    output.delete_tree(path)
+    put_scene(output, "a.tif", picture(place), finished_s=40)
+    with pytest.raises(FatalError, match=r"tells no id of 1 objects of a\.tif/.*Remove that folder"):
+        night(output, "2")
+    output.delete_tree("_objects/ids")
+    assert len(found(output)) == 1

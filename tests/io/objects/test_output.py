@@ -7,12 +7,16 @@ import json
 from concurrent.futures import ThreadPoolExecutor
 
 import geopandas
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
 from sgddiff_batch.core.object_settings import ObjectSettings
 from sgddiff_batch.io.catalogue.generations import rollback
+from sgddiff_batch.io.mosaics import empty_root
+from sgddiff_batch.io.objects import output as output_module
 from sgddiff_batch.io.objects.output import OBJECTS, find_objects
+from sgddiff_batch.io.objects.parts import make_part
 from sgddiff_batch.io.storage.store import open_store
 from sgddiff_batch.io.upkeep.garbage import find_garbage
 from tests.io.area_examples import publish_scenes
@@ -91,6 +95,18 @@ def test_a_part_of_another_time_is_made_anew(output):
     assert [one.is_new for one in find_objects(output.uri, EXACT).mosaics] == [True, False, False]
 
 
+def test_a_part_of_a_store_that_was_made_again_by_the_same_name_is_made_anew(output):
+    find_objects(output.uri, EXACT)
+    path = f"a.tif/{1:016x}-aaaaaaaaaaaa.zarr"
+    output.delete_tree(path)
+    assert put_scene(output, "a.tif", np.where(SQUARE == 200, 180, SQUARE), finished_s=40) == path
+    publish_scenes(output, TIMES)
+    assert [one.is_new for one in find_objects(output.uri, EXACT).mosaics] == [True, False, False]
+    (row,) = [row for row in shown_rows(output.read(OBJECTS)) if row["scene"] == "a.tif"]
+    assert row["saliency_mean"] < 190 / 254
+    assert not any(one.is_new for one in find_objects(output.uri, EXACT).mosaics)
+
+
 def test_two_at_once_write_the_same(output, tmp_path):
     with ThreadPoolExecutor(4) as pool:
         all_found = list(pool.map(lambda _: find_objects(output.uri, EXACT), range(4)))
@@ -110,6 +126,33 @@ def test_a_damaged_mosaic_and_one_that_is_gone_are_left_out_and_no_other(output)
     found = find_objects(output.uri, EXACT)
     assert [(one.scene_id, one.is_damaged) for one in found.left_out] == [("a.tif", True), ("b.tif", False)]
     assert [one.scene_id for one in found.mosaics] == ["sea.tif"]
+
+
+@pytest.mark.parametrize("moment", ["before", "first", "amid", "after"])
+def test_a_mosaic_that_is_removed_meanwhile_is_no_damage_and_has_no_part(output, monkeypatch, moment):
+    (path,) = output.keys("a.tif")[0].partition(".zarr")[:1]
+    path = f"{path}.zarr"
+    shards = output.keys(f"{path}/0/saliency/c")
+
+    def made(*args):
+        if moment in ("first", "amid") and args[1] == path:
+            empty_root(output, path)
+            for shard in shards[: 9 if moment == "first" else 1]:
+                output.delete(shard)
+        try:
+            return make_part(*args)
+        finally:
+            if moment == "after" and args[1] == path:
+                empty_root(output, path)
+
+    monkeypatch.setattr(output_module, "make_part", made)
+    if moment == "before":
+        empty_root(output, path)
+    found = find_objects(output.uri, EXACT)
+    (left,) = found.left_out
+    assert (left.scene_id, left.reason, left.is_damaged) == ("a.tif", "it was removed meanwhile", False)
+    assert [one.scene_id for one in found.mosaics] == ["b.tif", "sea.tif"]
+    assert not output.keys("_objects/parts/a.tif")
 
 
 def test_scenes_of_several_crss_share_a_file_and_each_row_names_its_own(output):
