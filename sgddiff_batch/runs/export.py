@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from sgddiff_batch.core.store_names import leads_below
 from sgddiff_batch.core.words import on_one_line
 from sgddiff_batch.errors import ConfigError, FatalError, RetryableError
 from sgddiff_batch.io.catalogue import MosaicEntry, instant, list_mosaics
@@ -71,6 +72,8 @@ def _check_folder(uri: str) -> None:
 
 def _exported(entry: MosaicEntry, target: str, export: Export) -> Exported:
     try:
+        if not leads_below(entry.scene_id):
+            raise ValueError(f"its id leads out of the folder, so that nothing is written: {target!r}")
         if _mark_at(target, export) == export.mark(entry.uri):
             return Exported(entry.scene_id, entry.uri, target, "unchanged")
         if (path := local_path(target)) is not None:

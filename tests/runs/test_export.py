@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,8 +11,10 @@ from PIL import Image
 from sgddiff_batch.core.grid import Grid
 from sgddiff_batch.core.scene import escape_scene_id
 from sgddiff_batch.errors import ConfigError
+from sgddiff_batch.io.catalogue import list_mosaics
 from sgddiff_batch.io.mosaics import CogExport, PngExport
 from sgddiff_batch.io.storage.store import open_store
+from sgddiff_batch.runs import export as exports
 from sgddiff_batch.runs.export import Exported, export_all
 from tests.io.catalogue.test_mosaics import record, write_ledger
 from tests.io.mosaic_examples import NORTH_UP, UTM, build, codes_of, mosaic_of, stored_codes
@@ -117,3 +120,19 @@ def test_an_output_that_no_run_has_written_to_is_refused_and_no_folder_made(tmp_
     with pytest.raises(FileNotFoundError, match="give the output"):
         next(export_all(str(tmp_path / "typo"), str(tmp_path / "to"), CogExport()))
     assert not (tmp_path / "to").exists()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_id_that_leads_out_of_the_folder_is_refused_and_nothing_written(
+    output, kind, request, monkeypatch
+):
+    entry, *others = list_mosaics(str(output))
+    ids = ("../evil", "a/../../evil", "/evil", "", ".", "a//evil", "..\\evil", "evil\0")
+    hostile = [replace(entry, scene_id=scene_id) for scene_id in ids]
+    monkeypatch.setattr(exports, "list_mosaics", lambda _: [*hostile, *others])
+    with output_on(kind, "exports-hostile", request) as uri:
+        rows = list(export_all("published", f"{uri}/to", PngExport()))
+        assert [row.state for row in rows] == ["failed"] * len(ids) + ["written"] * len(others)
+        assert all("leads out of the folder" in (row.reason or "") for row in rows[: len(ids)])
+        written = open_store(uri).read_all("")
+        assert sorted(written) == sorted(f"to/{other.scene_id}.png" for other in others)
