@@ -3,10 +3,13 @@ from __future__ import annotations
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import rasterio
+import rasterio.shutil
 from PIL import Image
+from rasterio._err import CPLE_AppDefinedError
 
 from sgddiff_batch.core.grid import Grid
 from sgddiff_batch.core.scene import escape_scene_id
@@ -99,6 +102,20 @@ def test_a_mosaic_that_cannot_be_exported_stops_no_other(output, tmp_path):
     assert "it is damaged" in reasons[0]
     assert "there is no mosaic" in reasons[1]
     assert [path.name for path in (tmp_path / "to").rglob("*") if path.is_file()] == ["was.tif.tif"]
+
+
+def test_a_mosaic_that_gdal_cannot_write_stops_no_other(output, tmp_path, monkeypatch):
+    copy, calls = rasterio.shutil.copy, []
+
+    def once(*args: Any, **flags: Any) -> None:
+        calls.append(args)
+        if len(calls) == 1:
+            raise CPLE_AppDefinedError(3, 1, "no COG of this")
+        copy(*args, **flags)
+
+    monkeypatch.setattr(rasterio.shutil, "copy", once)
+    rows = list(export_all(str(output), str(tmp_path / "to"), CogExport()))
+    assert [row.state for row in rows] == ["failed", "written", "written"]
 
 
 def test_a_folder_in_the_way_of_a_file_fails_that_one_alone(output, tmp_path):
