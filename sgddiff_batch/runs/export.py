@@ -11,7 +11,7 @@ from sgddiff_batch.core.store_names import leads_below
 from sgddiff_batch.core.words import on_one_line
 from sgddiff_batch.errors import ConfigError, FatalError, RetryableError
 from sgddiff_batch.io.catalogue import MosaicEntry, instant, list_mosaics
-from sgddiff_batch.io.mosaics import MARK_BYTES, Export
+from sgddiff_batch.io.mosaics import MARK_BYTES, Export, clear_up
 from sgddiff_batch.io.storage import local_path, open_store
 
 _OF_ONE = (FatalError, RetryableError, OSError, ValueError)
@@ -48,8 +48,10 @@ def export_all(
     """
     entries = [entry for entry in list_mosaics(output_uri) if _is_since(entry, since_s)]
     _check_folder(folder_uri)
-    for entry in entries:
-        yield _exported(entry, f"{folder_uri.rstrip('/')}/{entry.scene_id}{export.suffix}", export)
+    targets = [f"{folder_uri.rstrip('/')}/{entry.scene_id}{export.suffix}" for entry in entries]
+    clear_up(target for entry, target in zip(entries, targets, strict=True) if leads_below(entry.scene_id))
+    for entry, target in zip(entries, targets, strict=True):
+        yield _exported(entry, target, export)
 
 
 def _is_since(entry: MosaicEntry, since_s: float | None) -> bool:

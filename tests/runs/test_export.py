@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -116,6 +117,22 @@ def test_a_mosaic_that_gdal_cannot_write_stops_no_other(output, tmp_path, monkey
     monkeypatch.setattr(rasterio.shutil, "copy", once)
     rows = list(export_all(str(output), str(tmp_path / "to"), CogExport()))
     assert [row.state for row in rows] == ["failed", "written", "written"]
+
+
+def test_all_of_a_folder_list_it_once_and_clear_up_in_it(tmp_path, monkeypatch):
+    output, to, names = tmp_path / "out", tmp_path / "to", ("a.tif", "b.tif", "c.tif")
+    for name in names:
+        build(output, mosaic_of(GRID, store=f"{name}/v-key.zarr"), codes_of(GRID))
+        write_ledger(output, record(name, f"{name}/v-key.zarr"))
+    left = to / ".b.tif.png.abc.partial"
+    left.mkdir(parents=True)
+    (left / "lock").touch()
+    os.utime(left / "lock", (1, 1))
+    listed, iterdir = [], Path.iterdir
+    monkeypatch.setattr(Path, "iterdir", lambda path: listed.append(path) or iterdir(path))
+    assert {row.state for row in export_all(str(output), str(to), PngExport())} == {"written"}
+    assert listed.count(to) == 1
+    assert {path.name for path in iterdir(to)} == {f"{name}.png" for name in names}
 
 
 def test_a_folder_in_the_way_of_a_file_fails_that_one_alone(output, tmp_path):
