@@ -34,7 +34,7 @@ VERBS = {
     "catalogue": "show the archive catalogue of an output, and turn it back",
     "objects": "draw the objects of all current mosaics as polygons with measures",
     "gc": "remove what nobody will ask for again below an output",
-    "export": "write a mosaic in another format",
+    "export": "write a mosaic, or all that are new, as COG or PNG",
     "train": "train the teacher on labels, then the student on its teacher",
     "evaluate": "score the student, or somebody's maps, on labelled pictures",
     "demo": "draw a small archive, make its mosaics, and a picture of each",

@@ -56,6 +56,11 @@ def test_commands_are_verbs_that_there_are(page: str) -> None:
     assert set(re.findall(r"jobs/(\w+)\.py", read(page))) <= DOORS
 
 
+@pytest.mark.parametrize("verb", ["export", "report"])
+def test_the_readme_says_of_a_verb_what_its_help_says(verb):
+    assert f"\n| `{verb}` | {VERBS[verb]} |\n" in read("README.md")
+
+
 def test_the_readme_names_every_verb() -> None:
     rows = re.findall(r"^\| `([a-z]+)` \|", read("README.md"), re.MULTILINE)
     assert rows == [*VERBS]

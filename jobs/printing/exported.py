@@ -14,7 +14,8 @@ def print_exported(row: Exported) -> None:
     if row.state == "written":
         print(f"wrote {printable(row.file)}", file=sys.stderr)
     elif row.state == "failed":
-        print(f"sgddiff export: {row.scene_id}: {printable(row.reason or '')}", file=sys.stderr)
+        what = printable(row.scene_id or row.mosaic)
+        print(f"sgddiff export: {what}: {printable(row.reason or '')}", file=sys.stderr)
 
 
 def print_export_counts(rows: Sequence[Exported]) -> None:

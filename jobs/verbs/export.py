@@ -1,8 +1,7 @@
 """Write mosaics in another format, for readers that cannot open Zarr shards and for people who only look.
 
 One mosaic, or by --all the current ones of an output into a folder; what is there of them is left alone. Exit
-codes: 0 done; 2 the command is wrong (no mosaic there, not complete, no such folder); 130 interrupted; 1
-anything else, some of --all failed.
+codes: 0 done; 2 the command is wrong (no mosaic, no such folder); 130 interrupted; 1 anything else.
 """
 
 from __future__ import annotations
@@ -89,10 +88,12 @@ def _export_of(options: argparse.Namespace) -> Export:
 
 
 def _rows(options: argparse.Namespace, export: Export) -> Iterator[Exported]:
+    from sgddiff_batch.io.mosaics import clear_up
     from sgddiff_batch.runs import Exported, export_all
 
     if options.all:
         yield from export_all(options.mosaic, options.file, export, options.since)
     else:
+        clear_up([options.file])
         export.write(options.mosaic, options.file)
         yield Exported(None, options.mosaic, options.file, "written")

@@ -36,7 +36,15 @@ def id_of(path: str) -> str:
 
 def is_store_path(path: str) -> bool:
     """Whether a path may be that of a store, and of nothing outside of the output."""
-    return path.endswith(SUFFIX) and not any(part in ("", ".", "..") for part in path.split("/"))
+    return path.endswith(SUFFIX) and leads_below(path)
+
+
+def leads_below(path: str) -> bool:
+    """Whether a path leads to something below where it begins, and nowhere else on any system.
+
+    Scene ids of this project do; those of a catalogue that somebody else has published need not.
+    """
+    return not re.search(r"[\\\0]", path) and not any(part in ("", ".", "..") for part in path.split("/"))
 
 
 def is_made_here(path: str) -> bool:

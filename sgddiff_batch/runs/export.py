@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from sgddiff_batch.core.store_names import leads_below
 from sgddiff_batch.core.words import on_one_line
 from sgddiff_batch.errors import ConfigError, FatalError, RetryableError
 from sgddiff_batch.io.catalogue import MosaicEntry, instant, list_mosaics
-from sgddiff_batch.io.mosaics import MARK_BYTES, Export
+from sgddiff_batch.io.mosaics import MARK_BYTES, Export, clear_up
 from sgddiff_batch.io.storage import local_path, open_store
 
 _OF_ONE = (FatalError, RetryableError, OSError, ValueError)
@@ -47,8 +48,10 @@ def export_all(
     """
     entries = [entry for entry in list_mosaics(output_uri) if _is_since(entry, since_s)]
     _check_folder(folder_uri)
-    for entry in entries:
-        yield _exported(entry, f"{folder_uri.rstrip('/')}/{entry.scene_id}{export.suffix}", export)
+    targets = [f"{folder_uri.rstrip('/')}/{entry.scene_id}{export.suffix}" for entry in entries]
+    clear_up(target for entry, target in zip(entries, targets, strict=True) if leads_below(entry.scene_id))
+    for entry, target in zip(entries, targets, strict=True):
+        yield _exported(entry, target, export)
 
 
 def _is_since(entry: MosaicEntry, since_s: float | None) -> bool:
@@ -71,6 +74,8 @@ def _check_folder(uri: str) -> None:
 
 def _exported(entry: MosaicEntry, target: str, export: Export) -> Exported:
     try:
+        if not leads_below(entry.scene_id):
+            raise ValueError(f"its id leads out of the folder, so that nothing is written: {target!r}")
         if _mark_at(target, export) == export.mark(entry.uri):
             return Exported(entry.scene_id, entry.uri, target, "unchanged")
         if (path := local_path(target)) is not None:

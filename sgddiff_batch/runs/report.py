@@ -20,6 +20,9 @@ _PICTURES_S, _PICTURES_REMOTE_S = 2.0, 10.0
 """So long a run draws at its end, on a disk and over a network; `sgddiff report` draws what is left."""
 _AGAIN_S = 600.0
 
+_STOPPED = ("interrupted", "wrong")
+"""The endings after which a run makes no page: who breaks it off waits for its end, and not for long."""
+
 _LIVES = {
     "at work": "is at work now; this page is of the run before it",
     "silent": "has not been heard of for longer than its lease lasts, and has left no report",
@@ -79,24 +82,29 @@ def history_page(output_uri: str) -> Page:
 def write_page_at_end(output: Store, uri: str, report: Mapping[str, Any], access: BucketAccess) -> None:
     """Write the page of a report that was just written, unless its config wants none; log what hinders it.
 
-    uri: that of the report. Nothing that goes wrong here is a fault of the run.
+    Of a run that was stopped there is none: `sgddiff report` makes it. uri: that of the report. Nothing that
+    goes wrong here is a fault of the run; one that is asked to end meanwhile ends as it has: it is done.
     """
     wanted = report["config"].get("report", {})
-    if not wanted.get("html", True):
+    if not wanted.get("html", True) or report["ending"] in _STOPPED:
         return
+    try:
+        _write_page(output, uri, report, access)
+    except KeyboardInterrupt:
+        log.warning("the report's page is left out, for the run was asked to end: `sgddiff report` makes it")
+    except Exception as error:
+        log.warning("the report's page could not be written: %s", on_one_line(error) or type(error).__name__)
+        log.debug("where the report's page stopped:", exc_info=True)
+
+
+def _write_page(output: Store, uri: str, report: Mapping[str, Any], access: BucketAccess) -> None:
+    from sgddiff_batch.io.pages import page_of
+
     facts = redacted({name: value for name, value in report.items() if name != "scenes"})
     assert isinstance(facts, dict)
     told = StoredReport(uri, facts, report["scenes"])
     seconds = _PICTURES_REMOTE_S if output.over_network else _PICTURES_S
-    if report["ending"] in ("interrupted", "wrong"):
-        seconds = 0.0  # whoever breaks a run off waits for its end, and may not wait for long
-    try:
-        from sgddiff_batch.io.pages import page_of
-
-        output.write(_name(told), page_of(output, told, access=access, seconds=seconds))
-    except Exception as error:
-        log.warning("the report's page could not be written: %s", on_one_line(error) or type(error).__name__)
-        log.debug("where the report's page stopped:", exc_info=True)
+    output.write(_name(told), page_of(output, told, access=access, seconds=seconds))
 
 
 def _name(report: StoredReport) -> str:

@@ -5,7 +5,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sgddiff_batch.core.scene import escape_scene_id
-from sgddiff_batch.core.store_names import id_of, is_made_here, is_store_path, replacement_of, store_path
+from sgddiff_batch.core.store_names import (
+    id_of,
+    is_made_here,
+    is_store_path,
+    leads_below,
+    replacement_of,
+    store_path,
+)
 
 IDS = st.text(max_size=40).map(escape_scene_id)
 KEY = "0123456789abcdef"
@@ -24,6 +31,7 @@ def test_the_id_is_found_again_in_every_path_that_is_made(mosaic_id, version, ke
     path = made(mosaic_id, version, key, replacements)
     assert id_of(path) == mosaic_id
     assert is_store_path(path)
+    assert leads_below(mosaic_id)
     assert is_made_here(path)
 
 
@@ -40,7 +48,8 @@ def test_a_path_is_id_version_and_key():
 
 
 @pytest.mark.parametrize(
-    "path", ["", ".zarr/..", "../a.zarr", "a//b.zarr", "/a.zarr", "./a.zarr", "a.tif", "a.zarr/"]
+    "path",
+    ["", ".zarr/..", "../a.zarr", "a//b.zarr", "/a.zarr", "./a.zarr", "a.tif", "a.zarr/", "..\\a.zarr"],
 )
 def test_what_leads_out_of_an_output_or_is_no_store_is_no_path_of_one(path):
     assert not is_store_path(path)

@@ -1,17 +1,24 @@
 from __future__ import annotations
 
+import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import rasterio
+import rasterio.shutil
 from PIL import Image
+from rasterio._err import CPLE_AppDefinedError
 
 from sgddiff_batch.core.grid import Grid
 from sgddiff_batch.core.scene import escape_scene_id
 from sgddiff_batch.errors import ConfigError
+from sgddiff_batch.io.catalogue import list_mosaics
 from sgddiff_batch.io.mosaics import CogExport, PngExport
 from sgddiff_batch.io.storage.store import open_store
+from sgddiff_batch.runs import export as exports
 from sgddiff_batch.runs.export import Exported, export_all
 from tests.io.catalogue.test_mosaics import record, write_ledger
 from tests.io.mosaic_examples import NORTH_UP, UTM, build, codes_of, mosaic_of, stored_codes
@@ -98,6 +105,36 @@ def test_a_mosaic_that_cannot_be_exported_stops_no_other(output, tmp_path):
     assert [path.name for path in (tmp_path / "to").rglob("*") if path.is_file()] == ["was.tif.tif"]
 
 
+def test_a_mosaic_that_gdal_cannot_write_stops_no_other(output, tmp_path, monkeypatch):
+    copy, calls = rasterio.shutil.copy, []
+
+    def once(*args: Any, **flags: Any) -> None:
+        calls.append(args)
+        if len(calls) == 1:
+            raise CPLE_AppDefinedError(3, 1, "no COG of this")
+        copy(*args, **flags)
+
+    monkeypatch.setattr(rasterio.shutil, "copy", once)
+    rows = list(export_all(str(output), str(tmp_path / "to"), CogExport()))
+    assert [row.state for row in rows] == ["failed", "written", "written"]
+
+
+def test_all_of_a_folder_list_it_once_and_clear_up_in_it(tmp_path, monkeypatch):
+    output, to, names = tmp_path / "out", tmp_path / "to", ("a.tif", "b.tif", "c.tif")
+    for name in names:
+        build(output, mosaic_of(GRID, store=f"{name}/v-key.zarr"), codes_of(GRID))
+        write_ledger(output, record(name, f"{name}/v-key.zarr"))
+    left = to / ".b.tif.png.abc.partial"
+    left.mkdir(parents=True)
+    (left / "lock").touch()
+    os.utime(left / "lock", (1, 1))
+    listed, iterdir = [], Path.iterdir
+    monkeypatch.setattr(Path, "iterdir", lambda path: listed.append(path) or iterdir(path))
+    assert {row.state for row in export_all(str(output), str(to), PngExport())} == {"written"}
+    assert listed.count(to) == 1
+    assert {path.name for path in iterdir(to)} == {f"{name}.png" for name in names}
+
+
 def test_a_folder_in_the_way_of_a_file_fails_that_one_alone(output, tmp_path):
     (tmp_path / "to" / f"{IDS[0]}.png").mkdir(parents=True)
     rows = list(export_all(str(output), str(tmp_path / "to"), PngExport()))
@@ -117,3 +154,19 @@ def test_an_output_that_no_run_has_written_to_is_refused_and_no_folder_made(tmp_
     with pytest.raises(FileNotFoundError, match="give the output"):
         next(export_all(str(tmp_path / "typo"), str(tmp_path / "to"), CogExport()))
     assert not (tmp_path / "to").exists()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_id_that_leads_out_of_the_folder_is_refused_and_nothing_written(
+    output, kind, request, monkeypatch
+):
+    entry, *others = list_mosaics(str(output))
+    ids = ("../evil", "a/../../evil", "/evil", "", ".", "a//evil", "..\\evil", "evil\0")
+    hostile = [replace(entry, scene_id=scene_id) for scene_id in ids]
+    monkeypatch.setattr(exports, "list_mosaics", lambda _: [*hostile, *others])
+    with output_on(kind, "exports-hostile", request) as uri:
+        rows = list(export_all("published", f"{uri}/to", PngExport()))
+        assert [row.state for row in rows] == ["failed"] * len(ids) + ["written"] * len(others)
+        assert all("leads out of the folder" in (row.reason or "") for row in rows[: len(ids)])
+        written = open_store(uri).read_all("")
+        assert sorted(written) == sorted(f"to/{other.scene_id}.png" for other in others)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from datetime import UTC, datetime
 
@@ -9,6 +10,7 @@ import pytest
 
 from sgddiff_batch.core.leasing import LeaseState
 from sgddiff_batch.core.query import OWN
+from sgddiff_batch.io import pages
 from sgddiff_batch.io.ledger.fence import LEASE
 from sgddiff_batch.io.storage import open_store
 from sgddiff_batch.runs import report_page
@@ -80,14 +82,42 @@ def test_a_page_that_cannot_be_written_is_a_line_of_the_log_and_no_fault_of_the_
     assert report["ending"] == "done"
 
 
-@pytest.mark.parametrize(("ending", "drawn"), [("interrupted", 0), ("wrong", 0), ("failed", 9)])
-def test_a_run_that_is_broken_off_has_a_page_at_once_and_draws_nothing(made, tmp_path, ending, drawn):
+@pytest.fixture
+def again(made, tmp_path):
+    """An output whose page is not there yet, and its report."""
     shutil.copytree(made, tmp_path / "out")
     (report,) = jobs.reports(made)
-    write_page_at_end(open_store(str(tmp_path / "out")), "uri", report | {"ending": ending}, OWN)
-    page = seen((tmp_path / "out" / f"report-{report['run_id']}.html").read_bytes())
-    assert len(page.all("img")) == drawn
-    assert ("the run was stopped and drew none" in page.text) == (drawn == 0)
+    (tmp_path / "out" / f"report-{report['run_id']}.html").unlink()
+    return tmp_path / "out", report
+
+
+@pytest.mark.parametrize(("ending", "count"), [("interrupted", 0), ("wrong", 0), ("failed", 1)])
+def test_a_run_that_is_broken_off_makes_no_page_which_is_made_later(again, ending, count):
+    output, report = again
+    write_page_at_end(open_store(str(output)), "uri", report | {"ending": ending}, OWN)
+    assert len([*output.glob("report-*.html")]) == count
+    assert len(seen(report_page(str(output)).html).all("img")) == 9
+
+
+def test_a_run_that_is_asked_to_end_while_it_makes_its_page_ends_as_it_has(again, monkeypatch, caplog):
+    def interrupted(*_: object, **__: object) -> bytes:
+        raise KeyboardInterrupt
+
+    output, report = again
+    monkeypatch.setattr(pages, "page_of", interrupted)
+    write_page_at_end(open_store(str(output)), "uri", report, OWN)
+    assert "`sgddiff report` makes it" in caplog.text
+    assert [*output.glob("report-*.html")] == []
+
+
+@pytest.mark.parametrize("said", [{"run_id": "x/../../evil"}, {}])
+def test_a_page_is_named_as_its_report_whatever_that_says(tmp_path, said):
+    output = tmp_path / "out"
+    output.mkdir()
+    (output / "report-7.json").write_text(json.dumps({"ending": "done", **said}))
+    page = report_page(str(output))
+    assert page.write(str(output)) == f"{output}/report-7.html"
+    assert [path.name for path in tmp_path.rglob("*.html")] == ["report-7.html"]
 
 
 def test_whatever_goes_wrong_with_a_page_passes_nobody(tmp_path, caplog):

@@ -16,7 +16,7 @@ from sgddiff_batch.io.mosaics.conventions import (
 from sgddiff_batch.io.mosaics.counts import COUNTS_NAME, AreaBlockWriter, Counts, counts_level
 from sgddiff_batch.io.mosaics.export_cog import CogExport
 from sgddiff_batch.io.mosaics.export_png import DEFAULT_SIZE_PX, PngExport
-from sgddiff_batch.io.mosaics.export_target import MARK_BYTES, Export
+from sgddiff_batch.io.mosaics.export_target import MARK_BYTES, Export, clear_up
 from sgddiff_batch.io.mosaics.metadata import ROOT, Level
 from sgddiff_batch.io.mosaics.opening import mosaic_levels, open_mosaic, read_root
 from sgddiff_batch.io.mosaics.reading import DamagedObjectError
@@ -43,6 +43,7 @@ __all__ = [
     "StoredMosaic",
     "ZarrBlockWriter",
     "blocks_of",
+    "clear_up",
     "counts_level",
     "empty_root",
     "is_committed",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import xml.etree.ElementTree as ET
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,15 +13,18 @@ from xml.sax.saxutils import unescape
 
 import rasterio
 import rasterio.shutil
+from rasterio._err import CPLE_BaseError
 from rasterio.crs import CRS
+from rasterio.errors import RasterioError
 from rasterio.transform import Affine
 from rasterio.windows import Window as RasterWindow
 
 from sgddiff_batch.core.blending import MAX_CODE, NO_DATA
 from sgddiff_batch.core.colours import code_colours
 from sgddiff_batch.core.window import Window
+from sgddiff_batch.core.words import on_one_line
 from sgddiff_batch.io.mosaics import conventions
-from sgddiff_batch.io.mosaics.export_levels import CodeLevel, code_levels
+from sgddiff_batch.io.mosaics.export_levels import CodeLevel, code_levels, refusing_damage
 from sgddiff_batch.io.mosaics.export_target import MARK, made_whole, mark_of
 from sgddiff_batch.io.storage import Store, open_store
 
@@ -74,11 +79,12 @@ def export_cog(mosaic_uri: str, target_uri: str | Path) -> None:
         ConfigError: if a URI has a scheme that is not known, or the target cannot be written to.
         FileNotFoundError: if there is no mosaic, or no folder to write to.
         ValueError: if the mosaic is not complete.
+        OSError: if GDAL cannot write it.
     """
     store = open_store(mosaic_uri)
     levels = code_levels(store)
     placement = _placement(store)
-    with made_whole(target_uri) as made, rasterio.Env(GDAL_CACHEMAX=_CACHE_BYTES):
+    with made_whole(target_uri) as made, _gdal():
         folder = made.parent
         for number, level in enumerate(levels):
             _write_level(level, folder / f"{number}.tif")
@@ -87,16 +93,26 @@ def export_cog(mosaic_uri: str, target_uri: str | Path) -> None:
         _copy_as_cog(vrt, made, has_overviews=len(levels) > 1)
 
 
+@contextmanager
+def _gdal() -> Iterator[None]:
+    """Let GDAL write in the body; what it raises there, of which not all is an OSError, becomes one."""
+    try:
+        with rasterio.Env(GDAL_CACHEMAX=_CACHE_BYTES):
+            yield
+    except (CPLE_BaseError, RasterioError) as error:
+        raise OSError(f"GDAL cannot write it as a COG: {on_one_line(error)}") from error
+
+
 def _placement(store: Store) -> _Placement:
     import zarr
 
-    mapping = zarr.open_array(
-        store.zarr("", read_only=True), path=f"0/{conventions.GRID_MAPPING}", mode="r", zarr_format=3
-    )
-    attributes: dict[str, Any] = dict(mapping.attrs)
-    wkt = attributes.get("crs_wkt")
-    coefficients = (float(number) for number in attributes["GeoTransform"].split())
-    return _Placement(CRS.from_wkt(wkt) if wkt else None, Affine.from_gdal(*coefficients))
+    path = f"0/{conventions.GRID_MAPPING}"
+    with refusing_damage(f"{path} of {store.uri}"):
+        mapping = zarr.open_array(store.zarr("", read_only=True), path=path, mode="r", zarr_format=3)
+        attributes: dict[str, Any] = dict(mapping.attrs)
+        wkt = attributes.get("crs_wkt")
+        coefficients = (float(number) for number in attributes["GeoTransform"].split())
+        return _Placement(CRS.from_wkt(wkt) if wkt else None, Affine.from_gdal(*coefficients))
 
 
 def _write_level(level: CodeLevel, path: Path) -> None:

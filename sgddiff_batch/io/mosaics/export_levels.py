@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -43,23 +45,40 @@ class CodeLevel:
         try:
             return np.asarray(self.codes[part.slices], dtype=np.uint8)
         except (ValueError, RuntimeError) as error:
-            raise FatalError(
-                f"cannot read {part} of {self.codes.store_path}: it is damaged ({error}); "
-                "`sgddiff verify --mark-for-redo` lets the next run make it anew"
-            ) from error
+            raise _damaged(f"{part} of {self.codes.store_path}", error) from error
 
 
 def code_levels(store: Store) -> list[CodeLevel]:
     """Return the levels of the mosaic in a store, native first.
 
     Raises:
+        FatalError: if the metadata of a level is damaged.
         FileNotFoundError, ValueError: as :func:`opening.read_root`.
     """
     import zarr
 
     levels = opening.mosaic_levels(opening.read_root(store))
     mosaic = store.zarr("", read_only=True)
-    return [
-        CodeLevel(zarr.open_array(mosaic, path=f"{level}/{conventions.ARRAY_NAME}", mode="r", zarr_format=3))
-        for level in range(levels)
-    ]
+    with refusing_damage(f"the levels of {store.uri}"):
+        paths = [f"{level}/{conventions.ARRAY_NAME}" for level in range(levels)]
+        return [CodeLevel(zarr.open_array(mosaic, path=path, mode="r", zarr_format=3)) for path in paths]
+
+
+@contextmanager
+def refusing_damage(what: str) -> Iterator[None]:
+    """Read metadata in its body that may be damaged.
+
+    Raises:
+        FatalError: where something is lacking in it, or of another kind.
+    """
+    try:
+        yield
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        raise _damaged(what, f"{type(error).__name__}: {error}") from error
+
+
+def _damaged(what: str, why: object) -> FatalError:
+    return FatalError(
+        f"cannot read {what}: it is damaged ({why}); "
+        "`sgddiff verify --mark-for-redo` lets the next run make it anew"
+    )

@@ -1,8 +1,8 @@
 """Where an export is written to: a file or an object, there whole or not at all, that says of what it is.
 
 A local file is made in a folder beside its place and renamed; what is on object storage is made in this
-machine's temporary folder and put. A folder that a killed export left beside a file goes with the next export
-of that file.
+machine's temporary folder and put. A folder that a killed export left beside a file goes when the next one
+calls :func:`clear_up`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Set
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Protocol, cast
@@ -113,10 +114,8 @@ def _making_folder(target: Path | None) -> Iterator[Path]:
         with tempfile.TemporaryDirectory(prefix="sgddiff-export.") as name:
             yield Path(name)
         return
-    begin = f".{target.name[:100]}."
-    _sweep(target.parent, begin)
     try:
-        folder = tempfile.TemporaryDirectory(dir=target.parent, prefix=begin, suffix=_PART)
+        folder = tempfile.TemporaryDirectory(dir=target.parent, prefix=f"{_begin(target)}.", suffix=_PART)
     except OSError as error:
         raise OSError(error.errno, error.strerror, str(target)) from None  # its name is nobody's own
     with folder as name, (Path(name) / _LOCK).open("wb") as lock:
@@ -125,10 +124,34 @@ def _making_folder(target: Path | None) -> Iterator[Path]:
         yield Path(name)
 
 
-def _sweep(parent: Path, begin: str) -> None:
-    """Remove what killed exports of a file left: folders whose lock nobody holds any more."""
-    left = [each for each in parent.iterdir() if each.name.startswith(begin) and each.name.endswith(_PART)]
-    for folder in left:
+def _begin(target: Path) -> str:
+    """Return what the name of the folder that a file is made in has before its last two dots."""
+    return f".{target.name[:100]}"
+
+
+def clear_up(targets: Iterable[str | Path]) -> None:
+    """Remove what killed exports of files left beside them; a local folder is listed once for all its files.
+
+    Raises:
+        ConfigError: if a URI has a scheme that is not known.
+    """
+    begins: defaultdict[Path, set[str]] = defaultdict(set)
+    for target in targets:
+        if (path := local_path(str(target))) is not None:
+            begins[path.parent].add(_begin(path))
+    for parent, of_files in begins.items():
+        _sweep(parent, of_files)
+
+
+def _sweep(parent: Path, begins: Set[str]) -> None:
+    """Remove folders in which files were made, and whose lock nobody holds any more."""
+    try:
+        made = [each for each in parent.iterdir() if each.name.endswith(_PART)]
+    except OSError:  # it is not there yet, or shows nobody what is in it
+        return
+    for folder in made:
+        if folder.name.removesuffix(_PART).rpartition(".")[0] not in begins:
+            continue
         with suppress(OSError), (folder / _LOCK).open("rb") as lock:
             is_settled = time.time() - os.fstat(lock.fileno()).st_mtime > _SETTLED_S
             if is_settled:  # a younger one may be between its making and its lock

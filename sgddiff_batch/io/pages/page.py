@@ -37,8 +37,7 @@ def page_of(
     """Return the page of a report: HTML in UTF-8.
 
     output: where its mosaics, its catalogue and the reports before it are. access: how the buckets of scenes
-    are asked. seconds: pictures that are not begun by then are left out; 0: draw none. notes: what to say
-    besides.
+    are asked. seconds: pictures that are not begun by then are left out. notes: what to say besides.
 
     What is missing in a report of a former version, a catalogue that cannot be read, a scene that is gone:
     each leaves its place with a word.
@@ -52,7 +51,7 @@ def page_of(
     limits = AlarmLimits.of(wanted)
     seen = read_seen(output)
     pictures = wanted.get("pictures", PICTURES)
-    digest = digest_of(report.rows, int(pictures) if seconds > 0 else 0, seen.typical_share if seen else None)
+    digest = digest_of(report.rows, int(pictures), seen.typical_share if seen else None)
     look = partial(view_of, output, access=access)
     drawn = draw_all(digest.picks, look, seconds)
     before = runs_before(output, str(facts.get("run_id", "")), limits.runs)
@@ -109,9 +108,7 @@ def _pictures(drawn: Sequence[Drawn], digest: Digest) -> dict[str, Any]:
     }
 
 
-_NO_PICTURES = (
-    "None are asked for (report.pictures), or the run was stopped and drew none: sgddiff report does."
-)
+_NO_PICTURES = "None are asked for (report.pictures)."
 
 
 def _card(drawn: Drawn) -> dict[str, Any]:

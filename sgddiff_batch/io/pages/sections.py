@@ -18,7 +18,7 @@ ENDINGS: Mapping[str, tuple[int, str, str]] = {
     "done": (0, "good", "Everything is done."),
     "quarantined": (3, "warn", "Done, and scenes are in quarantine that no run has told of before."),
     "failed": (1, "bad", "Something is left to do: scenes failed, or the catalogue could not be published."),
-    "interrupted": (130, "warn", "It was stopped by Ctrl-C; what was done until then is published."),
+    "interrupted": (130, "warn", "It was asked to end; what was done until then is published."),
     "wrong": (2, "bad", "The config is wrong, or what it names is not there any more, or denied."),
 }
 """Of each ending of a run its exit code, how grave it is, and what it means."""
@@ -53,8 +53,11 @@ def steps(facts: Facts, digest: Digest, output: str) -> list[dict[str, str | Non
     def step(words: str, *line: str) -> None:
         found.append({"words": words, "command": command(*line) if line else None})
 
+    refused = _refused(_object(facts.get("run")))
+    if refused:
+        step(f"Nothing was withdrawn: {refused}")
     if facts.get("ending") in ("failed", "interrupted"):
-        step("Run the same command again: it goes on where it stopped.")
+        step(f"{'Else run' if refused else 'Run'} the same command again: it goes on where it stopped.")
     if facts.get("ending") == "wrong":
         step("Mend the config; this checks it:", "sgddiff", "doctor", "--config", "archive.yaml")
     if _object(facts.get("run")).get("deaths"):
@@ -73,10 +76,12 @@ def steps(facts: Facts, digest: Digest, output: str) -> list[dict[str, str | Non
         )
     if digest.states.get(DAMAGED):
         step("Records of the ledger are damaged; this tells what else is:", "sgddiff", "verify", output)
-    refused = _object(_object(facts.get("run")).get("withdrawals")).get("refused")
-    if refused:
-        step(f"Scenes were not withdrawn: {refused}")
     return found or [{"words": "Nothing.", "command": None}]
+
+
+def _refused(run: Facts) -> object:
+    """Return why a run over scenes, or over an area, refused to withdraw what is gone; None if it did not."""
+    return _object(run.get("withdrawals")).get("refused") or run.get("withdrawals_refused")
 
 
 def counts(facts: Facts) -> list[dict[str, str]]:

@@ -50,7 +50,8 @@ def read_last(store: Store) -> dict[str, Any] | None:
     key = max(_keys(store), default=None)
     if key is None:
         return None
-    return {**_head(store, key, store.read_part(key, 0, _HEAD_BYTES))[0], "report": f"{store.uri}/{key}"}
+    head, _ = _head(store, key, store.read_part(key, 0, _HEAD_BYTES))
+    return {**_named(key, head), "report": f"{store.uri}/{key}"}
 
 
 def read_heads(store: Store, most: int, before: str = "") -> list[dict[str, Any]]:
@@ -71,7 +72,8 @@ def read_heads(store: Store, most: int, before: str = "") -> list[dict[str, Any]
             data = store.read_part(key, 0, _SHORT_HEAD_BYTES)
             if _SCENES not in data:
                 data = store.read_part(key, 0, _HEAD_BYTES)
-            return {**_head(store, key, data)[0], "has_page": key.removesuffix("json") + "html" in names}
+            told = _named(key, _head(store, key, data)[0])
+            return {**told, "has_page": key.removesuffix("json") + "html" in names}
         except (FileNotFoundError, FatalError):
             return None
 
@@ -107,9 +109,9 @@ def open_report(store: Store, run_id: str | None = None) -> StoredReport:
     head, start = _head(store, key, store.read_part(key, 0, _HEAD_BYTES), whole=True)
     if start is None:
         rows = head.pop("scenes", [])
-        return StoredReport(f"{store.uri}/{key}", head, rows)
+        return StoredReport(f"{store.uri}/{key}", _named(key, head), rows)
     tail = _tail(store, key, facts.size_bytes or 0)
-    return StoredReport(f"{store.uri}/{key}", head | tail, _StoredRows(store, key, start))
+    return StoredReport(f"{store.uri}/{key}", _named(key, head | tail), _StoredRows(store, key, start))
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +132,11 @@ class _StoredRows:
                 if text != b"[":
                     yield _parsed(self.store, self.key, text.removesuffix(b","))
         raise FatalError(f"the report {self.store.uri}/{self.key} is damaged: its scenes do not end")
+
+
+def _named(key: str, facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a report says with the run id of its key: pages are named by it, whatever stands inside."""
+    return {**facts, "run_id": key.removeprefix(_BEGIN).removesuffix(".json")}
 
 
 def _keys(store: Store) -> list[str]:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import warnings
 from pathlib import Path
 
@@ -7,8 +8,10 @@ import numpy as np
 import pytest
 import rasterio
 import rasterio.shutil
+from rasterio._err import CPLE_AppDefinedError
 from rasterio.crs import CRS
 from rasterio.enums import ColorInterp
+from rasterio.errors import RasterioError
 from rasterio.transform import Affine
 
 from sgddiff_batch.core.colours import code_colours
@@ -97,6 +100,44 @@ def test_an_export_that_fails_leaves_the_old_file_and_nothing_beside_it(tmp_path
     with pytest.raises(FatalError, match="it is damaged"):
         export_cog(uri, out / "a.tif")
     assert [(path.name, path.read_bytes()) for path in out.iterdir()] == [("a.tif", b"old")]
+
+
+@pytest.mark.parametrize(
+    "said", [CPLE_AppDefinedError(3, 1, "no COG of\nthis"), RasterioError("no COG of this")]
+)
+def test_what_gdal_cannot_write_is_no_failure_of_python(tmp_path, monkeypatch, said):
+    def refused(*_: object, **__: object) -> None:
+        raise said
+
+    uri = build(tmp_path, mosaic_of(GRID), codes_of(GRID))
+    monkeypatch.setattr(rasterio.shutil, "copy", refused)
+    with pytest.raises(OSError, match="GDAL cannot write it as a COG: no COG of this"):
+        export_cog(uri, tmp_path / "out.tif")
+    assert not (tmp_path / "out.tif").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "key", "changes"),
+    [
+        ("0/spatial_ref", "attributes", {"GeoTransform": None}),
+        ("0/spatial_ref", "attributes", {"GeoTransform": 7}),
+        ("0/spatial_ref", "attributes", {"GeoTransform": "1 2"}),
+        ("0/spatial_ref", "attributes", {"GeoTransform": "a b c d e f"}),
+        ("0/spatial_ref", "attributes", {"crs_wkt": "PROJCS["}),
+        ("1/saliency", "", {"shape": None}),
+    ],
+)
+def test_damaged_metadata_is_told_as_such(tmp_path, name, key, changes):
+    uri = build(tmp_path, mosaic_of(GRID), codes_of(GRID))
+    path = Path(uri, name, "zarr.json")
+    tree = json.loads(path.read_text())
+    changed = tree[key] if key else tree
+    for each, value in changes.items():
+        changed.pop(each)
+        changed.update({} if value is None else {each: value})
+    path.write_text(json.dumps(tree))
+    with pytest.raises(FatalError, match=f"{name}|levels.*it is damaged"):
+        export_cog(uri, tmp_path / "out.tif")
 
 
 def test_a_cog_has_the_colours_of_saliency_beside_its_scale_and_no_data_is_transparent(tmp_path):

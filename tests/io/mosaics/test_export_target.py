@@ -10,12 +10,13 @@ from pathlib import Path
 import pytest
 
 from sgddiff_batch.errors import ConfigError
-from sgddiff_batch.io.mosaics.export_target import _WHOLE_BYTES, made_whole, mark_of
+from sgddiff_batch.io.mosaics.export_target import _WHOLE_BYTES, clear_up, made_whole, mark_of
 from sgddiff_batch.io.storage.store import open_store
 from tests.kit.outputs import KINDS, output_on
 
 
 def put(target: str | Path, data: bytes, sidecar: bytes = b"", sidecar_of: Path | None = None) -> None:
+    clear_up([target])
     with made_whole(target) as made:
         made.write_bytes(data)
         if sidecar_of:
@@ -77,6 +78,25 @@ def test_a_kill_leaves_no_half_file_and_the_next_export_of_it_clears_up(tmp_path
     os.utime(left / "lock", (long_ago, long_ago))
     put(target, b"whole")
     assert [path.name for path in tmp_path.iterdir()] == ["a.tif"]
+
+
+def test_a_folder_is_listed_once_and_what_is_of_no_file_of_these_stays(tmp_path, monkeypatch):
+    names = [f"{number}.tif" for number in range(9)]
+    for name in (".0.tif.abc.partial", ".8.tif.abc.partial", ".8.tif.b.abc.partial", "8.tif.abc.partial"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "lock").touch()
+        os.utime(tmp_path / name / "lock", (1, 1))
+    listed, iterdir = [], Path.iterdir
+    monkeypatch.setattr(Path, "iterdir", lambda path: listed.append(path) or iterdir(path))
+    clear_up([*(tmp_path / name for name in names), "s3://bucket/a.tif", tmp_path / "none" / "a.tif"])
+    assert listed == [tmp_path, tmp_path / "none"]
+    with made_whole(tmp_path / "a.tif") as made:
+        made.write_bytes(b"")
+    assert len(listed) == 2
+    monkeypatch.undo()
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "a.tif", ".8.tif.b.abc.partial", "8.tif.abc.partial",
+    }  # fmt: skip
 
 
 def test_what_another_export_is_at_work_on_stays(tmp_path):

@@ -46,6 +46,19 @@ def test_what_is_left_to_do_is_done_by_the_same_command(ending):
     assert "same command" in words_of(row("a", "failed"), ending=ending)[0][0]
 
 
+@pytest.mark.parametrize(
+    "run", [{"withdrawals": {"refused": "9 of 10"}}, {"area": "m", "withdrawals_refused": "9 of 10"}]
+)
+def test_what_a_run_refused_to_withdraw_is_looked_at_before_all_else(run):
+    first, second, *_ = words_of(row("a", "quarantined"), ending="failed", run=run)[0]
+    assert first == "Nothing was withdrawn: 9 of 10"
+    assert second.startswith("Else run the same command")
+
+
+def test_a_run_that_was_stopped_need_not_have_been_stopped_by_a_key():
+    assert "It was asked to end" in sections.verdict(facts("interrupted"))["sentence"]
+
+
 def test_every_command_on_the_page_is_one_that_there_is():
     rows = [row("-x.tif", "quarantined"), row("a b.tif", "still quarantined"), row("c", DAMAGED)]
     digest = digest_of(rows, 0)

@@ -142,3 +142,14 @@ def test_heads_tell_which_runs_have_a_page_by_its_name(output: Store) -> None:
         output.write(name, b"")
     told = {head["run_id"]: head["has_page"] for head in read_heads(output, 5)}
     assert told == {"1": True, "2": False, "3": False}
+
+
+@pytest.mark.parametrize("said", ['"run_id": "x/../../evil"', '"seconds": 1', '"run_id": null'])
+@pytest.mark.parametrize("rows", ["", ',\n"scenes": [],\n"ignored": [],\n"run_id": "../evil"'])
+def test_the_id_of_a_run_is_that_of_its_reports_name(tmp_path: Path, said: str, rows: str) -> None:
+    (tmp_path / "report-7.json").write_text(f"{{{said}{rows}}}")
+    store, last = open_store(str(tmp_path)), read_last(open_store(str(tmp_path)))
+    assert open_report(store).facts["run_id"] == "7"
+    assert [head["run_id"] for head in read_heads(store, 9)] == ["7"]
+    assert last is not None
+    assert last["run_id"] == "7"

@@ -5,14 +5,14 @@ from sgddiff_batch.runs import Exported
 
 WRITTEN = Exported("a", "o/a/v-k.zarr", "to/a.tif", "written")
 THERE = Exported("b", "o/b/v-k.zarr", "to/b.tif", "unchanged")
-FAILED = Exported("c", "o/c/v-k.zarr", "to/c.tif", "failed", "no\x1b[31mdisk")
+FAILED = Exported("c\n", "o/c/v-k.zarr", "to/c.tif", "failed", "no\x1b[31mdisk")
 
 
 def test_what_was_there_is_not_told_and_what_failed_with_its_reason_on_one_printable_line(capsys):
     for row in (WRITTEN, THERE, FAILED):
         print_exported(row)
     said = capsys.readouterr()
-    assert said.err.splitlines() == ["wrote to/a.tif", "sgddiff export: c: no\\x1b[31mdisk"]
+    assert said.err.splitlines() == ["wrote to/a.tif", "sgddiff export: c\\n: no\\x1b[31mdisk"]
     assert said.out == ""
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -95,3 +96,13 @@ def test_a_failure_of_the_export_is_one_line_and_returns_1(tmp_path, capsys):
     assert main(["export", "cog", uri, str(tmp_path / "a.tif")]) == 1
     assert capsys.readouterr().err.count("\n") == 1
     assert not (tmp_path / "a.tif").exists()
+
+
+def test_one_file_is_cleared_up_beside_too(tmp_path):
+    uri = build(tmp_path / "out", mosaic_of(GRID), codes_of(GRID))
+    left = tmp_path / ".a.png.abc.partial"
+    left.mkdir()
+    (left / "lock").touch()
+    os.utime(left / "lock", (1, 1))
+    assert main(["export", "png", uri, str(tmp_path / "a.png")]) == 0
+    assert not left.exists()
