@@ -60,14 +60,19 @@ class Ambush:
         """Whether it waits still."""
         return bool(self._stage)
 
-    def strikes(self, method: str, path: str, headers: Mapping[str, str], port: int, when: str) -> bool:
-        """Kill who asks from ``port`` if this is what was waited for; return whether it was."""
+    def strikes(
+        self, method: str, path: str, headers: Mapping[str, str], ports: tuple[int, int], when: str
+    ) -> bool:
+        """Kill who asks if this is what was waited for; return whether it was.
+
+        ports: that which it asks from, and that which it asks at.
+        """
         stage = stage_of(method, path, headers)
         self.answered[stage] += when == "after"
         if not self._stage or (stage, when) != (self._stage, self._when):
             return False
         with self._lock:
-            asking = _asking(port)
+            asking = _asking(*ports)
             if not self._stage or asking is None or not self._is_prey(asking):
                 return False
             with suppress(psutil.NoSuchProcess):
@@ -77,10 +82,14 @@ class Ambush:
             return True
 
 
-def _asking(port: int) -> psutil.Process | None:
-    """Return the process below this one that has a connection from ``port`` of this machine."""
+def _asking(port: int, at: int) -> psutil.Process | None:
+    """Return the process below this one that has a connection from one port of this machine to another.
+
+    One port alone does not tell: connections to several servers may be from the same.
+    """
     for process in psutil.Process().children(recursive=True):
         with suppress(psutil.Error):
-            if any(each.laddr.port == port for each in process.net_connections("tcp")):
+            connections = process.net_connections("tcp")
+            if any(each.raddr and (each.laddr.port, each.raddr.port) == (port, at) for each in connections):
                 return process
     return None

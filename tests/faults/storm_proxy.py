@@ -122,8 +122,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _is_ambushed(self, when: str) -> bool:
         """Whether who asks was killed just now: it has no answer then."""
-        port = int(self.client_address[1])
-        killed = self.storm.ambush.strikes(self.command, self.path, self.headers, port, when)
+        ports = int(self.client_address[1]), int(self.connection.getsockname()[1])
+        killed = self.storm.ambush.strikes(self.command, self.path, self.headers, ports, when)
         if killed:
             self._reset()
         return killed

@@ -2,6 +2,10 @@
 
 import json
 import re
+import signal
+import socket
+import subprocess
+import sys
 import time
 
 import pytest
@@ -10,7 +14,7 @@ from jobs import cli
 from jobs.exits import Exit
 from sgddiff_batch.io.catalogue.generations import read_catalogue
 from sgddiff_batch.io.storage.store import open_store
-from tests.faults.storm_ambush import STAGES, stage_of
+from tests.faults.storm_ambush import STAGES, Ambush, stage_of
 from tests.faults.storm_nodes import is_worker
 from tests.faults.storm_proxy import run_storm_proxy
 from tests.kit import jobs
@@ -119,3 +123,36 @@ def test_every_stage_is_told_by_its_request():
     assert stage_of("GET", "/bucket?list-type=2&prefix=scenes/", {}) == ""
     assert stage_of("GET", f"{ledger}/scenes/a.tif~.json", {}) == ""
     assert stage_of("PUT", f"{ledger}/lease~.json", {}) == ""
+
+
+LISTENS = """
+import socket, sys, time
+sockets = [socket.create_server(("127.0.0.1", 0))]
+print(sockets[0].getsockname()[1], flush=True)
+sockets.append(sockets[0].accept()[0])
+time.sleep(60)
+"""
+
+
+def test_only_who_asks_is_killed_and_not_who_uses_the_same_port_elsewhere():
+    with (
+        ended(python(LISTENS)) as server,
+        server.stdout,
+        socket.create_server(("127.0.0.1", 0)) as proxy,
+        socket.socket() as other,
+    ):
+        at, elsewhere = proxy.getsockname()[1], int(server.stdout.readline())
+        other.bind(("127.0.0.1", 0))
+        port = other.getsockname()[1]
+        other.connect(("127.0.0.1", elsewhere))
+        ambush = Ambush()
+        ambush.lay("read", "before", lambda _: True)
+        # The server has a connection of these ports, to this process and not to the proxy.
+        assert not ambush.strikes("GET", "/bucket/scenes/a.tif", {}, (elsewhere, at), "before")
+        assert ambush.strikes("GET", "/bucket/scenes/a.tif", {}, (elsewhere, port), "before")
+        assert server.wait() == -signal.SIGKILL
+        assert ambush.killed == ["before read"]
+
+
+def python(code):
+    return subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
