@@ -33,6 +33,10 @@ if hypothesis is not None:
 # As many processes compute at a time as there are CPUs: a thread for each CPU in each of them is too many.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+# Ray turns tokens on for the clusters that it starts, and reads which way it is once a process: whoever
+# switches between two tests has clients that the servers of their own cluster refuse.
+os.environ.setdefault("RAY_AUTH_MODE", "disabled")
+
 # A shell has what it starts in the background ignore Ctrl-C, and all children inherit that.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
