@@ -34,7 +34,7 @@ class AlarmLimits:
     @classmethod
     def of(cls, tree: object) -> AlarmLimits:
         """Return those of a config as a report has it; what it lacks, or is no number, is the default."""
-        given = _object(tree)
+        given = object_of(tree)
         known = {each.name: _number(given.get(each.name)) for each in fields(cls)}
         found: dict[str, Any] = {name: value for name, value in known.items() if value is not None}
         return cls(**{name: int(v) if name in ("runs", "least_scenes") else v for name, v in found.items()})
@@ -75,8 +75,8 @@ class Alarm:
 
 def measures_of(head: Mapping[str, Any]) -> RunMeasures:
     """Return what can be compared of the head of a report, this version's or a former one's."""
-    totals = _object(head.get("totals"))
-    made, states = _object(totals.get("made")), _counts(totals.get("states"))
+    totals = object_of(head.get("totals"))
+    made, states = object_of(totals.get("made")), _counts(totals.get("states"))
     mosaic, valid = _number(made.get("mosaic_px")), _number(made.get("valid_px"))
     salient, tiles = _number(made.get("salient_px")), int(_number(totals.get("tiles")) or 0)
     seconds = _number(head.get("seconds")) or 0.0
@@ -183,13 +183,14 @@ def _slower(now: RunMeasures, before: Sequence[RunMeasures], limits: AlarmLimits
 
 
 def _seam(tree: object) -> float | None:
-    given = _object(tree)
+    given = object_of(tree)
     sums = [_number(given.get(each.name)) for each in fields(SeamSteps)]
     known = [int(one) for one in sums if one is not None]
     return SeamSteps(*known).score if len(known) == len(sums) else None
 
 
-def _object(tree: object) -> Mapping[str, Any]:
+def object_of(tree: object) -> Mapping[str, Any]:
+    """Return a part of a report that is to be a JSON object; an empty one where it is none."""
     return tree if isinstance(tree, Mapping) else {}
 
 
@@ -200,7 +201,7 @@ def _number(value: object) -> float | None:
 
 
 def _counts(tree: object) -> dict[str, int]:
-    return {str(name): int(n) for name, n in _object(tree).items() if _number(n) is not None}
+    return {str(name): int(n) for name, n in object_of(tree).items() if _number(n) is not None}
 
 
 def _classes(counts: object) -> tuple[int, ...]:

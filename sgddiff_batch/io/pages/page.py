@@ -8,7 +8,7 @@ from typing import Any
 
 from sgddiff_batch.core.colours import STOPS
 from sgddiff_batch.core.query import OWN, BucketAccess
-from sgddiff_batch.core.run_measures import AlarmLimits, RunMeasures, measures_of
+from sgddiff_batch.core.run_measures import AlarmLimits, RunMeasures, measures_of, object_of
 from sgddiff_batch.core.words import printable
 from sgddiff_batch.io.pages import charts, sections
 from sgddiff_batch.io.pages.charts import drawing
@@ -47,7 +47,7 @@ def page_of(
         RetryableError: if the storage failed at the report itself.
     """
     facts = report.facts
-    wanted = _object(_object(facts.get("config")).get("report"))
+    wanted = object_of(object_of(facts.get("config")).get("report"))
     limits = AlarmLimits.of(wanted)
     seen = read_seen(output)
     pictures = wanted.get("pictures", PICTURES)
@@ -69,7 +69,7 @@ def _state(
     output: Store, report: StoredReport, digest: Digest, notes: Sequence[str], before: Sequence[RunMeasures]
 ) -> dict[str, Any]:
     facts = report.facts
-    area = _object(facts.get("run")).get("area")
+    area = object_of(facts.get("run")).get("area")
     what = f"area {area}" if area else "saliency mosaics"
     links = [{"target": f"#{name}", "words": words} for name, words in _PLACES.items()]
     if before and before[-1].has_page:
@@ -150,7 +150,3 @@ def _work(facts: Mapping[str, Any], digest: Digest, before: Sequence[RunMeasures
         "made_words": words if rows else "None.",
         "tables": sections.tables(facts),
     }
-
-
-def _object(tree: object) -> Mapping[str, Any]:
-    return tree if isinstance(tree, Mapping) else {}

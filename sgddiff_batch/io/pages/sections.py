@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from sgddiff_batch.core.run_measures import RunMeasures
+from sgddiff_batch.core.run_measures import RunMeasures, object_of
 from sgddiff_batch.core.words import counted, first_of, printable
 from sgddiff_batch.io.pages.digest import MOST_TROUBLES, TROUBLES, Digest, Row, salient_share, seconds_of
 from sgddiff_batch.io.pages.words import command, duration, pixels, share, size
@@ -53,14 +53,14 @@ def steps(facts: Facts, digest: Digest, output: str) -> list[dict[str, str | Non
     def step(words: str, *line: str) -> None:
         found.append({"words": words, "command": command(*line) if line else None})
 
-    refused = _refused(_object(facts.get("run")))
+    refused = _refused(object_of(facts.get("run")))
     if refused:
         step(f"Nothing was withdrawn: {refused}")
     if facts.get("ending") in ("failed", "interrupted"):
         step(f"{'Else run' if refused else 'Run'} the same command again: it goes on where it stopped.")
     if facts.get("ending") == "wrong":
         step("Mend the config; this checks it:", "sgddiff", "doctor", "--config", "archive.yaml")
-    if _object(facts.get("run")).get("deaths"):
+    if object_of(facts.get("run")).get("deaths"):
         step("A process of the run died and was begun again; the report names the signal: run.deaths.")
     quarantined = digest.states.get("quarantined", 0) + digest.states.get("still quarantined", 0)
     if quarantined:
@@ -81,14 +81,14 @@ def steps(facts: Facts, digest: Digest, output: str) -> list[dict[str, str | Non
 
 def _refused(run: Facts) -> object:
     """Return why a run over scenes, or over an area, refused to withdraw what is gone; None if it did not."""
-    return _object(run.get("withdrawals")).get("refused") or run.get("withdrawals_refused")
+    return object_of(run.get("withdrawals")).get("refused") or run.get("withdrawals_refused")
 
 
 def counts(facts: Facts) -> list[dict[str, str]]:
     """Return how many scenes became what, as numbers with words."""
-    run, totals = _object(facts.get("run")), _object(facts.get("totals"))
-    states, why = _object(totals.get("states")), _object(run.get("why"))
-    left = _object(run.get("withdrawals"))
+    run, totals = object_of(facts.get("run")), object_of(facts.get("totals"))
+    states, why = object_of(totals.get("states")), object_of(run.get("why"))
+    left = object_of(run.get("withdrawals"))
     rows = [
         *((states.get(state, 0), words) for state, words in (("done", "made"),)),
         *((why[word], word) for word in why if why[word]),
@@ -108,8 +108,8 @@ _LEFT = {
 
 def changes(facts: Facts) -> list[str]:
     """Return the first of the scenes that left or came back, and what the listing lacked."""
-    run = _object(facts.get("run"))
-    left, listing = _object(run.get("withdrawals")), _object(run.get("listing"))
+    run = object_of(facts.get("run"))
+    left, listing = object_of(run.get("withdrawals")), object_of(run.get("listing"))
     lines = []
     for name, words in _LEFT.items():
         count, first = _listed(left, name)
@@ -128,7 +128,7 @@ _AREA_REPLAY = ("sgddiff", "compose", "--config", "archive.yaml", "--retry-quara
 
 
 def _is_area(facts: Facts) -> bool:
-    return "area" in _object(facts.get("run"))
+    return "area" in object_of(facts.get("run"))
 
 
 def troubles(facts: Facts, digest: Digest, output: str) -> list[dict[str, str | None]]:
@@ -186,7 +186,7 @@ def _no_data(row: Row) -> str:
 
 def stages(facts: Facts) -> list[tuple[str, float]]:
     """Return the seconds of each stage, the longest first."""
-    seconds = _object(_object(facts.get("totals")).get("seconds_by_stage"))
+    seconds = object_of(object_of(facts.get("totals")).get("seconds_by_stage"))
     rows = [(str(name), float(value)) for name, value in seconds.items() if isinstance(value, int | float)]
     return sorted(rows, key=lambda row: -row[1])
 
@@ -207,7 +207,7 @@ def stage_rows(rows: Sequence[tuple[str, float]]) -> list[dict[str, str]]:
 
 def effort(facts: Facts, now: RunMeasures, before: Sequence[RunMeasures]) -> list[tuple[str, str]]:
     """Return what the run took, and beside it what was predicted where that is known."""
-    run, total = _object(facts.get("run")), sum(seconds for _, seconds in stages(facts))
+    run, total = object_of(facts.get("run")), sum(seconds for _, seconds in stages(facts))
     rows = [("by the clock", duration(now.seconds) + _predicted_time(now, before))]
     if now.seconds and total:
         rows.append(("seconds of all workers, by seconds of the clock", f"{total / now.seconds:.1f}"))
@@ -247,8 +247,8 @@ def _memory(run: Facts) -> Iterator[tuple[str, str]]:
 
 def tables(facts: Facts) -> list[dict[str, Any]]:
     """Return what the run was made with: the model, versions, and the whole config."""
-    run = _object(facts.get("run"))
-    model = {"run key": run.get("run_key", "?"), **_object(run.get("model"))}
+    run = object_of(facts.get("run"))
+    model = {"run key": run.get("run_key", "?"), **object_of(run.get("model"))}
     named = (("Model", model), ("Versions", facts.get("versions")), ("Config", facts.get("config")))
     return [
         {"words": words, "rows": [(printable(name), printable(value)) for name, value in _flat(tree)]}
@@ -267,13 +267,9 @@ def _flat(tree: object, above: str = "") -> Iterator[tuple[str, str]]:
 
 
 def _listed(tree: Facts, name: str) -> tuple[int, list[str]]:
-    found = _object(tree.get(name))
+    found = object_of(tree.get(name))
     first = found.get("first")
     return int(found.get("scenes") or 0), [*map(str, first)] if isinstance(first, list) else []
-
-
-def _object(tree: object) -> Facts:
-    return tree if isinstance(tree, Mapping) else {}
 
 
 def _text(row: Row, name: str) -> str:
