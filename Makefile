@@ -9,8 +9,9 @@ PIP := $(PY) -m pip --quiet --disable-pip-version-check --no-input
 IS_311 = $(shell $(PYTHON) -c 'import sys; print(*sys.version_info[:2], sep=".")' | grep -x 3.11)
 CONSTRAINTS = $(if $(IS_311),-c constraints-py311.txt)
 
-# A process for each CPU, each with whole files of tests; `make test SPLIT=` is one process for all.
-SPLIT ?= -n logical --maxprocesses 4
+# A process more than there are CPUs, for half of the time a test waits: at most 4, each with whole files of
+# tests; `make test SPLIT=` is one process for all.
+SPLIT ?= -n $(shell $(PYTHON) -c 'import os; print(min(4, 1 + (os.cpu_count() or 1)))')
 
 .PHONY: help setup demo test test-fast check lint format bench clean
 .DEFAULT_GOAL := help

@@ -138,6 +138,17 @@ def fitting_workers(nodes: Iterable[Mapping[str, float]], gpus_per_worker: float
     return count
 
 
+def restarts_of(actor: Any) -> int:  # noqa: ANN401 - Ray's handle
+    """Return how often Ray has started the process of an actor anew, whatever the last one ended of.
+
+    Asked where Ray's own ``RuntimeContext`` asks: a public call for it needs a dashboard.
+    """
+    from ray._private.state import actors
+
+    told = actors(actor_id=actor._actor_id.hex())
+    return int(told.get("NumRestarts", 0))
+
+
 @contextmanager
 def _on_the_loopback() -> Iterator[None]:
     """Ray's switch as `_PRIVATE` sets it, for a process that had imported Ray before."""

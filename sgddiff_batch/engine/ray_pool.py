@@ -20,7 +20,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from sgddiff_batch.engine.deaths import MAX_STARTS, DeathBook
-from sgddiff_batch.engine.ray_cluster import count_workers, free_room, joins_cluster
+from sgddiff_batch.engine.ray_cluster import count_workers, free_room, joins_cluster, restarts_of
 from sgddiff_batch.engine.ray_worker import ActorState, Answer, Hello, RayWorker
 from sgddiff_batch.engine.work import AnyWork, Take, WorkerSource
 from sgddiff_batch.errors import FatalError
@@ -197,10 +197,12 @@ class RayPool:
         try:
             answer = self._ray.get(call)
         except errors.ActorUnavailableError:
+            self._check_start(actor)
             actor.again_s = time.monotonic() + _AGAIN_S
             return
         except errors.RayActorError as error:
             log.debug("%s", error)
+            self._check_start(actor)
             self._await(actor)
             return
         except errors.RayTaskError as error:
@@ -210,7 +212,7 @@ class RayPool:
         elif isinstance(answer, Answer):
             yield from self._told(actor, answer)
         else:
-            actor.is_ready, actor.deaths_in_start = True, 0
+            actor.is_ready, actor.restarts = True, restarts_of(actor.handle) + 1
 
     def _told(self, actor: ActorState, answer: Answer) -> Iterator[Any]:
         actor.sent, actor.heard = [], []
@@ -247,6 +249,19 @@ class RayPool:
             else:
                 yield lost
 
+    def _check_start(self, actor: ActorState) -> None:
+        """Give up where processes die again and again before they can work: none of them may ever answer.
+
+        Raises:
+            FatalError: if Ray has started it so often since one was ready.
+        """
+        deaths = restarts_of(actor.handle) - actor.restarts
+        if deaths >= MAX_STARTS:
+            raise FatalError(
+                f"a worker process died {deaths} times while it started: out of memory, or a broken library; "
+                "its log is in the session folder of Ray"
+            )
+
     def _replace(self, actor: ActorState) -> None:
         """End a process of which a thread hangs in a library; Ray starts another one."""
         self._ray.kill(actor.handle, no_restart=False)
@@ -260,13 +275,6 @@ class RayPool:
     def _orphan(self, actor: ActorState) -> None:
         """Keep a dead actor's work until its successor tells what it was doing."""
         log.warning("a worker process ended with %d scenes or tasks in hand", len(actor.held))
-        if not actor.is_ready:
-            actor.deaths_in_start += 1
-            if actor.deaths_in_start >= MAX_STARTS:
-                raise FatalError(
-                    f"a worker process died {actor.deaths_in_start} times while it started: out of memory, "
-                    "or a broken library; its log is in the session folder of Ray"
-                )
         actor.process = ""
         if self._emptied is actor:
             self._emptied = None

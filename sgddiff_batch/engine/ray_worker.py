@@ -137,7 +137,8 @@ class ActorState:
 
     ``sent`` and ``heard`` are what that call brings. ``orphans`` is what it held when it died. ``process`` is
     the one that answered last, "" if it is known to have ended; ``again_s`` is when one that could not be
-    reached is called again.
+    reached is called again. ``restarts`` is how many starts Ray had to make anew, none of them because a
+    process died while it started.
     """
 
     handle: Any
@@ -148,7 +149,7 @@ class ActorState:
     is_ready: bool = False
     is_alone: bool = False
     is_stuck: bool = False
-    deaths_in_start: int = 0
+    restarts: int = 0
     held: dict[int, AnyWork] = field(default_factory=dict)
     sent: list[tuple[int, AnyWork]] = field(default_factory=list)
     heard: list[int] = field(default_factory=list)

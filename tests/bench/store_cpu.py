@@ -27,7 +27,8 @@ from sgddiff_batch.core.provenance import scene_provenance
 from sgddiff_batch.core.radiometry import Stretch
 from sgddiff_batch.core.scene import Scene, SceneProfile
 from sgddiff_batch.io.geodesy import FootprintMaker
-from sgddiff_batch.io.mosaics.metadata import completed, levels_of, metadata_objects
+from sgddiff_batch.io.mosaics.metadata import levels_of, metadata_objects
+from sgddiff_batch.io.mosaics.root import completed
 from tests.io.mosaics import zarr_reference
 
 ROUNDS = 5
@@ -63,7 +64,7 @@ def calls(mosaic: SceneMosaic) -> dict[str, Callable[[], object]]:
         "provenance": lambda: _provenance(mosaic),
         "metadata": lambda: metadata_objects(grid, levels, provenance),
         "metadata by zarr": lambda: zarr_reference.metadata_objects(grid, levels, provenance),
-        "completed root": lambda: bytes_digest(completed(root)),
+        "completed root": lambda: bytes_digest(completed(root, ())),
         "shard": lambda: shards.encode(block),
         "shard by zarr": lambda: zarr_reference.encode(shards, block),
         "shard, read": lambda: shards.decode(shard, block.shape),

@@ -94,26 +94,33 @@ def test_an_outcome_whose_process_dies_before_it_is_heard_is_told_again_and_noth
     assert np.array_equal(archive.stored("a.tif"), archive.expected("a.tif"))
 
 
+def die():
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
 @dataclass(frozen=True)
 class Refusing:
-    """Makes no worker."""
+    """Makes no worker; its process dies when it is asked for one, or as soon as it is asked for anything."""
 
-    dies: bool
+    dies: str = ""
 
     def __call__(self, label):
-        if self.dies:
-            os.kill(os.getpid(), signal.SIGKILL)
+        if self.dies == "in making":
+            die()
         raise ConfigError("model.checkpoint: found nothing at x")
 
     def take_left(self, label):
+        if self.dies == "at once":
+            die()
         return Left()
 
 
 @pytest.mark.parametrize(
     ("dies", "error", "message"),
     [
-        (False, ConfigError, "^model.checkpoint: found nothing at x$"),
-        (True, FatalError, "while it started"),
+        ("", ConfigError, "^model.checkpoint: found nothing at x$"),
+        ("in making", FatalError, f"died {MAX_STARTS} times while it started"),
+        ("at once", FatalError, f"died {MAX_STARTS} times while it started"),
     ],
 )
 def test_a_worker_that_cannot_be_made_ends_the_run_with_the_reason(tmp_path, dies, error, message):

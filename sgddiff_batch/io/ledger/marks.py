@@ -36,6 +36,7 @@ from sgddiff_batch.io.ledger.index import indexed_parts, read_indexed
 from sgddiff_batch.io.ledger.parsing import fields_of, parse_record
 from sgddiff_batch.io.ledger.record_table import RecordTable
 from sgddiff_batch.io.storage import Store
+from sgddiff_batch.io.together import together
 from sgddiff_batch.protocols import BlockRecord, MosaicContents, SceneRecord
 
 LEDGER = "_ledger"
@@ -154,7 +155,7 @@ class ObjectLedger:
             key = _key("mosaics", record.store)
             objects[key] = row | (self._kept_contents(key) if contents is None else contents_row(contents))
         # Together: of a mosaic that is current, the scene's record alone says that it was finished.
-        list(_POOL.map(lambda key: self._write(key, objects[key]), objects))
+        together(_POOL, lambda key: self._write(key, objects[key]), objects)
 
     def _kept_contents(self, key: str) -> dict[str, object]:
         try:
@@ -200,7 +201,7 @@ class ObjectLedger:
     def told_of(self, scene_ids: Iterable[str]) -> None:
         """Note that a run told by its exit code that these scenes are in quarantine."""
         keys = [_key("untold", scene_id) for scene_id in scene_ids]
-        list(_POOL.map(self.store.delete, keys))
+        together(_POOL, self.store.delete, keys)
 
     def disowned(self, paths: Iterable[str]) -> set[str]:
         """Return those of some paths that no mosaic may be made current in: damaged, or their record is."""

@@ -53,14 +53,14 @@ class AreaBlockWriter(ZarrBlockWriter):
         return [counts_level(level) for level in metadata.levels_of(mosaic, self.zstd_level)]
 
     def _metadata(
-        self, mosaic: Mosaic, provenance: Mapping[str, object]
+        self, mosaic: Mosaic, provenance: Mapping[str, object], claim: Mapping[str, str] | None = None
     ) -> tuple[Mapping[str, bytes], bytes]:
         counts = {
             level.array_path: level.shards.node(level.shape, _count_attributes(level.grid))
             for level in self._count_levels(mosaic)
         }
         levels = metadata.levels_of(mosaic, self.zstd_level)
-        return metadata.metadata_objects(mosaic.grid, levels, provenance, counts)
+        return metadata.metadata_objects(mosaic.grid, levels, provenance, counts, claim)
 
     def _build_counts(self, path: str, source: Level, target: Level) -> None:
         for window in target.grid.window.split(target.shards.shard_px):

@@ -70,11 +70,12 @@ def metadata_objects(
     levels: list[Level],
     provenance: Mapping[str, object],
     others: Mapping[str, Node] | None = None,
+    claim: Mapping[str, str] | None = None,
 ) -> tuple[dict[str, bytes], bytes]:
     """Return the objects of a new mosaic by key, and its root object, which is not yet marked complete.
 
     The root holds consolidated metadata, so it describes the whole layout. others: arrays, by path, that
-    the mosaic has beside those of every mosaic.
+    the mosaic has beside those of every mosaic. claim: the root's attribute of who makes it.
 
     Raises:
         TypeError, ValueError: if the provenance is not JSON.
@@ -87,7 +88,7 @@ def metadata_objects(
     root = {
         "zarr_format": 3,
         "node_type": "group",
-        "attributes": conventions.root_attributes(grid, len(levels), provenance),
+        "attributes": {**conventions.root_attributes(grid, len(levels), provenance), **(claim or {})},
         "consolidated_metadata": _inline({path: _described(node) for path, node in nodes.items()}),
     }
     files = {f"{path}/{ROOT}": node_bytes(node) for path, node in nodes.items()}

@@ -23,11 +23,9 @@ _OF_ONE_CLAIM = frozenset({conventions.COMPLETE, CLAIM, BLOCKS})
 _NOT_A_ROOT = (ValueError, KeyError, TypeError, AttributeError, RecursionError)
 
 
-def claimed(root: bytes) -> bytes:
-    """Return a root object that no other call returns: who put it can tell it from all others."""
-    document = json.loads(root)
-    document["attributes"][CLAIM] = secrets.token_hex(8)
-    return canonical_json(document).encode()
+def new_claim() -> dict[str, str]:
+    """Return a root attribute that no other call returns: who put that root can tell it from others."""
+    return {CLAIM: secrets.token_hex(8)}
 
 
 def emptied(root: bytes) -> bytes:

@@ -7,8 +7,9 @@ and replaced at the end, if it still is the one that was put.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any, TypeVar
 
 import numpy as np
@@ -25,6 +26,7 @@ from sgddiff_batch.io.mosaics.metadata import ROOT, Level
 from sgddiff_batch.io.mosaics.reading import DamagedObjectError, read_window
 from sgddiff_batch.io.mosaics.removal import empty_root, remove_objects
 from sgddiff_batch.io.storage import Store
+from sgddiff_batch.io.together import together
 from sgddiff_batch.protocols import BlockRecord, Claim, FoundRoot
 
 _Item = TypeVar("_Item")
@@ -50,8 +52,7 @@ class ZarrBlockWriter:
         Raises:
             TypeError, ValueError: if the provenance is not JSON.
         """
-        files, root = self._metadata(mosaic, provenance)
-        root = roots.claimed(root)
+        files, root = self._metadata(mosaic, provenance, roots.new_claim())
         version = self.store.create(_root_key(mosaic.path), root)
         return None if version is None else Claim(root, version, files)
 
@@ -75,8 +76,7 @@ class ZarrBlockWriter:
 
     def take_over(self, mosaic: Mosaic, provenance: Mapping[str, object], found: FoundRoot) -> Claim | None:
         """Replace the root that was found, so that no earlier claim holds; None if it is another by now."""
-        files, root = self._metadata(mosaic, provenance)
-        root = roots.claimed(root)
+        files, root = self._metadata(mosaic, provenance, roots.new_claim())
         version = self.store.replace(_root_key(mosaic.path), root, found.version)
         return None if version is None else Claim(root, version, files)
 
@@ -123,9 +123,10 @@ class ZarrBlockWriter:
             LostClaimError: if the root is not the one that the claim put: another worker has the mosaic.
             SceneError: if one of its objects is damaged.
         """
-        levels = metadata.levels_of(mosaic, self.zstd_level)
-        for number in range(mosaic.block_levels, mosaic.levels):
-            self._build_level(mosaic.path, levels[number - 1], levels[number])
+        if mosaic.block_levels < mosaic.levels:
+            levels = metadata.levels_of(mosaic, self.zstd_level)
+            for source, target in pairwise(levels[mosaic.block_levels - 1 :]):
+                self._build_level(mosaic.path, source, target)
         self.store.sweep_temporary(mosaic.path)
         completed = roots.completed(claim.root, blocks)
         self._replace_root(mosaic.path, claim, completed)
@@ -156,10 +157,10 @@ class ZarrBlockWriter:
             raise LostClaimError(f"{path} was taken over by another worker")
 
     def _metadata(
-        self, mosaic: Mosaic, provenance: Mapping[str, object]
+        self, mosaic: Mosaic, provenance: Mapping[str, object], claim: Mapping[str, str] | None = None
     ) -> tuple[Mapping[str, bytes], bytes]:
         levels = metadata.levels_of(mosaic, self.zstd_level)
-        return metadata.metadata_objects(mosaic.grid, levels, provenance)
+        return metadata.metadata_objects(mosaic.grid, levels, provenance, claim=claim)
 
     def _build_level(self, path: str, source: Level, target: Level) -> None:
         """Write a level, shard by shard, from the level below it."""
@@ -196,18 +197,11 @@ class ZarrBlockWriter:
 
     def _put(self, path: str, objects: Mapping[str, bytes]) -> None:
         """Put objects of a mosaic, several at a time."""
-        if len(objects) == 1:
-            ((key, data),) = objects.items()
-            self.store.write(f"{path}/{key}", data)
-        else:
-            self._each(lambda key: self.store.write(f"{path}/{key}", objects[key]), objects)
+        self._each(lambda key: self.store.write(f"{path}/{key}", objects[key]), objects)
 
     def _each(self, call: Callable[[_Item], None], items: Iterable[_Item]) -> None:
-        """Call for every item, several at a time; the first error is raised after all have ended."""
-        calls = [_REQUESTS.submit(call, item) for item in items]
-        wait(calls)
-        for done in calls:
-            done.result()
+        """Call for every item, several at a time; an error is raised after all have ended."""
+        together(_REQUESTS, call, items)
 
 
 def is_committed(output: Store, path: str) -> bool:

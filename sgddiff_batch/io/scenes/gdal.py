@@ -130,7 +130,6 @@ def let_at(
 
     whole: the scene in memory, where the body reads that one. Raises as :func:`opened`.
     """
-    path = storage.gdal_path(scene.uri)
     silence_not_georeferenced()
     options = gdal_options(scene, os.environ, access, in_memory=whole is not None)
     with overhearing() as heard, rasterio.Env(session=DummySession(), **options):
@@ -141,6 +140,7 @@ def let_at(
         except GDAL_FAILURES as error:
             # The chain is cut: GDAL's messages can hold signed URLs, and tracebacks end up in logs.
             if whole is not None:
+                path = storage.gdal_path(scene.uri)
                 raise translated_in_memory(error, doing, whole.file.name, path) from None
             raise translated(error, heard, doing, remote=storage.over_network(scene.uri)) from None
         raise_on_damage(heard, doing)

@@ -13,11 +13,11 @@ from sgddiff_batch.io.mosaics.metadata import levels_of, metadata_objects
 from sgddiff_batch.io.mosaics.root import (
     PASSING,
     blocks_of,
-    claimed,
     completed,
     describe_same,
     emptied,
     is_complete,
+    new_claim,
 )
 from sgddiff_batch.protocols import BlockRecord
 from tests.io.mosaic_examples import GRIDS, mosaic_of, tiling
@@ -29,6 +29,12 @@ BLOCKS = (BlockRecord(Window(0, 48, 0, 48), "d", 5, 1), BlockRecord(Window(0, 48
 def root_of(grid: Grid = GRIDS["north-up"], cut: Tiling | None = None, **provenance: object) -> bytes:
     levels = levels_of(mosaic_of(grid, cut or tiling()))
     return metadata_objects(grid, levels, PROVENANCE | provenance)[1]
+
+
+def claimed_root() -> bytes:
+    return metadata_objects(
+        GRIDS["north-up"], levels_of(mosaic_of(GRIDS["north-up"])), PROVENANCE, claim=new_claim()
+    )[1]
 
 
 def test_a_new_root_is_not_complete_and_completion_changes_nothing_else():
@@ -47,7 +53,7 @@ def test_a_new_root_is_not_complete_and_completion_changes_nothing_else():
 @pytest.mark.parametrize("key", sorted(PASSING))
 def test_when_and_by_what_a_store_was_made_does_not_make_it_another(key):
     assert root_of(**{key: "other"}) != root_of()
-    assert describe_same(root_of(**{key: "other"}), completed(claimed(root_of()), BLOCKS))
+    assert describe_same(root_of(**{key: "other"}), completed(claimed_root(), BLOCKS))
 
 
 @pytest.mark.parametrize(
@@ -72,15 +78,15 @@ def test_another_layout_provenance_or_a_damaged_root_is_not_the_same(other):
 
 
 def test_each_claim_is_another_object_of_the_same_mosaic():
-    one, other = claimed(root_of()), claimed(root_of())
+    one, other = claimed_root(), claimed_root()
     assert one != other
     assert describe_same(one, other)
     assert describe_same(one, root_of())
 
 
 def test_an_emptied_root_is_of_no_mosaic_and_always_the_same_for_one_claim():
-    root = claimed(root_of())
-    assert emptied(root) == emptied(root) != emptied(claimed(root_of()))
+    root = claimed_root()
+    assert emptied(root) == emptied(root) != emptied(claimed_root())
     assert not is_complete(emptied(completed(root, BLOCKS)))
     assert not describe_same(emptied(root), root)
     assert not describe_same(emptied(root), emptied(root))
