@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import reduce
 
 from sgddiff_batch.core.planning import SceneMosaic, Task
+from sgddiff_batch.core.previews import Preview
 from sgddiff_batch.core.seams import SeamSteps
 from sgddiff_batch.core.window import Window
 from sgddiff_batch.engine.work import TaskOutcome
@@ -17,7 +18,7 @@ from sgddiff_batch.protocols import BlockRecord, Claim
 class MosaicProgress:
     """The tasks of one mosaic that have not ended (``waiting``, by name), and what came of those that have.
 
-    ``opening``: the seconds of the stages before the tasks.
+    ``opening``: the seconds of the stages before the tasks. ``preview``: the most salient one of its tasks.
     """
 
     mosaic: SceneMosaic
@@ -26,6 +27,7 @@ class MosaicProgress:
     blocks: dict[Window, BlockRecord] = field(default_factory=dict)
     outcomes: list[TaskOutcome] = field(default_factory=list)
     opening: Mapping[str, float] = field(default_factory=dict)
+    preview: Preview | None = None
 
     @property
     def is_spoiled(self) -> bool:
@@ -34,7 +36,10 @@ class MosaicProgress:
 
     def end(self, outcome: TaskOutcome) -> None:
         """Take note of a task's end."""
-        self.outcomes.append(outcome)
+        shown = outcome.preview
+        if shown is not None and (self.preview is None or shown.weight > self.preview.weight):
+            self.preview = shown
+        self.outcomes.append(replace(outcome, preview=None))  # of all tasks one is kept
         self.blocks.update((block.window, block) for block in outcome.blocks)
         self.waiting.discard(outcome.task.name)
 

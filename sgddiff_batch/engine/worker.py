@@ -149,15 +149,16 @@ class Worker:
         if begun.blocks or len(tasks) > 1:
             claim = steps.describe(mosaic, claim)
             return SharedScene(work, mosaic, claim, tuple(tasks), tuple(begun.blocks.values()), seconds)
-        computed = steps.compute(tasks[0], reader, seconds, claim.files, marked=False)
+        computed = steps.compute(tasks[0], reader, seconds, claim.files, marked=False, wish=work.wish)
         known.seam = computed.seam
-        return known.done(work, steps.commit(mosaic, claim, computed.blocks, seconds))
+        outcome = known.done(work, steps.commit(mosaic, claim, computed.blocks, seconds))
+        return replace(outcome, preview=computed.preview)
 
     def _task(self, work: TaskWork) -> TaskOutcome:
         seconds: Seconds = {}
         try:
             with self._steps.reader.held(work.scene) as reader:
-                computed = self._steps.compute(work.task, reader, seconds, marked=True)
+                computed = self._steps.compute(work.task, reader, seconds, marked=True, wish=work.wish)
         except SceneError as error:
             return TaskOutcome(work, "quarantine", on_one_line(error), seconds=seconds)
         except FatalError:
@@ -165,7 +166,7 @@ class Worker:
         except Exception as error:
             log.debug("task %s of %s failed", work.task.name, work.scene_id, exc_info=True)
             return TaskOutcome(work, "failed", one_line(error), seconds=seconds)
-        return TaskOutcome(work, "stored", blocks=computed.blocks, seconds=seconds, seam=computed.seam)
+        return TaskOutcome(work, "stored", None, computed.blocks, seconds, computed.seam, computed.preview)
 
     def _commit(self, work: CommitWork) -> SceneOutcome:
         known, recorded = _Known(work.mosaic), None

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 
-from sgddiff_batch.config import ArchiveJobConfig, EngineConfig, InputConfig, TilingConfig
+from sgddiff_batch.config import ArchiveJobConfig, EngineConfig, InputConfig, ReportConfig, TilingConfig
 from sgddiff_batch.core.fingerprint import run_key
 from sgddiff_batch.core.planning import SceneMosaic
 from sgddiff_batch.core.provenance import scene_provenance
@@ -105,7 +105,7 @@ class Bench:
 
     ``output`` and ``ledger`` are fenced by the lease, if there is one; ``damage`` notes the records that the
     ledger goes round. Every ``publish_s`` seconds a run publishes what it has done; 0: only at its end.
-    ``stac``: mosaics get static Items. ``settings`` is the whole config as plain values, for the report.
+    ``stac``: mosaics get static Items. ``settings`` is the whole config as plain values, ``report`` its part.
     """
 
     run_id: str
@@ -122,6 +122,7 @@ class Bench:
     stac: bool
     publish_s: float
     settings: Mapping[str, object]
+    report: ReportConfig = field(default_factory=ReportConfig)
     attempt: Attempt = field(default_factory=Attempt)
 
     @cached_property
@@ -220,8 +221,7 @@ def open_bench(
         *(config.input, config.tiling, config.engine),
         network,
         *(config.output.keep_generations, config.catalogue.stac, config.output.publish_minutes * 60),
-        config.model_dump(mode="json"),
-        attempt,
+        *(config.model_dump(mode="json"), config.report, attempt),
     )
 
 

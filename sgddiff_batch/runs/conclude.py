@@ -10,8 +10,10 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Set
 from dataclasses import asdict, dataclass, field
 from enum import Enum
 from itertools import chain
+from types import MappingProxyType
 from typing import Any, Protocol
 
+from sgddiff_batch.core.previews import Preview
 from sgddiff_batch.core.words import counted, first_of, on_one_line
 from sgddiff_batch.engine.results import SceneResult
 from sgddiff_batch.errors import ConfigError, SgddiffBatchError
@@ -51,7 +53,7 @@ class Ending(Enum):
 class RunEnd:
     """What a run did: a row a scene that is not as it was, how many are, and where the report is.
 
-    ``totals`` are the report's.
+    ``totals`` are the report's. ``page_uri``: where its page is, None where there is none.
     """
 
     rows: Collection[SceneResult]
@@ -59,12 +61,19 @@ class RunEnd:
     seconds: float
     report_uri: str
     totals: Mapping[str, object] = field(default_factory=dict)
+    page_uri: str | None = None
 
 
-def conclude(run: Run, results: Collection[SceneResult], ending: Ending) -> RunEnd:
+def conclude(
+    run: Run,
+    results: Collection[SceneResult],
+    ending: Ending,
+    previews: Mapping[str, Preview] = MappingProxyType({}),
+) -> RunEnd:
     """Write the report, also of a run that is being broken off.
 
-    results: what became of each scene of the plan but those that are unchanged.
+    results: what became of each scene of the plan but those that are unchanged. previews: for the page, by
+    the path of the mosaic; what it shows besides is read.
     """
     rows, seconds = Joined(results, damaged_rows(run)), run.bench.attempt.seconds
     report = _report(run, rows, results, seconds, ending)
@@ -72,10 +81,10 @@ def conclude(run: Run, results: Collection[SceneResult], ending: Ending) -> RunE
         uri = write_report(run.bench.output, report)
     except (SgddiffBatchError, OSError) as error:
         log.error("the report could not be written: %s", error)
-        uri = "none"
+        uri, page = "none", None
     else:
-        write_page_at_end(run.bench.output, uri, report, run.bench.query.access)
-    return RunEnd(rows, len(run.plan.unchanged), seconds, uri, report["totals"])
+        page = write_page_at_end(run.bench.output, uri, report, run.bench.query.access, previews)
+    return RunEnd(rows, len(run.plan.unchanged), seconds, uri, report["totals"], page)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from typing import Protocol
 
+from sgddiff_batch.core.gallery import Gallery, typical_share
 from sgddiff_batch.core.progress import Tally
 from sgddiff_batch.engine.driver import Driver
 from sgddiff_batch.engine.results import SceneResult, result_of_record
@@ -94,7 +95,8 @@ def execute(run: Run, view: RunView, engine: Engine, *, over: threading.Event | 
         for scene, record in run.plan.finished
     )
     restore_returned(bench.ledger, run.withdrawals)
-    driver, publisher = Driver(run.plan, run.records), Publisher(run, results, recordings)
+    gallery = _gallery_of(run)
+    driver, publisher = Driver(run.plan, run.records, gallery), Publisher(run, results, recordings)
     broken: Ending | None = None
     try:
         with (
@@ -120,9 +122,17 @@ def execute(run: Run, view: RunView, engine: Engine, *, over: threading.Event | 
         keep_rate(run, results, time.monotonic() - start)
         published = publisher.publish_safely()
         ending = broken or judged(bench.ledger, results, published=published)
-        view.ended(conclude(run, results, ending))
+        view.ended(conclude(run, results, ending, gallery.previews if gallery else {}))
     forget_deaths(run, results)
     return ending_of(bench.ledger, results, published=published, unchanged=unchanged_ids(run))
+
+
+def _gallery_of(run: Run) -> Gallery | None:
+    """Return what keeps previews for the run's page, None where there is to be none."""
+    wanted, columns = run.bench.report, run.plan.unchanged.columns
+    if not wanted.html or not wanted.pictures:
+        return None
+    return Gallery(wanted.pictures, typical_share(columns.valid_px, columns.salient_px))
 
 
 def told_tally(lease: Lease | None, planned: int) -> Tally:

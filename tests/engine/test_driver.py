@@ -8,6 +8,7 @@ import pytest
 
 from sgddiff_batch.core.blending import blend
 from sgddiff_batch.core.fingerprint import array_digest
+from sgddiff_batch.core.gallery import Gallery
 from sgddiff_batch.core.scene import Scene
 from sgddiff_batch.core.tiling import Lattice
 from sgddiff_batch.core.window import Window
@@ -531,3 +532,35 @@ def test_a_scene_that_does_not_fit_the_whole_memory_is_left_and_stops_no_other()
     assert states(results) == {"a.tif": "failed", "b.tif": "done"}
     assert "tiling.task_memory_gib allows 2.29e-05" in results["a.tif"].reason
     assert "tiling.block_px (it is 40)" in results["a.tif"].reason
+
+
+@pytest.mark.parametrize("memory", [3 * ONE_BLOCK, 10**9])
+def test_previews_come_with_the_outcomes_also_of_scenes_of_several_tasks(memory):
+    archive, gallery = Archive(), Gallery(60)
+    reader = SyntheticReader(SCENES)
+    limits = TaskLimits(TINY, memory // 3, memory)
+    lifecycle = MosaicLifecycle(archive.writer, archive.ledger, "key", lambda mosaic: {})
+    worker, outcomes = Worker(reader, archive.predictor, lifecycle, limits), []
+    driver = Driver(survey(reader.scenes(), {}, "key"), {}, gallery)
+    results = [*driver.run(lambda take: run_local(take, worker), outcomes.append)]
+    assert set(gallery.previews) == {result.store for result in results}
+    for result in results:
+        shown, (pixels, valid) = gallery.previews[result.store], SCENES[result.scene_id]
+        codes = archive.level0_of(result.store)[shown.window.slices]
+        np.testing.assert_array_equal(shown.codes, codes)
+        there = pixels[:, *shown.window.slices] * valid[shown.window.slices]
+        np.testing.assert_array_equal(shown.pixels, there)
+        assert shown.is_whole == (memory == 10**9 or result.scene_id == "b.tif")
+    tasks = [one for one in outcomes if isinstance(one, TaskOutcome)]
+    assert bool(tasks) == (memory != 10**9)
+
+
+def test_no_preview_travels_that_nobody_wishes_for():
+    archive, outcomes = Archive(), []
+    reader = SyntheticReader(SCENES)
+    worker = archive.worker(reader, memory=10**9)
+    for gallery in (None, Gallery(0)):
+        driver = Driver(survey(reader.scenes(), {}, "key"), {}, gallery)
+        assert [*driver.run(lambda take: run_local(take, worker), outcomes.append)]
+    assert [outcome.preview for outcome in outcomes if hasattr(outcome, "preview")] != []
+    assert not any(getattr(outcome, "preview", None) for outcome in outcomes)

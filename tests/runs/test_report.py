@@ -167,3 +167,20 @@ def test_an_archive_of_which_nothing_can_be_read_has_a_page_without_a_map(tmp_pa
     assert "Exit code 3." in page.text
     assert page.text.count("sgddiff quarantine replay") == 4
     assert page.all("img") == []
+
+
+def test_a_run_reads_no_mosaic_and_no_scene_again_for_its_pictures(tmp_path):
+    jobs.write_scene(tmp_path / "scenes" / "a.tif", 700, 650, 1)
+    jobs.write_scene(tmp_path / "scenes" / "b.tif", 200, 320, 2)
+    scenes, away = tmp_path / "scenes", tmp_path / "away"
+    gone = StoreFault("write", "*/report-*.json", then=lambda: scenes.rename(away))
+    with scripted(gone) as script:
+        run_id = run_once(tmp_path, f"output.uri={scripted_uri(tmp_path / 'out')}")
+    asked = [*script.calls]
+    written = next(n for n, (_, key) in enumerate(asked) if key.endswith(f"report-{run_id}.json"))
+    assert [key for _, key in asked[written:] if ".zarr" in key] == []
+    page = seen((tmp_path / "out" / f"report-{run_id}.html").read_bytes())
+    assert len(page.all("img")) == 6
+    away.rename(scenes)
+    again = seen(report_page(str(tmp_path / "out")).html)
+    assert {one["alt"] for one in again.all("img")} == {one["alt"] for one in page.all("img")}

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from types import MappingProxyType
 from typing import Any
 
 from sgddiff_batch.core.colours import STOPS
+from sgddiff_batch.core.previews import Preview
 from sgddiff_batch.core.query import OWN, BucketAccess
 from sgddiff_batch.core.run_measures import AlarmLimits, RunMeasures, measures_of, object_of
 from sgddiff_batch.core.words import printable
@@ -17,7 +19,7 @@ from sgddiff_batch.io.pages.digest import Digest, digest_of, salient_share, seco
 from sgddiff_batch.io.pages.pictures import Drawn, draw_all
 from sgddiff_batch.io.pages.rendering import rendered
 from sgddiff_batch.io.pages.seen import placed, read_seen
-from sgddiff_batch.io.pages.views import view_of
+from sgddiff_batch.io.pages.views import View, view_of
 from sgddiff_batch.io.pages.words import at, duration, share
 from sgddiff_batch.io.reports import StoredReport
 from sgddiff_batch.io.storage import Store
@@ -33,11 +35,13 @@ def page_of(
     access: BucketAccess = OWN,
     seconds: float = 60.0,
     notes: Sequence[str] = (),
+    previews: Mapping[str, Preview] = MappingProxyType({}),
 ) -> bytes:
     """Return the page of a report: HTML in UTF-8.
 
     output: where its mosaics, its catalogue and the reports before it are. access: how the buckets of scenes
     are asked. seconds: pictures that are not begun by then are left out. notes: what to say besides.
+    previews: of mosaics by their path; they are shown before others, and nothing is read for them.
 
     What is missing in a report of a former version, a catalogue that cannot be read, a scene that is gone:
     each leaves its place with a word.
@@ -51,8 +55,8 @@ def page_of(
     limits = AlarmLimits.of(wanted)
     seen = read_seen(output)
     pictures = wanted.get("pictures", PICTURES)
-    digest = digest_of(report.rows, int(pictures), seen.typical_share if seen else None)
-    look = partial(view_of, output, access=access)
+    digest = digest_of(report.rows, int(pictures), seen.typical_share if seen else None, ready=previews)
+    look = partial(_view, previews, partial(view_of, output, access=access))
     drawn = draw_all(digest.picks, look, seconds)
     before = runs_before(output, str(facts.get("run_id", "")), limits.runs)
     context = {
@@ -63,6 +67,12 @@ def page_of(
         **_work(facts, digest, before),
     }
     return rendered("report.html", context)
+
+
+def _view(previews: Mapping[str, Preview], look: Callable[[str], View], store: str) -> View:
+    """Return what is there to be shown already, else what there is to read."""
+    ready = previews.get(store)
+    return look(store) if ready is None else View(ready.codes, ready.pixels, ready.window, ready.is_whole)
 
 
 def _state(

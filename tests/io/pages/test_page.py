@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import time
 
+import numpy as np
 import pytest
 
+from sgddiff_batch.core.previews import Preview
+from sgddiff_batch.core.window import Window
 from sgddiff_batch.io.pages import page_of
 from sgddiff_batch.io.reports import StoredReport, build_report, open_report, write_report
 from sgddiff_batch.io.storage import open_store
@@ -141,3 +144,24 @@ def test_an_output_that_cannot_be_read_beside_its_report_still_has_a_page(tmp_pa
     (tmp_path / "file").write_text("")
     page = seen(page_of(open_store(str(tmp_path / "file")), report))
     assert "There is no catalogue" in page.text
+
+
+def test_previews_are_shown_of_mosaics_and_scenes_that_nobody_can_read(tmp_path):
+    rows = [row(name) for name in "ab"]
+    codes = np.full((20, 30), 200, dtype=np.uint8)
+    whole, part = Window(0, 20, 0, 30), Window(768, 788, 0, 30)
+    previews = {
+        rows[n]["store"]: Preview(codes, np.full((3, 20, 30), 9, np.uint8), window, window == whole, 1)
+        for n, window in enumerate((whole, part))
+    }
+    page = page_without_outputs(tmp_path, {}, rows, previews=previews)
+    assert len(page.all("img")) == 6
+    assert "rows 768 to 788" in page.text
+    assert "cannot be read" not in page.text
+
+
+def test_a_broken_preview_leaves_its_place_with_a_word(tmp_path):
+    broken = Preview(np.zeros((0, 3), np.uint8), np.zeros((3, 1, 9), np.uint8), Window(0, 1, 0, 1), True, 0)
+    page = page_without_outputs(tmp_path, {}, [row("a")], previews={row("a")["store"]: broken})
+    assert page.all("img") == []
+    assert "the mosaic cannot be read" in page.text
