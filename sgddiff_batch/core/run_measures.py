@@ -194,6 +194,11 @@ def object_of(tree: object) -> Mapping[str, Any]:
     return tree if isinstance(tree, Mapping) else {}
 
 
+def number_of(tree: Mapping[str, Any], name: str) -> float | None:
+    """Return a number of a part of a report, None where it is none, or not finite."""
+    return _number(tree.get(name))
+
+
 def _number(value: object) -> float | None:
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         return None

@@ -15,6 +15,7 @@ from sgddiff_batch.core.planning import SceneMosaic, Task
 from sgddiff_batch.core.previews import Preview
 from sgddiff_batch.core.scene import Scene
 from sgddiff_batch.core.seams import SeamSteps
+from sgddiff_batch.engine.costs import NOTHING, Costs
 from sgddiff_batch.engine.results import SceneResult
 from sgddiff_batch.protocols import BlockRecord, Claim, Left, Recorded, SceneRecord
 
@@ -182,6 +183,7 @@ class SceneOutcome:
 
     ``recorded``: what the ledger says of it now, None where it was left for the next run. ``damage``: what
     the worker found damaged in the ledger meanwhile, and went round. ``preview``: as the work wished for.
+    ``costs``: what the worker's process took since it told last, by this or other work.
     """
 
     work: Work
@@ -189,6 +191,7 @@ class SceneOutcome:
     recorded: Recorded | None = None
     damage: tuple[Any, ...] = ()
     preview: Preview | None = None
+    costs: Costs = NOTHING
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,6 +208,7 @@ class SharedScene:
     blocks: tuple[BlockRecord, ...] = ()
     seconds: Mapping[str, float] = field(default_factory=dict)
     damage: tuple[Any, ...] = ()
+    costs: Costs = NOTHING
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,6 +226,7 @@ class TaskOutcome:
     seconds: Mapping[str, float] = field(default_factory=dict)
     seam: SeamSteps | None = None
     preview: Preview | None = None
+    costs: Costs = NOTHING
 
     @property
     def task(self) -> Task:

@@ -14,6 +14,7 @@ from typing import Any
 from sgddiff_batch.core.planning import SceneMosaic
 from sgddiff_batch.core.seams import SeamSteps
 from sgddiff_batch.core.words import on_one_line
+from sgddiff_batch.engine.costs import CostMeter
 from sgddiff_batch.engine.memory import SharedMemory
 from sgddiff_batch.engine.results import SceneResult, result_of_mosaic, result_of_record, result_unopened
 from sgddiff_batch.engine.retries import Retries, one_line
@@ -78,7 +79,8 @@ def threads_of(predictors: int, batch_tiles: int) -> int:
 class Worker:
     """Does work; :meth:`run` may be called from several threads.
 
-    take_damage: gives what was found damaged in the ledger since it was last called.
+    take_damage: gives what was found damaged in the ledger since it was last called; take_calls: how many
+    calls of storage this process made since then, and how many of them changed something.
     """
 
     def __init__(
@@ -91,10 +93,12 @@ class Worker:
         retries: Retries | None = None,
         activity: Activity | None = None,
         take_damage: Callable[[], tuple[Any, ...]] = tuple,
+        take_calls: Callable[[], tuple[int, int]] = lambda: (0, 0),
     ) -> None:
         memory, again = SharedMemory(limits.memory_bytes), retries or Retries()
         self._steps = Steps(reader, predictor, lifecycle, limits, memory, again, activity or NoActivity())
         self._take_damage = take_damage
+        self._meter = CostMeter(lambda: again.cost, predictor, take_calls)
 
     def run(self, work: Work) -> Outcome:
         """Do a piece of work to its end and say what became of it.
@@ -108,9 +112,9 @@ class Worker:
             outcome = self._outcome(work)
         except LostClaimError:
             return TakenOver(work)
-        if isinstance(outcome, SceneOutcome | SharedScene) and (damage := self._take_damage()):
-            return replace(outcome, damage=damage)
-        return outcome
+        if isinstance(outcome, SceneOutcome | SharedScene):
+            return replace(outcome, damage=self._take_damage(), costs=self._meter.take())
+        return replace(outcome, costs=self._meter.take()) if isinstance(outcome, TaskOutcome) else outcome
 
     def _outcome(self, work: Work) -> Outcome:
         if isinstance(work, SceneWork):

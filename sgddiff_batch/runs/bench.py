@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cached_property, partial
 
 from sgddiff_batch.config import ArchiveJobConfig, EngineConfig, InputConfig, ReportConfig, TilingConfig
 from sgddiff_batch.core.fingerprint import run_key
@@ -32,7 +32,7 @@ from sgddiff_batch.io.ledger import (
 from sgddiff_batch.io.mosaics import ZarrBlockWriter
 from sgddiff_batch.io.reports import versions
 from sgddiff_batch.io.scenes import CheckedReader, GeoTiffReader, GuardedReader, IsolatedReader
-from sgddiff_batch.io.storage import Store, open_store
+from sgddiff_batch.io.storage import Store, open_store, take_calls
 from sgddiff_batch.lifecycle import MosaicLifecycle
 from sgddiff_batch.protocols import Activity, Left, NetworkFacts, NetworkSource, SceneReader
 from sgddiff_batch.runs.attempt import Attempt, Journal
@@ -68,8 +68,8 @@ class WorkerRecipe:
         """Load the network and open the stores. label: who this process is for one that takes its place."""
         predictor, damage = self.network.load(self.device, self.predictors), DamageBook()
         reader, activity = self.reader(label)
-        lifecycle, take = self.lifecycle(damage), damage.take
-        return Worker(reader, predictor, lifecycle, self.limits, activity=activity, take_damage=take)
+        made = partial(Worker, take_damage=damage.take, take_calls=take_calls)
+        return made(reader, predictor, self.lifecycle(damage), self.limits, activity=activity)
 
     def reader(self, label: str) -> tuple[SceneReader, FileActivity]:
         """Return the reader of scenes, and where it notes what it reads."""

@@ -184,3 +184,14 @@ def test_a_run_reads_no_mosaic_and_no_scene_again_for_its_pictures(tmp_path):
     away.rename(scenes)
     again = seen(report_page(str(tmp_path / "out")).html)
     assert {one["alt"] for one in again.all("img")} == {one["alt"] for one in page.all("img")}
+
+
+def test_the_report_tells_what_the_run_asked_of_its_storage_and_its_page_shows_it(made):
+    (report,) = jobs.reports(made)
+    costs = report["run"]["costs"]
+    assert costs["storage_calls"] > costs["storage_writes"] > 10
+    assert (costs["retries"], costs["retry_wait_s"], costs["device_busy_s"]) == (0, 0.0, 0.0)
+    assert 2**20 < costs["worker_memory_bytes"] < 2**36
+    assert costs["worker_memory_predicted_bytes"] > 2**30
+    page = seen((made / f"report-{report['run_id']}.html").read_bytes())
+    assert f"{costs['storage_calls']:,}, {costs['storage_writes']:,} of them writes" in page.text

@@ -12,7 +12,7 @@ from sgddiff_batch.core.previews import Preview
 from sgddiff_batch.core.query import OWN, BucketAccess
 from sgddiff_batch.core.run_measures import AlarmLimits, RunMeasures, measures_of, object_of
 from sgddiff_batch.core.words import printable
-from sgddiff_batch.io.pages import charts, sections
+from sgddiff_batch.io.pages import charts, effort, sections
 from sgddiff_batch.io.pages.charts import drawing
 from sgddiff_batch.io.pages.comparing import compared, runs_before
 from sgddiff_batch.io.pages.digest import Digest, digest_of, salient_share, seconds_of
@@ -94,7 +94,7 @@ def _state(
         "verdict": sections.verdict(facts),
         "notes": [*map(printable, notes)],
         "steps": sections.steps(facts, digest, output.uri),
-        "counts": sections.counts(facts),
+        "counts": [*sections.counts(facts), *sections.objects(facts)],
         "changes": sections.changes(facts),
         "reasons": [(printable(reason), f"{count:,}") for reason, count in digest.reasons],
         "troubles": sections.troubles(facts, digest, output.uri),
@@ -149,13 +149,13 @@ def _card(drawn: Drawn) -> dict[str, Any]:
 
 
 def _work(facts: Mapping[str, Any], digest: Digest, before: Sequence[RunMeasures]) -> dict[str, Any]:
-    stages, made = sections.stages(facts), digest.states.get("done", 0)
+    stages, made = effort.stages(facts), digest.states.get("done", 0)
     rows = sections.made(digest)
     words = f"{len(rows):,} of {made:,}, those made last; the JSON report has all."
     return {
-        "stages": sections.stage_rows(stages),
+        "stages": effort.stage_rows(stages),
         "stages_bar": drawing(charts.stages_bar(stages)),
-        "effort": sections.effort(facts, measures_of(facts), before),
+        "effort": effort.effort(facts, measures_of(facts), before),
         "made": rows,
         "made_words": words if rows else "None.",
         "tables": sections.tables(facts),
