@@ -17,7 +17,7 @@ from sgddiff_batch.core.gallery import PreviewWish
 from sgddiff_batch.core.planning import SceneMosaic, Task, Tiling, plan_tasks
 from sgddiff_batch.core.previews import Preview, preview_of
 from sgddiff_batch.core.scene import Scene
-from sgddiff_batch.core.seams import SeamSteps, seam_steps
+from sgddiff_batch.core.seams import NO_RIMS, Rims, SeamSteps, block_steps, rims_of, seam_steps
 from sgddiff_batch.core.window import Window
 from sgddiff_batch.engine.memory import SharedMemory
 from sgddiff_batch.engine.retries import Retries, one_line
@@ -67,13 +67,14 @@ class TaskLimits:
 
 @dataclass(frozen=True, slots=True)
 class Computed:
-    """A task that is stored: its blocks, the steps of its codes across borders of tiles and inside, and what
-    is shown of it, where that was wished for.
+    """A task that is stored: its blocks, the steps of its codes across borders and inside, what is shown of
+    it, where that was wished for, and its rims, by which it is compared with other tasks.
     """
 
     blocks: tuple[BlockRecord, ...]
     seam: SeamSteps
     preview: Preview | None = None
+    rims: Rims = NO_RIMS
 
 
 class NoActivity:
@@ -145,8 +146,7 @@ class Steps:
                 codes = infer_task(task, read, self.predictor)
             preview = preview_wished(task, read, codes, wish, sum(seconds.values()))
             del read
-            lattice = task.mosaic.lattice
-            seam = seam_steps(codes, task.window, lattice.rows, lattice.cols)
+            seam, rims = seams_of(task, codes)
 
             def store_all() -> tuple[BlockRecord, ...]:
                 blocks = store_task(task, codes, writer, beside)
@@ -155,7 +155,7 @@ class Steps:
                 return blocks
 
             with timed(seconds, "store"):
-                return Computed(call(store, "storing its blocks", store_all), seam, preview)
+                return Computed(call(store, "storing its blocks", store_all), seam, preview, rims)
 
     def commit(
         self, mosaic: SceneMosaic, claim: Claim, blocks: tuple[BlockRecord, ...], seconds: Seconds
@@ -176,6 +176,13 @@ class Steps:
                 work.scene_id, work.scene.version, work.reason, work.earlier, work.begun, work.left_at
             ),
         )
+
+
+def seams_of(task: Task, codes: NDArray[np.uint8]) -> tuple[SeamSteps, Rims]:
+    """Return the steps of a task's codes, and what its neighbours are to be compared with."""
+    lattice, block_px = task.mosaic.lattice, task.mosaic.tiling.block_px
+    steps = seam_steps(codes, task.window, lattice.rows, lattice.cols).plus(block_steps(codes, block_px))
+    return steps, rims_of(codes, task.window, block_px, task.mosaic.grid.window)
 
 
 def preview_wished(

@@ -14,8 +14,8 @@ from sgddiff_batch.core.gallery import PreviewWish
 from sgddiff_batch.core.planning import SceneMosaic, Task
 from sgddiff_batch.core.previews import Preview
 from sgddiff_batch.core.scene import Scene
-from sgddiff_batch.core.seams import SeamSteps
-from sgddiff_batch.engine.costs import NOTHING, Costs
+from sgddiff_batch.core.seams import NO_RIMS, Rims, SeamSteps
+from sgddiff_batch.costs import NOTHING, Costs
 from sgddiff_batch.engine.results import SceneResult
 from sgddiff_batch.protocols import BlockRecord, Claim, Left, Recorded, SceneRecord
 
@@ -227,6 +227,7 @@ class TaskOutcome:
     seam: SeamSteps | None = None
     preview: Preview | None = None
     costs: Costs = NOTHING
+    rims: Rims = NO_RIMS
 
     @property
     def task(self) -> Task:

@@ -14,7 +14,7 @@ from typing import Any
 from sgddiff_batch.core.planning import SceneMosaic
 from sgddiff_batch.core.seams import SeamSteps
 from sgddiff_batch.core.words import on_one_line
-from sgddiff_batch.engine.costs import CostMeter
+from sgddiff_batch.costs import CostMeter
 from sgddiff_batch.engine.memory import SharedMemory
 from sgddiff_batch.engine.results import SceneResult, result_of_mosaic, result_of_record, result_unopened
 from sgddiff_batch.engine.retries import Retries, one_line
@@ -170,7 +170,9 @@ class Worker:
         except Exception as error:
             log.debug("task %s of %s failed", work.task.name, work.scene_id, exc_info=True)
             return TaskOutcome(work, "failed", one_line(error), seconds=seconds)
-        return TaskOutcome(work, "stored", None, computed.blocks, seconds, computed.seam, computed.preview)
+        shown = computed.preview
+        blocks, seam, rims = computed.blocks, computed.seam, computed.rims
+        return TaskOutcome(work, "stored", None, blocks, seconds, seam, shown, rims=rims)
 
     def _commit(self, work: CommitWork) -> SceneOutcome:
         known, recorded = _Known(work.mosaic), None

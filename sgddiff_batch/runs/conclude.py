@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from sgddiff_batch.core.previews import Preview
 from sgddiff_batch.core.words import counted, first_of, on_one_line
-from sgddiff_batch.engine.costs import NOTHING, Costs, peak_memory_bytes
+from sgddiff_batch.costs import NOTHING, Costs, peak_memory_bytes
 from sgddiff_batch.engine.results import SceneResult
 from sgddiff_batch.errors import ConfigError, SgddiffBatchError
 from sgddiff_batch.io.ledger import ObjectLedger, Rate, kind_of_work, read_rate, write_rate

@@ -13,7 +13,7 @@ from typing import Protocol
 
 from sgddiff_batch.core.gallery import Gallery, typical_share
 from sgddiff_batch.core.progress import Tally
-from sgddiff_batch.engine.costs import NOTHING, Costs
+from sgddiff_batch.costs import NOTHING, Costs
 from sgddiff_batch.engine.driver import Driver
 from sgddiff_batch.engine.results import SceneResult, result_of_record
 from sgddiff_batch.engine.work import (

@@ -195,3 +195,11 @@ def test_the_report_tells_what_the_run_asked_of_its_storage_and_its_page_shows_i
     assert costs["worker_memory_predicted_bytes"] > 2**30
     page = seen((made / f"report-{report['run_id']}.html").read_bytes())
     assert f"{costs['storage_calls']:,}, {costs['storage_writes']:,} of them writes" in page.text
+
+
+def test_borders_between_tasks_are_in_the_report(made):
+    (report,) = jobs.reports(made)
+    seams = {row["scene_id"]: row["seam"] for row in report["scenes"]}
+    assert seams["a.tif"]["block_px"] > 1000, "it has several blocks, by several tasks"
+    made_by_run = report["totals"]["made"]["seam"]
+    assert made_by_run["block_px"] == sum(one["block_px"] for one in seams.values() if one)

@@ -6,7 +6,7 @@ import pickle
 from dataclasses import fields
 
 from sgddiff_batch.core.retrying import RetryCost
-from sgddiff_batch.engine.costs import NOTHING, CostMeter, Costs, peak_memory_bytes
+from sgddiff_batch.costs import NOTHING, CostMeter, Costs, peak_memory_bytes
 
 
 class Used:
