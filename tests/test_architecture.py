@@ -54,6 +54,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
         *_CORE,
         *(f"{_IO}.{room}" for room in ("storage", "scenes", "mosaics", "catalogue", "reports")),
     ),
+    f"{_IO}.trainings": (*_CORE, *(f"{_IO}.{room}" for room in ("storage", "pages"))),
     f"{_IO}.areas": (
         *_BASE,
         *(f"{_IO}.{room}" for room in ("storage", "scenes", "ledger", "mosaics", "geodesy")),
@@ -75,6 +76,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
         *(f"sgddiff_batch.{package}" for package in ("config", "pipeline", "lifecycle", "costs", "engine")),
         *(f"{_IO}.{room}" for room in ("storage", "archive", "sources", "scenes", "ledger", "mosaics")),
         *(f"{_IO}.{room}" for room in ("arrow", "catalogue", "upkeep", "reports", "pages")),
+        f"{_IO}.trainings",
     ),
     "sgddiff_batch.runs.checking": (
         *_BASE,

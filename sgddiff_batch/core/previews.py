@@ -40,13 +40,16 @@ class Preview:
 
 def preview_of(
     codes: Codes, pixels: NDArray[np.uint8], window: Window, halo: Window, grid: Window
-) -> Preview:
+) -> Preview | None:
     """Return the preview of a task; takes less than a millisecond for 560 px, seven for 4096.
 
     codes: (h, w) uint8 of ``window``. pixels: (3, H, W) uint8 of ``halo``, which holds it. grid: all of the
-    mosaic. A large mosaic's is of the most salient part of the task.
+    mosaic. A large mosaic's is of the most salient part of the task; a small one is shown whole or not at
+    all, so of one that is cut into several tasks there is None.
     """
     is_small = max(grid.height_px, grid.width_px) <= WHOLE_PX
+    if is_small and window != grid:
+        return None
     shown = window if is_small else _salient_part(codes, window)
     part = codes[shown.relative_to(window).slices]
     there = pixels[(slice(None), *shown.relative_to(halo).slices)]

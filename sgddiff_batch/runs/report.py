@@ -53,7 +53,7 @@ class Page:
 def report_page(output_uri: str, run_id: str | None = None, access: BucketAccess = OWN) -> Page:
     """Return the page of the report of a run, by default of the one that ended last.
 
-    access: how the buckets of scenes are asked.
+    access: how the buckets of scenes are asked. Of a training's storage it is the page of the training.
 
     Raises:
         FileNotFoundError: if there is no such report.
@@ -64,9 +64,21 @@ def report_page(output_uri: str, run_id: str | None = None, access: BucketAccess
     from sgddiff_batch.io.pages import page_of
 
     output = open_store(output_uri)
-    report = open_report(output, run_id)
+    try:
+        report = open_report(output, run_id)
+    except FileNotFoundError:
+        if run_id is None and (page := _training_page(output)) is not None:
+            return page
+        raise
     notes = _notes(output_uri, report) if run_id is None else ()
     return Page(_name(report), page_of(output, report, access=access, seconds=_AGAIN_S, notes=notes))
+
+
+def _training_page(store: Store) -> Page | None:
+    """Return the page of a training's storage, None where there is none of a training."""
+    from sgddiff_batch.io.trainings import PAGE_NAME, is_training, training_page_of
+
+    return Page(PAGE_NAME, training_page_of(store)) if is_training(store) else None
 
 
 def history_page(output_uri: str) -> Page:

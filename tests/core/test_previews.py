@@ -46,8 +46,15 @@ def test_pixels_are_those_of_their_places():
     wide = np.zeros((3, 260, 210), dtype=np.uint8)
     wide[:, :250, :200] = pixels
     np.testing.assert_array_equal(preview_of(codes, wide, grid, halo, grid).pixels, pixels)
-    half = preview_of(*scene(256, 400)[:2], Window(0, 256, 0, 400), Window(0, 256, 0, 400), grid).pixels
+    codes, pixels, grid = scene(256, 400)
+    half = preview_of(codes, pixels, grid, grid, grid).pixels
     assert np.abs(half[0, :, 0].astype(int) - (2 * np.arange(128) + 0.5)).max() <= 1.5
+
+
+def test_of_a_small_mosaic_that_is_cut_into_tasks_no_strip_is_shown():
+    codes, pixels, grid = scene(256, 600)
+    upper = Window(0, 128, 0, 600)
+    assert preview_of(codes[:128], pixels, upper, grid, grid) is None
 
 
 def test_of_a_task_of_a_large_mosaic_the_most_salient_part_is_shown_at_its_place():

@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from sgddiff_batch.core import previews
 from sgddiff_batch.core.blending import blend
 from sgddiff_batch.core.fingerprint import array_digest
 from sgddiff_batch.core.gallery import Gallery
@@ -535,7 +536,8 @@ def test_a_scene_that_does_not_fit_the_whole_memory_is_left_and_stops_no_other()
 
 
 @pytest.mark.parametrize("memory", [3 * ONE_BLOCK, 10**9])
-def test_previews_come_with_the_outcomes_also_of_scenes_of_several_tasks(memory):
+def test_previews_come_with_the_outcomes_also_of_scenes_of_several_tasks(memory, monkeypatch):
+    monkeypatch.setattr(previews, "WHOLE_PX", 39 if memory < 10**9 else 50)
     archive, gallery = Archive(), Gallery(60)
     reader = SyntheticReader(SCENES)
     limits = TaskLimits(TINY, memory // 3, memory)

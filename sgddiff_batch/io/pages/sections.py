@@ -203,17 +203,17 @@ def tables(facts: Facts) -> list[dict[str, Any]]:
     model = {"run key": run.get("run_key", "?"), **object_of(run.get("model"))}
     named = (("Model", model), ("Versions", facts.get("versions")), ("Config", facts.get("config")))
     return [
-        {"words": words, "rows": [(printable(name), printable(value)) for name, value in _flat(tree)]}
+        {"words": words, "rows": [(printable(name), printable(value)) for name, value in flat(tree)]}
         for words, tree in named
         if tree
     ]
 
 
-def _flat(tree: object, above: str = "") -> Iterator[tuple[str, str]]:
+def flat(tree: object, above: str = "") -> Iterator[tuple[str, str]]:
     """Yield the leaves of JSON by dotted keys; lists and what is empty as JSON."""
     if isinstance(tree, Mapping) and tree:
         for name, value in tree.items():
-            yield from _flat(value, f"{above}.{name}" if above else str(name))
+            yield from flat(value, f"{above}.{name}" if above else str(name))
     else:
         yield above, tree if isinstance(tree, str) else json.dumps(tree, ensure_ascii=False)
 
