@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from sgddiff_batch.core.run_measures import number_of, object_of
+from sgddiff_batch.core.run_measures import object_of
 from sgddiff_batch.core.words import counted, first_of, printable
 from sgddiff_batch.io.pages.digest import MOST_TROUBLES, TROUBLES, Digest, Row, salient_share, seconds_of
 from sgddiff_batch.io.pages.words import command, share
@@ -93,24 +93,6 @@ def counts(facts: Facts) -> list[dict[str, str]]:
     ]
     return [{"count": f"{count:,}", "words": words} for count, words in rows if count or words == "made"]
 
-
-def objects(facts: Facts) -> list[dict[str, str]]:
-    """Return how many objects a run has drawn, and what became of those before; none where it drew none."""
-    told = object_of(object_of(facts.get("run")).get("objects"))
-    return [
-        {"count": f"{count:,.0f}", "words": words}
-        for name, words in _OBJECTS.items()
-        if (count := number_of(told, name)) is not None
-    ]
-
-
-_OBJECTS = {
-    "objects": "objects",
-    "new": "new objects",
-    "again": "objects seen again",
-    "vanished": "vanished objects",
-    "merged": "merged objects",
-}
 
 _LEFT = {
     "withdrawn": "withdrawn: gone from the archive",

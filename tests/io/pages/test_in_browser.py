@@ -10,6 +10,7 @@ import pytest
 from sgddiff_batch.runs import history_page, report_page
 from tests.io.pages.page_examples import made_output, run_once
 from tests.io.trainings.training_examples import left_by_a_training
+from tests.kit import jobs
 from tests.kit.browser import DESKTOP, PHONE
 
 HEADINGS = {
@@ -63,8 +64,8 @@ def pages(tmp_path_factory):
     """The report, the history and the page of a training, as files beside each other."""
     folder = tmp_path_factory.mktemp("browser")
     output = made_output(folder)
+    (first,) = (report["run_id"] for report in jobs.reports(output))
     run_once(folder)
-    first = sorted(output.glob("report-*.json"))[0].stem.removeprefix("report-")
     storage = left_by_a_training(folder / "runs")
     return {
         "report": Path(report_page(str(output), first).write(str(output))),

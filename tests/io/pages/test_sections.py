@@ -120,14 +120,3 @@ def test_the_config_is_told_by_dotted_keys():
 def test_a_report_without_anything_has_all_sections():
     assert sections.counts({}) == [{"count": "0", "words": "made"}]
     assert (sections.changes({}), sections.troubles({}, NOTHING, "/out")) == ([], [])
-    assert sections.objects({}) == []
-
-
-def test_objects_are_counted_where_the_run_has_drawn_them():
-    told = {"run": {"objects": {"objects": 1200, "new": 7, "vanished": 0, "file": "x", "merged": True}}}
-    assert sections.objects(told) == [
-        {"count": "1,200", "words": "objects"},
-        {"count": "7", "words": "new objects"},
-        {"count": "0", "words": "vanished objects"},
-    ]
-    assert sections.objects({"run": {"objects": [3]}}) == []
