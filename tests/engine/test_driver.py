@@ -1,7 +1,8 @@
 """Survey and driver over fakes: what is done, skipped, refused and settled, night after night."""
 
 import contextlib
-from dataclasses import replace
+import pickle
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -535,6 +536,16 @@ def test_a_scene_that_does_not_fit_the_whole_memory_is_left_and_stops_no_other()
     assert "tiling.block_px (it is 40)" in results["a.tif"].reason
 
 
+@dataclass
+class SentAbout:
+    """A worker whose work and outcomes travel as those of another process do."""
+
+    worker: Worker
+
+    def run(self, work):
+        return pickle.loads(pickle.dumps(self.worker.run(pickle.loads(pickle.dumps(work)))))
+
+
 @pytest.mark.parametrize("memory", [3 * ONE_BLOCK, 10**9])
 def test_previews_come_with_the_outcomes_also_of_scenes_of_several_tasks(memory, monkeypatch):
     monkeypatch.setattr(previews, "WHOLE_PX", 39 if memory < 10**9 else 50)
@@ -542,7 +553,7 @@ def test_previews_come_with_the_outcomes_also_of_scenes_of_several_tasks(memory,
     reader = SyntheticReader(SCENES)
     limits = TaskLimits(TINY, memory // 3, memory)
     lifecycle = MosaicLifecycle(archive.writer, archive.ledger, "key", lambda mosaic: {})
-    worker, outcomes = Worker(reader, archive.predictor, lifecycle, limits), []
+    worker, outcomes = SentAbout(Worker(reader, archive.predictor, lifecycle, limits)), []
     driver = Driver(survey(reader.scenes(), {}, "key"), {}, gallery)
     results = [*driver.run(lambda take: run_local(take, worker), outcomes.append)]
     assert set(gallery.previews) == {result.store for result in results}
