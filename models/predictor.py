@@ -86,6 +86,10 @@ class TaskPredictor:
         """End the threads; calls that wait fail, as all later ones do."""
         self._close()
 
+    def use(self) -> tuple[float, float]:
+        """Seconds in which the device computed, and those from its first batch to its last; see the queue."""
+        return self.queue.use()
+
     def predict_tiles(self, tiles: NDArray[np.uint8], origins: NDArray[np.int64]) -> NDArray[np.uint8]:
         """Saliency 0..254 (B, T, T) uint8 of tiles (B, 3, T, T) uint8 at absolute origins (B, 2), (row, col).
 

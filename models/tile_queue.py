@@ -108,6 +108,7 @@ class TileQueue(Generic[T]):
         if batch_tiles < 1 or lanes < 1:
             raise ValueError(f"batch_tiles and lanes must be at least 1, found {batch_tiles} and {lanes}")
         self.batches = self.tiles = 0
+        self._busy_s, self._there_s, self._seen_s = 0.0, 0.0, 0.0
         self._compute, self._prepare, self._batch_tiles = compute, prepare, batch_tiles
         self._lanes, self._abreast, self._patience_s = lanes, abreast or lanes, patience_s
         self._changed = threading.Condition()
@@ -120,6 +121,11 @@ class TileQueue(Generic[T]):
     def fill(self) -> float:
         """The share of the places in all batches so far that held a tile."""
         return self.tiles / max(1, self.batches * self._batch_tiles)
+
+    def use(self) -> tuple[float, float]:
+        """Seconds in which batches were computed, and those from the first to the last, of all abreast."""
+        with self._changed:
+            return self._busy_s, self._there_s
 
     def start(self) -> None:
         """Start the threads, unless they run; otherwise the first call does."""
@@ -259,13 +265,22 @@ class TileQueue(Generic[T]):
         for part in parts:
             part.call.taken = part.last
             part.call.at_work += 1
+        self._note_use()
         self._at_work += 1
         self.batches += 1
         self.tiles += sum(part.count for part in parts)
         return parts
 
+    def _note_use(self) -> None:
+        """Count the time since a batch began or ended last, as it was until now."""
+        now = time.monotonic()
+        passed, self._seen_s = now - (self._seen_s or now), now
+        self._busy_s += min(self._at_work, self._abreast) * passed
+        self._there_s += self._abreast * passed
+
     def _ended(self, parts: Sequence[Part[T]], errors: Sequence[BaseException | None]) -> None:
         with self._changed:
+            self._note_use()
             self._at_work -= 1
             for part, error in zip(parts, errors, strict=True):
                 part.call.at_work -= 1

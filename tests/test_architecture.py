@@ -30,7 +30,9 @@ LAYERS: dict[str, tuple[str, ...]] = {
     "sgddiff_batch.protocols": _CORE,
     "sgddiff_batch.pipeline": _BASE,
     "sgddiff_batch.lifecycle": _BASE,
-    f"{_IO}.storage": _CORE,
+    "sgddiff_batch.costs": _CORE,
+    f"{_IO}.calls": (),
+    f"{_IO}.storage": (*_CORE, f"{_IO}.calls"),
     f"{_IO}.reports": (*_CORE, f"{_IO}.storage"),
     f"{_IO}.arrow": _CORE,
     f"{_IO}.together": (),
@@ -53,6 +55,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
         *_CORE,
         *(f"{_IO}.{room}" for room in ("storage", "scenes", "mosaics", "catalogue", "reports")),
     ),
+    f"{_IO}.trainings": (*_CORE, *(f"{_IO}.{room}" for room in ("storage", "pages"))),
     f"{_IO}.areas": (
         *_BASE,
         *(f"{_IO}.{room}" for room in ("storage", "scenes", "ledger", "mosaics", "geodesy")),
@@ -65,12 +68,16 @@ LAYERS: dict[str, tuple[str, ...]] = {
         f"{_IO}.objects",
     ),
     _IO: (),
-    "sgddiff_batch.engine": (*_BASE, "sgddiff_batch.pipeline", "sgddiff_batch.lifecycle"),
+    "sgddiff_batch.engine": (
+        *_BASE,
+        *(f"sgddiff_batch.{module}" for module in ("pipeline", "lifecycle", "costs")),
+    ),
     "sgddiff_batch.runs": (
         *_BASE,
-        *(f"sgddiff_batch.{package}" for package in ("config", "pipeline", "lifecycle", "engine")),
+        *(f"sgddiff_batch.{package}" for package in ("config", "pipeline", "lifecycle", "costs", "engine")),
         *(f"{_IO}.{room}" for room in ("storage", "archive", "sources", "scenes", "ledger", "mosaics")),
         *(f"{_IO}.{room}" for room in ("arrow", "catalogue", "upkeep", "reports", "pages")),
+        f"{_IO}.trainings",
     ),
     "sgddiff_batch.runs.checking": (
         *_BASE,

@@ -60,10 +60,12 @@ class PrintedArea:
         return run
 
     def ended(self, end: AreaEnd) -> None:
-        """Print where the report is."""
+        """Print where the report and its page are."""
         self.facts |= area_end_facts(end)
         if self._prints:
             print(f"report: {printable(end.report_uri)}")
+            if end.page_uri is not None:
+                print(f"page: {printable(end.page_uri)}")
 
 
 def area_plan_facts(run: AreaRun) -> dict[str, object]:
@@ -82,4 +84,9 @@ def area_plan_facts(run: AreaRun) -> dict[str, object]:
 
 def area_end_facts(end: AreaEnd) -> dict[str, object]:
     """Return what a run over an area left as JSON has it."""
-    return {"report": end.report_uri, "seconds": round(end.seconds, 3), "totals": redacted(end.totals)}
+    return {
+        "report": end.report_uri,
+        "page": end.page_uri,
+        "seconds": round(end.seconds, 3),
+        "totals": redacted(end.totals),
+    }

@@ -25,7 +25,7 @@ _SHOWN = 200
 
 
 def print_results(end: RunEnd) -> None:
-    """Print one row a scene that is not as it was, a few hundred at most, and where the report is."""
+    """Print one row a scene that is not as it was, a few hundred at most, and where report and page are."""
     rows = end.rows
     scenes = len({row.scene_id for row in rows if row.state != DAMAGED}) + end.unchanged
     title = f"{counted(scenes, 'scene')} in {end.seconds:.1f} s, {end.unchanged} of them unchanged"
@@ -42,6 +42,8 @@ def print_results(end: RunEnd) -> None:
     if len(rows) > _SHOWN:
         out.print(f"and {len(rows) - _SHOWN} more; the report has all")
     out.print(f"report: {end.report_uri}", markup=False, soft_wrap=True)
+    if end.page_uri is not None:
+        out.print(f"page: {end.page_uri}", markup=False, soft_wrap=True)
 
 
 def _urgency(row: SceneResult) -> tuple[int, str]:
@@ -59,4 +61,9 @@ def _cells(row: SceneResult) -> tuple[str, str, str, str, str]:
 
 def end_facts(end: RunEnd) -> dict[str, object]:
     """Return the end of a run as JSON has it; the rows of its scenes are in the report."""
-    return {"report": end.report_uri, "seconds": round(end.seconds, 3), "totals": redacted(end.totals)}
+    return {
+        "report": end.report_uri,
+        "page": end.page_uri,
+        "seconds": round(end.seconds, 3),
+        "totals": redacted(end.totals),
+    }

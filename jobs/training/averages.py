@@ -10,7 +10,7 @@ from typing import Any
 
 from jobs.training.config import StageName
 from jobs.training.plan import TrainingPlan
-from jobs.training.reports import record_assessment
+from jobs.training.reports import record_assessment, write_training_page
 from jobs.training.results import ASSESSMENT_NAME, read_assessment, write_cards
 from jobs.training.storage import read_checkpoint
 from models.averaging import average_networks
@@ -36,6 +36,7 @@ def write_average(plan: TrainingPlan, name: StageName) -> None:
         _write_mean(plan, name, list(found.values()), digests, storage)
     record_assessment(name, None, plan, _cost(plan, name))
     write_cards(plan.store, name)
+    write_training_page(plan.store)
 
 
 def _averaged(storage: Storage) -> Mapping[str, str] | None:

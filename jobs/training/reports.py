@@ -23,13 +23,17 @@ from jobs.training.results import (
     is_assessed,
     write_cards,
 )
-from jobs.training.storage import read_checkpoint
+from jobs.training.storage import StoreStorage, read_checkpoint
 from models.checkpoint import FACTS_NAME
 from models.run import Listener, shown
 from models.sgddiff import SGDDiff
 from models.sod_metrics import score_map
 from models.stages import StageState
 from models.storage import Storage
+from sgddiff_batch.core.words import on_one_line
+from sgddiff_batch.errors import FatalError
+from sgddiff_batch.io.storage import Store
+from sgddiff_batch.io.trainings import PAGE_NAME, training_page_of
 
 log = logging.getLogger(__name__)
 
@@ -67,6 +71,7 @@ class Reporter(Listener):
             scores = {name: value for name, value in row.items() if name != "step"}
             self.plan.listeners.events.scores(self.name, int(row["step"]), scores)
             self._write(state)
+            write_training_page(self.plan.store)
         self.plan.listeners.report({"stage": self.name, **row})
 
     def finish(self, state: StageState) -> None:
@@ -77,6 +82,7 @@ class Reporter(Listener):
             batch = self.plan.config.section(self.stage).batch
             record_assessment(self.stage, self.seed, self.plan, cost_of(self.plan, state, batch))
             write_cards(self.plan.store, self.stage)
+            write_training_page(self.plan.store)
 
     def _write(self, state: StageState) -> None:
         losses = [
@@ -121,6 +127,19 @@ class Reporter(Listener):
             .numpy()
             for pair in self.pairs
         ]
+
+
+def write_training_page(store: Store) -> None:
+    """Write the page of a training beside its seeds; what hinders it is no fault of the training."""
+    try:
+        page = training_page_of(store)
+        if StoreStorage(store).read(PAGE_NAME) != page:
+            store.write(PAGE_NAME, page)
+    except FatalError:
+        raise
+    except Exception as error:
+        log.warning("the training's page could not be written: %s", on_one_line(error))
+        log.debug("where the training's page stopped:", exc_info=True)
 
 
 def record_assessment(

@@ -1,6 +1,7 @@
-"""Make the page of a run's report again: one HTML file that needs no network and no script.
+"""Make the page of a run's report, or of a training, again: one HTML file without network or script.
 
-A run writes its own at its end. This one draws what the run had no time for, and what was written since.
+A run writes its own at its end. This one draws what the run had no time for, and what was written since. Of
+the storage of a training the page shows curves, pictures, model cards, settings, and where the time went.
 
 Exit codes: 0 done; 2 the config or the command is wrong, or there is no such report; 130 interrupted; 1
 anything else.
@@ -19,8 +20,8 @@ from jobs.logs import start_log
 from sgddiff_batch.errors import ConfigError
 
 EXAMPLES = (
-    "sgddiff report s3://my-bucket/saliency/",
     "sgddiff report --config archive.yaml --run 20261123T010203Z-4f2a --file report.html",
+    "sgddiff report s3://my-bucket/trainings/first",
 )
 
 

@@ -46,7 +46,8 @@ class RunMeasures:
 
     ``classes`` count the scenes made by their salient part, see :data:`SHARE_CLASSES`. ``no_data`` and
     ``salient`` are shares of the pixels that it made, ``quarantined`` of the scenes that it tried;
-    ``seconds_per_tile`` are by the clock, all predictors together; ``seam`` is the score of all mosaics made.
+    ``seconds_per_tile`` are by the clock, all predictors together; ``seam`` is the score of all mosaics made,
+    ``block_seam`` that of borders of blocks and tasks.
     """
 
     run_id: str
@@ -63,6 +64,7 @@ class RunMeasures:
     seconds_per_tile: float | None = None
     seam: float | None = None
     has_page: bool = False
+    block_seam: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +97,9 @@ def measures_of(head: Mapping[str, Any]) -> RunMeasures:
         salient / valid if valid and salient is not None else None,
         states.get("quarantined", 0) / tried if tried else None,
         seconds / tiles if tiles else None,
-        _seam(made.get("seam")),
+        None if (seam := _seam(made.get("seam"))) is None else seam.score,
         head.get("has_page") is True,
+        None if seam is None else seam.block_score,
     )
 
 
@@ -125,10 +128,13 @@ def alarms(now: RunMeasures, before: Sequence[RunMeasures], limits: AlarmLimits)
 
 
 def _seamed(now: RunMeasures, limits: AlarmLimits) -> Alarm | None:
-    if now.seam is None or not limits.seam or now.seam <= limits.seam:
+    scores = {"tiles": now.seam or 0.0, "blocks": now.block_seam or 0.0}
+    worst = max(scores, key=lambda name: scores[name])
+    if not limits.seam or scores[worst] <= limits.seam:
         return None
     return Alarm(
-        f"steps across the borders of tiles are {now.seam:.2g} times those inside (limit {limits.seam:g})",
+        f"steps across the borders of {worst} are {scores[worst]:.2g} times those inside "
+        f"(limit {limits.seam:g})",
         "look for a grid in the mosaics: another model, or tiling.overlap_px, or a scene's own mosaic lines",
     )
 
@@ -182,16 +188,22 @@ def _slower(now: RunMeasures, before: Sequence[RunMeasures], limits: AlarmLimits
     )
 
 
-def _seam(tree: object) -> float | None:
+def _seam(tree: object) -> SeamSteps | None:
+    """Return the steps that a report tells; former versions tell none of blocks."""
     given = object_of(tree)
-    sums = [_number(given.get(each.name)) for each in fields(SeamSteps)]
-    known = [int(one) for one in sums if one is not None]
-    return SeamSteps(*known).score if len(known) == len(sums) else None
+    sums = {each.name: _number(given.get(each.name, each.default)) for each in fields(SeamSteps)}
+    known = {name: int(value) for name, value in sums.items() if value is not None}
+    return SeamSteps(**known) if given and len(known) == len(sums) else None
 
 
 def object_of(tree: object) -> Mapping[str, Any]:
     """Return a part of a report that is to be a JSON object; an empty one where it is none."""
     return tree if isinstance(tree, Mapping) else {}
+
+
+def number_of(tree: Mapping[str, Any], name: str) -> float | None:
+    """Return a number of a part of a report, None where it is none, or not finite."""
+    return _number(tree.get(name))
 
 
 def _number(value: object) -> float | None:

@@ -9,6 +9,8 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
+from sgddiff_batch.core.gallery import Gallery
+from sgddiff_batch.core.previews import Preview
 from sgddiff_batch.core.scene import Scene
 from sgddiff_batch.engine.progress import MosaicProgress
 from sgddiff_batch.engine.results import SceneResult, result_of_mosaic, result_of_record, result_unopened
@@ -46,10 +48,15 @@ class _InHand:
 
 
 class Driver:
-    """Runs a plan over any engine. ``records`` are those of the ledger, by scene id."""
+    """Runs a plan over any engine. ``records`` are those of the ledger, by scene id.
 
-    def __init__(self, plan: RunPlan, records: Mapping[str, SceneRecord]) -> None:
-        self._plan, self._records = plan, records
+    gallery: what keeps previews of the scenes that are to be shown; None: nobody wants to see any.
+    """
+
+    def __init__(
+        self, plan: RunPlan, records: Mapping[str, SceneRecord], gallery: Gallery | None = None
+    ) -> None:
+        self._plan, self._records, self._gallery = plan, records, gallery
         self._in_hand: dict[str, _InHand] = {}
         self._first: deque[Work] = deque()
         self._tasks: deque[TaskWork] = deque()
@@ -108,14 +115,19 @@ class Driver:
             scene = self._plan.todo[self._next_scene]
             self._next_scene += 1
             self._in_hand[scene.scene_id] = _InHand(scene)
-            return scene_work(self._plan, scene, self._records)
+            return self._wished(scene_work(self._plan, scene, self._records))
         return None
+
+    def _wished(self, work: SceneWork) -> SceneWork:
+        if self._gallery is None:
+            return work
+        return replace(work, wish=self._gallery.wish(len(self._plan.todo) - self._next_scene))
 
     def _accept(self, outcome: Outcome) -> None:
         if outcome.work.scene_id not in self._in_hand:
             return  # settled since: it was given out twice, and this is the second answer
         if isinstance(outcome, SceneOutcome):
-            self._settle(outcome.result)
+            self._settle(outcome.result, outcome.preview)
         elif isinstance(outcome, SharedScene):
             self._share(outcome)
         elif isinstance(outcome, TaskOutcome):
@@ -125,14 +137,24 @@ class Driver:
         else:
             self._lose(outcome)
 
-    def _settle(self, result: SceneResult) -> None:
+    def _settle(self, result: SceneResult, preview: Preview | None = None) -> None:
         progress = self._in_hand.pop(result.scene_id).progress
         if progress is not None:
             seconds = {**progress.seconds(), **result.seconds}
             notes = result.notes or progress.mosaic.profile.notes
             tiles, seam = progress.tiles(), progress.seam() if result.state == "done" else None
             result = replace(result, seconds=seconds, tiles=tiles, notes=notes, seam=seam)
+            preview = progress.preview
+        if self._gallery is not None and preview is not None:
+            self._show(result, preview, self._gallery)
         self._results.append(result)
+
+    @staticmethod
+    def _show(result: SceneResult, preview: Preview, gallery: Gallery) -> None:
+        if result.state == "done" and result.store is not None:
+            share = result.salient_px / result.valid_px if result.valid_px else None
+            before = (s for stage, s in result.seconds.items() if stage not in ("store", "commit"))
+            gallery.add(result.store, preview, share, sum(before))
 
     def _progress_of(self, work: Work) -> MosaicProgress | None:
         """Return the mosaic that a task is waited for by; None if it is settled, or was begun anew since."""
@@ -152,8 +174,10 @@ class Driver:
             opening=outcome.seconds,
         )
         self._in_hand[outcome.mosaic.id].progress = progress
-        care = outcome.work.with_care
-        self._tasks.extend(TaskWork(task, care) for task in outcome.tasks)
+        care, wish = outcome.work.with_care, outcome.work.wish
+        if wish is not None and outcome.tasks:
+            wish = replace(wish, slow_s=wish.slow_s / len(outcome.tasks))
+        self._tasks.extend(TaskWork(task, care, wish) for task in outcome.tasks)
         self._end_tasks(progress)
 
     def _end_task(self, outcome: TaskOutcome) -> None:

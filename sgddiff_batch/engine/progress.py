@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import reduce
 
 from sgddiff_batch.core.planning import SceneMosaic, Task
-from sgddiff_batch.core.seams import SeamSteps
+from sgddiff_batch.core.previews import Preview
+from sgddiff_batch.core.seams import NO_RIMS, OpenBorders, SeamSteps
 from sgddiff_batch.core.window import Window
 from sgddiff_batch.engine.work import TaskOutcome
 from sgddiff_batch.protocols import BlockRecord, Claim
@@ -17,7 +18,7 @@ from sgddiff_batch.protocols import BlockRecord, Claim
 class MosaicProgress:
     """The tasks of one mosaic that have not ended (``waiting``, by name), and what came of those that have.
 
-    ``opening``: the seconds of the stages before the tasks.
+    ``opening``: the seconds of the stages before the tasks. ``preview``: the most salient one of its tasks.
     """
 
     mosaic: SceneMosaic
@@ -26,6 +27,8 @@ class MosaicProgress:
     blocks: dict[Window, BlockRecord] = field(default_factory=dict)
     outcomes: list[TaskOutcome] = field(default_factory=list)
     opening: Mapping[str, float] = field(default_factory=dict)
+    preview: Preview | None = None
+    borders: OpenBorders = field(default_factory=OpenBorders)
 
     @property
     def is_spoiled(self) -> bool:
@@ -34,7 +37,11 @@ class MosaicProgress:
 
     def end(self, outcome: TaskOutcome) -> None:
         """Take note of a task's end."""
-        self.outcomes.append(outcome)
+        self.borders.add(outcome.rims)
+        shown = outcome.preview
+        if shown is not None and (self.preview is None or shown.weight > self.preview.weight):
+            self.preview = shown
+        self.outcomes.append(replace(outcome, preview=None, rims=NO_RIMS))  # of all tasks one is kept
         self.blocks.update((block.window, block) for block in outcome.blocks)
         self.waiting.discard(outcome.task.name)
 
@@ -56,9 +63,9 @@ class MosaicProgress:
         return sum(lattice.tile_count(one.task.window) for one in self.outcomes if one.is_inferred)
 
     def seam(self) -> SeamSteps | None:
-        """Return the steps of the codes of all tasks, None where none was stored."""
+        """Return the steps of the codes of all tasks and between them, None where none was stored."""
         told = [one.seam for one in self.outcomes if one.seam is not None]
-        return reduce(SeamSteps.plus, told) if told else None
+        return reduce(SeamSteps.plus, told, self.borders.steps) if told else None
 
     def seconds(self) -> dict[str, float]:
         """Return the seconds of all stages, over all tasks."""

@@ -19,8 +19,7 @@ class SceneResult:
     quarantined; failed (the next run tries again); pending (this run ended before the scene did).
     ``tiles`` are those that this run computed for it, and ``seconds`` those of its tasks, by stage. ``store``
     is the mosaic that is current now, if there is one, and ``mask_rule`` what made its mask. ``seam``: the
-    steps of its codes, across borders of tiles and inside, as far as this run computed it; not from task to
-    task.
+    steps of its codes, across borders of tiles and of blocks, and inside, as far as this run computed it.
     """
 
     scene_id: str

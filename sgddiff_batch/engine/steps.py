@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Iterator, Mapping, Set
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from sgddiff_batch.core import budget
+from sgddiff_batch.core.blending import count_pixels
+from sgddiff_batch.core.gallery import PreviewWish
 from sgddiff_batch.core.planning import SceneMosaic, Task, Tiling, plan_tasks
+from sgddiff_batch.core.previews import Preview, preview_of
 from sgddiff_batch.core.scene import Scene
-from sgddiff_batch.core.seams import SeamSteps, seam_steps
+from sgddiff_batch.core.seams import NO_RIMS, Rims, SeamSteps, block_steps, rims_of, seam_steps
 from sgddiff_batch.core.window import Window
 from sgddiff_batch.engine.memory import SharedMemory
 from sgddiff_batch.engine.retries import Retries, one_line
 from sgddiff_batch.engine.work import QuarantineWork
 from sgddiff_batch.errors import RetryableError, SceneError
 from sgddiff_batch.lifecycle import Begun, MosaicLifecycle
-from sgddiff_batch.pipeline import infer_task, mark_task, read_task, store_task
+from sgddiff_batch.pipeline import TaskPixels, infer_task, mark_task, read_task, store_task
 from sgddiff_batch.protocols import (
     Activity,
     BlockRecord,
@@ -27,6 +34,8 @@ from sgddiff_batch.protocols import (
     SceneReader,
     SceneRecord,
 )
+
+log = logging.getLogger(__name__)
 
 Seconds = dict[str, float]
 """How long each stage took."""
@@ -58,10 +67,14 @@ class TaskLimits:
 
 @dataclass(frozen=True, slots=True)
 class Computed:
-    """A task that is stored: its blocks, and the steps of its codes across borders of tiles and inside."""
+    """A task that is stored: its blocks, the steps of its codes across borders and inside, what is shown of
+    it, where that was wished for, and its rims, by which it is compared with other tasks.
+    """
 
     blocks: tuple[BlockRecord, ...]
     seam: SeamSteps
+    preview: Preview | None = None
+    rims: Rims = NO_RIMS
 
 
 class NoActivity:
@@ -118,11 +131,12 @@ class Steps:
         beside: Mapping[str, bytes] | None = None,
         *,
         marked: bool,
+        wish: PreviewWish | None = None,
     ) -> Computed:
         """Read, infer and store a task.
 
         beside: objects that are put together with its blocks. marked: mark them in the ledger, so that a run
-        that is killed keeps them.
+        that is killed keeps them. wish: whether it is to come with a preview.
         """
         store, call, writer = task.mosaic.path, self.retries.call_in_time, self.lifecycle.writer
         with self.memory.share(task_bytes(task)):
@@ -130,9 +144,9 @@ class Steps:
                 read = call(store, "reading it", lambda: read_task(task, reader))
             with timed(seconds, "infer"), self.activity.computing(task.scene_id):
                 codes = infer_task(task, read, self.predictor)
+            preview = preview_wished(task, read, codes, wish, sum(seconds.values()))
             del read
-            lattice = task.mosaic.lattice
-            seam = seam_steps(codes, task.window, lattice.rows, lattice.cols)
+            seam, rims = seams_of(task, codes)
 
             def store_all() -> tuple[BlockRecord, ...]:
                 blocks = store_task(task, codes, writer, beside)
@@ -141,7 +155,7 @@ class Steps:
                 return blocks
 
             with timed(seconds, "store"):
-                return Computed(call(store, "storing its blocks", store_all), seam)
+                return Computed(call(store, "storing its blocks", store_all), seam, preview, rims)
 
     def commit(
         self, mosaic: SceneMosaic, claim: Claim, blocks: tuple[BlockRecord, ...], seconds: Seconds
@@ -162,6 +176,37 @@ class Steps:
                 work.scene_id, work.scene.version, work.reason, work.earlier, work.begun, work.left_at
             ),
         )
+
+
+def seams_of(task: Task, codes: NDArray[np.uint8]) -> tuple[SeamSteps, Rims]:
+    """Return the steps of a task's codes, and what its neighbours are to be compared with."""
+    lattice, block_px = task.mosaic.lattice, task.mosaic.tiling.block_px
+    steps = seam_steps(codes, task.window, lattice.rows, lattice.cols).plus(block_steps(codes, block_px))
+    return steps, rims_of(codes, task.window, block_px, task.mosaic.grid.window)
+
+
+def preview_wished(
+    task: Task, read: TaskPixels, codes: NDArray[np.uint8], wish: PreviewWish | None, seconds: float
+) -> Preview | None:
+    """Return the preview of a task, where it is wished for: now, for its pixels are given up next.
+
+    What goes wrong with it costs the preview, and not the scene.
+    """
+    if wish is None:
+        return None
+    try:
+        step = max(1, max(codes.shape) // _SHARE_LINES)
+        valid_px, salient_px = count_pixels(codes[::step, ::step])
+        if not wish.is_for(salient_px / valid_px if valid_px else None, seconds):
+            return None
+        return preview_of(codes, read.pixels, task.window, task.halo, task.mosaic.grid.window)
+    except Exception:
+        log.debug("no preview of %s", task.mosaic.path, exc_info=True)
+        return None
+
+
+_SHARE_LINES = 1024
+"""A task's salient share is that of so many of its lines."""
 
 
 def task_bytes(task: Task) -> int:

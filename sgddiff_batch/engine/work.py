@@ -10,9 +10,12 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
+from sgddiff_batch.core.gallery import PreviewWish
 from sgddiff_batch.core.planning import SceneMosaic, Task
+from sgddiff_batch.core.previews import Preview
 from sgddiff_batch.core.scene import Scene
-from sgddiff_batch.core.seams import SeamSteps
+from sgddiff_batch.core.seams import NO_RIMS, Rims, SeamSteps
+from sgddiff_batch.costs import NOTHING, Costs
 from sgddiff_batch.engine.results import SceneResult
 from sgddiff_batch.protocols import BlockRecord, Claim, Left, Recorded, SceneRecord
 
@@ -76,7 +79,7 @@ class SceneWork:
     """Open a scene, and make its mosaic in the store at ``path``; ``earlier`` is what is current of it.
 
     ``may_have_marks``: blocks of it are marked in the ledger. ``with_care``: a process died that was at work
-    on it; only a child process may die of it again.
+    on it; only a child process may die of it again. ``wish``: whether it is to come with a preview.
     """
 
     scene: Scene
@@ -84,6 +87,7 @@ class SceneWork:
     earlier: SceneRecord | None = None
     may_have_marks: bool = False
     with_care: bool = False
+    wish: PreviewWish | None = None
 
     @property
     def scene_id(self) -> str:
@@ -98,10 +102,11 @@ class SceneWork:
 
 @dataclass(frozen=True, slots=True)
 class TaskWork:
-    """Read, infer and store a task of a mosaic that is begun."""
+    """Read, infer and store a task of a mosaic that is begun; ``wish`` as of :class:`SceneWork`."""
 
     task: Task
     with_care: bool = False
+    wish: PreviewWish | None = None
 
     @property
     def scene(self) -> Scene:
@@ -177,13 +182,16 @@ class SceneOutcome:
     """A scene is settled: recorded as done or in quarantine, or failed and left for the next run.
 
     ``recorded``: what the ledger says of it now, None where it was left for the next run. ``damage``: what
-    the worker found damaged in the ledger meanwhile, and went round.
+    the worker found damaged in the ledger meanwhile, and went round. ``preview``: as the work wished for.
+    ``costs``: what the worker's process took since it told last, by this or other work.
     """
 
     work: Work
     result: SceneResult
     recorded: Recorded | None = None
     damage: tuple[Any, ...] = ()
+    preview: Preview | None = None
+    costs: Costs = NOTHING
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,6 +208,7 @@ class SharedScene:
     blocks: tuple[BlockRecord, ...] = ()
     seconds: Mapping[str, float] = field(default_factory=dict)
     damage: tuple[Any, ...] = ()
+    costs: Costs = NOTHING
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,6 +225,9 @@ class TaskOutcome:
     blocks: tuple[BlockRecord, ...] = ()
     seconds: Mapping[str, float] = field(default_factory=dict)
     seam: SeamSteps | None = None
+    preview: Preview | None = None
+    costs: Costs = NOTHING
+    rims: Rims = NO_RIMS
 
     @property
     def task(self) -> Task:

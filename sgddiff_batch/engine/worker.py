@@ -14,6 +14,7 @@ from typing import Any
 from sgddiff_batch.core.planning import SceneMosaic
 from sgddiff_batch.core.seams import SeamSteps
 from sgddiff_batch.core.words import on_one_line
+from sgddiff_batch.costs import CostMeter
 from sgddiff_batch.engine.memory import SharedMemory
 from sgddiff_batch.engine.results import SceneResult, result_of_mosaic, result_of_record, result_unopened
 from sgddiff_batch.engine.retries import Retries, one_line
@@ -78,7 +79,8 @@ def threads_of(predictors: int, batch_tiles: int) -> int:
 class Worker:
     """Does work; :meth:`run` may be called from several threads.
 
-    take_damage: gives what was found damaged in the ledger since it was last called.
+    take_damage: gives what was found damaged in the ledger since it was last called; take_calls: how many
+    calls of storage this process made since then, and how many of them changed something.
     """
 
     def __init__(
@@ -91,10 +93,12 @@ class Worker:
         retries: Retries | None = None,
         activity: Activity | None = None,
         take_damage: Callable[[], tuple[Any, ...]] = tuple,
+        take_calls: Callable[[], tuple[int, int]] = lambda: (0, 0),
     ) -> None:
         memory, again = SharedMemory(limits.memory_bytes), retries or Retries()
         self._steps = Steps(reader, predictor, lifecycle, limits, memory, again, activity or NoActivity())
         self._take_damage = take_damage
+        self._meter = CostMeter(lambda: again.cost, predictor, take_calls)
 
     def run(self, work: Work) -> Outcome:
         """Do a piece of work to its end and say what became of it.
@@ -108,9 +112,9 @@ class Worker:
             outcome = self._outcome(work)
         except LostClaimError:
             return TakenOver(work)
-        if isinstance(outcome, SceneOutcome | SharedScene) and (damage := self._take_damage()):
-            return replace(outcome, damage=damage)
-        return outcome
+        if isinstance(outcome, SceneOutcome | SharedScene):
+            return replace(outcome, damage=self._take_damage(), costs=self._meter.take())
+        return replace(outcome, costs=self._meter.take()) if isinstance(outcome, TaskOutcome) else outcome
 
     def _outcome(self, work: Work) -> Outcome:
         if isinstance(work, SceneWork):
@@ -149,15 +153,16 @@ class Worker:
         if begun.blocks or len(tasks) > 1:
             claim = steps.describe(mosaic, claim)
             return SharedScene(work, mosaic, claim, tuple(tasks), tuple(begun.blocks.values()), seconds)
-        computed = steps.compute(tasks[0], reader, seconds, claim.files, marked=False)
+        computed = steps.compute(tasks[0], reader, seconds, claim.files, marked=False, wish=work.wish)
         known.seam = computed.seam
-        return known.done(work, steps.commit(mosaic, claim, computed.blocks, seconds))
+        outcome = known.done(work, steps.commit(mosaic, claim, computed.blocks, seconds))
+        return replace(outcome, preview=computed.preview)
 
     def _task(self, work: TaskWork) -> TaskOutcome:
         seconds: Seconds = {}
         try:
             with self._steps.reader.held(work.scene) as reader:
-                computed = self._steps.compute(work.task, reader, seconds, marked=True)
+                computed = self._steps.compute(work.task, reader, seconds, marked=True, wish=work.wish)
         except SceneError as error:
             return TaskOutcome(work, "quarantine", on_one_line(error), seconds=seconds)
         except FatalError:
@@ -165,7 +170,9 @@ class Worker:
         except Exception as error:
             log.debug("task %s of %s failed", work.task.name, work.scene_id, exc_info=True)
             return TaskOutcome(work, "failed", one_line(error), seconds=seconds)
-        return TaskOutcome(work, "stored", blocks=computed.blocks, seconds=seconds, seam=computed.seam)
+        shown = computed.preview
+        blocks, seam, rims = computed.blocks, computed.seam, computed.rims
+        return TaskOutcome(work, "stored", None, blocks, seconds, seam, shown, rims=rims)
 
     def _commit(self, work: CommitWork) -> SceneOutcome:
         known, recorded = _Known(work.mosaic), None

@@ -9,9 +9,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cached_property, partial
 
-from sgddiff_batch.config import ArchiveJobConfig, EngineConfig, InputConfig, TilingConfig
+from sgddiff_batch.config import ArchiveJobConfig, EngineConfig, InputConfig, ReportConfig, TilingConfig
 from sgddiff_batch.core.fingerprint import run_key
 from sgddiff_batch.core.planning import SceneMosaic
 from sgddiff_batch.core.provenance import scene_provenance
@@ -32,7 +32,7 @@ from sgddiff_batch.io.ledger import (
 from sgddiff_batch.io.mosaics import ZarrBlockWriter
 from sgddiff_batch.io.reports import versions
 from sgddiff_batch.io.scenes import CheckedReader, GeoTiffReader, GuardedReader, IsolatedReader
-from sgddiff_batch.io.storage import Store, open_store
+from sgddiff_batch.io.storage import Store, open_store, take_calls
 from sgddiff_batch.lifecycle import MosaicLifecycle
 from sgddiff_batch.protocols import Activity, Left, NetworkFacts, NetworkSource, SceneReader
 from sgddiff_batch.runs.attempt import Attempt, Journal
@@ -68,8 +68,8 @@ class WorkerRecipe:
         """Load the network and open the stores. label: who this process is for one that takes its place."""
         predictor, damage = self.network.load(self.device, self.predictors), DamageBook()
         reader, activity = self.reader(label)
-        lifecycle, take = self.lifecycle(damage), damage.take
-        return Worker(reader, predictor, lifecycle, self.limits, activity=activity, take_damage=take)
+        made = partial(Worker, take_damage=damage.take, take_calls=take_calls)
+        return made(reader, predictor, self.lifecycle(damage), self.limits, activity=activity)
 
     def reader(self, label: str) -> tuple[SceneReader, FileActivity]:
         """Return the reader of scenes, and where it notes what it reads."""
@@ -105,7 +105,7 @@ class Bench:
 
     ``output`` and ``ledger`` are fenced by the lease, if there is one; ``damage`` notes the records that the
     ledger goes round. Every ``publish_s`` seconds a run publishes what it has done; 0: only at its end.
-    ``stac``: mosaics get static Items. ``settings`` is the whole config as plain values, for the report.
+    ``stac``: mosaics get static Items. ``settings`` is the whole config as plain values, ``report`` its part.
     """
 
     run_id: str
@@ -122,6 +122,7 @@ class Bench:
     stac: bool
     publish_s: float
     settings: Mapping[str, object]
+    report: ReportConfig = field(default_factory=ReportConfig)
     attempt: Attempt = field(default_factory=Attempt)
 
     @cached_property
@@ -220,8 +221,7 @@ def open_bench(
         *(config.input, config.tiling, config.engine),
         network,
         *(config.output.keep_generations, config.catalogue.stac, config.output.publish_minutes * 60),
-        config.model_dump(mode="json"),
-        attempt,
+        *(config.model_dump(mode="json"), config.report, attempt),
     )
 
 

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import logging
-import resource
-import sys
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Set
 from dataclasses import asdict, dataclass, field
 from enum import Enum
 from itertools import chain
+from types import MappingProxyType
 from typing import Any, Protocol
 
+from sgddiff_batch.core.previews import Preview
 from sgddiff_batch.core.words import counted, first_of, on_one_line
+from sgddiff_batch.costs import NOTHING, Costs, peak_memory_bytes
 from sgddiff_batch.engine.results import SceneResult
 from sgddiff_batch.errors import ConfigError, SgddiffBatchError
 from sgddiff_batch.io.ledger import ObjectLedger, Rate, kind_of_work, read_rate, write_rate
@@ -25,6 +26,7 @@ from sgddiff_batch.io.reports import (
     first_of_each_reason,
     write_report,
 )
+from sgddiff_batch.io.storage import take_calls
 from sgddiff_batch.runs.bench import Bench
 from sgddiff_batch.runs.plan import Run
 from sgddiff_batch.runs.publish import report_withdrawals
@@ -51,7 +53,7 @@ class Ending(Enum):
 class RunEnd:
     """What a run did: a row a scene that is not as it was, how many are, and where the report is.
 
-    ``totals`` are the report's.
+    ``totals`` are the report's. ``page_uri``: where its page is, None where there is none.
     """
 
     rows: Collection[SceneResult]
@@ -59,23 +61,31 @@ class RunEnd:
     seconds: float
     report_uri: str
     totals: Mapping[str, object] = field(default_factory=dict)
+    page_uri: str | None = None
 
 
-def conclude(run: Run, results: Collection[SceneResult], ending: Ending) -> RunEnd:
+def conclude(
+    run: Run,
+    results: Collection[SceneResult],
+    ending: Ending,
+    previews: Mapping[str, Preview] = MappingProxyType({}),
+    costs: Costs = NOTHING,
+) -> RunEnd:
     """Write the report, also of a run that is being broken off.
 
-    results: what became of each scene of the plan but those that are unchanged.
+    results: what became of each scene of the plan but those that are unchanged. previews: for the page, by
+    the path of the mosaic; what it shows besides is read. costs: of the workers.
     """
     rows, seconds = Joined(results, damaged_rows(run)), run.bench.attempt.seconds
-    report = _report(run, rows, results, seconds, ending)
+    report = _report(run, rows, results, seconds, ending, costs)
     try:
         uri = write_report(run.bench.output, report)
     except (SgddiffBatchError, OSError) as error:
         log.error("the report could not be written: %s", error)
-        uri = "none"
+        uri, page = "none", None
     else:
-        write_page_at_end(run.bench.output, uri, report, run.bench.query.access)
-    return RunEnd(rows, len(run.plan.unchanged), seconds, uri, report["totals"])
+        page = write_page_at_end(run.bench.output, uri, report, run.bench.query.access, previews)
+    return RunEnd(rows, len(run.plan.unchanged), seconds, uri, report["totals"], page)
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,6 +227,7 @@ def _report(
     results: Collection[SceneResult],
     seconds: float,
     ending: Ending,
+    costs: Costs,
 ) -> dict[str, Any]:
     bench = run.bench
     return build_report(
@@ -227,6 +238,7 @@ def _report(
         config=bench.settings,
         run={"run_key": bench.run_key, "device": bench.device, **asdict(bench.crew), **asdict(run.forecast)}
         | {"model": bench.facts.model, "why": run.why_counts(), **_measured(bench)}
+        | {"costs": _costs(bench, costs)}
         | report_withdrawals(run, results)
         | bench.attempt.facts(),
         scenes=Rows(rows),
@@ -240,8 +252,15 @@ def _measured(bench: Bench) -> dict[str, int]:
     """Return the most memory that this process has taken, where it does the work itself."""
     if not bench.works_here:
         return {}
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return {"measured_memory_bytes": peak if sys.platform == "darwin" else peak * 1024}
+    return {"measured_memory_bytes": peak_memory_bytes()}
+
+
+def _costs(bench: Bench, costs: Costs) -> dict[str, float]:
+    """Return what the run took, its own calls of storage too, beside what a worker was predicted to take."""
+    calls, writes = take_calls()
+    both = asdict(costs.plus(Costs(storage_calls=calls, storage_writes=writes)))
+    told = {name: round(value, 3) for name, value in both.items()}
+    return told | {"worker_memory_predicted_bytes": bench.crew.worker_bytes}
 
 
 def _unchanged(run: Run) -> Unchanged:

@@ -7,10 +7,13 @@ import threading
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
 
+from sgddiff_batch.core.gallery import Gallery, typical_share
 from sgddiff_batch.core.progress import Tally
+from sgddiff_batch.costs import NOTHING, Costs
 from sgddiff_batch.engine.driver import Driver
 from sgddiff_batch.engine.results import SceneResult, result_of_record
 from sgddiff_batch.engine.work import (
@@ -42,6 +45,13 @@ from sgddiff_batch.runs.publish import Publisher, published_meanwhile, restore_r
 from sgddiff_batch.runs.scope import EVERYTHING, Scope, settle_mark
 
 log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class CostSum:
+    """What the work of a run took so far, as its workers told."""
+
+    total: Costs = NOTHING
 
 
 class Progress(Protocol):
@@ -94,7 +104,8 @@ def execute(run: Run, view: RunView, engine: Engine, *, over: threading.Event | 
         for scene, record in run.plan.finished
     )
     restore_returned(bench.ledger, run.withdrawals)
-    driver, publisher = Driver(run.plan, run.records), Publisher(run, results, recordings)
+    gallery, costs = _gallery_of(run), CostSum()
+    driver, publisher = Driver(run.plan, run.records, gallery), Publisher(run, results, recordings)
     broken: Ending | None = None
     try:
         with (
@@ -103,7 +114,7 @@ def execute(run: Run, view: RunView, engine: Engine, *, over: threading.Event | 
             published_meanwhile(publisher, bench.publish_s, over),
         ):
             tally = told_tally(bench.lease, len(run.plan.todo) + len(run.plan.missing))
-            for result in driver.run(engine, partial(_heard, run, progress, recordings)):
+            for result in driver.run(engine, partial(_heard, run, progress, recordings, costs)):
                 if result.state != "still quarantined":
                     progress.scene()
                     tally.count(result.state)
@@ -120,9 +131,18 @@ def execute(run: Run, view: RunView, engine: Engine, *, over: threading.Event | 
         keep_rate(run, results, time.monotonic() - start)
         published = publisher.publish_safely()
         ending = broken or judged(bench.ledger, results, published=published)
-        view.ended(conclude(run, results, ending))
+        shown = gallery.previews if gallery else {}
+        view.ended(conclude(run, results, ending, shown, costs.total))
     forget_deaths(run, results)
     return ending_of(bench.ledger, results, published=published, unchanged=unchanged_ids(run))
+
+
+def _gallery_of(run: Run) -> Gallery | None:
+    """Return what keeps previews for the run's page, None where there is to be none."""
+    wanted, columns = run.bench.report, run.plan.unchanged.columns
+    if not wanted.html or not wanted.pictures:
+        return None
+    return Gallery(wanted.pictures, typical_share(columns.valid_px, columns.salient_px))
 
 
 def told_tally(lease: Lease | None, planned: int) -> Tally:
@@ -162,8 +182,10 @@ def _workers_of(bench: Bench) -> tuple[WorkerSource, EngineSettings]:
     return bench.recipe(), settings
 
 
-def _heard(run: Run, progress: Progress, recordings: Recordings, outcome: Outcome) -> None:
+def _heard(run: Run, progress: Progress, recordings: Recordings, costs: CostSum, outcome: Outcome) -> None:
     """Count the tiles of what was computed, and note what its worker recorded and what it found damaged."""
+    if isinstance(outcome, SceneOutcome | SharedScene | TaskOutcome):
+        costs.total = costs.total.plus(outcome.costs)
     if isinstance(outcome, SceneOutcome) and outcome.recorded is not None:
         recordings.add(outcome.recorded)
     if isinstance(outcome, SceneOutcome | SharedScene):

@@ -5,8 +5,10 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
+from sgddiff_batch.core.previews import Preview
 from sgddiff_batch.core.query import OWN, BucketAccess
 from sgddiff_batch.core.words import on_one_line, redacted
 from sgddiff_batch.errors import SgddiffBatchError
@@ -51,7 +53,7 @@ class Page:
 def report_page(output_uri: str, run_id: str | None = None, access: BucketAccess = OWN) -> Page:
     """Return the page of the report of a run, by default of the one that ended last.
 
-    access: how the buckets of scenes are asked.
+    access: how the buckets of scenes are asked. Of a training's storage it is the page of the training.
 
     Raises:
         FileNotFoundError: if there is no such report.
@@ -62,9 +64,21 @@ def report_page(output_uri: str, run_id: str | None = None, access: BucketAccess
     from sgddiff_batch.io.pages import page_of
 
     output = open_store(output_uri)
-    report = open_report(output, run_id)
+    try:
+        report = open_report(output, run_id)
+    except FileNotFoundError:
+        if run_id is None and (page := _training_page(output)) is not None:
+            return page
+        raise
     notes = _notes(output_uri, report) if run_id is None else ()
     return Page(_name(report), page_of(output, report, access=access, seconds=_AGAIN_S, notes=notes))
+
+
+def _training_page(store: Store) -> Page | None:
+    """Return the page of a training's storage, None where there is none of a training."""
+    from sgddiff_batch.io.trainings import PAGE_NAME, is_training, training_page_of
+
+    return Page(PAGE_NAME, training_page_of(store)) if is_training(store) else None
 
 
 def history_page(output_uri: str) -> Page:
@@ -79,32 +93,49 @@ def history_page(output_uri: str) -> Page:
     return Page("report-history.html", history_of(open_store(output_uri)))
 
 
-def write_page_at_end(output: Store, uri: str, report: Mapping[str, Any], access: BucketAccess) -> None:
+def write_page_at_end(
+    output: Store,
+    uri: str,
+    report: Mapping[str, Any],
+    access: BucketAccess,
+    previews: Mapping[str, Preview] = MappingProxyType({}),
+) -> str | None:
     """Write the page of a report that was just written, unless its config wants none; log what hinders it.
 
-    Of a run that was stopped there is none: `sgddiff report` makes it. uri: that of the report. Nothing that
-    goes wrong here is a fault of the run; one that is asked to end meanwhile ends as it has: it is done.
+    Returns where it is, None where there is none. Of a run that was stopped there is none: `sgddiff report`
+    makes it. uri: that of the report. previews: what its workers made of scenes, by the path of the mosaic;
+    of others that are shown mosaic and scene are read. Nothing that goes wrong here is a fault of the run;
+    one that is asked to end meanwhile ends as it has: it is done.
     """
     wanted = report["config"].get("report", {})
     if not wanted.get("html", True) or report["ending"] in _STOPPED:
-        return
+        return None
     try:
-        _write_page(output, uri, report, access)
+        return _write_page(output, uri, report, access, previews)
     except KeyboardInterrupt:
         log.warning("the report's page is left out, for the run was asked to end: `sgddiff report` makes it")
     except Exception as error:
         log.warning("the report's page could not be written: %s", on_one_line(error) or type(error).__name__)
         log.debug("where the report's page stopped:", exc_info=True)
+    return None
 
 
-def _write_page(output: Store, uri: str, report: Mapping[str, Any], access: BucketAccess) -> None:
+def _write_page(
+    output: Store,
+    uri: str,
+    report: Mapping[str, Any],
+    access: BucketAccess,
+    previews: Mapping[str, Preview],
+) -> str:
     from sgddiff_batch.io.pages import page_of
 
     facts = redacted({name: value for name, value in report.items() if name != "scenes"})
     assert isinstance(facts, dict)
     told = StoredReport(uri, facts, report["scenes"])
     seconds = _PICTURES_REMOTE_S if output.over_network else _PICTURES_S
-    output.write(_name(told), page_of(output, told, access=access, seconds=seconds))
+    html = page_of(output, told, access=access, seconds=seconds, previews=previews)
+    output.write(_name(told), html)
+    return output.uri_of(_name(told))
 
 
 def _name(report: StoredReport) -> str:

@@ -100,3 +100,13 @@ def test_classes_of_runs_are_put_together_of_those_that_tell():
     assert pooled([untold]) == ()
     assert typical([3.0, None, 1.0, 2.0]) == 2.0
     assert typical([None]) is None
+
+
+def test_borders_of_blocks_are_told_apart_from_those_of_tiles_and_former_reports_tell_none():
+    fine = {"across": 3000, "across_px": 1000, "inside": 3000, "inside_px": 1000}
+    (alarm,) = alarms(measures_of(head(seam=fine | {"block": 9000, "block_px": 1000})), [], AlarmLimits())
+    assert "borders of blocks are 2.8 times" in alarm.found
+    former = measures_of(head(seam=fine))
+    assert (former.seam, former.block_seam) == (1.0, None)
+    assert measures_of(head(seam=fine | {"block": "x"})).seam is None
+    assert measures_of(head(seam={})).seam is None

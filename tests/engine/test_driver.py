@@ -1,13 +1,16 @@
 """Survey and driver over fakes: what is done, skipped, refused and settled, night after night."""
 
 import contextlib
-from dataclasses import replace
+import pickle
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
 
+from sgddiff_batch.core import previews
 from sgddiff_batch.core.blending import blend
 from sgddiff_batch.core.fingerprint import array_digest
+from sgddiff_batch.core.gallery import Gallery
 from sgddiff_batch.core.scene import Scene
 from sgddiff_batch.core.tiling import Lattice
 from sgddiff_batch.core.window import Window
@@ -531,3 +534,46 @@ def test_a_scene_that_does_not_fit_the_whole_memory_is_left_and_stops_no_other()
     assert states(results) == {"a.tif": "failed", "b.tif": "done"}
     assert "tiling.task_memory_gib allows 2.29e-05" in results["a.tif"].reason
     assert "tiling.block_px (it is 40)" in results["a.tif"].reason
+
+
+@dataclass
+class SentAbout:
+    """A worker whose work and outcomes travel as those of another process do."""
+
+    worker: Worker
+
+    def run(self, work):
+        return pickle.loads(pickle.dumps(self.worker.run(pickle.loads(pickle.dumps(work)))))
+
+
+@pytest.mark.parametrize("memory", [3 * ONE_BLOCK, 10**9])
+def test_previews_come_with_the_outcomes_also_of_scenes_of_several_tasks(memory, monkeypatch):
+    monkeypatch.setattr(previews, "WHOLE_PX", 39 if memory < 10**9 else 50)
+    archive, gallery = Archive(), Gallery(60)
+    reader = SyntheticReader(SCENES)
+    limits = TaskLimits(TINY, memory // 3, memory)
+    lifecycle = MosaicLifecycle(archive.writer, archive.ledger, "key", lambda mosaic: {})
+    worker, outcomes = SentAbout(Worker(reader, archive.predictor, lifecycle, limits)), []
+    driver = Driver(survey(reader.scenes(), {}, "key"), {}, gallery)
+    results = [*driver.run(lambda take: run_local(take, worker), outcomes.append)]
+    assert set(gallery.previews) == {result.store for result in results}
+    for result in results:
+        shown, (pixels, valid) = gallery.previews[result.store], SCENES[result.scene_id]
+        codes = archive.level0_of(result.store)[shown.window.slices]
+        np.testing.assert_array_equal(shown.codes, codes)
+        there = pixels[:, *shown.window.slices] * valid[shown.window.slices]
+        np.testing.assert_array_equal(shown.pixels, there)
+        assert shown.is_whole == (memory == 10**9 or result.scene_id == "b.tif")
+    tasks = [one for one in outcomes if isinstance(one, TaskOutcome)]
+    assert bool(tasks) == (memory != 10**9)
+
+
+def test_no_preview_travels_that_nobody_wishes_for():
+    archive, outcomes = Archive(), []
+    reader = SyntheticReader(SCENES)
+    worker = archive.worker(reader, memory=10**9)
+    for gallery in (None, Gallery(0)):
+        driver = Driver(survey(reader.scenes(), {}, "key"), {}, gallery)
+        assert [*driver.run(lambda take: run_local(take, worker), outcomes.append)]
+    assert [outcome.preview for outcome in outcomes if hasattr(outcome, "preview")] != []
+    assert not any(getattr(outcome, "preview", None) for outcome in outcomes)

@@ -1,13 +1,16 @@
 """Single steps of a worker: whose fault an error is, and what fits the memory."""
 
+import numpy as np
 import pytest
 
+from sgddiff_batch.core.gallery import PreviewWish
 from sgddiff_batch.core.planning import Task
 from sgddiff_batch.engine.memory import SharedMemory
 from sgddiff_batch.engine.retries import Retries
-from sgddiff_batch.engine.steps import NoActivity, Steps, TaskLimits, task_bytes, timed
+from sgddiff_batch.engine.steps import NoActivity, Steps, TaskLimits, preview_wished, task_bytes, timed
 from sgddiff_batch.errors import LostClaimError, RetryableError, SceneError
 from sgddiff_batch.lifecycle import MosaicLifecycle
+from sgddiff_batch.pipeline import TaskPixels
 from tests.kit.fakes import TINY, MemoryLedger, MemoryWriter, SyntheticReader, ToyPredictor, make_mosaic
 
 MOSAIC = make_mosaic(40, 50)
@@ -81,3 +84,15 @@ def test_a_stage_is_timed_also_when_it_fails():
     with pytest.raises(KeyError), timed(seconds, "read"):
         raise KeyError
     assert seconds["read"] >= 0.0
+
+
+def test_what_goes_wrong_with_a_preview_costs_the_preview():
+    codes, wish = np.zeros((40, 50), np.uint8), PreviewWish(is_sure=True)
+    read = TaskPixels(
+        np.zeros((3, WHOLE.halo.height_px, WHOLE.halo.width_px), np.uint8), np.ones((1, 1), np.bool_)
+    )
+    assert preview_wished(WHOLE, read, codes, wish, 1.0).is_whole
+    broken = TaskPixels(np.zeros((4, 4), np.uint8), np.ones((4, 4), np.bool_))
+    assert preview_wished(WHOLE, broken, codes, wish, 1.0) is None
+    assert preview_wished(WHOLE, read, codes, PreviewWish(is_sure=False), 1.0) is None
+    assert preview_wished(WHOLE, read, codes, None, 1.0) is None

@@ -366,3 +366,14 @@ def test_what_is_given_out_with_care_is_read_apart_from_then_on():
 def test_a_reader_that_knows_no_care_reads_as_always():
     parts = Parts()
     assert parts.worker().run(parts.scene("a.tif", with_care=True)).result.state == "done"
+
+
+def test_an_outcome_tells_what_its_process_took_and_retries_are_in_it():
+    parts = Parts(Fault("a.tif", RetryableError("503"), times=1))
+    worker = parts.worker()
+    told = worker.run(parts.scene("a.tif")).costs
+    assert (told.retries, told.retry_wait_s) == (1, pytest.approx(sum(parts.pauses)))
+    assert worker.run(parts.scene("b.tif")).costs.retries == 0
+    outcome, works = parts.shared(worker)
+    assert outcome.costs.worker_memory_bytes > 0
+    assert worker.run(works[0]).costs.worker_memory_bytes > 0

@@ -27,6 +27,10 @@ def test_a_submitted_job_makes_the_mosaics_of_a_local_run(head, tmp_path, archiv
     assert ended.returncode == 0, ended.stdout + ended.stderr
     jobs.assert_equal_mosaics(jobs.decoded(tmp_path / "out"), jobs.decoded(unbroken))
     assert jobs.object_names(tmp_path / "out") == jobs.object_names(unbroken)
+    (report,) = jobs.reports(tmp_path / "out")
+    costs = report["run"]["costs"]
+    assert costs["storage_writes"] > len(report["scenes"]), "of its workers, too"
+    assert 0 < costs["device_busy_s"] <= costs["device_there_s"]
 
 
 def test_a_relative_output_is_refused_under_a_job(head, tmp_path, archive, checkpoint):

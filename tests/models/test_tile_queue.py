@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -342,3 +343,19 @@ def test_the_first_thread_makes_ready_before_it_computes():
 def test_sizes_that_are_none_are_refused(batch_tiles, lanes):
     with pytest.raises(ValueError, match="at least 1"):
         TileQueue(lambda _: [], batch_tiles, lanes=lanes)
+
+
+def test_how_long_the_device_computed_is_told_of_the_time_from_the_first_batch_to_the_last(monkeypatch):
+    now = [100.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    device = Device(held=True)
+    with queue_of(device, 16, lanes=2, abreast=2, patience_s=NEVER_S) as queue:
+        assert queue.use() == (0.0, 0.0)
+        first, _ = enter(queue, "first", 16)
+        device.begun.acquire()
+        now[0] += 3.0
+        device.open.set()
+        first.join()
+        now[0] += 10.0  # nothing to do
+        queue.run("second", 64, [16])
+    assert queue.use() == (3.0, 26.0), "one of two computed 3 s; 13 s of both"

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import json
 import shutil
+import signal
+import subprocess
+import sys
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
@@ -167,3 +171,66 @@ def test_an_archive_of_which_nothing_can_be_read_has_a_page_without_a_map(tmp_pa
     assert "Exit code 3." in page.text
     assert page.text.count("sgddiff quarantine replay") == 4
     assert page.all("img") == []
+
+
+def test_a_run_reads_no_mosaic_and_no_scene_again_for_its_pictures(tmp_path):
+    jobs.write_scene(tmp_path / "scenes" / "a.tif", 700, 650, 1)
+    jobs.write_scene(tmp_path / "scenes" / "b.tif", 200, 320, 2)
+    scenes, away = tmp_path / "scenes", tmp_path / "away"
+    gone = StoreFault("write", "*/report-*.json", then=lambda: scenes.rename(away))
+    with scripted(gone) as script:
+        whole = ("tiling.block_px=1024", "tiling.task_memory_gib=1")
+        run_id = run_once(tmp_path, f"output.uri={scripted_uri(tmp_path / 'out')}", *whole)
+    asked = [*script.calls]
+    written = next(n for n, (_, key) in enumerate(asked) if key.endswith(f"report-{run_id}.json"))
+    assert [key for _, key in asked[written:] if ".zarr" in key] == []
+    page = seen((tmp_path / "out" / f"report-{run_id}.html").read_bytes())
+    assert len(page.all("img")) == 6
+    away.rename(scenes)
+    again = seen(report_page(str(tmp_path / "out")).html)
+    assert {one["alt"] for one in again.all("img")} == {one["alt"] for one in page.all("img")}
+
+
+def test_the_report_tells_what_the_run_asked_of_its_storage_and_its_page_shows_it(made):
+    (report,) = jobs.reports(made)
+    costs = report["run"]["costs"]
+    assert costs["storage_calls"] > costs["storage_writes"] > 10
+    assert (costs["retries"], costs["retry_wait_s"], costs["device_busy_s"]) == (0, 0.0, 0.0)
+    assert 2**20 < costs["worker_memory_bytes"] < 2**36
+    assert costs["worker_memory_predicted_bytes"] > 2**30
+    page = seen((made / f"report-{report['run_id']}.html").read_bytes())
+    assert f"{costs['storage_calls']:,}, {costs['storage_writes']:,} of them writes" in page.text
+
+
+def test_borders_between_tasks_are_in_the_report(made):
+    (report,) = jobs.reports(made)
+    seams = {row["scene_id"]: row["seam"] for row in report["scenes"]}
+    assert seams["a.tif"]["block_px"] > 1000, "it has several blocks, by several tasks"
+    made_by_run = report["totals"]["made"]["seam"]
+    assert made_by_run["block_px"] == sum(one["block_px"] for one in seams.values() if one)
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from tests.io.pages.page_examples import run_once
+from tests.kit.faulty import StoreFault
+from tests.kit.scripted import scripted, scripted_uri
+
+folder = Path(sys.argv[1])
+with scripted(StoreFault("write", "*.html", then=lambda: os.kill(os.getpid(), signal.SIGKILL))):
+    run_once(folder, f"output.uri={scripted_uri(folder / 'out')}")
+"""
+
+
+def test_a_run_that_is_killed_while_its_page_is_written_has_its_report_and_its_page_is_made_later(tmp_path):
+    jobs.write_scene(tmp_path / "scenes" / "a.tif", 40, 40, 1)
+    root = Path(__file__).parents[2]
+    ended = subprocess.run([sys.executable, "-c", KILLED, tmp_path], cwd=root, check=False)
+    assert ended.returncode == -signal.SIGKILL
+    (report,) = jobs.reports(tmp_path / "out")
+    assert (report["ending"], [*(tmp_path / "out").rglob("*.html")]) == ("done", [])
+    page = report_page(str(tmp_path / "out"), report["run_id"])
+    assert len(seen(page.html).all("img")) == 3
+    run_once(tmp_path)
+    assert {one["ending"] for one in jobs.reports(tmp_path / "out")} == {"done"}

@@ -7,7 +7,11 @@ changes a mosaic, a record or a report, and what cannot be read leaves its place
 
 from __future__ import annotations
 
+from sgddiff_batch.io.pages.charts import drawing
 from sgddiff_batch.io.pages.history import history_of
 from sgddiff_batch.io.pages.page import page_of
+from sgddiff_batch.io.pages.rendering import rendered
+from sgddiff_batch.io.pages.sections import flat
+from sgddiff_batch.io.pages.words import duration, share
 
-__all__ = ["history_of", "page_of"]
+__all__ = ["drawing", "duration", "flat", "history_of", "page_of", "rendered", "share"]

@@ -61,6 +61,7 @@ def trends_of(runs: Sequence[RunMeasures]) -> list[dict[str, Any]]:
         ("salient", "salient part of the pixels with data", share),
         ("no_data", "part without data", share),
         ("seam", "step across borders of tiles over that inside", "{:.2f}".format),
+        ("block_seam", "step across borders of blocks and tasks over that inside", "{:.2f}".format),
         ("quarantined", "part of the scenes that went into quarantine", share),
         ("seconds_per_tile", "seconds a tile, by the clock", "{:.3g}".format),
     ):

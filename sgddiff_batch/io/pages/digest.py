@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from heapq import heappush, heapreplace
-from itertools import chain, zip_longest
+from itertools import chain
 from typing import Any
 
+from sgddiff_batch.core.gallery import DRIFTED, NEWEST, SALIENT, SLOWEST, drift_of, picked
 from sgddiff_batch.core.words import on_one_line, redacted
 from sgddiff_batch.io.reports import DAMAGED
 
@@ -22,8 +22,6 @@ TROUBLES = ("failed", "pending", DAMAGED, "quarantined", "still quarantined")
 MOST_TROUBLES = 200
 MOST_MADE = 200
 _MOST_REASONS = 1000
-_LEAST_SHARE = 1e-5
-"""Shares below are the same to the eye, and none has no logarithm."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,18 +71,23 @@ class _Best:
 
 
 def digest_of(
-    rows: Iterable[Row], pictures: int, typical_share: float | None = None, most_ids: int = 100_000
+    rows: Iterable[Row],
+    pictures: int,
+    typical_share: float | None = None,
+    most_ids: int = 100_000,
+    ready: Collection[str] = (),
 ) -> Digest:
     """Return the digest of the rows of a report; what is kept of them holds no secrets.
 
     pictures: so many scenes are picked. typical_share: the salient share of most mosaics of the output, from
-    which the drifted ones are furthest; None where nobody knows.
+    which the drifted ones are furthest; None where nobody knows. ready: paths of mosaics, few, that can be
+    drawn without a read: these are picked before others.
     """
     states: Counter[str] = Counter()
     reasons: Counter[str] = Counter()
     troubles: dict[str, list[Row]] = {state: [] for state in TROUBLES}
     made: deque[Row] = deque(maxlen=max(MOST_MADE, pictures))
-    best = _bests(pictures, typical_share)
+    best, at_hand = _bests(pictures, typical_share), dict[str, Row]()
     ids: set[str] | None = set()
     for row in rows:
         state = str(row.get("state", "?"))
@@ -95,19 +98,21 @@ def digest_of(
                 troubles[state].append(_kept(row))
         elif state == "done" and row.get("store"):
             made.append(row)
+            if row["store"] in ready:
+                at_hand[str(row["store"])] = row
             for one in best.values():
                 one.add(row)
             if ids is not None:
                 ids.add(str(row.get("scene_id", "")))
                 ids = ids if len(ids) <= most_ids else None
     newest = [*reversed(made)]
-    chosen = {"newest": newest} | {why: one.sorted() for why, one in best.items()}
+    chosen = {NEWEST: newest} | {why: one.sorted() for why, one in best.items()}
     return Digest(
         dict(states),
         tuple(chain.from_iterable(troubles.values())),
         tuple(reasons.most_common(12)),
         tuple(map(_kept, newest[:MOST_MADE])),
-        _picked(chosen, pictures),
+        _picked(chosen, at_hand, pictures),
         None if ids is None else frozenset(ids),
     )
 
@@ -125,31 +130,24 @@ def seconds_of(row: Row) -> float:
 
 
 def _bests(pictures: int, typical_share: float | None) -> dict[str, _Best]:
-    best = {"most salient": _Best(pictures, salient_share), "slowest": _Best(pictures, seconds_of)}
+    best = {SALIENT: _Best(pictures, salient_share), SLOWEST: _Best(pictures, seconds_of)}
     if typical_share is not None:
-        middle = math.log(max(typical_share, _LEAST_SHARE))
-        best["drifted"] = _Best(pictures, lambda row: _distance(row, middle))
+        best[DRIFTED] = _Best(pictures, lambda row: _drift(row, typical_share))
     return best
 
 
-def _distance(row: Row, middle: float) -> float:
+def _drift(row: Row, typical: float) -> float:
     """Return how far the salient part of a scene is from the usual one; of one without data not at all."""
-    return abs(math.log(max(salient_share(row), _LEAST_SHARE)) - middle) if row.get("valid_px") else 0.0
+    return drift_of(salient_share(row), typical) if row.get("valid_px") else 0.0
 
 
-def _picked(chosen: Mapping[str, list[Row]], most: int) -> tuple[Pick, ...]:
-    """Return the first of each list in turn until there are so many, each once, with all that it is."""
-    # Of a few scenes each would be all of these.
-    quota = min(-(-most // max(1, len(chosen))), max(1, len(chosen["newest"]) // 4))
-    first = {why: {str(row["store"]) for row in rows[:quota]} for why, rows in chosen.items()}
-    picks: dict[str, Pick] = {}
-    for turn in zip_longest(*chosen.values()):
-        for row in turn:
-            if row is None or len(picks) == most or str(row["store"]) in picks:
-                continue
-            why = tuple(why for why, stores in first.items() if str(row["store"]) in stores)
-            picks[str(row["store"])] = Pick(_kept(row), why)
-    return tuple(picks.values())
+def _picked(chosen: Mapping[str, Sequence[Row]], at_hand: Mapping[str, Row], most: int) -> tuple[Pick, ...]:
+    """Return the scenes to be drawn: those at hand first, each with all that it is among all scenes."""
+    rows = dict(at_hand) | {str(row["store"]): row for rows in chosen.values() for row in rows}
+    names = {why: [str(row["store"]) for row in rows] for why, rows in chosen.items()}
+    whys = picked(names, most)
+    order = dict.fromkeys((*(name for name in whys if name in at_hand), *at_hand, *whys))
+    return tuple(Pick(_kept(rows[name]), whys.get(name, ())) for name in [*order][:most])
 
 
 def _count_reason(reasons: Counter[str], row: Row) -> None:

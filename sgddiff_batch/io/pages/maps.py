@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sgddiff_batch.core.words import printable
+from sgddiff_batch.io.pages.coast import land_in
 
 MOST_DRAWN = 1500
 """Of more footprints the map shows how many lie where."""
@@ -21,6 +22,9 @@ _LEAST_PX = 5.0
 _CELLS = 80
 _STEPS = (45.0, 30.0, 15.0, 10.0, 5.0, 2.0, 1.0, 0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.001)
 _LEAST_DEGREES = 0.004
+_LEAST_LAND_DEGREES = 3.0
+_LOCATED_DEGREES = 30.0
+_LOCATOR_PX = 210.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +73,42 @@ def map_of(footprints: Footprints) -> str:
         (
             f'<svg class="map" viewBox="0 0 {_WIDTH:.0f} {frame.height:.0f}" role="img" '
             'aria-label="Map of footprints">',
+            _land(frame),
             *_graticule(frame),
             *drawn,
+            _locator(frame),
             "</svg>",
         )
+    )
+
+
+def _land(frame: _Frame) -> str:
+    """Return the land of a frame, or nothing where a frame is so small that its outlines would mislead."""
+    if frame.east - frame.west < _LEAST_LAND_DEGREES:
+        return ""
+    return _path(frame, "land")
+
+
+def _path(frame: _Frame, kind: str) -> str:
+    lines = []
+    for ring in land_in((frame.west, frame.south, frame.east, frame.north)):
+        points = [f"{frame.x(lon):.1f} {frame.y(lat):.1f}" for lon, lat in ring.tolist()]
+        lines.append("M" + "L".join(dict.fromkeys(points)) + "Z")
+    return f'<path class="{kind}" d="{"".join(lines)}"/>' if lines else ""
+
+
+def _locator(frame: _Frame) -> str:
+    """Return the globe in a corner, with a mark where the frame is, if that is a small part of it."""
+    if frame.east - frame.west > _LOCATED_DEGREES:
+        return ""
+    globe = _Frame(-180.0, -90.0, 180.0, 90.0, _WIDTH / 2)
+    x, y = globe.x((frame.west + frame.east) / 2), globe.y((frame.south + frame.north) / 2)
+    scale = _LOCATOR_PX / _WIDTH
+    left, top = _WIDTH - _LOCATOR_PX - 8, 8.0
+    return (
+        f'<g class="locator" transform="translate({left:.0f} {top:.0f}) scale({scale:g})">'
+        f'<rect class="sea" width="{_WIDTH:.0f}" height="{globe.height:.0f}"/>{_path(globe, "land")}'
+        f'<circle class="here" cx="{x:.1f}" cy="{y:.1f}" r="26"/></g>'
     )
 
 

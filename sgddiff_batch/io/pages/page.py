@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from types import MappingProxyType
 from typing import Any
 
 from sgddiff_batch.core.colours import STOPS
+from sgddiff_batch.core.previews import Preview
 from sgddiff_batch.core.query import OWN, BucketAccess
 from sgddiff_batch.core.run_measures import AlarmLimits, RunMeasures, measures_of, object_of
 from sgddiff_batch.core.words import printable
-from sgddiff_batch.io.pages import charts, sections
+from sgddiff_batch.io.pages import charts, effort, sections
 from sgddiff_batch.io.pages.charts import drawing
 from sgddiff_batch.io.pages.comparing import compared, runs_before
 from sgddiff_batch.io.pages.digest import Digest, digest_of, salient_share, seconds_of
+from sgddiff_batch.io.pages.drawn_objects import object_counts
 from sgddiff_batch.io.pages.pictures import Drawn, draw_all
 from sgddiff_batch.io.pages.rendering import rendered
 from sgddiff_batch.io.pages.seen import placed, read_seen
-from sgddiff_batch.io.pages.views import view_of
+from sgddiff_batch.io.pages.views import View, view_of
 from sgddiff_batch.io.pages.words import at, duration, share
 from sgddiff_batch.io.reports import StoredReport
 from sgddiff_batch.io.storage import Store
@@ -33,11 +36,13 @@ def page_of(
     access: BucketAccess = OWN,
     seconds: float = 60.0,
     notes: Sequence[str] = (),
+    previews: Mapping[str, Preview] = MappingProxyType({}),
 ) -> bytes:
     """Return the page of a report: HTML in UTF-8.
 
     output: where its mosaics, its catalogue and the reports before it are. access: how the buckets of scenes
     are asked. seconds: pictures that are not begun by then are left out. notes: what to say besides.
+    previews: of mosaics by their path; they are shown before others, and nothing is read for them.
 
     What is missing in a report of a former version, a catalogue that cannot be read, a scene that is gone:
     each leaves its place with a word.
@@ -51,8 +56,8 @@ def page_of(
     limits = AlarmLimits.of(wanted)
     seen = read_seen(output)
     pictures = wanted.get("pictures", PICTURES)
-    digest = digest_of(report.rows, int(pictures), seen.typical_share if seen else None)
-    look = partial(view_of, output, access=access)
+    digest = digest_of(report.rows, int(pictures), seen.typical_share if seen else None, ready=previews)
+    look = partial(_view, previews, partial(view_of, output, access=access))
     drawn = draw_all(digest.picks, look, seconds)
     before = runs_before(output, str(facts.get("run_id", "")), limits.runs)
     context = {
@@ -63,6 +68,12 @@ def page_of(
         **_work(facts, digest, before),
     }
     return rendered("report.html", context)
+
+
+def _view(previews: Mapping[str, Preview], look: Callable[[str], View], store: str) -> View:
+    """Return what is there to be shown already, else what there is to read."""
+    ready = previews.get(store)
+    return look(store) if ready is None else View(ready.codes, ready.pixels, ready.window, ready.is_whole)
 
 
 def _state(
@@ -84,7 +95,7 @@ def _state(
         "verdict": sections.verdict(facts),
         "notes": [*map(printable, notes)],
         "steps": sections.steps(facts, digest, output.uri),
-        "counts": sections.counts(facts),
+        "counts": [*sections.counts(facts), *object_counts(output, str(facts.get("run_id", "")))],
         "changes": sections.changes(facts),
         "reasons": [(printable(reason), f"{count:,}") for reason, count in digest.reasons],
         "troubles": sections.troubles(facts, digest, output.uri),
@@ -139,13 +150,13 @@ def _card(drawn: Drawn) -> dict[str, Any]:
 
 
 def _work(facts: Mapping[str, Any], digest: Digest, before: Sequence[RunMeasures]) -> dict[str, Any]:
-    stages, made = sections.stages(facts), digest.states.get("done", 0)
+    stages, made = effort.stages(facts), digest.states.get("done", 0)
     rows = sections.made(digest)
     words = f"{len(rows):,} of {made:,}, those made last; the JSON report has all."
     return {
-        "stages": sections.stage_rows(stages),
+        "stages": effort.stage_rows(stages),
         "stages_bar": drawing(charts.stages_bar(stages)),
-        "effort": sections.effort(facts, measures_of(facts), before),
+        "effort": effort.effort(facts, measures_of(facts), before),
         "made": rows,
         "made_words": words if rows else "None.",
         "tables": sections.tables(facts),

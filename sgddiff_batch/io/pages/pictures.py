@@ -15,12 +15,11 @@ from PIL import Image
 
 from sgddiff_batch.core.blending import MAX_CODE, NO_DATA
 from sgddiff_batch.core.colours import code_colours
+from sgddiff_batch.core.previews import SIDE_PX
 from sgddiff_batch.core.words import on_one_line, redact_uri
 from sgddiff_batch.io.pages.digest import Pick
 from sgddiff_batch.io.pages.views import View
 
-SIDE_PX = 256
-"""No side of a picture is longer."""
 _QUALITY = 70
 _AT_ONCE = 4
 _HATCH = np.array([[178, 178, 176], [206, 206, 204]], dtype=np.uint8)

@@ -1,15 +1,15 @@
-"""Sections: what a page says of a run, as words and rows: its state, what is new, where the time went."""
+"""Sections: what a page says of a run, as words and rows: its state, what is new, what it was made with."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from sgddiff_batch.core.run_measures import RunMeasures, object_of
+from sgddiff_batch.core.run_measures import object_of
 from sgddiff_batch.core.words import counted, first_of, printable
 from sgddiff_batch.io.pages.digest import MOST_TROUBLES, TROUBLES, Digest, Row, salient_share, seconds_of
-from sgddiff_batch.io.pages.words import command, duration, pixels, share, size
+from sgddiff_batch.io.pages.words import command, share
 from sgddiff_batch.io.reports import DAMAGED
 
 Facts = Mapping[str, Any]
@@ -23,11 +23,6 @@ ENDINGS: Mapping[str, tuple[int, str, str]] = {
 }
 """Of each ending of a run its exit code, how grave it is, and what it means."""
 
-_STAGES = {
-    "open": "headers of scenes", "begin": "mosaics claimed", "read": "pixels of scenes read and decoded",
-    "infer": "the network, and waiting for it", "store": "blocks encoded and written",
-    "commit": "mosaics completed and recorded", "compose": "cells composed",
-}  # fmt: skip
 _AGAIN = {
     "failed": "the next run tries it again",
     "pending": "the next run goes on with it",
@@ -184,84 +179,23 @@ def _no_data(row: Row) -> str:
     return share(1 - (row.get("valid_px") or 0) / whole) if whole else "-"
 
 
-def stages(facts: Facts) -> list[tuple[str, float]]:
-    """Return the seconds of each stage, the longest first."""
-    seconds = object_of(object_of(facts.get("totals")).get("seconds_by_stage"))
-    rows = [(str(name), float(value)) for name, value in seconds.items() if isinstance(value, int | float)]
-    return sorted(rows, key=lambda row: -row[1])
-
-
-def stage_rows(rows: Sequence[tuple[str, float]]) -> list[dict[str, str]]:
-    """Return the rows of a table of stages."""
-    total = sum(seconds for _, seconds in rows) or 1.0
-    return [
-        {
-            "name": name,
-            "words": _STAGES.get(name, ""),
-            "seconds": f"{seconds:,.1f}",
-            "share": share(seconds / total),
-        }
-        for name, seconds in rows
-    ]
-
-
-def effort(facts: Facts, now: RunMeasures, before: Sequence[RunMeasures]) -> list[tuple[str, str]]:
-    """Return what the run took, and beside it what was predicted where that is known."""
-    run, total = object_of(facts.get("run")), sum(seconds for _, seconds in stages(facts))
-    rows = [("by the clock", duration(now.seconds) + _predicted_time(now, before))]
-    if now.seconds and total:
-        rows.append(("seconds of all workers, by seconds of the clock", f"{total / now.seconds:.1f}"))
-    if now.tiles:
-        tiles = f"{now.tiles:,}"
-        rows.append(("tiles computed", tiles + (f" (planned: {run['tiles']:,})" if "tiles" in run else "")))
-    if now.seconds_per_tile:
-        rows.append(("tiles a second", f"{1 / now.seconds_per_tile:.3g}"))
-    rows += [(words, str(run[name])) for name, words in _CREW.items() if name in run]
-    rows += [*_memory(run)]
-    rows += [(words, size(run[name])) for name, words in _BYTES.items() if run.get(name)]
-    if run.get("mosaic_px"):
-        rows.append(("pixels planned", pixels(run["mosaic_px"])))
-    return rows
-
-
-_CREW = {"device": "device", "workers": "worker processes", "in_flight": "tasks at once a worker"}
-_BYTES = {
-    "read_bytes": "to read, before compression (planned)",
-    "write_bytes": "to write, before compression (planned)",
-}
-
-
-def _predicted_time(now: RunMeasures, before: Sequence[RunMeasures]) -> str:
-    pace = next((run.seconds_per_tile for run in reversed(before) if run.seconds_per_tile), None)
-    if pace is None or not now.tiles:
-        return ""
-    return f"; at the pace of the last run that computed something: {duration(pace * now.tiles)}"
-
-
-def _memory(run: Facts) -> Iterator[tuple[str, str]]:
-    if run.get("peak_memory_bytes"):
-        yield "peak memory, predicted for all workers", size(run["peak_memory_bytes"])
-    if run.get("measured_memory_bytes"):
-        yield "peak memory, measured in the process of the run", size(run["measured_memory_bytes"])
-
-
 def tables(facts: Facts) -> list[dict[str, Any]]:
     """Return what the run was made with: the model, versions, and the whole config."""
     run = object_of(facts.get("run"))
     model = {"run key": run.get("run_key", "?"), **object_of(run.get("model"))}
     named = (("Model", model), ("Versions", facts.get("versions")), ("Config", facts.get("config")))
     return [
-        {"words": words, "rows": [(printable(name), printable(value)) for name, value in _flat(tree)]}
+        {"words": words, "rows": [(printable(name), printable(value)) for name, value in flat(tree)]}
         for words, tree in named
         if tree
     ]
 
 
-def _flat(tree: object, above: str = "") -> Iterator[tuple[str, str]]:
+def flat(tree: object, above: str = "") -> Iterator[tuple[str, str]]:
     """Yield the leaves of JSON by dotted keys; lists and what is empty as JSON."""
     if isinstance(tree, Mapping) and tree:
         for name, value in tree.items():
-            yield from _flat(value, f"{above}.{name}" if above else str(name))
+            yield from flat(value, f"{above}.{name}" if above else str(name))
     else:
         yield above, tree if isinstance(tree, str) else json.dumps(tree, ensure_ascii=False)
 

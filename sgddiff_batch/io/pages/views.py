@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sgddiff_batch.core.blending import NO_DATA
+from sgddiff_batch.core.previews import PART_PX, WHOLE_PX, brightest
 from sgddiff_batch.core.provenance import Provenance
 from sgddiff_batch.core.query import BucketAccess
 from sgddiff_batch.core.window import Window
@@ -18,10 +19,6 @@ from sgddiff_batch.io.mosaics import DamagedObjectError, Level, StoredMosaic
 from sgddiff_batch.io.scenes import GeoTiffReader
 from sgddiff_batch.io.storage import Store, open_store
 
-WHOLE_PX = 1536
-"""A mosaic whose sides are at most so long is shown whole."""
-PART_PX = 768
-"""Side of what is shown of a larger one: at a third of its size a ship can still be seen."""
 _SEARCH_PX = 2048
 """The salient part is looked for in the finest level whose sides are at most so long."""
 
@@ -112,24 +109,8 @@ def _salient_part(stored: StoredMosaic) -> Window:
         raise DamagedObjectError("it has no level that is small enough to look for its salient part")
     codes = _codes(stored, level, Window(0, height, 0, width))
     side = max(1, PART_PX // 2**level.number)
-    row, col = _brightest(np.where(codes == NO_DATA, 0, codes), side)
+    row, col = brightest(np.where(codes == NO_DATA, 0, codes), side)
     return _around(stored.levels[0].shape, (row * 2**level.number, col * 2**level.number))
-
-
-def _brightest(values: NDArray[np.uint8], side: int) -> tuple[int, int]:
-    """Return the first row and column of the square with the greatest sum, at steps of a quarter of it."""
-    height, width = values.shape
-    sums = np.zeros((height + 1, width + 1), dtype=np.int64)
-    sums[1:, 1:] = values.astype(np.int64).cumsum(0).cumsum(1)
-    step = max(1, side // 4)
-    rows, cols = (np.arange(0, max(1, n - side + 1), step) for n in (height, width))
-    low, right = np.minimum(rows + side, height), np.minimum(cols + side, width)
-    found = sums[np.ix_(low, right)] - sums[np.ix_(rows, right)] - sums[np.ix_(low, cols)]
-    found += sums[np.ix_(rows, cols)]
-    if not found.max():
-        return max(0, (height - side) // 2), max(0, (width - side) // 2)
-    row, col = np.unravel_index(int(found.argmax()), found.shape)
-    return int(rows[row]), int(cols[col])
 
 
 def _around(shape: tuple[int, int], start: tuple[int, int]) -> Window:

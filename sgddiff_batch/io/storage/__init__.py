@@ -8,6 +8,7 @@ asks fsspec, s3fs or botocore for anything, or which kind of storage it has.
 
 from __future__ import annotations
 
+from sgddiff_batch.io.calls import take_calls
 from sgddiff_batch.io.storage.backend import ObjectFacts, Versioned
 from sgddiff_batch.io.storage.errors import BucketError, DeniedError, NoBucketError
 from sgddiff_batch.io.storage.sizes import measure
@@ -36,4 +37,5 @@ __all__ = [
     "no_new_folders",
     "open_store",
     "over_network",
+    "take_calls",
 ]

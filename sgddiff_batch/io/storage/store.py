@@ -12,6 +12,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from sgddiff_batch.core.query import OWN, BucketAccess
 from sgddiff_batch.core.schemes import scheme_of
+from sgddiff_batch.io.calls import CALLS
 from sgddiff_batch.io.storage.backend import Backend, Listed, ObjectFacts, Versioned, load_backend
 from sgddiff_batch.io.storage.columns import table_of
 from sgddiff_batch.io.storage.conditional_writes import settled
@@ -76,6 +77,7 @@ class Store:
             RetryableError: if the store failed.
         """
         self.check()
+        CALLS.count(0, writes=1)
         with self.translated(key) as path:
             self.backend.write(path, data)
 
@@ -131,6 +133,7 @@ class Store:
         self.check()
 
         def put() -> str:
+            CALLS.count(0, writes=1)
             with self.translated(key) as path:
                 return self.backend.put(path, data, version)
 
@@ -146,6 +149,7 @@ class Store:
         One that is not there is left out: another process may take it away, its mark of reading, between a
         listing and here.
         """
+        CALLS.count(len(keys) - 1)
         with self.translated(""):
             fetched = self.backend.read_many([self.path(key) for key in keys])
             return {self._key(path): data for path, data in fetched}
@@ -232,6 +236,7 @@ class Store:
     def delete(self, key: str) -> None:
         """Remove an object if it is there, and the local folders that it leaves empty."""
         self.check()
+        CALLS.count(0, writes=1)
         try:
             with self.translated(key) as path:
                 self.backend.delete(path, self.root)
@@ -266,6 +271,7 @@ class Store:
     def translated(self, key: str) -> Iterator[str]:
         """Yield a key's path; what clients raise inside the ``with`` becomes our errors, as in every call."""
         path = self.path(key)
+        CALLS.count()
         with self.backend.translated(path):
             yield path
 

@@ -168,11 +168,15 @@ def publish_area(run: AreaRun) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class AreaEnd:
-    """What a run over an area left: where its report is, "none" where it could not be written, its totals."""
+    """What a run over an area left: where its report is, "none" where it could not be written, its totals.
+
+    ``page_uri``: where the report's page is, None where there is none.
+    """
 
     report_uri: str
     seconds: float
     totals: Mapping[str, object]
+    page_uri: str | None = None
 
 
 def write_area_report(run: AreaRun, results: list[AreaResult], attempt: Attempt, ending: Ending) -> AreaEnd:
@@ -202,10 +206,10 @@ def write_area_report(run: AreaRun, results: list[AreaResult], attempt: Attempt,
         uri = write_report(run.area_store, report)
     except (SgddiffBatchError, OSError) as error:
         log.error("the report could not be written: %s", error)
-        uri = "none"
+        uri, page = "none", None
     else:
-        write_page_at_end(run.area_store, uri, report, OWN)
-    return AreaEnd(uri, seconds, report["totals"])
+        page = write_page_at_end(run.area_store, uri, report, OWN)
+    return AreaEnd(uri, seconds, report["totals"], page)
 
 
 def judged_area(run: AreaRun, results: Sequence[AreaResult], *, published: bool) -> Ending:

@@ -79,3 +79,16 @@ def test_rows_of_a_former_version_lack_what_they_lack():
     digest = digest_of([{"scene_id": "a", "state": "done", "store": "a/v.zarr"}, {}], 5, 0.1)
     assert digest.states == {"done": 1, "?": 1}
     assert (salient_share({}), seconds_of({}), seconds_of({"seconds": None})) == (0, 0, 0)
+
+
+def test_what_is_at_hand_is_drawn_before_others_which_fill_the_places_that_are_left():
+    rows = [row(f"{number:03}", salient_px=number) for number in range(100)]
+    ready = {f"{name}/v-k.zarr" for name in ("000", "001", "099", "gone")}
+    picks = digest_of(rows, 3, ready=ready).picks
+    assert {pick.row["scene_id"] for pick in picks} == {"000", "001", "099"}
+    why = {pick.row["scene_id"]: pick.why for pick in picks}
+    assert why["099"] == ("newest", "most salient")
+    assert why["001"] == (), "it is at hand, and nothing of all scenes"
+    more = [pick.row["scene_id"] for pick in digest_of(rows, 5, ready=ready).picks]
+    assert (len(more), more[0]) == (5, "099")
+    assert {"000", "001", "098"} < set(more)

@@ -22,7 +22,7 @@ def footprints(*boxes, new=(), ids=None):
 def rects(svg):
     seen = SeenPage(svg)
     assert seen.wrong == []
-    return seen.all("rect")
+    return [rect for rect in seen.all("rect") if rect["class"] != "sea"]
 
 
 LON, LAT = st.floats(-180, 180), st.floats(-90, 90)
@@ -82,3 +82,21 @@ def test_names_are_text_and_nothing_else(name):
     seen = SeenPage(map_of(footprints((0, 0, 1, 1), ids=[name])))
     assert (seen.wrong, seen.all("script")) == ([], [])
     assert name in seen.text
+
+
+def test_land_lies_below_the_boxes_where_the_map_is_large_enough_for_its_outlines():
+    wide = SeenPage(map_of(footprints((-10, 40, 20, 60))))
+    assert [path["class"] for path in wide.all("path")] == ["land"]
+    kinds = [attrs.get("class") for _, attrs in wide.tags]
+    assert kinds.index("land") < kinds.index("grid") < kinds.index("old")
+    near = SeenPage(map_of(footprints((10, 50, 10.2, 50.1))))
+    assert len(near.all("path")) == 1, "of the globe in the corner alone"
+    globe = SeenPage(map_of(footprints((-170, -60, 170, 70))))
+    assert len(globe.all("path")) == 1
+    assert not [one for one in globe.all("circle") if one["class"] == "here"]
+
+
+def test_the_mark_on_the_globe_is_where_the_boxes_are():
+    (here,) = SeenPage(map_of(footprints((90, 45, 91, 46)))).all("circle")
+    assert float(here["cx"]) == pytest.approx(1000 * 270.5 / 360, abs=1)
+    assert float(here["cy"]) == pytest.approx(500 * 44.5 / 180, abs=1)

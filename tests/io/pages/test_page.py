@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import time
 
+import numpy as np
 import pytest
 
+from sgddiff_batch.core.previews import Preview
+from sgddiff_batch.core.window import Window
 from sgddiff_batch.io.pages import page_of
 from sgddiff_batch.io.reports import StoredReport, build_report, open_report, write_report
 from sgddiff_batch.io.storage import open_store
 from tests.io.pages.page_examples import made_output, row
 from tests.kit import jobs
+from tests.kit.faulty import StoreFault
 from tests.kit.pages import seen
+from tests.kit.scripted import scripted, scripted_uri
 
 NASTY = '</script><img src=x onerror="alert(1)">{{ 7*7 }}\x1b[31m'
 SECTIONS = ["state", "new", "pictures", "map", "still-right", "time", "made", "made-with"]
@@ -141,3 +146,37 @@ def test_an_output_that_cannot_be_read_beside_its_report_still_has_a_page(tmp_pa
     (tmp_path / "file").write_text("")
     page = seen(page_of(open_store(str(tmp_path / "file")), report))
     assert "There is no catalogue" in page.text
+
+
+def test_previews_are_shown_of_mosaics_and_scenes_that_nobody_can_read(tmp_path):
+    rows = [row(name) for name in "ab"]
+    codes = np.full((20, 30), 200, dtype=np.uint8)
+    whole, part = Window(0, 20, 0, 30), Window(768, 788, 0, 30)
+    previews = {
+        rows[n]["store"]: Preview(codes, np.full((3, 20, 30), 9, np.uint8), window, window == whole, 1)
+        for n, window in enumerate((whole, part))
+    }
+    page = page_without_outputs(tmp_path, {}, rows, previews=previews)
+    assert len(page.all("img")) == 6
+    assert "rows 768 to 788" in page.text
+    assert "cannot be read" not in page.text
+
+
+def test_a_broken_preview_leaves_its_place_with_a_word(tmp_path):
+    broken = Preview(np.zeros((0, 3), np.uint8), np.zeros((3, 1, 9), np.uint8), Window(0, 1, 0, 1), True, 0)
+    page = page_without_outputs(tmp_path, {}, [row("a")], previews={row("a")["store"]: broken})
+    assert page.all("img") == []
+    assert "the mosaic cannot be read" in page.text
+
+
+def test_a_store_that_fails_at_every_call_costs_a_page_what_it_would_have_read(tmp_path):
+    whole = Window(0, 20, 0, 30)
+    ready = Preview(np.zeros((20, 30), np.uint8), np.zeros((3, 20, 30), np.uint8), whole, True, 0)
+    rows = [row("a"), row("b")]
+    with scripted(StoreFault("*", "*", None)):
+        store = open_store(scripted_uri(tmp_path / "out"))
+        report = StoredReport("uri", {"run_id": "1"}, rows)
+        page = seen(page_of(store, report, previews={rows[0]["store"]: ready}))
+    assert [section["id"] for section in page.all("section")] == SECTIONS
+    assert len(page.all("img")) == 3
+    assert "the mosaic cannot be read" in page.text

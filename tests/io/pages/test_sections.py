@@ -9,7 +9,6 @@ import pytest
 
 from jobs.cli import build_parser
 from jobs.exits import Exit
-from sgddiff_batch.core.run_measures import measures_of
 from sgddiff_batch.io.pages import sections
 from sgddiff_batch.io.pages.digest import MOST_TROUBLES, digest_of
 from sgddiff_batch.io.reports import DAMAGED
@@ -109,22 +108,6 @@ def test_what_is_new_is_counted_with_what_left_and_came_back():
     assert "not whole" in sections.changes(told)[1]
 
 
-def test_time_and_memory_are_told_beside_what_was_predicted():
-    told = facts(
-        run={"peak_memory_bytes": 2**31, "measured_memory_bytes": 2**30, "tiles": 12},
-        tiles=10, seconds_by_stage={"read": 5.0, "infer": 15.0},
-    )  # fmt: skip
-    before = [measures_of(facts(tiles=100))]
-    rows = dict(sections.effort(told, measures_of(told), before))
-    assert rows["by the clock"] == "10 s; at the pace of the last run that computed something: 1.0 s"
-    assert rows["tiles computed"] == "10 (planned: 12)"
-    assert rows["seconds of all workers, by seconds of the clock"] == "2.0"
-    assert [words for words, value in rows.items() if value in ("2.00 GiB", "1.00 GiB")] == [
-        "peak memory, predicted for all workers", "peak memory, measured in the process of the run",
-    ]  # fmt: skip
-    assert [name for name, _ in sections.stages(told)] == ["infer", "read"]
-
-
 def test_the_config_is_told_by_dotted_keys():
     tree = {"config": {"a": {"b": [1], "c": {}}, "d": "é"}, "versions": {"python": "3"}, "run": {}}
     assert [(one["words"], one["rows"]) for one in sections.tables(tree)] == [
@@ -136,5 +119,4 @@ def test_the_config_is_told_by_dotted_keys():
 
 def test_a_report_without_anything_has_all_sections():
     assert sections.counts({}) == [{"count": "0", "words": "made"}]
-    assert (sections.changes({}), sections.stages({}), sections.troubles({}, NOTHING, "/out")) == ([], [], [])
-    assert sections.effort({}, measures_of({}), []) == [("by the clock", "0.0 s")]
+    assert (sections.changes({}), sections.troubles({}, NOTHING, "/out")) == ([], [])

@@ -51,13 +51,6 @@ def test_of_a_large_one_the_most_salient_part_is_shown_at_full_size(made, monkey
     assert view.codes.mean() > mean, "brighter than the scene as a whole"
 
 
-def test_where_nothing_is_salient_it_is_the_middle():
-    assert views._brightest(np.zeros((100, 60), dtype=np.uint8), 20) == (40, 20)
-    bright = np.zeros((100, 60), dtype=np.uint8)
-    bright[80:, 45:] = 9
-    assert views._brightest(bright, 20) == (80, 40)
-
-
 def test_a_scene_that_is_gone_or_another_leaves_the_saliency_and_a_word(tmp_path):
     output = made_output(tmp_path)
     (tmp_path / "scenes" / "a.tif").unlink()

@@ -28,7 +28,7 @@ def test_unchanged_scenes_are_in_the_totals_and_have_no_rows(tmp_path: Path) -> 
             "valid_px": 10,
             "salient_px": 1,
             "classes": [0, 0, 0, 0, 0, 0, 0, 1, 0, 0],
-            "seam": {"across": 0, "across_px": 0, "inside": 0, "inside_px": 0},
+            "seam": dict.fromkeys(("across", "across_px", "inside", "inside_px", "block", "block_px"), 0),
         },
     }
 
@@ -79,5 +79,12 @@ def test_what_a_run_made_is_told_apart_from_what_was_there() -> None:
         "scenes": 3, "mosaic_px": 30, "valid_px": 20, "salient_px": 1,
     }  # fmt: skip
     assert made["classes"] == [1, 0, 0, 0, 0, 0, 0, 1, 0, 0]
-    assert made["seam"] == {"across": 8, "across_px": 6, "inside": 4, "inside_px": 2}
+    assert made["seam"] == {
+        "across": 8,
+        "across_px": 6,
+        "inside": 4,
+        "inside_px": 2,
+        "block": 0,
+        "block_px": 0,
+    }
     assert len(made["classes"]) == len(SHARE_CLASSES)

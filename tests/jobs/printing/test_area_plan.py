@@ -91,7 +91,7 @@ def test_mosaics_that_may_not_go_are_warned_of(run_of, capsys, caplog):
     assert warnings == ["monthly: 2 of 3 mosaics have no scene left"]
 
 
-END = AreaEnd("out/report-1.json", 2.00049, {"states": {"done": 1}})
+END = AreaEnd("out/report-1.json", 2.00049, {"states": {"done": 1}}, "out/report-1.html")
 
 
 @pytest.mark.parametrize("prints", [True, False])
@@ -100,13 +100,17 @@ def test_an_area_is_kept_for_json_whether_it_is_printed_or_not(run_of, capsys, p
     assert view.planned(run) is run
     view.ended(END)
     said = capsys.readouterr().out
-    assert ("mosaics to compose" in said, said.endswith("report: out/report-1.json\n")) == (prints, prints)
+    assert (
+        "mosaics to compose" in said,
+        said.endswith("report: out/report-1.json\npage: out/report-1.html\n"),
+    ) == (prints, prints)
     plan = view.facts.pop("plan")
     assert (plan["to_compose"], plan["unchanged"], plan["without_scenes"]) == (1, 1, 0)
     assert plan["peak_memory_bytes"] == run.peak_memory_bytes
     assert view.facts == {
         "area": "monthly",
         "report": "out/report-1.json",
+        "page": "out/report-1.html",
         "seconds": 2.0,
         "totals": {"states": {"done": 1}},
     }

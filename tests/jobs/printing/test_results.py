@@ -51,6 +51,11 @@ def test_the_place_of_the_report_stays_on_one_line_to_be_copied(capsys):
     assert printed(capsys, report=place)[0].endswith(f"report: {place}\n")
 
 
+def test_the_page_is_named_beside_the_report_where_there_is_one(capsys):
+    print_results(RunEnd((DONE,), 0, 2.0, "out/report-1.json", page_uri="out/[b]report-1.html"))
+    assert capsys.readouterr().out.endswith("report: out/report-1.json\npage: out/[b]report-1.html\n")
+
+
 def test_a_reason_cannot_move_the_cursor(capsys):
     _, rows = printed(capsys, SceneResult("b.tif", "u", "failed", "a\x1b[2J\nb"))
     assert rows[0][-1] == r"failed: a\x1b[2J\nb"
@@ -60,6 +65,7 @@ def test_as_json_there_are_the_totals_of_the_report_and_its_place_without_secret
     end = RunEnd((DONE,), 0, 2.00049, "out/report-1.json", {"states": {"https://u:p@h/?k=1": 1}})
     assert end_facts(end) == {
         "report": "out/report-1.json",
+        "page": None,
         "seconds": 2.0,
         "totals": {"states": {"https://h/": 1}},
     }

@@ -11,7 +11,14 @@ import torch
 from PIL import Image
 
 from jobs.training.plan import Listeners
-from jobs.training.reports import NOT_LOSSES, SHEET_ROWS, Reporter, cost_of, record_assessment
+from jobs.training.reports import (
+    NOT_LOSSES,
+    SHEET_ROWS,
+    Reporter,
+    cost_of,
+    record_assessment,
+    write_training_page,
+)
 from jobs.training.results import ASSESSMENT_NAME, read_assessment
 from models.checkpoint import save_checkpoint
 from models.presets import preset
@@ -19,6 +26,10 @@ from models.sgddiff import SGDDiff
 from models.stages import start_on_labels
 from models.storage import Below
 from models.worker import TrainingWorker
+from sgddiff_batch.errors import FatalError
+from sgddiff_batch.io.storage import open_store
+from sgddiff_batch.io.trainings import PAGE_NAME
+from tests.io.trainings.training_examples import left_by_a_training
 from tests.kit.training_plans import HeardEvents, make_pairs, plan_of
 
 ROW = {"step": 1, "rate": 0.1, "loss": 0.5, "pictures_per_s": 3.0}
@@ -62,6 +73,7 @@ def test_a_validation_leaves_history_curves_and_a_sheet_of_the_pictures(tmp_path
     reporter_of(plan).validated(SCORES, state)
     folder = tmp_path / "seed-0/direct"
     assert json.loads((folder / "history.json").read_text()) == state.history
+    assert "seed-0" in (tmp_path / "report-training.html").read_text()
     for name in ("curves.png", "contact-sheet.png"):
         with Image.open(io.BytesIO((folder / name).read_bytes())) as drawn:
             assert drawn.width > 400
@@ -132,3 +144,23 @@ def test_pictures_are_called_in_an_assessment_as_the_facts_call_them(tmp_path, s
 def test_speed_and_time_are_no_losses():
     assert {"loss", "rate"}.isdisjoint(NOT_LOSSES)
     assert "pictures_per_s" in NOT_LOSSES
+
+
+def test_a_page_that_cannot_be_written_is_a_line_of_the_log_and_no_fault_of_the_training(tmp_path, caplog):
+    storage = left_by_a_training(tmp_path / "runs")
+    (storage / PAGE_NAME).mkdir()
+    write_training_page(open_store(str(storage)))
+    assert "the training's page could not be written" in caplog.text
+    (storage / PAGE_NAME).rmdir()
+    write_training_page(open_store(str(storage)))
+    assert (storage / PAGE_NAME).read_bytes().startswith(b"<!doctype html>")
+
+
+def test_a_training_that_lost_its_storage_stops_at_its_page_as_at_any_write(tmp_path):
+    def lost() -> None:
+        raise FatalError("another run took the storage over")
+
+    storage = left_by_a_training(tmp_path / "runs")
+    with pytest.raises(FatalError, match="took the storage over"):
+        write_training_page(open_store(str(storage)).guarded(lost))
+    assert not (storage / PAGE_NAME).exists()

@@ -7,6 +7,7 @@ import pytest
 from jobs.cli import main
 from jobs.exits import Exit
 from tests.io.pages.page_examples import made_output
+from tests.io.trainings.training_examples import left_by_a_training
 from tests.kit import jobs
 
 
@@ -48,3 +49,12 @@ def test_a_history_is_one_page_over_all_runs(made, run_id, capsys):
     assert run_id in (made / "report-history.html").read_text()
     assert main(["report", str(made), "--history", "--run", run_id]) == Exit.WRONG
     assert "give one of them" in capsys.readouterr().err
+
+
+def test_of_a_training_the_page_is_that_of_the_training(tmp_path, capsys):
+    storage = left_by_a_training(tmp_path / "runs")
+    assert main(["report", str(storage)]) == Exit.DONE
+    assert capsys.readouterr().out == f"{storage}/report-training.html\n"
+    assert "seed-0, teacher" in (storage / "report-training.html").read_text()
+    assert main(["report", str(storage), "--history"]) == Exit.WRONG
+    assert main(["report", str(storage), "--run", "x"]) == Exit.WRONG

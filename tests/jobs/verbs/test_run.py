@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -37,9 +38,11 @@ def test_json_alone_on_standard_output_is_all_that_a_run_says_there(tmp_path, ch
     assert planned["plan"]["scenes"]["scenes_to_do"] == 1
     assert not (tmp_path / "out").exists()
     assert main([*words, f"--json={tmp_path / 'run.json'}"]) == Exit.DONE
-    assert "report: " in capsys.readouterr().out
+    said = capsys.readouterr().out
     ended = json.loads((tmp_path / "run.json").read_text())
-    assert ended.keys() == {"exit_code", "plan", "report", "seconds", "totals"}
+    assert ended.keys() == {"exit_code", "plan", "report", "page", "seconds", "totals"}
+    assert said.endswith(f"report: {ended['report']}\npage: {ended['page']}\n")
+    assert Path(ended["page"]).read_bytes().startswith(b"<!doctype html>")
     assert ended["totals"]["states"] == {"done": 1}
 
 
