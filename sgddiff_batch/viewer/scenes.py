@@ -14,10 +14,10 @@ from sgddiff_batch.io.archive import is_scene
 from sgddiff_batch.io.catalogue import read_catalogue, read_pointer
 from sgddiff_batch.io.storage import Store, open_store
 from sgddiff_batch.viewer.addresses import NotServedError
-from sgddiff_batch.viewer.served import ServedObject, look_at
+from sgddiff_batch.viewer.served import Looks, ServedObject
 
 _BELIEVED_S = 2.0
-"""How long a scene stays served after the catalogue has let it go."""
+"""How long a scene stays served after the catalogue has let it go, and what was seen of it is believed."""
 
 
 @dataclass
@@ -35,6 +35,7 @@ class CurrentScenes:
 
     output: Store
     access: BucketAccess
+    _looks: Looks = field(default_factory=Looks)
     _seen: _Seen = field(default_factory=_Seen)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -47,7 +48,7 @@ class CurrentScenes:
         """
         if not (is_scene(uri) and self._is_current(uri)):
             raise NotServedError("no current mosaic of this output is of that scene")
-        return look_at(open_store(uri, self.access), "")
+        return self._looks.at(open_store(uri, self.access), "", _BELIEVED_S)
 
     def _is_current(self, uri: str) -> bool:
         with self._lock:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterator
-from dataclasses import dataclass
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from sgddiff_batch.core.fingerprint import bytes_digest, digest
@@ -93,11 +96,12 @@ class ServedBytes:
 
 @dataclass(frozen=True, slots=True)
 class ServedObject:
-    """An object of a store, as it was looked at when it was asked for."""
+    """An object of a store, as it was when it was looked at; ``forget`` is called where it is so no more."""
 
     store: Store
     key: str
     facts: ObjectFacts
+    forget: Callable[[], None] = field(default=lambda: None, compare=False)
 
     @property
     def size_bytes(self) -> int:
@@ -123,8 +127,13 @@ class ServedObject:
         """As :meth:`Served.parts`: before the last part is given away, the object is looked at again."""
         for start in range(span.start, span.stop, PART_BYTES):
             stop = min(start + PART_BYTES, span.stop)
-            data = self.store.read_part(self.key, start, stop)
+            try:
+                data = self.store.read_part(self.key, start, stop)
+            except FileNotFoundError:
+                self.forget()
+                raise
             if len(data) != stop - start or (stop == span.stop and self._has_changed()):
+                self.forget()
                 raise RetryableError(f"{self.store.uri_of(self.key)} changed while it was read; ask again")
             yield data
 
@@ -135,17 +144,41 @@ class ServedObject:
         return facts is None or facts.identity != self.facts.identity
 
 
-def look_at(store: Store, key: str) -> ServedObject:
-    """Return an object as it is now.
+class Looks:
+    """What objects were when they were looked at last, for a while: of an object on S3 a look is a request.
 
-    Raises:
-        NotServedError: if there is none.
-        ConfigError, RetryableError: as calls of a store.
+    Shared by threads. What changes meanwhile is noticed when it is read, see :meth:`ServedObject.parts`.
     """
-    facts = store.stat(key)
-    if facts is None:
-        raise NotServedError(f"there is no {store.uri_of(key)}")
-    return ServedObject(store, key, facts)
+
+    def __init__(self, most: int = 4096) -> None:
+        self._most = most
+        self._lock = threading.Lock()
+        self._found: OrderedDict[str, tuple[float, ObjectFacts]] = OrderedDict()
+
+    def at(self, store: Store, key: str, kept_s: float = 0.0) -> ServedObject:
+        """Return an object as it is now, or was at most ``kept_s`` seconds ago.
+
+        Raises:
+            NotServedError: if there is none.
+            ConfigError, RetryableError: as calls of a store.
+        """
+        uri = store.uri_of(key)
+        with self._lock:
+            since, known = self._found.get(uri, (0.0, None))
+        if known is None or time.monotonic() - since >= kept_s:
+            since, known = time.monotonic(), store.stat(key)
+            self._keep(uri, since, known)
+        if known is None:
+            raise NotServedError(f"there is no {uri}")
+        return ServedObject(store, key, known, lambda: self._keep(uri, 0.0, None))
+
+    def _keep(self, uri: str, since: float, facts: ObjectFacts | None) -> None:
+        with self._lock:
+            self._found.pop(uri, None)
+            if facts is not None:
+                self._found[uri] = since, facts
+            if len(self._found) > self._most:
+                self._found.popitem(last=False)
 
 
 def type_of(name: str) -> str:

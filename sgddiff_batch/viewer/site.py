@@ -13,10 +13,10 @@ from sgddiff_batch.core.query import OWN, BucketAccess
 from sgddiff_batch.errors import ConfigError
 from sgddiff_batch.io.catalogue import read_pointer
 from sgddiff_batch.io.storage import Store, open_store
-from sgddiff_batch.viewer.addresses import Address, NotServedError, object_key, store_key
+from sgddiff_batch.viewer.addresses import Address, NotServedError, is_of_a_store, object_key, store_key
 from sgddiff_batch.viewer.policy import Basemap
 from sgddiff_batch.viewer.scenes import CurrentScenes
-from sgddiff_batch.viewer.served import Served, ServedBytes, look_at
+from sgddiff_batch.viewer.served import Looks, Served, ServedBytes
 from sgddiff_batch.viewer.settings import settings_json
 
 Explain = Callable[[str, int, int], dict[str, Any]]
@@ -24,6 +24,8 @@ Explain = Callable[[str, int, int], dict[str, Any]]
 
 PAGE = Path(__file__).parent / "page"
 INDEX = "index.html"
+_KEPT_S = 300.0
+"""How long what was seen of a mosaic's object is believed: it is written once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +37,8 @@ class Site:
     scenes: CurrentScenes
     explain: Explain | None = None
     basemap: Basemap | None = None
-    title: str = field(default="")
+    title: str = ""
+    looks: Looks = field(default_factory=Looks)
 
     @property
     def hosts(self) -> tuple[str, ...]:
@@ -68,12 +71,12 @@ class Site:
     def _object(self, parts: tuple[str, ...]) -> Served:
         key = object_key(parts)
         _check_inside(self.output, key)
-        return look_at(self.output, key)
+        return self.looks.at(self.output, key, _KEPT_S if is_of_a_store(key) else 0.0)
 
     def _page_file(self, name: str) -> Served:
         if not (name[0].isalnum() and name.replace("-", "").replace(".", "").replace("_", "").isalnum()):
             _nothing()
-        return look_at(open_store(str(self.page)), name)
+        return self.looks.at(open_store(str(self.page)), name)
 
     def _explained(self, address: Address) -> Served:
         if self.explain is None:

@@ -1,13 +1,19 @@
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+
 import pytest
 
 from sgddiff_batch.errors import RetryableError
-from sgddiff_batch.io.storage import open_store
+from sgddiff_batch.io.storage import Store, open_store
 from sgddiff_batch.viewer import served
 from sgddiff_batch.viewer.addresses import NotServedError
 from sgddiff_batch.viewer.ranges import Span
-from sgddiff_batch.viewer.served import ServedBytes, look_at, type_of
+from sgddiff_batch.viewer.served import Looks, ServedBytes, type_of
+
+
+def look_at(store, key):
+    return Looks().at(store, key)
 
 
 def read(one, start=0, stop=None):
@@ -75,3 +81,45 @@ def test_bytes_are_served_as_objects_are():
     one = ServedBytes(b"0123456789")
     assert (one.size_bytes, read(one, 2, 4)) == (10, b"23")
     assert one.etag != ServedBytes(b"x").etag
+
+
+def test_an_object_is_looked_at_once_until_it_is_another_one(tmp_path):
+    looks, store = Looks(), CountingStore(*plain(tmp_path))
+    store.write("a/b.zarr/x", b"0123")
+    for _ in range(3):
+        assert read(looks.at(store, "a/b.zarr/x", 60)) == b"0123"
+    assert store.stats == ["a/b.zarr/x"]
+    store.write("a/b.zarr/x", b"01")
+    with pytest.raises(RetryableError):
+        read(looks.at(store, "a/b.zarr/x", 60))
+    assert read(looks.at(store, "a/b.zarr/x", 60)) == b"01"
+    store.delete("a/b.zarr/x")
+    with pytest.raises(FileNotFoundError):
+        read(looks.at(store, "a/b.zarr/x", 60))
+    with pytest.raises(NotServedError):
+        looks.at(store, "a/b.zarr/x", 60)
+
+
+def test_a_look_is_not_kept_unless_asked_for_and_never_more_than_so_many(tmp_path):
+    looks, store = Looks(most=2), CountingStore(*plain(tmp_path))
+    for key in ("x", "y", "z"):
+        store.write(key, b"0")
+        looks.at(store, key, 60)
+    looks.at(store, "z", 60)
+    looks.at(store, "x", 60)
+    looks.at(store, "x")
+    assert store.stats == ["x", "y", "z", "x", "x"]
+
+
+def plain(folder):
+    store = open_store(str(folder))
+    return store.root, store.backend
+
+
+@dataclass(frozen=True)
+class CountingStore(Store):
+    stats: list[str] = field(default_factory=list)
+
+    def stat(self, key=""):
+        self.stats.append(key)
+        return super().stat(key)
