@@ -6,7 +6,8 @@ itself, in ``page``, is built from ``source``, and knows nothing of storage. Not
 
 from __future__ import annotations
 
+from sgddiff_batch.viewer.policy import Basemap
 from sgddiff_batch.viewer.server import LoopbackServer
 from sgddiff_batch.viewer.site import open_site
 
-__all__ = ["LoopbackServer", "open_site"]
+__all__ = ["Basemap", "LoopbackServer", "open_site"]

@@ -51,10 +51,9 @@ class LoopbackServer(ThreadingHTTPServer):
         self._loop = threading.Thread(target=self.serve_forever, args=(_POLL_S,), name="viewer", daemon=True)
         try:
             super().__init__((LOOPBACK, port), self._conversation)
-        except OSError as error:
-            raise ConfigError(
-                f"--port {port}: it cannot be had ({error.strerror}); give another, or none"
-            ) from None
+        except (OSError, OverflowError) as error:
+            why = getattr(error, "strerror", None) or "there is no such port"
+            raise ConfigError(f"--port {port}: it cannot be had ({why}); give another, or none") from None
 
     @property
     def url(self) -> str:

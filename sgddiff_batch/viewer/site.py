@@ -94,16 +94,18 @@ def open_site(
     access: BucketAccess = OWN,
     explain: Explain | None = None,
     basemap: Basemap | None = None,
-    page: Path = PAGE,
+    page: Path | None = None,
 ) -> Site:
     """Open what a viewer of an output gives away.
 
-    access: how the buckets of its scenes are asked. page: the folder of the built page.
+    access: how the buckets of its scenes are asked. page: the folder of the built page; None: that
+    of this package.
 
     Raises:
         ConfigError: if there is no catalogue, or no page.
         FatalError, RetryableError: as the catalogue and the store do.
     """
+    page = page or PAGE
     if not (page / INDEX).is_file():
         raise ConfigError(f"there is no {INDEX} in {page}: build it with `make viewer`, or install the wheel")
     store = open_store(output_uri)

@@ -71,6 +71,12 @@ def test_a_port_that_is_taken_is_a_mistake(shown, asker):
         LoopbackServer(open_site(str(shown / "out"), page=shown / "page"), asker.server.server_port)
 
 
+@pytest.mark.parametrize("port", [-1, 65536])
+def test_a_port_that_there_is_not_is_a_mistake(shown, port):
+    with pytest.raises(ConfigError, match=f"--port {port}: .* no such port"):
+        LoopbackServer(open_site(str(shown / "out"), page=shown / "page"), port)
+
+
 def test_no_thread_and_no_port_is_left_at_the_end(shown):
     before = set(viewer_threads())
     with served(str(shown / "out"), shown / "page") as asker:
