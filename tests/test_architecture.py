@@ -64,6 +64,10 @@ LAYERS: dict[str, tuple[str, ...]] = {
         f"{_IO}.objects",
     ),
     _IO: (),
+    "sgddiff_batch.viewer": (
+        *_CORE,
+        *(f"{_IO}.{room}" for room in ("storage", "archive", "catalogue", "objects")),
+    ),
     "sgddiff_batch.engine": (*_BASE, "sgddiff_batch.pipeline", "sgddiff_batch.lifecycle"),
     "sgddiff_batch.runs": (
         *_BASE,

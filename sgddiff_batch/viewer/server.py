@@ -1,0 +1,121 @@
+"""The loopback server: HTTP on 127.0.0.1 for one browser, for whoever knows the token in the address.
+
+Other processes and other pages of the same machine can reach the port: so nothing is told without the token,
+and requests whose Host is another name (which a page of somebody else's can have lead here) are refused.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import socket
+import sys
+import threading
+from http.server import ThreadingHTTPServer
+from typing import Any
+
+from sgddiff_batch.core.words import on_one_line
+from sgddiff_batch.errors import ConfigError
+from sgddiff_batch.viewer.conversation import Conversation, Entrance
+from sgddiff_batch.viewer.site import Site
+
+log = logging.getLogger(__name__)
+
+LOOPBACK = "127.0.0.1"
+_TOKEN_BYTES = 24
+_MOST_CONNECTIONS = 128
+_JOIN_S = 5.0
+_POLL_S = 0.05
+
+
+class LoopbackServer(ThreadingHTTPServer):
+    """Serves a site until the context ends; then no thread and no socket of it is left.
+
+    ``with LoopbackServer(site) as server: server.wait()``; ``server.url`` is the address to open.
+
+    port: 0 for one that is free.
+
+    Raises:
+        ConfigError: if the port cannot be had.
+    """
+
+    daemon_threads = True
+    allow_reuse_address = False
+    request_queue_size = _MOST_CONNECTIONS
+
+    def __init__(self, site: Site, port: int = 0) -> None:
+        self.site = site
+        self.token = secrets.token_urlsafe(_TOKEN_BYTES)
+        self._open: dict[threading.Thread, socket.socket] = {}
+        self._lock = threading.Lock()
+        self._loop = threading.Thread(target=self.serve_forever, args=(_POLL_S,), name="viewer", daemon=True)
+        try:
+            super().__init__((LOOPBACK, port), self._conversation)
+        except (OSError, OverflowError) as error:
+            why = getattr(error, "strerror", None) or "there is no such port"
+            raise ConfigError(f"--port {port}: it cannot be had ({why}); give another, or none") from None
+
+    @property
+    def url(self) -> str:
+        """The address of the page; whoever knows it can see the output."""
+        return f"http://{LOOPBACK}:{self.server_port}/{self.token}/"
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What the Host of a request may be."""
+        return tuple(f"{name}:{self.server_port}" for name in (LOOPBACK, "localhost"))
+
+    def _conversation(self, *connection: Any) -> Conversation:  # noqa: ANN401
+        return Conversation(Entrance(self.site, self.token, self.names), *connection)
+
+    def __enter__(self) -> LoopbackServer:
+        self._loop.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.shutdown()
+        self._loop.join()
+        self.server_close()
+
+    def wait(self) -> None:
+        """Wait until Ctrl-C."""
+        self._loop.join()
+
+    def process_request(self, request: Any, client_address: Any) -> None:  # noqa: ANN401 - as socketserver's
+        """Answer a connection in a thread of its own; of too many the newest is closed."""
+        thread = threading.Thread(
+            target=self.process_request_thread, args=(request, client_address), name="viewer", daemon=True
+        )
+        with self._lock:
+            is_full = len(self._open) >= _MOST_CONNECTIONS
+            if not is_full:
+                self._open[thread] = request
+        if is_full:
+            self.shutdown_request(request)
+        else:
+            thread.start()
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:  # noqa: ANN401
+        """As socketserver's; the connection is forgotten at its end."""
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            with self._lock:
+                self._open.pop(threading.current_thread(), None)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ANN401
+        """Say in a line that a connection broke off, for those who develop this."""
+        log.debug("a connection ended early: %s", on_one_line(sys.exc_info()[1]))
+
+    def server_close(self) -> None:
+        """Close the port and all connections, and wait for their threads."""
+        super().server_close()
+        with self._lock:
+            left = dict(self._open)
+        for request in left.values():
+            try:
+                request.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                continue
+        for thread in left:
+            thread.join(_JOIN_S)
