@@ -12,7 +12,7 @@ CONSTRAINTS = $(if $(IS_311),-c constraints-py311.txt)
 # A process for each CPU, each with whole files of tests; `make test SPLIT=` is one process for all.
 SPLIT ?= -n logical --maxprocesses 4
 
-.PHONY: help setup demo test test-fast check lint format bench clean
+.PHONY: help setup demo test test-fast check lint format viewer bench clean
 .DEFAULT_GOAL := help
 
 help:
@@ -61,6 +61,10 @@ format: $(STAMP)
 ## bench      time the job against the bare network
 bench: $(STAMP)
 	@$(PY) -m tests.bench
+
+## viewer     build the page of the map viewer anew, from the lock file (Node 20 and npm)
+viewer:
+	@cd sgddiff_batch/viewer/source && npm ci --no-audit --no-fund --loglevel=error && npm run --silent build
 
 ## clean      remove what the other targets made, but for .venv
 clean:

@@ -18,6 +18,9 @@ except ModuleNotFoundError:
     hypothesis = psutil = None
 
 if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+    from tests.kit.browser import Visitor
     from tests.kit.s3 import S3Server
 
 if hypothesis is not None:
@@ -61,6 +64,25 @@ def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
 
     with run_s3_server(tmp_path_factory.mktemp("s3")) as server:
         yield server
+
+
+# Not for the session: as long as playwright runs, its event loop is the thread's, and nobody else's starts.
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """The machine's own Chromium, without a window; skips the test where there is none."""
+    from tests.kit.browser import run_browser
+
+    with run_browser() as running:
+        yield running
+
+
+@pytest.fixture
+def visit(browser: Browser) -> Iterator[Visitor]:
+    """Opens a page in a window of its own; what no page may do there fails the test when it ends."""
+    from tests.kit.browser import visits
+
+    with visits(browser) as visitor:
+        yield visitor
 
 
 @pytest.hookimpl(optionalhook=True)
