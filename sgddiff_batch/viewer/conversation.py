@@ -176,7 +176,8 @@ def _answer_to(error: Exception) -> Answer:
     if isinstance(error, NotServedError | FileNotFoundError):
         status = HTTPStatus.NOT_FOUND
     elif isinstance(error, ConfigError):
-        status = HTTPStatus.FORBIDDEN
+        # Not 403, by which buckets tell of what is not there to who may not list: the page takes it for a hole.
+        status = HTTPStatus.BAD_GATEWAY
     elif isinstance(error, RetryableError):
         status = HTTPStatus.SERVICE_UNAVAILABLE
     elif isinstance(error, ValueError):

@@ -95,7 +95,7 @@ def test_a_pixel_is_told_as_json_and_a_wrong_one_too(asker, shown):
 @pytest.mark.parametrize(
     ("error", "status", "said"),
     [
-        (DeniedError("s3://u:secret@b/k: denied"), 403, "s3://b/k: denied"),
+        (DeniedError("s3://u:secret@b/k: denied"), 502, "s3://b/k: denied"),
         (RetryableError("it is slow"), 503, "it is slow"),
         (FileNotFoundError("no mosaic"), 404, "no mosaic"),
         (ValueError("an area\nmosaic"), 400, "an area mosaic"),
