@@ -176,7 +176,7 @@ def _answer_to(error: Exception) -> Answer:
     if isinstance(error, NotServedError | FileNotFoundError):
         status = HTTPStatus.NOT_FOUND
     elif isinstance(error, ConfigError):
-        # Not 403, by which buckets tell of what is not there to who may not list: the page takes it for a hole.
+        # Not 403: a bucket says so of what is not there to who may not list, and the page takes it for that.
         status = HTTPStatus.BAD_GATEWAY
     elif isinstance(error, RetryableError):
         status = HTTPStatus.SERVICE_UNAVAILABLE
