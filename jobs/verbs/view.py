@@ -85,8 +85,8 @@ def _export(options: argparse.Namespace, output: str, config: ArchiveJobConfig |
         raise ConfigError("--port and --no-browser are of a server: by --export none is started")
     query = config.archive.query() if config else ArchiveQuery(())
     roots = [*(source.uri for source in query.sources), *query.buckets.values()]
-    page = write_static(output, options.export, roots=roots, basemap=_basemap_of(options))
-    print_static_page(page)
+    basemap, access = _basemap_of(options), query.access
+    print_static_page(write_static(output, options.export, roots=roots, access=access, basemap=basemap))
     return Exit.DONE
 
 

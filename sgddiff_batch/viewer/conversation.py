@@ -22,8 +22,8 @@ from sgddiff_batch.viewer.site import Site
 
 log = logging.getLogger(__name__)
 
-_IDLE_S = 60.0
-"""So long a connection may say nothing, or not take what it asked for."""
+_IDLE_S, _STRANGER_S = 60.0, 10.0
+"""So long a connection may say nothing, or take nothing; the second before it told the token."""
 _METHODS = "GET, HEAD"
 _OF_THE_OBJECT = (HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT, HTTPStatus.NOT_MODIFIED)
 _NO_METHOD = 501
@@ -58,7 +58,7 @@ class Conversation(BaseHTTPRequestHandler):
 
     protocol_version = "HTTP/1.1"
     server_version, sys_version = "sgddiff", ""
-    timeout = _IDLE_S
+    timeout = _STRANGER_S
     disable_nagle_algorithm = True
 
     def __init__(self, entrance: Entrance, *connection: Any) -> None:  # noqa: ANN401 - as socketserver's
@@ -99,6 +99,7 @@ class Conversation(BaseHTTPRequestHandler):
         token, slash, rest = path[1:].partition("/")
         if not (path.startswith("/") and self._entrance.is_token(token)):
             return _refusal(HTTPStatus.NOT_FOUND, "there is nothing at this address")
+        self.connection.settimeout(_IDLE_S)
         if not slash:
             there = {"Location": f"/{quote(token)}/"}
             return _refusal(HTTPStatus.PERMANENT_REDIRECT, "the address ends in /", there)

@@ -11,6 +11,7 @@ import secrets
 import socket
 import sys
 import threading
+import time
 from http.server import ThreadingHTTPServer
 from typing import Any
 
@@ -25,6 +26,7 @@ LOOPBACK = "127.0.0.1"
 _TOKEN_BYTES = 24
 _MOST_CONNECTIONS = 128
 _JOIN_S = 5.0
+"""How long the end waits for answers that are under way, as for a bucket that does not answer."""
 _POLL_S = 0.05
 
 
@@ -117,5 +119,6 @@ class LoopbackServer(ThreadingHTTPServer):
                 request.shutdown(socket.SHUT_RDWR)
             except OSError:
                 continue
+        end = time.monotonic() + _JOIN_S
         for thread in left:
-            thread.join(_JOIN_S)
+            thread.join(max(0.0, end - time.monotonic()))

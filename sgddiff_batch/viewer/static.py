@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
+from sgddiff_batch.core.query import OWN, BucketAccess
 from sgddiff_batch.core.schemes import split_uri
 from sgddiff_batch.errors import ConfigError
 from sgddiff_batch.io.archive import root_of
@@ -46,13 +47,15 @@ def write_static(
     target_uri: str,
     *,
     roots: Sequence[str] = (),
+    access: BucketAccess = OWN,
     basemap: Basemap | None = None,
     page: Path | None = None,
 ) -> StaticPage:
     """Write the page of an output into a folder or prefix, in place of an earlier export there.
 
-    roots: sources of the archive, whose scenes the page shows where browsers can ask for them. page: the
-    folder of the built page; None: that of this package.
+    roots: sources of the archive, whose scenes the page shows where browsers can ask for them; access: how
+    their buckets are asked, of which browsers pay none. page: the folder of the built page; None: that of
+    this package.
 
     Raises:
         ConfigError: if there is no catalogue or page, the target is part of an output or has files of others,
@@ -67,7 +70,7 @@ def write_static(
         raise ConfigError(
             f"--export: a page at {target.uri} cannot read {output.uri}: copy it to a bucket, too"
         )
-    scenes, unseen = _scene_places(roots, target)
+    scenes, unseen = _scene_places(roots, access, target)
     read = [place, *(one.href for one in scenes), *([] if basemap is None else [basemap.url])]
     hosts = tuple(sorted({_origin(url) for url in read if _origin(url)}))
     title = output.root.rpartition("/")[2]
@@ -108,13 +111,16 @@ def _relative(path: str, start: str) -> str:
     return f"{quote(os.path.relpath(path, start), safe='/')}/"
 
 
-def _scene_places(roots: Sequence[str], page: Store) -> tuple[list[ScenePlace], list[str]]:
+def _scene_places(
+    roots: Sequence[str], access: BucketAccess, page: Store
+) -> tuple[list[ScenePlace], list[str]]:
     """Return where the page finds scenes by how their URIs begin, and the roots that it cannot read."""
     places, unseen = {}, []
     for root in roots:
         try:
             folder = root_of(root)
-            href = _address(open_store(folder), page)
+            is_paid = access.of(folder) == "requester-pays"
+            href = None if is_paid else _address(open_store(folder, access), page)
         except ConfigError:  # an API, whose items lie somewhere else
             folder, href = root, None
         if href is None:

@@ -100,6 +100,25 @@ def test_many_ask_at_once(asker):
         assert set(pool.map(ask, range(1000))) == {(206, True)}
 
 
+def test_an_answer_that_hangs_does_not_hold_up_the_end(shown, monkeypatch):
+    monkeypatch.setattr(server, "_JOIN_S", 0.1)
+    begun, over = threading.Event(), threading.Event()
+
+    def hang(*_):
+        begun.set()
+        over.wait(30)
+        return {}
+
+    with served(str(shown / "out"), shown / "page", explain=hang) as asker:
+        path = f"/{asker.server.token}/api/explain?store=a.tif/x.zarr&row=1&col=2"
+        talk = socket.create_connection(("127.0.0.1", asker.server.server_port), timeout=30)
+        talk.sendall(f"GET {path} HTTP/1.1\r\nHost: {asker.server.names[0]}\r\n\r\n".encode())
+        assert begun.wait(30)
+    assert not over.is_set()  # the end came before the answer
+    over.set()
+    talk.close()
+
+
 def test_too_many_connections_are_closed_and_the_first_ones_are_served(shown, monkeypatch):
     monkeypatch.setattr(server, "_MOST_CONNECTIONS", 4)
     with served(str(shown / "out"), shown / "page") as asker:

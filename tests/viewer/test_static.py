@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from sgddiff_batch.core.query import BucketAccess
 from sgddiff_batch.errors import ConfigError
 from sgddiff_batch.io.storage import Store, open_store
 from sgddiff_batch.viewer import Basemap, static, write_static
@@ -189,5 +190,17 @@ def test_a_page_in_a_bucket_is_typed_and_finds_output_and_scenes(
         told = config_of(tmp_path / "v")
         assert told["output"] == f"{s3_server.endpoint}/static/out/"
         assert told["scenes"][0]["href"] == f"{s3_server.endpoint}/static/a%20b/"
+        paid = BucketAccess({"static": "requester-pays"})
+        roots = ["s3://static/scenes/"]
+        assert write_static(
+            "s3://static/out", str(tmp_path / "v"), roots=roots, access=paid, page=page
+        ).unseen
         with pytest.raises(ConfigError, match="cannot read"):
             write_static(str(shown / "out"), "s3://static/elsewhere", page=page)
+
+
+def test_a_file_in_the_way_is_a_mistake(shown, tmp_path, page):
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(ConfigError, match="file"):
+        write_static(str(shown / "out"), str(tmp_path / "file"), page=page)
+    assert (tmp_path / "file").read_text() == "mine"
