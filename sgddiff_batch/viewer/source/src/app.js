@@ -39,13 +39,13 @@ export class App {
     this.finder.setAreas(config.outputs);
   }
 
-  /** Show what the address says. */
+  /** Show what the address says, from now on. */
   async start() {
-    await this.#follow(stateOf(location.hash));
     addEventListener('hashchange', () => {
       if (location.hash.slice(1) !== linkOf(this.state)) this.#follow(stateOf(location.hash));
     });
     this.view.map.on('moveend', () => this.#moved());
+    await this.#follow(stateOf(location.hash));
   }
 
   /** @returns {import('./config.js').Output} */
@@ -80,6 +80,7 @@ export class App {
   /** Make everything as a state says. The last one that was asked for is the one that stays. */
   async #follow(state) {
     const turn = (this.turn += 1);
+    this.buttons.begin();
     const isNew = !this.entries || this.catalogueOf !== state.area;
     this.state = state;
     try {
@@ -90,6 +91,8 @@ export class App {
       else this.#showWorld();
     } catch (error) {
       if (turn === this.turn) this.#failed(error);
+    } finally {
+      this.buttons.end();
     }
   }
 

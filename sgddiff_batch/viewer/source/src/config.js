@@ -59,7 +59,7 @@ export function checkedConfig(found, base, open) {
 export function sceneAddress(uri, rules, base) {
   const rule = rules.find(({ prefix }) => uri.startsWith(prefix));
   if (!rule) return null;
-  if (rule.href.includes('{uri}')) return new URL(rule.href.replace('{uri}', encodeURIComponent(uri)), base);
+  if (rule.href.includes('{uri}')) return new URL(rule.href.replace('{uri}', () => encodeURIComponent(uri)), base);
   const rest = uri.slice(rule.prefix.length).split('/').map(encodeURIComponent).join('/');
   return new URL(rule.href + rest, base);
 }

@@ -16,7 +16,9 @@ import Layer from 'ol/layer/Layer.js';
  */
 export function canvasLayer(draw) {
   const canvas = document.createElement('canvas');
-  canvas.className = 'drawn';
+  // Within an element of its own: into a bare canvas OpenLayers would draw the tiles of the next layer.
+  const holder = Object.assign(document.createElement('div'), { className: 'drawn' });
+  holder.append(canvas);
   const context = canvas.getContext('2d');
   return new Layer({
     render(frame) {
@@ -26,7 +28,7 @@ export function canvasLayer(draw) {
       context.clearRect(0, 0, width, height);
       context.scale(frame.pixelRatio, frame.pixelRatio);
       draw(context, frame.coordinateToPixelTransform, frame);
-      return canvas;
+      return holder;
     },
   });
 }

@@ -74,7 +74,8 @@ export class MapView {
     const extent = extentOf(mosaic, this.plane);
     const widest = Math.max(extent[2] - extent[0], extent[3] - extent[1]);
     const { projection, rotation } = this.plane;
-    const limits = { minResolution: side / LARGEST_PIXEL_PX, maxResolution: Math.max(widest / 100, side) };
+    const coarsest = side * 2 ** (mosaic.levels.length - 1);
+    const limits = { minResolution: side / LARGEST_PIXEL_PX, maxResolution: Math.max(widest / 100, 2 * coarsest) };
     const center = [(extent[0] + extent[2]) / 2, (extent[1] + extent[3]) / 2];
     this.map.setView(new View({ projection, rotation, ...limits, center, resolution: widest / 800 }));
     this.fit(mosaic);

@@ -1,4 +1,4 @@
-/** What stands on the map: buttons, the scale, and the panel's own button on a narrow screen. */
+/** What stands on the map: buttons, the scale, the panel's own button, and whether all of it is there yet. */
 
 import { scaleOf } from '../map/scale.js';
 import { byId } from './dom.js';
@@ -18,6 +18,25 @@ export class MapButtons {
     byId('copy').addEventListener('click', () => this.#copy());
     byId('panel-toggle').addEventListener('click', ({ currentTarget }) => this.#toggle(currentTarget));
     map.on('postrender', () => this.#scale());
+    this.under = 0;
+    map.on('loadstart', () => this.#busy(true));
+    map.on('rendercomplete', () => this.#busy(this.under > 0));
+  }
+
+  /** Something is being opened. */
+  begin() {
+    this.under += 1;
+    this.#busy(true);
+  }
+
+  /** It is, or failed; the map is complete once it has drawn it. */
+  end() {
+    this.under -= 1;
+    this.app.view.map.render();
+  }
+
+  #busy(isBusy) {
+    this.app.view.map.getTargetElement().setAttribute('aria-busy', String(isBusy));
   }
 
   #scale() {
