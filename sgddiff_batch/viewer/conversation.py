@@ -5,7 +5,8 @@ from __future__ import annotations
 import hmac
 import json
 import logging
-from collections.abc import Iterator, Mapping
+import socket
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
@@ -32,11 +33,15 @@ _NO_METHOD = 501
 
 @dataclass(frozen=True, slots=True)
 class Entrance:
-    """Who is let in to a site: who knows the token, and calls the host by one of its ``names``."""
+    """Who is let in to a site: who knows the token, and calls the host by one of its ``names``.
+
+    ``let_in`` is told of the connections that know it.
+    """
 
     site: Site
     token: str = field(repr=False)
     names: tuple[str, ...]
+    let_in: Callable[[socket.socket], None]
 
     def is_token(self, text: str) -> bool:
         """Whether it is the token, in a time that does not tell how much of it is right."""
@@ -99,6 +104,7 @@ class Conversation(BaseHTTPRequestHandler):
         token, slash, rest = path[1:].partition("/")
         if not (path.startswith("/") and self._entrance.is_token(token)):
             return _refusal(HTTPStatus.NOT_FOUND, "there is nothing at this address")
+        self._entrance.let_in(self.connection)
         self.connection.settimeout(_IDLE_S)
         if not slash:
             there = {"Location": f"/{quote(token)}/"}

@@ -12,6 +12,7 @@ import socket
 import sys
 import threading
 import time
+from contextlib import suppress
 from http.server import ThreadingHTTPServer
 from typing import Any
 
@@ -49,6 +50,7 @@ class LoopbackServer(ThreadingHTTPServer):
         self.site = site
         self.token = secrets.token_urlsafe(_TOKEN_BYTES)
         self._open: dict[threading.Thread, socket.socket] = {}
+        self._known: set[socket.socket] = set()
         self._lock = threading.Lock()
         self._loop = threading.Thread(target=self.serve_forever, args=(_POLL_S,), name="viewer", daemon=True)
         try:
@@ -68,7 +70,7 @@ class LoopbackServer(ThreadingHTTPServer):
         return tuple(f"{name}:{self.server_port}" for name in (LOOPBACK, "localhost"))
 
     def _conversation(self, *connection: Any) -> Conversation:  # noqa: ANN401
-        return Conversation(Entrance(self.site, self.token, self.names), *connection)
+        return Conversation(Entrance(self.site, self.token, self.names, self._let_in), *connection)
 
     def __enter__(self) -> LoopbackServer:
         self._loop.start()
@@ -84,18 +86,34 @@ class LoopbackServer(ThreadingHTTPServer):
         self._loop.join()
 
     def process_request(self, request: Any, client_address: Any) -> None:  # noqa: ANN401 - as socketserver's
-        """Answer a connection in a thread of its own; of too many the newest is closed."""
+        """Answer a connection in a thread of its own; of too many one is closed, see :meth:`_too_many`."""
         thread = threading.Thread(
             target=self.process_request_thread, args=(request, client_address), name="viewer", daemon=True
         )
         with self._lock:
-            is_full = len(self._open) >= _MOST_CONNECTIONS
-            if not is_full:
+            left_out = self._too_many(request)
+            is_let_in = left_out is not request
+            if is_let_in:
                 self._open[thread] = request
-        if is_full:
-            self.shutdown_request(request)
-        else:
+        if left_out is not None:
+            _hang_up(left_out)
+        if is_let_in:
             thread.start()
+        else:
+            self.shutdown_request(request)
+
+    def _too_many(self, newest: socket.socket) -> socket.socket | None:
+        """Return the connection that has to go, None where there is room.
+
+        The oldest of those that have not told the token: a process that opens many keeps no browser out.
+        """
+        if len(self._open) < _MOST_CONNECTIONS:
+            return None
+        return next((one for one in self._open.values() if one not in self._known), newest)
+
+    def _let_in(self, request: socket.socket) -> None:
+        with self._lock:
+            self._known.add(request)
 
     def process_request_thread(self, request: Any, client_address: Any) -> None:  # noqa: ANN401
         """As socketserver's; the connection is forgotten at its end."""
@@ -104,6 +122,7 @@ class LoopbackServer(ThreadingHTTPServer):
         finally:
             with self._lock:
                 self._open.pop(threading.current_thread(), None)
+                self._known.discard(request)
 
     def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ANN401
         """Say in a line that a connection broke off, for those who develop this."""
@@ -115,10 +134,13 @@ class LoopbackServer(ThreadingHTTPServer):
         with self._lock:
             left = dict(self._open)
         for request in left.values():
-            try:
-                request.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                continue
+            _hang_up(request)
         end = time.monotonic() + _JOIN_S
         for thread in left:
             thread.join(max(0.0, end - time.monotonic()))
+
+
+def _hang_up(request: socket.socket) -> None:
+    """End a connection; the thread that waits for it goes on, and ends."""
+    with suppress(OSError):
+        request.shutdown(socket.SHUT_RDWR)

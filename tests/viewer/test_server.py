@@ -119,15 +119,34 @@ def test_an_answer_that_hangs_does_not_hold_up_the_end(shown, monkeypatch):
     talk.close()
 
 
-def test_too_many_connections_are_closed_and_the_first_ones_are_served(shown, monkeypatch):
+def opened(asker, path=""):
+    """Open a connection, and have it answered once."""
+    talk = socket.create_connection(("127.0.0.1", asker.server.server_port), timeout=30)
+    talk.sendall(f"HEAD /{path} HTTP/1.1\r\nHost: {asker.server.names[0]}\r\n\r\n".encode())
+    assert talk.recv(4096).startswith(b"HTTP/1.1 ")
+    return talk
+
+
+def test_a_process_that_opens_many_connections_keeps_no_browser_out(shown, monkeypatch):
     monkeypatch.setattr(server, "_MOST_CONNECTIONS", 4)
     with served(str(shown / "out"), shown / "page") as asker:
-        talks = [
-            socket.create_connection(("127.0.0.1", asker.server.server_port), timeout=30) for _ in range(4)
-        ]
-        for talk in talks:  # each has a thread once it is answered
-            talk.sendall(f"GET / HTTP/1.1\r\nHost: {asker.server.names[0]}\r\n\r\n".encode())
-            assert talk.recv(100).startswith(b"HTTP/1.1 404")
+        browser = opened(asker, f"{asker.server.token}/config.json")
+        strangers = [opened(asker) for _ in range(4)]
+        assert asker.get("config.json").status == 200
+        assert strangers[0].recv(100) == b""  # the oldest one had to go
+        browser.sendall(f"HEAD / HTTP/1.1\r\nHost: {asker.server.names[0]}\r\n\r\n".encode())
+        assert browser.recv(100).startswith(b"HTTP/1.1 404")
+        for talk in (browser, *strangers):
+            talk.close()
+
+
+def test_of_too_many_that_know_the_token_the_newest_is_closed(shown, monkeypatch):
+    monkeypatch.setattr(server, "_MOST_CONNECTIONS", 3)
+    with served(str(shown / "out"), shown / "page") as asker:
+        talks = [opened(asker, f"{asker.server.token}/") for _ in range(3)]
         assert asker.say(b"") == b""
-        for talk in talks:
+        talks[0].close()
+        for talk in talks[1:]:
+            talk.sendall(f"HEAD / HTTP/1.1\r\nHost: {asker.server.names[0]}\r\n\r\n".encode())
+            assert talk.recv(100).startswith(b"HTTP/1.1 404")
             talk.close()
