@@ -13,7 +13,7 @@ CONSTRAINTS = $(if $(IS_311),-c constraints-py311.txt)
 # tests; `make test SPLIT=` is one process for all.
 SPLIT ?= -n $(shell $(PYTHON) -c 'import os; print(min(4, 1 + (os.cpu_count() or 1)))')
 
-.PHONY: help setup demo test test-fast check lint format bench clean
+.PHONY: help setup demo test test-fast check lint format viewer bench clean
 .DEFAULT_GOAL := help
 
 help:
@@ -62,6 +62,10 @@ format: $(STAMP)
 ## bench      time the job against the bare network
 bench: $(STAMP)
 	@$(PY) -m tests.bench
+
+## viewer     build the page of the map viewer anew, from the lock file (Node 20 and npm)
+viewer:
+	@cd sgddiff_batch/viewer/source && npm ci --no-audit --no-fund --loglevel=error && npm run --silent build
 
 ## clean      remove what the other targets made, but for .venv
 clean:

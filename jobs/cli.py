@@ -27,6 +27,7 @@ VERBS = {
     "run": "make the saliency mosaics of an archive, those that are new or changed",
     "compose": "compose area mosaics, one a cell and period, from the mosaics of scenes",
     "status": "show who is at work on an output and how far, and how the last run ended",
+    "view": "show an output as a map in a browser, from a server on this machine",
     "report": "make the page of a run's report again, or one page over all runs",
     "verify": "compare stored mosaics with the ledger, and a sample of blocks with the scenes",
     "explain": "say where a pixel of a mosaic comes from",

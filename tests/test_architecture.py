@@ -72,6 +72,10 @@ LAYERS: dict[str, tuple[str, ...]] = {
         *_BASE,
         *(f"sgddiff_batch.{module}" for module in ("pipeline", "lifecycle", "costs")),
     ),
+    "sgddiff_batch.viewer": (
+        *_CORE,
+        *(f"{_IO}.{room}" for room in ("storage", "archive", "catalogue", "objects")),
+    ),
     "sgddiff_batch.runs": (
         *_BASE,
         *(f"sgddiff_batch.{package}" for package in ("config", "pipeline", "lifecycle", "costs", "engine")),

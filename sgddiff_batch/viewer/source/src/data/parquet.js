@@ -1,0 +1,66 @@
+/** Tables of Parquet, read column by column. */
+
+import { decompress } from 'fzstd';
+import { parquetMetadataAsync, parquetReadObjects } from 'hyparquet';
+
+/** The end of a file that is read first: nearly always all of its description. */
+const FOOTER_BYTES = 1 << 16;
+/** Files of at most this size are read by one request. */
+const WHOLE_BYTES = 1 << 18;
+
+const compressors = { ZSTD: (bytes, size) => decompress(bytes, new Uint8Array(size)) };
+
+/**
+ * @typedef {object} Table
+ * @property {import('hyparquet').AsyncBuffer} file
+ * @property {import('hyparquet').FileMetaData} metadata
+ */
+
+/**
+ * @param {import('./place.js').Place} place
+ * @param {string} path
+ * @returns {Promise<Table>}
+ */
+export async function openTable(place, path) {
+  const byteLength = await place.size(path);
+  const file = byteLength <= WHOLE_BYTES ? whole(place, path, byteLength) : parts(place, path, byteLength);
+  const metadata = await parquetMetadataAsync(file, { initialFetchSize: FOOTER_BYTES });
+  return { file, metadata };
+}
+
+/**
+ * @param {Table} table
+ * @param {string[]} columns Those that the table lacks are left out of the rows.
+ * @param {{start: number, end: number}} [rows] All, if not given.
+ * @returns {Promise<object[]>}
+ */
+export function readRows({ file, metadata }, columns, rows) {
+  const there = new Set(metadata.schema.map(({ name }) => name));
+  const range = rows ? { rowStart: rows.start, rowEnd: rows.end } : {};
+  const asked = columns.filter((name) => there.has(name));
+  return parquetReadObjects({ file, metadata, columns: asked, compressors, utf8: false, ...range });
+}
+
+function whole(place, path, byteLength) {
+  let bytes;
+  return {
+    byteLength,
+    async slice(start, end = byteLength) {
+      bytes ??= place.readRange(path, { offset: 0, length: byteLength });
+      return buffer((await bytes).subarray(start, end));
+    },
+  };
+}
+
+function parts(place, path, byteLength) {
+  return {
+    byteLength,
+    async slice(start, end = byteLength) {
+      return buffer(await place.readRange(path, { offset: start, length: end - start }));
+    },
+  };
+}
+
+function buffer(bytes) {
+  return bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength);
+}

@@ -1,0 +1,145 @@
+"""Outputs with codes to look at, and what a browser shows of them."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from rasterio.crs import CRS
+
+from sgddiff_batch.core.grid import Grid, Transform
+from sgddiff_batch.core.planning import Tiling
+from sgddiff_batch.core.times import TimeSpan
+from sgddiff_batch.io.catalogue.update import PublishContext
+from sgddiff_batch.io.ledger import ObjectLedger
+from sgddiff_batch.io.storage import open_store
+from tests.io.catalogue_examples import publish_all, record_of, store_of
+from tests.io.mosaic_examples import build, mosaic_of
+from tests.kit.browser import Visit
+
+PAGE = Path(__file__).parents[3] / "sgddiff_batch" / "viewer" / "page"
+CUT = Tiling(80, 16, 128)
+"""Chunks of 64 px in shards of 128: many of each in a small mosaic."""
+TALL, WIDE = 301, 427
+
+
+def wkt(code: int) -> str:
+    """Return the WKT of an EPSG code."""
+    return str(CRS.from_epsg(code).to_wkt())
+
+
+GRIDS = {
+    "UTM north": Grid(TALL, WIDE, Transform(10, 0, 499980, 0, -10, 5800040), wkt(32633)),
+    "UTM south": Grid(TALL, WIDE, Transform(0.5, 0, 366000, 0, -0.5, 7376000), wkt(32721)),
+    "web mercator": Grid(TALL, WIDE, Transform(38.2, 0, 1489000, 0, -38.2, 6894000), wkt(3857)),
+    "across the antimeridian": Grid(TALL, WIDE, Transform(0.01, 0, 178.2, 0, -0.01, -16.1), wkt(4326)),
+    "rotated": Grid(TALL, WIDE, Transform(8, 6, 499980, 6, -8, 5800040), wkt(32633)),
+    "oblong pixels": Grid(TALL, WIDE, Transform(0.0002, 0, 13.1, 0, -0.0001, 52.6), wkt(4326)),
+    "rows that go up": Grid(TALL, WIDE, Transform(10, 0, 499980, 0, 10, 5800040), wkt(32633)),
+    "no CRS": Grid(TALL, WIDE),
+    "Swiss": Grid(TALL, WIDE, Transform(2, 0, 2600000, 0, -2, 1200000), wkt(2056)),
+}
+
+
+def codes_in_squares(grid: Grid, seed: int = 0, side_px: int = 8) -> NDArray[np.uint8]:
+    """Return random codes, the same in each square, with a tenth of no data and a mark in each corner."""
+    rng = np.random.default_rng(seed)
+    small = rng.integers(
+        0, 255, (-(-grid.height_px // side_px), -(-grid.width_px // side_px)), dtype=np.uint8
+    )
+    small[rng.random(small.shape) < 0.1] = 255
+    codes = np.kron(small, np.ones((side_px, side_px), np.uint8))[: grid.height_px, : grid.width_px]
+    for row, col in ((0, 0), (0, -1), (-1, 0), (-1, -1)):
+        codes[row, col] = 254
+    return codes
+
+
+def show(
+    output: Path,
+    mosaics: Mapping[str, tuple[Grid, NDArray[np.uint8]]],
+    times: Mapping[str, TimeSpan] | None = None,
+    **record: object,
+) -> dict[str, str]:
+    """Write mosaics by the names of their scenes, and publish them; return the store of each."""
+    store = open_store(str(output))
+    stores = {}
+    for number, (name, (grid, codes)) in enumerate(mosaics.items(), 1):
+        stores[name] = store_of(name, number)
+        build(output, mosaic_of(grid, CUT, stores[name]), codes)
+        size = {"height_px": grid.height_px, "width_px": grid.width_px}
+        counts = {
+            "valid_px": int((codes != 255).sum()),
+            "salient_px": int(((codes >= 127) & (codes != 255)).sum()),
+        }
+        ObjectLedger(store).finish(record_of(name, number, **(size | counts | record)))
+    publish_all(store, PublishContext("run", times=times or {}))
+    return stores
+
+
+def go(visit: Visit, words: str) -> None:
+    """Give the page another state by its link, and wait until it is there."""
+    heard = "new Promise((done) => addEventListener('hashchange', done, {once: true}))"
+    visit.page.evaluate(f"(words) => {{ const heard = {heard}; location.hash = words; return heard }}", words)
+    settle(visit)
+
+
+@dataclass(frozen=True)
+class Screen:
+    """What the map showed: its pixels (h, w, 3), and where it was."""
+
+    pixels: NDArray[np.uint8]
+
+    @property
+    def codes(self) -> NDArray[np.int16]:
+        """(h, w) codes by their shades of grey; -1 where it is no grey, and so no saliency."""
+        red, green, blue = (self.pixels[..., band].astype(np.int16) for band in range(3))
+        is_grey = (red == green) & (green == blue)
+        return np.where(is_grey, np.round(red * (254 / 255)).astype(np.int16), -1)
+
+
+GREY = "colours=grey&threshold=0&opacity=1&scene=0"
+"""The part of a link that shows codes as shades of grey, without anything below."""
+
+
+def settle(visit: Visit) -> None:
+    """Wait until all that was asked for is on the map."""
+    visit.page.wait_for_selector("#map[aria-busy=false]", state="attached")
+    visit.page.evaluate(
+        "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
+    )
+    visit.page.wait_for_selector("#map[aria-busy=false]", state="attached")
+
+
+def seen(visit: Visit, *, lines: bool = False) -> Screen:
+    """Return what the map shows; without the lines drawn above it, unless they are asked for."""
+    settle(visit)
+    above = "#map-buttons, #scale, #notice, #divider" + ("" if lines else ", .drawn")
+    hide = "(above) => document.querySelectorAll(above).forEach((one) => { one.style.visibility = 'hidden' })"
+    visit.page.evaluate(hide, above)
+    data = visit.page.locator("main").screenshot()
+    return Screen(np.asarray(Image.open(io.BytesIO(data)).convert("RGB")))
+
+
+def words_of(**state: object) -> str:
+    """Return a link's part after "#" that shows codes as they are."""
+    return "&".join([*(f"{name}={value}" for name, value in state.items()), GREY])
+
+
+def size_of(visit: Visit) -> tuple[int, int]:
+    """Return the height and width of the map, in pixels."""
+    box = visit.page.locator("#map").bounding_box()
+    assert box is not None
+    return round(box["height"]), round(box["width"])
+
+
+def facts(visit: Visit, part: str) -> dict[str, str]:
+    """Return what the panel tells of a "pixel", "mosaic" or "object", by its names; wait until it does."""
+    settle(visit)
+    visit.page.wait_for_selector(f"#{part}-facts dd")
+    rows = visit.page.locator(f"#{part}-facts")
+    return dict(zip(rows.locator("dt").all_inner_texts(), rows.locator("dd").all_inner_texts(), strict=True))
