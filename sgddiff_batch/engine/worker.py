@@ -149,15 +149,16 @@ class Worker:
         if begun.blocks or len(tasks) > 1:
             claim = steps.describe(mosaic, claim)
             return SharedScene(work, mosaic, claim, tuple(tasks), tuple(begun.blocks.values()), seconds)
-        computed = steps.compute(tasks[0], reader, seconds, claim.files, marked=False)
+        computed = steps.compute(tasks[0], reader, seconds, claim)
         known.seam = computed.seam
-        return known.done(work, steps.commit(mosaic, claim, computed.blocks, seconds))
+        recorded = steps.commit(mosaic, claim, computed.blocks, seconds, computed.drawn)
+        return known.done(work, recorded)
 
     def _task(self, work: TaskWork) -> TaskOutcome:
         seconds: Seconds = {}
         try:
             with self._steps.reader.held(work.scene) as reader:
-                computed = self._steps.compute(work.task, reader, seconds, marked=True)
+                computed = self._steps.compute(work.task, reader, seconds)
         except SceneError as error:
             return TaskOutcome(work, "quarantine", on_one_line(error), seconds=seconds)
         except FatalError:

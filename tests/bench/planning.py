@@ -135,7 +135,7 @@ def _put_catalogue(store: object, count: int) -> None:
     import pyarrow.parquet as pq
 
     from sgddiff_batch.core.fingerprint import bytes_digest
-    from sgddiff_batch.core.generations import Generation, published
+    from sgddiff_batch.core.generations import Generation, published, tree_of
     from sgddiff_batch.io.catalogue import generations, objects
     from sgddiff_batch.io.catalogue.rows import table_of
     from sgddiff_batch.io.catalogue.schema import SCHEMA
@@ -156,7 +156,7 @@ def _put_catalogue(store: object, count: int) -> None:
     data = sink.getvalue().to_pybytes()
     generation = Generation(1, "generations/1.parquet", bytes_digest(data), count, "run", "2026-01-01")
     store.write(f"{objects.CATALOGUE}/{generation.file}", data)
-    generations._flip(store, published(None, generation, 7), None)
+    store.flip(generations.POINTER, tree_of(published(None, generation, 7)), None)
     objects.write_link(store, generation)
 
 

@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 
 from sgddiff_batch.core.fingerprint import bytes_digest
 from sgddiff_batch.errors import FatalError
+from sgddiff_batch.io.arrow import parquet_of
 from sgddiff_batch.io.catalogue import former
 from sgddiff_batch.io.catalogue.schema import SCHEMA, schema_of
 from sgddiff_batch.io.catalogue.stac_columns import with_stac
@@ -102,11 +103,8 @@ class Encoded:
 
     def table(self, columns: Sequence[str] = tuple(SCHEMA.names)) -> pa.Table:
         """Return some columns, or all, of a file that was checked."""
-        # In this thread alone: Arrow's own, which take the GIL to let go of a file of Python's, may end the
-        # process by SIGABRT when it exits.
         wanted = self._stored(columns)
-        with pq.ParquetFile(self._file(), pre_buffer=False) as file:
-            found = file.read(wanted, use_threads=False)
+        found = parquet_of(self.data, columns=wanted)
         return self._completed(found.select(wanted).cast(schema_of(wanted)), columns)
 
     def parts(self, columns: Sequence[str]) -> Iterator[pa.Table]:

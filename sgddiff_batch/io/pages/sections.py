@@ -26,7 +26,7 @@ ENDINGS: Mapping[str, tuple[int, str, str]] = {
 _STAGES = {
     "open": "headers of scenes", "begin": "mosaics claimed", "read": "pixels of scenes read and decoded",
     "infer": "the network, and waiting for it", "store": "blocks encoded and written",
-    "commit": "mosaics completed and recorded", "compose": "cells composed",
+    "commit": "mosaics completed and recorded", "objects": "objects drawn", "compose": "cells composed",
 }  # fmt: skip
 _AGAIN = {
     "failed": "the next run tries it again",

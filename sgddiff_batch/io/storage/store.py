@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Callable, Iterator, Sequence, Set
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from dataclasses import replace as changed
@@ -126,6 +128,13 @@ class Store:
         As :meth:`create`: one of many wins, and ``data`` must be the caller's alone.
         """
         return self._put_if(key, data, version)
+
+    def flip(self, key: str, tree: Mapping[str, object], version: str | None) -> bool:
+        """Put a pointer, as JSON, if it still has ``version`` (None: there is none); say whether it had."""
+        # What tells this write from everybody else's, should its reply be lost.
+        data = json.dumps({**tree, "write_id": uuid.uuid4().hex}, indent=1).encode()
+        put = self.create(key, data) if version is None else self.replace(key, data, version)
+        return put is not None
 
     def _put_if(self, key: str, data: bytes, version: str | None) -> str | None:
         self.check()
