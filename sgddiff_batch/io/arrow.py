@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
+from functools import cache
 from typing import Any, TypeVar
 
 import numpy as np
@@ -116,6 +117,22 @@ def parquet_bytes(table: Any) -> bytes:  # noqa: ANN401
     buffer = io.BytesIO()
     pq.write_table(table, buffer, compression="zstd", write_page_checksum=True)
     return buffer.getvalue()
+
+
+@cache
+def all_but_boxes(schema: Any) -> list[str]:  # noqa: ANN401
+    """Return the columns of a ``pyarrow.Schema`` that files have with a dictionary: all but ``bbox``.
+
+    DuckDB 2.0.0 ends with an internal error where a box of dictionaries is filtered and rows are ordered and
+    limited in one query.
+    """
+    import pyarrow.parquet as pq
+
+    buffer = io.BytesIO()
+    pq.write_table(schema.empty_table(), buffer)
+    found = pq.ParquetFile(buffer).schema
+    paths = (found.column(number).path for number in range(len(found)))
+    return [path for path in paths if not path.startswith("bbox.")]
 
 
 def release() -> None:

@@ -18,7 +18,7 @@ from pyproj import CRS
 from pyproj.exceptions import CRSError
 
 from sgddiff_batch.core.fingerprint import canonical_json
-from sgddiff_batch.io.arrow import parquet_of
+from sgddiff_batch.io.arrow import all_but_boxes, parquet_of
 
 GEOPARQUET_VERSION = "1.1.0"
 ROWS_TOGETHER = 16_384
@@ -87,7 +87,11 @@ class ObjectFile:
         self._buffer = io.BytesIO()
         self._schema = SCHEMA.with_metadata(metadata)
         self._writer = pq.ParquetWriter(
-            self._buffer, self._schema, compression="zstd", write_page_checksum=True
+            self._buffer,
+            self._schema,
+            compression="zstd",
+            write_page_checksum=True,
+            use_dictionary=all_but_boxes(SCHEMA),
         )
         self._waiting: list[pa.Table] = []
         self._rows = 0
