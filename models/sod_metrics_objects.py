@@ -96,7 +96,7 @@ def measure_objects(saliency: NDArray[np.uint8], label: NDArray[np.bool_]) -> Ob
         return ObjectSums()
     sizes = np.bincount(numbers.ravel(), minlength=count + 1)[1:]
     hits = np.bincount(numbers[saliency >= FOUND_FROM], minlength=count + 1)[1:]
-    classes = _size_classes(sizes / label.size)
+    classes = size_classes(sizes / label.size)
     recall = hits / sizes
     return ObjectSums(
         np.bincount(classes, minlength=3),
@@ -133,6 +133,7 @@ def _window_counts(marked: NDArray[np.bool_]) -> NDArray[np.int64]:
     return counts
 
 
-def _size_classes(shares: NDArray[np.float64]) -> NDArray[np.int64]:
+def size_classes(shares: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Return the size class (n), a place in SIZE_CLASSES, of objects by their shares (n) of the picture."""
     low, high = SIZE_LIMITS
     return (shares >= low).astype(np.int64) + (shares > high)

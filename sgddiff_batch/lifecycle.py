@@ -9,7 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
 
 from sgddiff_batch.core.planning import Mosaic, SceneMosaic
 from sgddiff_batch.core.store_names import replacement_of
@@ -41,12 +44,26 @@ class Begun(Generic[M]):
     blocks: Mapping[Window, BlockRecord]
 
 
+class Parts(Protocol):
+    """What is drawn of mosaics, and put beside them before they are recorded."""
+
+    def drawn(self, mosaic: Mosaic, root: bytes, codes: NDArray[np.uint8]) -> object:
+        """Return what there is to put of a mosaic of which all codes (h, w) are at hand."""
+
+    def put(self, record: SceneRecord, root: str, drawn: object = None) -> None:
+        """Put what was drawn of a complete mosaic; None: what is missing is drawn of what is stored.
+
+        root: the digest of its root.
+        """
+
+
 @dataclass(frozen=True, slots=True)
 class MosaicLifecycle(Generic[M]):
     """Begins, commits and removes mosaics over a writer and a ledger; safe in several threads.
 
     ``provenance`` is what a mosaic says of where it comes from. ``keeps_empty``: one without a valid pixel
     has a store, too; else it is recorded without. ``shown``: what the catalogue shows of a root's mosaic.
+    ``parts``: None where nothing is drawn.
     """
 
     writer: BlockWriter
@@ -55,6 +72,7 @@ class MosaicLifecycle(Generic[M]):
     provenance: Callable[[M], Mapping[str, object]]
     keeps_empty: bool = True
     shown: Callable[[bytes], Mapping[str, object] | None] = lambda root: None
+    parts: Parts | None = None
 
     def begin(self, mosaic: M, *, may_have_marks: bool = True) -> Begun[M] | SceneRecord:
         """Claim the root of a mosaic; or return the record of one that was found complete.
@@ -110,11 +128,16 @@ class MosaicLifecycle(Generic[M]):
         if finished is not None:
             known = self.ledger.contents(path) is not None or found.blocks is None
             contents = None if known else MosaicContents(found.root_digest, found.blocks or ())
-            return self._recorded(replace(finished, finished_at=_now()), contents)
+            return self._found(replace(finished, finished_at=_now()), found, contents)
         blocks = self._vouched_blocks(mosaic, found)
         if blocks is None:
             return None
-        return self._recorded(self._record(mosaic, blocks), MosaicContents(found.root_digest, blocks))
+        return self._found(self._record(mosaic, blocks), found, MosaicContents(found.root_digest, blocks))
+
+    def _found(self, record: SceneRecord, found: FoundRoot, contents: MosaicContents | None) -> SceneRecord:
+        if self.parts is not None:
+            self.parts.put(record, found.root_digest)
+        return self._recorded(record, contents)
 
     def _vouched_blocks(self, mosaic: M, found: FoundRoot) -> tuple[BlockRecord, ...] | None:
         """Return the blocks of a complete mosaic without a record; None if it must not be made current."""
@@ -139,8 +162,12 @@ class MosaicLifecycle(Generic[M]):
         marked = {block.window: block for block in self.ledger.finished_blocks(mosaic.path)}
         return tuple(marked[window] for window in mosaic.blocks() if window in marked)
 
-    def commit(self, mosaic: M, claim: Claim, blocks: Sequence[BlockRecord]) -> Recorded:
+    def commit(
+        self, mosaic: M, claim: Claim, blocks: Sequence[BlockRecord], drawn: object = None
+    ) -> Recorded:
         """Commit a mosaic of which all blocks are stored, and record it; return what was recorded.
+
+        drawn: what ``parts`` made of it, None where its codes have to be read back.
 
         Raises:
             LostClaimError: if another worker took it over; nothing is recorded.
@@ -156,6 +183,8 @@ class MosaicLifecycle(Generic[M]):
             self.remove(mosaic, claim)
             raise
         shown = self.shown(claim.root)
+        if self.parts is not None:
+            self.parts.put(record, root, drawn)
         self.ledger.finish(record, MosaicContents(root, tuple(blocks)), shown)
         return Recorded(record, shown)
 

@@ -49,8 +49,9 @@ LAYERS: dict[str, tuple[str, ...]] = {
     ),
     f"{_IO}.objects": (
         *_BASE,
-        *(f"{_IO}.{room}" for room in ("storage", "mosaics", "geodesy", "catalogue")),
+        *(f"{_IO}.{room}" for room in ("arrow", "storage", "mosaics", "geodesy", "catalogue")),
     ),
+    f"{_IO}.vectors": (*_CORE, *(f"{_IO}.{room}" for room in ("storage", "mosaics", "catalogue"))),
     f"{_IO}.pages": (
         *_CORE,
         *(f"{_IO}.{room}" for room in ("storage", "scenes", "mosaics", "catalogue", "reports")),
@@ -59,7 +60,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
     f"{_IO}.areas": (
         *_BASE,
         *(f"{_IO}.{room}" for room in ("storage", "scenes", "ledger", "mosaics", "geodesy")),
-        *(f"{_IO}.{room}" for room in ("catalogue", "reports")),
+        *(f"{_IO}.{room}" for room in ("catalogue", "objects", "reports")),
         "sgddiff_batch.lifecycle",
     ),
     f"{_IO}.upkeep": (
@@ -80,7 +81,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
         *_BASE,
         *(f"sgddiff_batch.{package}" for package in ("config", "pipeline", "lifecycle", "costs", "engine")),
         *(f"{_IO}.{room}" for room in ("storage", "archive", "sources", "scenes", "ledger", "mosaics")),
-        *(f"{_IO}.{room}" for room in ("arrow", "catalogue", "upkeep", "reports", "pages")),
+        *(f"{_IO}.{room}" for room in ("arrow", "catalogue", "objects", "upkeep", "reports", "pages")),
         f"{_IO}.trainings",
     ),
     "sgddiff_batch.runs.checking": (

@@ -19,7 +19,7 @@ class Request:
 
     images, labels, score_maps: read. maps, worst: written, one file a picture. report: the file of the
     report. scores: whether scores are asked for in any form. checkpoint and device: the student's, where maps
-    are made.
+    are made. objects: match whole objects, too.
     """
 
     images: Path | None = None
@@ -31,6 +31,7 @@ class Request:
     scores: bool = False
     checkpoint: str | None = None
     device: str = "auto"
+    objects: bool = False
 
     def check(self) -> None:
         """Raise ConfigError for what makes no sense, or would overwrite what is read."""
@@ -38,8 +39,8 @@ class Request:
             raise ConfigError("--images: which pictures? Only --score-maps can do without them")
         if self.score_maps and self.maps:
             raise ConfigError("--maps: nothing is computed with --score-maps, so there are no maps to write")
-        if self.labels is None and (self.score_maps or self.scores or self.worst):
-            raise ConfigError("--labels: needed for scores (--score-maps, --json and --worst)")
+        if self.labels is None and (self.score_maps or self.scores or self.worst or self.objects):
+            raise ConfigError("--labels: needed for scores (--score-maps, --json, --worst and --objects)")
         if self.labels is None and self.maps is None:
             raise ConfigError("nothing to do: give --maps to write maps, --labels to score them, or both")
         if self.labels and importlib.util.find_spec("scipy") is None:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.sod_metrics import MapScores, ScoreSums, score_map
+from models.sod_metrics_detections import LEAST_IOU, DetectionSums, measure_detections
 from models.sod_metrics_objects import (
     ALARM_ABOVE,
     WINDOW_PX,
@@ -31,13 +32,20 @@ PROTOCOL = (
     f"whole windows of {WINDOW_PX} x {WINDOW_PX} px, side by side from the first row and column, without a "
     f"salient pixel; one has an alarm where more than {ALARM_ABOVE:.1%} of it is found."
 )
+DETECTIONS = (
+    "Detections: objects as `sgddiff objects` draws them, of a label its salient pixels, of a map those at "
+    "0.5 or more, that hang together by edges; one of a map is right if the area shared with one of the "
+    f"label is at least {LEAST_IOU} of that of both, each counted once, larger overlaps first; labelled ones "
+    "are of the class of their own size, drawn ones of theirs."
+)
+"""What the protocol says besides where whole objects are matched."""
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
     """One picture, scored. `salient_px` is the label's area; a picture without any counts for `alarms`.
 
-    windows: false alarms in the picture's windows without objects.
+    windows: false alarms in the picture's windows without objects. detections: None where not asked for.
     """
 
     name: str
@@ -48,6 +56,7 @@ class Row:
     objects: ObjectSums
     alarms: AlarmSums
     windows: AlarmSums
+    detections: DetectionSums | None = None
 
     @property
     def is_empty(self) -> bool:
@@ -72,10 +81,11 @@ class Totals:
     objects: ObjectSums
     alarms: AlarmSums
     windows: AlarmSums
+    detections: DetectionSums | None = None
 
     def plain(self) -> dict[str, Any]:
         """The means as plain values, None or nothing where there is nothing to average."""
-        return {
+        plain = {
             "pictures": self.with_objects.pictures + self.empty.pictures,
             "with_objects": _means(self.with_objects),
             "empty_masks": self.alarms.means() | {"mae": _mae(self.empty)},
@@ -83,10 +93,16 @@ class Totals:
             "objects_by_size": self.objects.means(),
             "windows_without_objects": self.windows.means("windows"),
         }
+        return plain if self.detections is None else plain | {"detections_by_size": self.detections.means()}
 
 
-def score_picture(name: str, saliency: NDArray[np.uint8], label: NDArray[np.bool_]) -> Row:
-    """Score a map (H, W), 0..255, against its label (H, W). Raises ValueError when their sizes differ."""
+def score_picture(
+    name: str, saliency: NDArray[np.uint8], label: NDArray[np.bool_], *, detections: bool = False
+) -> Row:
+    """Score a map (H, W), 0..255, against its label (H, W). Raises ValueError when their sizes differ.
+
+    detections: match whole objects, too.
+    """
     try:
         scores = score_map(saliency, label)
     except ValueError as error:
@@ -95,25 +111,29 @@ def score_picture(name: str, saliency: NDArray[np.uint8], label: NDArray[np.bool
     alarms = AlarmSums() if salient else measure_alarms(saliency)
     height, width = label.shape
     objects, windows = measure_objects(saliency, label), measure_windows(saliency, label)
-    return Row(name, height, width, salient, scores, objects, alarms, windows)
+    found = measure_detections(saliency, label) if detections else None
+    return Row(name, height, width, salient, scores, objects, alarms, windows, found)
 
 
 def sum_up(rows: Sequence[Row]) -> Totals:
     """Sum the rows. Means are taken from the sums, so that those of several workers could be added."""
+    detections = [row.detections for row in rows if row.detections is not None]
     return Totals(
         ScoreSums.over(row.scores for row in rows if not row.is_empty),
         ScoreSums.over(row.scores for row in rows if row.is_empty),
         functools.reduce(operator.add, (row.objects for row in rows), ObjectSums()),
         functools.reduce(operator.add, (row.alarms for row in rows), AlarmSums()),
         functools.reduce(operator.add, (row.windows for row in rows), AlarmSums()),
+        functools.reduce(operator.add, detections, DetectionSums()) if detections else None,
     )
 
 
 def build_report(rows: Sequence[Row], maps: dict[str, Any], folders: dict[str, str]) -> dict[str, Any]:
     """The report as plain values: where the maps come from, totals, and picture by picture."""
+    matched = any(row.detections is not None for row in rows)
     return {
         "format_version": FORMAT_VERSION,
-        "protocol": PROTOCOL,
+        "protocol": f"{PROTOCOL} {DETECTIONS}" if matched else PROTOCOL,
         "folders": folders,
         "maps": maps,
         "totals": sum_up(rows).plain(),
@@ -131,6 +151,8 @@ def _plain(row: Row) -> dict[str, Any]:
         **asdict(row.scores.measures),
         "windows_without_objects": row.windows.means("windows"),
     }
+    if row.detections is not None:
+        plain["detections_by_size"] = row.detections.means()
     if row.is_empty:
         return plain | {"false_alarm_area": row.alarms.area}
     return plain | {"objects_by_size": row.objects.means()}

@@ -16,6 +16,7 @@ from jobs.evaluation.pictures import read_label, read_picture
 from jobs.evaluation.scoring import Row, Totals
 from jobs.evaluation.work import Scored
 from models.sod_metrics import MEASURE_NAMES, ScoreSums
+from models.sod_metrics_detections import DetectionSums
 from models.sod_metrics_objects import ALARM_ABOVE, WINDOW_PX
 
 PANEL_PX = 512
@@ -32,6 +33,8 @@ def print_scores(totals: Totals) -> None:
     out.print(_measures_table(totals))
     if totals.with_objects.pictures:
         out.print(_objects_table(totals))
+    if totals.detections is not None:
+        out.print(_detections_table(totals.detections))
     if totals.alarms.pictures:
         alarms = totals.alarms
         out.print(
@@ -75,6 +78,18 @@ def _objects_table(totals: Totals) -> Table:
     for name, row in totals.objects.means().items():
         shares = ("-" if row[key] is None else f"{row[key]:.4f}" for key in ("pixel_recall", "found"))
         table.add_row(name, str(row["objects"]), *shares)
+    return table
+
+
+def _detections_table(detections: DetectionSums) -> Table:
+    table = Table(title="whole objects, matched at an IoU of 0.5")
+    table.add_column("object's share of the picture")
+    for heading in ("labelled", "found", "drawn", "right", "precision", "recall", "F1"):
+        table.add_column(heading, justify="right")
+    for name, row in detections.means().items():
+        counts = (str(row[key]) for key in ("labelled", "found", "drawn", "right"))
+        shares = ("-" if row[key] is None else f"{row[key]:.4f}" for key in ("precision", "recall", "f1"))
+        table.add_row(name, *counts, *shares)
     return table
 
 

@@ -32,8 +32,17 @@ class Evaluated:
     worst: list[Scored] = field(default_factory=list)
 
 
-def evaluate(entries: Iterable[Entry], source: SaliencySource, maps: Path | None = None) -> Evaluated:
-    """Make or read every map, write it below `maps`, and score it where there is a label."""
+def evaluate(
+    entries: Iterable[Entry],
+    source: SaliencySource,
+    maps: Path | None = None,
+    *,
+    detections: bool = False,
+) -> Evaluated:
+    """Make or read every map, write it below `maps`, and score it where there is a label.
+
+    detections: match whole objects, too.
+    """
     found = Evaluated()
     if maps:
         maps.mkdir(parents=True, exist_ok=True)
@@ -44,7 +53,8 @@ def evaluate(entries: Iterable[Entry], source: SaliencySource, maps: Path | None
         if entry.label:
             from jobs.evaluation.scoring import score_picture
 
-            found.rows.append(score_picture(entry.name, saliency, read_label(entry.label)))
+            label = read_label(entry.label)
+            found.rows.append(score_picture(entry.name, saliency, label, detections=detections))
             # Only the ten worst so far, so that no more than ten maps are held.
             scored = [*found.worst, (found.rows[-1], entry, saliency)]
             found.worst = sorted(scored, key=lambda each: each[0].rank)[:WORST]

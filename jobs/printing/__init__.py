@@ -8,10 +8,10 @@ from __future__ import annotations
 from jobs.printing.area_plan import PrintedArea
 from jobs.printing.catalogue import print_generations, print_mosaics
 from jobs.printing.explained import print_explained
-from jobs.printing.exported import print_export_counts, print_exported
+from jobs.printing.exported import print_export_counts, print_exported, print_objects_exported
 from jobs.printing.findings import print_findings
 from jobs.printing.garbage import mebibytes, print_garbage
-from jobs.printing.objects import print_objects
+from jobs.printing.objects import print_history, print_news, print_objects
 from jobs.printing.quarantined import print_quarantine
 from jobs.printing.run import PrintedRun
 from jobs.printing.status import print_status
@@ -27,8 +27,11 @@ __all__ = [
     "print_findings",
     "print_garbage",
     "print_generations",
+    "print_history",
     "print_mosaics",
+    "print_news",
     "print_objects",
+    "print_objects_exported",
     "print_quarantine",
     "print_static_page",
     "print_status",

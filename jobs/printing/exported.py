@@ -18,6 +18,13 @@ def print_exported(row: Exported) -> None:
         print(f"sgddiff export: {what}: {printable(row.reason or '')}", file=sys.stderr)
 
 
+def print_objects_exported(file: str, written: int, left_out: int) -> None:
+    """Say how many objects were written to a file, and that some were not."""
+    print(f"wrote {printable(file)}: {counted(written, 'object')}", file=sys.stderr)
+    if left_out:
+        print(f"{counted(left_out, 'object', 'have')} no place on the globe", file=sys.stderr)
+
+
 def print_export_counts(rows: Sequence[Exported]) -> None:
     """Say what became of all of them."""
     states = [row.state for row in rows]

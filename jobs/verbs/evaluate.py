@@ -48,6 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add("--maps", "write maps as <stem>.png, 0..255 = probability")
     add("--worst", "draw the ten pictures of the lowest S here (default: <FILE>-worst beside --json=FILE)")
+    parser.add_argument("--objects", action="store_true", help="match whole objects, too (F1 at IoU 0.5)")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     add_json(parser)
     add_verbose(parser)
@@ -78,6 +79,7 @@ def _request(options: argparse.Namespace) -> Request:
         options.json is not None,
         options.checkpoint,
         options.device,
+        options.objects,
     )
 
 
@@ -92,7 +94,7 @@ def _evaluate(request: Request, json_target: str | None) -> None:
     entries = match_pictures(request.images, request.labels, request.score_maps)
     if request.report:
         request.report.parent.mkdir(parents=True, exist_ok=True)
-    found = evaluate(_progress(entries), source, request.maps)
+    found = evaluate(_progress(entries), source, request.maps, detections=request.objects)
     if request.maps:
         say(f"maps: {len(entries)} in {request.maps}")
     if found.rows:

@@ -1,7 +1,8 @@
 """Write mosaics in another format, for readers that cannot open Zarr shards and for people who only look.
 
-One mosaic, or by --all the current ones of an output into a folder; what is there of them is left alone. Exit
-codes: 0 done; 2 the command is wrong (no mosaic, no such folder); 130 interrupted; 1 anything else.
+One mosaic, or by --all the current ones of an output into a folder; what is there of them is left alone; or
+the objects of an output. Exit codes: 0 done; 2 the command is wrong (no mosaic, no such folder); 130
+interrupted; 1 anything else.
 """
 
 from __future__ import annotations
@@ -15,11 +16,11 @@ from typing import TYPE_CHECKING
 from jobs.exits import Exit
 from jobs.flags import add_json, add_verbose, instant, level_of, positive_count, write_json
 from jobs.logs import start_log
+from jobs.objects import EXPORT, add_export, export
 from jobs.parser import add_actions
 from sgddiff_batch.errors import ConfigError
 
 if TYPE_CHECKING:
-    from sgddiff_batch.io.mosaics import Export
     from sgddiff_batch.runs import Exported
 
 _MOSAIC = "s3://my-bucket/saliency/harbour/4f2a-9c1b.zarr"
@@ -29,6 +30,7 @@ _FORMATS = {
         f"{_MOSAIC} saliency.tif",
         "s3://my-bucket/saliency/ s3://my-bucket/cogs/ --all --since 2026-11-01",
     ),
+    "objects": EXPORT,
     "png": (
         "draw a quicklook: the level that fits, in the COG's colours, no data transparent",
         f"{_MOSAIC} saliency.png --size 2048",
@@ -40,8 +42,9 @@ EXAMPLES = (f"sgddiff export cog {_FORMATS['cog'][1]}", f"sgddiff export png {_F
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the formats, each with what it asks for."""
-    formats = add_actions(parser, "export", "format", _FORMATS)
-    for one in formats:
+    cog, objects, png = add_actions(parser, "export", "format", _FORMATS)
+    add_export(objects)
+    for one in (cog, png):
         one.add_argument(
             "mosaic",
             metavar="MOSAIC",
@@ -56,7 +59,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         one.add_argument("--since", type=instant, metavar="DATE", help="of --all those published since")
         add_json(one)
         add_verbose(one)
-    formats[1].add_argument(
+    png.add_argument(
         "--size", type=positive_count, metavar="N", help="the most px of a side of the picture; 1024"
     )
 
@@ -64,13 +67,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> Exit:
     """Write the files."""
     start_log(level_of(options, logging.WARNING))
+    if options.format == "objects":
+        return export(options)
     from jobs.printing import print_export_counts, print_exported
 
-    export = _export_of(options)
     if options.since is not None and not options.all:
         raise ConfigError("--since chooses among the mosaics of an output: give --all, too")
     rows: list[Exported] = []
-    for row in _rows(options, export):
+    for row in _rows(options):
         print_exported(row)
         rows.append(row)
     if options.all:
@@ -81,19 +85,14 @@ def run(options: argparse.Namespace) -> Exit:
     return code
 
 
-def _export_of(options: argparse.Namespace) -> Export:
-    from sgddiff_batch.io.mosaics import DEFAULT_SIZE_PX, CogExport, PngExport
-
-    return CogExport() if options.format == "cog" else PngExport(options.size or DEFAULT_SIZE_PX)
-
-
-def _rows(options: argparse.Namespace, export: Export) -> Iterator[Exported]:
-    from sgddiff_batch.io.mosaics import clear_up
+def _rows(options: argparse.Namespace) -> Iterator[Exported]:
+    from sgddiff_batch.io.mosaics import DEFAULT_SIZE_PX, CogExport, PngExport, clear_up
     from sgddiff_batch.runs import Exported, export_all
 
+    wanted = CogExport() if options.format == "cog" else PngExport(options.size or DEFAULT_SIZE_PX)
     if options.all:
-        yield from export_all(options.mosaic, options.file, export, options.since)
+        yield from export_all(options.mosaic, options.file, wanted, options.since)
     else:
         clear_up([options.file])
-        export.write(options.mosaic, options.file)
+        wanted.write(options.mosaic, options.file)
         yield Exported(None, options.mosaic, options.file, "written")

@@ -17,6 +17,7 @@ from sgddiff_batch.config.job import (
     is_absolute,
     load_config,
 )
+from sgddiff_batch.config.objects import ObjectsConfig
 from sgddiff_batch.config.reading import Section, Uri, read_config
 from sgddiff_batch.config.template import commented_config
 
@@ -26,6 +27,7 @@ __all__ = [
     "AreaConfig",
     "EngineConfig",
     "InputConfig",
+    "ObjectsConfig",
     "ReportConfig",
     "Section",
     "TilingConfig",

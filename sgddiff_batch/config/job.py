@@ -16,6 +16,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from sgddiff_batch.config.archive import ArchiveConfig
 from sgddiff_batch.config.areas import Areas
+from sgddiff_batch.config.objects import ObjectsConfig
 from sgddiff_batch.config.reading import Section, Uri, read_config
 from sgddiff_batch.core.leasing import MAX_SECONDS, MIN_SECONDS
 from sgddiff_batch.core.planning import Tiling
@@ -72,6 +73,11 @@ class InputConfig(Section):
         if self.bands != "auto" and len(self.bands) != 3:
             raise ValueError(f"bands must be auto or three band numbers, got {list(self.bands)}")
         return self
+
+    @property
+    def shown(self) -> tuple[Any, Any]:
+        """Bands and stretch, as readers of scenes take them."""
+        return self.bands, self.stretch
 
 
 class TilingConfig(Section):
@@ -147,7 +153,10 @@ class ReportConfig(Section):
 
 
 class ArchiveJobConfig(Section):
-    """Everything that ``sgddiff run`` reads. Only the two URIs are required."""
+    """Everything that ``sgddiff run`` reads. Only the two URIs are required.
+
+    ``objects``: null, and none are drawn.
+    """
 
     archive: ArchiveConfig
     output: OutputConfig
@@ -158,6 +167,7 @@ class ArchiveJobConfig(Section):
     lease: LeaseConfig = LeaseConfig()
     catalogue: CatalogueConfig = CatalogueConfig()
     report: ReportConfig = ReportConfig()
+    objects: ObjectsConfig | None = None
     areas: Areas = ()
 
 

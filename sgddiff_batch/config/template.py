@@ -67,6 +67,16 @@ _MORE: Mapping[str, str] = {
 """,
 }
 
+_OBJECTS = """\
+# Objects: what mosaics show as polygons with ids that last, in <output.uri>/objects.parquet; without it none:
+#objects:
+#    threshold: 0.5           # an object holds saliency 0..1 of so much
+#    low: null                # its pixels have so much (hysteresis); null: threshold
+#    min_area_m2: 0           # smaller ones are left out
+#    simplify_px: 1           # outlines may be so far from the edges of pixels
+#    match_iou: 0.2           # an object seen again shares so much (0..1) with what it was
+"""
+
 _AREAS = """\
 # Area mosaics, one a cell and period, which `sgddiff compose` makes of those of the scenes:
 #areas:
@@ -98,7 +108,7 @@ def commented_config(values: Mapping[str, object]) -> str:
     for section in dict.fromkeys(key.partition(".")[0] for key, _ in _KEYS):
         rows = [_row(key, words, values) for key, words in _KEYS if key.startswith(f"{section}.")]
         parts.append(f"{section}:\n" + "".join(rows) + _MORE.get(section, ""))
-    return "\n".join([*parts, _AREAS])
+    return "\n".join([*parts, _OBJECTS, _AREAS])
 
 
 def _row(key: str, words: str, values: Mapping[str, object]) -> str:

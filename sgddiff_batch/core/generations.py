@@ -2,7 +2,31 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectsFile:
+    """The objects of a generation's mosaics: two files that never change.
+
+    ``file`` (a row an object) and ``mosaics`` (a row a mosaic) are paths below the output, and the digests
+    the hex SHA-256 of their bytes; ``rows`` is the number of objects. ``settings``: the digest of what they
+    are drawn and matched by; ``made_of``: that of the generation whose mosaics they are of.
+    """
+
+    file: str
+    digest: str
+    mosaics: str
+    mosaics_digest: str
+    rows: int
+    settings: str
+    made_of: str
+
+    def is_there(self, stat: Callable[[str], object | None]) -> bool:
+        """Say whether both files are there; ``stat`` returns None of a path where nothing is."""
+        return all(stat(key) is not None for key in (self.file, self.mosaics))
 
 
 @dataclass(frozen=True, slots=True)
@@ -11,6 +35,7 @@ class Generation:
 
     ``file`` is its path below the catalogue, ``digest`` the hex SHA-256 of its bytes, ``rows`` the number of
     mosaics in it, ``created`` ISO 8601 in UTC, ``previous`` the generation that was current before it.
+    ``objects``: what readers of it see of objects, of an earlier one where there are no newer; None: nothing.
     """
 
     number: int
@@ -20,6 +45,13 @@ class Generation:
     run_id: str
     created: str
     previous: int | None = None
+    objects: ObjectsFile | None = None
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """Its own file, as ``file`` has it, and those of its objects, as they have them."""
+        own = self.objects
+        return (self.file,) if own is None else (self.file, own.file, own.mosaics)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +84,11 @@ class Pointer:
     def is_turned_back(self) -> bool:
         """Whether readers see an earlier generation than the newest."""
         return self.current != self.newest.number
+
+    def with_objects(self, objects: ObjectsFile) -> Pointer:
+        """Return the pointer with the objects of the current generation."""
+        kept = (replace(one, objects=objects) if one.number == self.current else one for one in self.kept)
+        return replace(self, kept=tuple(kept))
 
     def find(self, number: int) -> Generation:
         """Return a kept generation.
@@ -106,3 +143,27 @@ def published(pointer: Pointer | None, new: Generation, keep: int) -> Pointer:
 def next_number(pointer: Pointer | None) -> int:
     """Return the number of the next generation; the first is 1."""
     return 1 if pointer is None else pointer.newest.number + 1
+
+
+def tree_of(pointer: Pointer) -> dict[str, Any]:
+    """Return a pointer as JSON has it.
+
+    Objects lie beside the generations: former versions refuse a generation with what they do not know.
+    """
+    rows = [asdict(generation) for generation in pointer.kept]
+    objects = {str(row["number"]): row.pop("objects") for row in rows}
+    current = {name: value for name, value in asdict(pointer.generation).items() if name != "objects"}
+    tree = {"generation": current.pop("number"), **current, "kept": rows}
+    drawn = {number: one for number, one in objects.items() if one is not None}
+    return tree | {"objects": drawn} if drawn else tree
+
+
+def pointer_of(tree: Mapping[str, Any]) -> Pointer:
+    """Return the pointer that :func:`tree_of` gave.
+
+    Raises:
+        ValueError, TypeError, KeyError, AttributeError: if it is something else.
+    """
+    objects = {number: ObjectsFile(**row) for number, row in tree.get("objects", {}).items()}
+    kept = tuple(Generation(**row, objects=objects.get(str(row["number"]))) for row in tree["kept"])
+    return Pointer(tree["generation"], kept)

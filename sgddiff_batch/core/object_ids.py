@@ -20,7 +20,9 @@ SEEN, VANISHED, MERGED = 0, 1, 2
 """What is known last of an object: a scene shows it; one with data there does not; it is part of another."""
 NOBODY = -1
 UNKNOWN = -1
-"""The rank of a scene whose time is not known: it is never later than another in what it does not show."""
+"""The rank of a scene whose time is not known: before all others. It has no say in what a scene of known time
+has said of an object: it ends none, makes it part of no other, brings none back and moves no outline.
+"""
 
 MOSTLY = 0.5
 """The share of a region that makes it part of another."""
@@ -160,9 +162,8 @@ class _Fold:
         self._into[objects] = self._owner[pairs.later[nth[first]]]
 
     def _counts(self, scene: int, objects: Ints) -> NDArray[np.bool_]:
-        """Whether no later scene said something of objects, as far as times are known."""
-        rank = self._all.scene_rank[scene]
-        counts: NDArray[np.bool_] = (rank == UNKNOWN) | (rank >= self._since[objects])
+        """Whether no later scene said something of objects; unknown times are before all known ones."""
+        counts: NDArray[np.bool_] = self._all.scene_rank[scene] >= self._since[objects]
         return counts
 
     def _vanish(self, scene: int, is_shown: NDArray[np.bool_]) -> None:
@@ -179,7 +180,7 @@ class _Fold:
     def _show(self, scene: int, nodes: Ints) -> None:
         """Give the objects of a scene its outlines, and note that they are there, unless it is an old one."""
         objects, rank = self._owner[nodes], self._all.scene_rank[scene]
-        moves = (objects == nodes) | (rank == UNKNOWN) | (rank >= self._all.rank[self._current[objects]])
+        moves = (objects == nodes) | (rank >= self._all.rank[self._current[objects]])
         self._current[objects[moves]] = nodes[moves]
         told = objects[self._counts(scene, objects)]
         self._tell(scene, told, SEEN)

@@ -8,6 +8,9 @@ from dataclasses import asdict, dataclass
 from sgddiff_batch.core.blending import MAX_CODE
 from sgddiff_batch.core.fingerprint import digest
 
+LEAST_IOU = 0.2
+"""The overlap, area shared over that of both, from which on two outlines may be of one object."""
+
 _ROUNDING = 1e-9
 """0.5 * 254 may come out a little more than 127."""
 

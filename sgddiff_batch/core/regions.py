@@ -100,11 +100,12 @@ def block_regions(codes: NDArray[np.uint8], window: Window, low_code: int) -> Bl
 
 def _runs_of(mask: NDArray[np.bool_]) -> _Runs:
     height, width = mask.shape
-    padded = np.zeros((height, width + 2), np.int8)
+    padded = np.zeros((height, width + 2), np.bool_)
     padded[:, 1:-1] = mask
-    steps = np.diff(padded, axis=1)
-    row, start = (places.astype(np.int64) for places in np.nonzero(steps == 1))
-    stop = np.nonzero(steps == -1)[1].astype(np.int64)
+    # Ends of runs, begin and end in turns: a row begins and ends outside of all.
+    ends = np.flatnonzero(padded[:, 1:] != padded[:, :-1])
+    row, start = np.divmod(ends[::2], width + 1)
+    stop = ends[1::2] - row * (width + 1)
     upper, lower = _touching(row, start, stop, width)
     root = components(len(row), upper, lower)
     is_first = root == np.arange(len(row))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Iterator, Set
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 
@@ -69,12 +69,15 @@ class TaskLimits:
 class Computed:
     """A task that is stored: its blocks, the steps of its codes across borders and inside, what is shown of
     it, where that was wished for, and its rims, by which it is compared with other tasks.
+
+    ``drawn``: the part of its mosaic, where it is the only task and parts are wanted.
     """
 
     blocks: tuple[BlockRecord, ...]
     seam: SeamSteps
     preview: Preview | None = None
     rims: Rims = NO_RIMS
+    drawn: object = None
 
 
 class NoActivity:
@@ -128,15 +131,14 @@ class Steps:
         task: Task,
         reader: SceneReader,
         seconds: Seconds,
-        beside: Mapping[str, bytes] | None = None,
-        *,
-        marked: bool,
+        whole: Claim | None = None,
         wish: PreviewWish | None = None,
     ) -> Computed:
         """Read, infer and store a task.
 
-        beside: objects that are put together with its blocks. marked: mark them in the ledger, so that a run
-        that is killed keeps them. wish: whether it is to come with a preview.
+        whole: the claim on its mosaic, where there is no other task: the mosaic's metadata are put together
+        with the blocks. Else these are marked in the ledger, so that a run that is killed keeps them. wish:
+        whether it is to come with a preview.
         """
         store, call, writer = task.mosaic.path, self.retries.call_in_time, self.lifecycle.writer
         with self.memory.share(task_bytes(task)):
@@ -149,20 +151,34 @@ class Steps:
             seam, rims = seams_of(task, codes)
 
             def store_all() -> tuple[BlockRecord, ...]:
-                blocks = store_task(task, codes, writer, beside)
-                if marked:
+                blocks = store_task(task, codes, writer, None if whole is None else whole.files)
+                if whole is None:
                     mark_task(task, blocks, self.lifecycle.ledger)
                 return blocks
 
             with timed(seconds, "store"):
-                return Computed(call(store, "storing its blocks", store_all), seam, preview, rims)
+                blocks = call(store, "storing its blocks", store_all)
+            return Computed(blocks, seam, preview, rims, self._drawn(task, codes, whole, seconds))
+
+    def _drawn(self, task: Task, codes: NDArray[np.uint8], whole: Claim | None, seconds: Seconds) -> object:
+        """Return the part of a mosaic of one task, where parts are wanted."""
+        parts = self.lifecycle.parts
+        if parts is None or whole is None:
+            return None
+        with timed(seconds, "objects"):
+            return parts.drawn(task.mosaic, whole.root, codes)
 
     def commit(
-        self, mosaic: SceneMosaic, claim: Claim, blocks: tuple[BlockRecord, ...], seconds: Seconds
+        self,
+        mosaic: SceneMosaic,
+        claim: Claim,
+        blocks: tuple[BlockRecord, ...],
+        seconds: Seconds,
+        drawn: object = None,
     ) -> Recorded:
-        """Commit a mosaic and record it."""
+        """Commit a mosaic and record it; ``drawn`` is as :class:`Computed` has it."""
         with timed(seconds, "commit"), _blaming_the_store("finished"):
-            return self.retries.call(mosaic.path, lambda: self.lifecycle.commit(mosaic, claim, blocks))
+            return self.retries.call(mosaic.path, lambda: self.lifecycle.commit(mosaic, claim, blocks, drawn))
 
     def forget_blocks(self, mosaic: SceneMosaic) -> None:
         """Drop the marks of a mosaic's blocks: it is recorded."""

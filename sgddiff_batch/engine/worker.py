@@ -153,16 +153,16 @@ class Worker:
         if begun.blocks or len(tasks) > 1:
             claim = steps.describe(mosaic, claim)
             return SharedScene(work, mosaic, claim, tuple(tasks), tuple(begun.blocks.values()), seconds)
-        computed = steps.compute(tasks[0], reader, seconds, claim.files, marked=False, wish=work.wish)
+        computed = steps.compute(tasks[0], reader, seconds, claim, wish=work.wish)
         known.seam = computed.seam
-        outcome = known.done(work, steps.commit(mosaic, claim, computed.blocks, seconds))
-        return replace(outcome, preview=computed.preview)
+        recorded = steps.commit(mosaic, claim, computed.blocks, seconds, computed.drawn)
+        return replace(known.done(work, recorded), preview=computed.preview)
 
     def _task(self, work: TaskWork) -> TaskOutcome:
         seconds: Seconds = {}
         try:
             with self._steps.reader.held(work.scene) as reader:
-                computed = self._steps.compute(work.task, reader, seconds, marked=True, wish=work.wish)
+                computed = self._steps.compute(work.task, reader, seconds, wish=work.wish)
         except SceneError as error:
             return TaskOutcome(work, "quarantine", on_one_line(error), seconds=seconds)
         except FatalError:

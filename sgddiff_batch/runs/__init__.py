@@ -22,6 +22,7 @@ from sgddiff_batch.runs.execute import run_all, told_tally
 from sgddiff_batch.runs.export import Exported, export_all
 from sgddiff_batch.runs.forecast import Forecast, Workers
 from sgddiff_batch.runs.plan import Run, plan_run
+from sgddiff_batch.runs.publish import objects_of
 from sgddiff_batch.runs.quarantine import Quarantine, read_quarantine, reason_of
 from sgddiff_batch.runs.report import history_page, report_page, write_page_at_end
 from sgddiff_batch.runs.scope import Scope, read_marks, settle_mark, undamaged
@@ -50,6 +51,7 @@ __all__ = [
     "history_page",
     "judged",
     "leased_bench",
+    "objects_of",
     "open_bench",
     "open_ledger",
     "open_used",

@@ -11,7 +11,14 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property, partial
 
-from sgddiff_batch.config import ArchiveJobConfig, EngineConfig, InputConfig, ReportConfig, TilingConfig
+from sgddiff_batch.config import (
+    ArchiveJobConfig,
+    EngineConfig,
+    InputConfig,
+    ObjectsConfig,
+    ReportConfig,
+    TilingConfig,
+)
 from sgddiff_batch.core.fingerprint import run_key
 from sgddiff_batch.core.planning import SceneMosaic
 from sgddiff_batch.core.provenance import scene_provenance
@@ -30,8 +37,9 @@ from sgddiff_batch.io.ledger import (
     take_left,
 )
 from sgddiff_batch.io.mosaics import ZarrBlockWriter
+from sgddiff_batch.io.objects import PartDrawer
 from sgddiff_batch.io.reports import versions
-from sgddiff_batch.io.scenes import CheckedReader, GeoTiffReader, GuardedReader, IsolatedReader
+from sgddiff_batch.io.scenes import make_reader
 from sgddiff_batch.io.storage import Store, open_store, take_calls
 from sgddiff_batch.lifecycle import MosaicLifecycle
 from sgddiff_batch.protocols import Activity, Left, NetworkFacts, NetworkSource, SceneReader
@@ -49,7 +57,7 @@ PIXELS_VERSION = 2
 class WorkerRecipe:
     """Makes a worker in whatever process it is called, whose network computes ``predictors`` batches at once.
 
-    ``fence`` is asked before the worker changes anything in the output.
+    ``fence`` is asked before the worker changes anything in the output. ``objects`` None: it draws none.
     """
 
     network: NetworkSource
@@ -63,6 +71,7 @@ class WorkerRecipe:
     pixel_settings: Mapping[str, object]
     predictors: int = 1
     fence: Fence | None = None
+    objects: ObjectsConfig | None = None
 
     def __call__(self, label: str = "worker") -> Worker:
         """Load the network and open the stores. label: who this process is for one that takes its place."""
@@ -74,13 +83,14 @@ class WorkerRecipe:
     def reader(self, label: str) -> tuple[SceneReader, FileActivity]:
         """Return the reader of scenes, and where it notes what it reads."""
         activity = FileActivity(self.output_uri, label)
-        return make_reader(self.input, self.access, activity), activity
+        return make_reader(*self.input.shown, self.access, activity), activity
 
     def lifecycle(self, damage: DamageBook) -> MosaicLifecycle[SceneMosaic]:
         """Return what begins and ends mosaics in the output."""
         output, shown = open_output(self.output_uri, self.fence), catalogue.shown_json
-        ledger = ObjectLedger(output, damage)
-        return MosaicLifecycle(ZarrBlockWriter(output), ledger, self.run_key, self.provenance, shown=shown)
+        parts = PartDrawer(output, self.objects.settings) if self.objects is not None else None
+        own = ObjectLedger(output, damage), self.run_key, self.provenance
+        return MosaicLifecycle(ZarrBlockWriter(output), *own, shown=shown, parts=parts)
 
     def provenance(self, mosaic: SceneMosaic) -> dict[str, object]:
         """Return what a mosaic says about where it comes from."""
@@ -105,7 +115,8 @@ class Bench:
 
     ``output`` and ``ledger`` are fenced by the lease, if there is one; ``damage`` notes the records that the
     ledger goes round. Every ``publish_s`` seconds a run publishes what it has done; 0: only at its end.
-    ``stac``: mosaics get static Items. ``settings`` is the whole config as plain values, ``report`` its part.
+    ``stac``: mosaics get static Items. ``objects`` None: none are drawn. ``settings`` is the whole config as
+    plain values, ``report`` its part.
     """
 
     run_id: str
@@ -121,6 +132,7 @@ class Bench:
     keep_generations: int
     stac: bool
     publish_s: float
+    objects: ObjectsConfig | None
     settings: Mapping[str, object]
     report: ReportConfig = field(default_factory=ReportConfig)
     attempt: Attempt = field(default_factory=Attempt)
@@ -189,8 +201,8 @@ class Bench:
         return run_key(self.pixel_settings)
 
     def reader(self, activity: Activity | None = None, suspects: Iterable[str] = ()) -> SceneReader:
-        """Return the reader of the archive's scenes, see :func:`make_reader`."""
-        return make_reader(self.input, self.query.access, activity, frozenset(suspects))
+        """Return the reader of the archive's scenes, see :func:`sgddiff_batch.io.scenes.make_reader`."""
+        return make_reader(*self.input.shown, self.query.access, activity, frozenset(suspects))
 
     def recipe(self) -> WorkerRecipe:
         """Return what makes the workers."""
@@ -198,9 +210,8 @@ class Bench:
         fence = self.lease.watch() if self.lease and not self.works_here else self.lease
         scenes = self.input, self.query.access, self.limits
         made_by = self.run_id, self.run_key, self.pixel_settings
-        return WorkerRecipe(
-            self.network, self.device, self.output.uri, *scenes, *made_by, self.predictors, fence
-        )
+        output, crew = self.output.uri, (self.predictors, fence, self.objects)
+        return WorkerRecipe(self.network, self.device, output, *scenes, *made_by, *crew)
 
 
 def open_bench(
@@ -221,6 +232,7 @@ def open_bench(
         *(config.input, config.tiling, config.engine),
         network,
         *(config.output.keep_generations, config.catalogue.stac, config.output.publish_minutes * 60),
+        config.objects,
         *(config.model_dump(mode="json"), config.report, attempt),
     )
 
@@ -281,20 +293,3 @@ def check_output(uri: str) -> None:
         store.delete(probe)
     except (SgddiffBatchError, OSError) as error:
         raise ConfigError(f"output.uri: cannot be written to: {error}") from error
-
-
-def make_reader(
-    wanted: InputConfig,
-    access: BucketAccess,
-    activity: Activity | None,
-    suspects: frozenset[str] = frozenset(),
-) -> SceneReader:
-    """Return the reader of scenes; those that a process died of are read in a process of their own.
-
-    Without an activity it is the bare reader, which notes nothing. suspects: the ids of such scenes.
-    """
-    bare = GeoTiffReader(bands=wanted.bands, stretch=wanted.stretch, access=access)
-    reader = CheckedReader(bare, access)
-    if activity is None:
-        return reader
-    return GuardedReader(reader, IsolatedReader(reader), activity, suspects)

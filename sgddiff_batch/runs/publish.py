@@ -11,11 +11,14 @@ import math
 import threading
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
+from typing import Any
 
+from sgddiff_batch.config import ObjectsConfig
 from sgddiff_batch.core.fact_table import FactTable
-from sgddiff_batch.core.generations import Generation
+from sgddiff_batch.core.generations import Generation, ObjectsFile
 from sgddiff_batch.core.texts import TextSet
 from sgddiff_batch.core.times import TimeSpan
 from sgddiff_batch.core.withdrawals import Withdrawals
@@ -24,8 +27,10 @@ from sgddiff_batch.engine.results import SceneResult
 from sgddiff_batch.io import catalogue
 from sgddiff_batch.io.catalogue import PublishContext, Recordings
 from sgddiff_batch.io.ledger import ObjectLedger, record_table
+from sgddiff_batch.io.objects import MOST_DRAWN_PX, ObjectsMaker
 from sgddiff_batch.io.reports import Packed
 from sgddiff_batch.io.sources import Listing
+from sgddiff_batch.io.storage import Store
 from sgddiff_batch.runs.plan import Run
 from sgddiff_batch.runs.withdrawals import archive_name, listed_ids
 
@@ -78,6 +83,7 @@ class Publisher:
     def __init__(self, run: Run, results: Packed[SceneResult], recordings: Recordings) -> None:
         self._run, self._results, self._recordings = run, results, recordings
         self._published = 0
+        self._objects = objects_of(run.bench.ledger.store, run.bench.objects)
         self._withdrawn: set[str] = set()
 
     def publish_safely(self, *, is_over: bool = True) -> bool:
@@ -88,7 +94,7 @@ class Publisher:
         """
         try:
             self.publish(is_over=is_over)
-            return True
+            return self._objects is None or not self._objects.has_failed
         except Exception as error:
             words = on_one_line(error)
             if is_over:
@@ -119,6 +125,7 @@ class Publisher:
             PublishContext(bench.run_id, *self._archive, shown, self._places, bench.stac),
             bench.keep_generations,
             is_over=is_over,
+            objects=self._objects,
         )
         self._published = settled
         if generation is not None:
@@ -152,6 +159,46 @@ class Publisher:
         """What was listed, the ids that it has, and when its scenes were taken."""
         listing = self._run.listing
         return archive_name(self._run.bench.query.sources), listed_ids(listing), _times(listing)
+
+
+@dataclass
+class SafeObjects:
+    """Makes the objects of generations; what hinders that is logged, and hinders no mosaic's publishing.
+
+    ``has_failed``: it was hindered the last time.
+    """
+
+    maker: ObjectsMaker
+    has_failed: bool = False
+
+    @property
+    def columns(self) -> list[str]:
+        """What it has to know of the mosaics."""
+        return self.maker.columns
+
+    def is_made(self, generation: Generation) -> bool:
+        """Say whether a generation has its objects."""
+        return self.maker.is_made(generation)
+
+    def make(self, rows: Any, made_of: str, before: ObjectsFile | None) -> ObjectsFile | None:  # noqa: ANN401
+        """Make the objects of a generation; None, and those of before stay, where that is not possible."""
+        self.has_failed = False
+        try:
+            return self.maker.make(rows, made_of, before)
+        except Exception as error:
+            self.has_failed = True
+            log.error(
+                "the objects are still those of before, the next run tries again: %s", on_one_line(error)
+            )
+            log.debug("where it stopped:", exc_info=True)
+            return None
+
+
+def objects_of(store: Store, wanted: ObjectsConfig | None) -> SafeObjects | None:
+    """Return what makes the objects of an output's generations, None where none are wanted."""
+    if wanted is None:
+        return None
+    return SafeObjects(ObjectsMaker(store, wanted.settings, wanted.match_iou, MOST_DRAWN_PX))
 
 
 @contextmanager

@@ -91,6 +91,7 @@ def prepare(count: int) -> None:
     """Put what an earlier night left: the index of all records, and the catalogue of their mosaics."""
     from sgddiff_batch.io.ledger.index import _Writer
     from sgddiff_batch.io.ledger.marks import index_of
+    from sgddiff_batch.io.storage import flip
     from sgddiff_batch.io.storage.store import open_store
 
     store = open_store("s3://bucket/out")
@@ -135,7 +136,7 @@ def _put_catalogue(store: object, count: int) -> None:
     import pyarrow.parquet as pq
 
     from sgddiff_batch.core.fingerprint import bytes_digest
-    from sgddiff_batch.core.generations import Generation, published
+    from sgddiff_batch.core.generations import Generation, published, tree_of
     from sgddiff_batch.io.catalogue import generations, objects
     from sgddiff_batch.io.catalogue.rows import table_of
     from sgddiff_batch.io.catalogue.schema import SCHEMA
@@ -156,7 +157,7 @@ def _put_catalogue(store: object, count: int) -> None:
     data = sink.getvalue().to_pybytes()
     generation = Generation(1, "generations/1.parquet", bytes_digest(data), count, "run", "2026-01-01")
     store.write(f"{objects.CATALOGUE}/{generation.file}", data)
-    generations._flip(store, published(None, generation, 7), None)
+    flip(store, generations.POINTER, tree_of(published(None, generation, 7)), None)
     objects.write_link(store, generation)
 
 

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sgddiff_batch.config.job import ArchiveJobConfig, load_config
+from sgddiff_batch.config.objects import ObjectsConfig
 from sgddiff_batch.config.reading import _known_keys
 from sgddiff_batch.config.template import commented_config
 from sgddiff_batch.errors import ConfigError
@@ -33,11 +34,12 @@ def test_it_names_every_key_that_there_is():
 
 def test_every_line_that_is_commented_out_may_be_used(tmp_path):
     text = UNCOMMENTED.sub(r"\1", commented_config(URIS))
-    assert "\n#" not in text.partition("archive:")[2].replace("\n# Area", "")
+    assert "\n#" not in text.partition("archive:")[2].replace("\n# Area", "").replace("\n# Objects", "")
     config = load(tmp_path, text)
     assert config.archive.duplicates is not None
     assert config.archive.filters.names == ("*.tif",)
     assert [area.name for area in config.areas] == ["monthly"]
+    assert config.objects == ObjectsConfig()
 
 
 def test_lines_fit_into_a_terminal_and_each_key_has_a_comment():

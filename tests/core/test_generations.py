@@ -4,7 +4,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sgddiff_batch.core.generations import Generation, Pointer, next_number, published
+from sgddiff_batch.core.generations import (
+    Generation,
+    ObjectsFile,
+    Pointer,
+    next_number,
+    pointer_of,
+    published,
+    tree_of,
+)
 
 
 def generation(number, run=None):
@@ -98,3 +106,31 @@ def test_a_pointer_to_what_is_not_kept_cannot_be_made():
         Pointer(1, (generation(2), generation(1)))
     with pytest.raises(ValueError, match="at least one"):
         published(None, generation(1), 0)
+
+
+OBJECTS = ObjectsFile("_objects/a", "d", "_objects/b", "e", 3, "s", "m")
+
+
+def test_a_pointer_comes_back_from_json_and_former_versions_find_what_they_know():
+    pointer = published(published(None, generation(1), 7), generation(2), 7)
+    plain = tree_of(pointer)
+    assert pointer_of(plain) == pointer
+    with_objects = pointer.with_objects(OBJECTS)
+    assert with_objects.generation.files == ("2.parquet", "_objects/a", "_objects/b")
+    tree = tree_of(with_objects)
+    assert pointer_of(tree) == with_objects
+    assert tree.pop("objects") == {"2": tree_of(with_objects)["objects"]["2"]}
+    assert tree == plain
+
+
+@pytest.mark.parametrize(
+    "tree", [[], {}, {"kept": 3}, {"kept": [], "objects": [], "generation": 1}, {"kept": [{}]}]
+)
+def test_what_is_no_pointer_is_told(tree):
+    with pytest.raises((ValueError, TypeError, KeyError, AttributeError)):
+        pointer_of(tree)
+
+
+def test_objects_are_there_where_both_files_are():
+    for there in (["_objects/a"], ["_objects/a", "_objects/b"]):
+        assert OBJECTS.is_there(lambda key, there=there: key in there or None) == (len(there) == 2)

@@ -139,6 +139,15 @@ def test_an_old_scene_ends_nothing_that_a_newer_and_then_one_of_unknown_time_sho
     assert not archive.parents
 
 
+@given(archives(), archives())
+def test_scenes_of_unknown_time_have_no_say_in_what_those_of_known_time_showed(known, unknown):
+    before = published(known)
+    archive = published(known, [Picture(None, f"u{s.id}", s.boxes, s.data) for s in unknown])
+    for own, was in before.objects.items():
+        now = archive.objects[own]
+        assert (now.state, now.box, now.last_at) == (was.state, was.box, was.last_at)
+
+
 @given(archives(), archives(), st.sampled_from([0.05, 0.2, 0.7]))
 def test_a_published_id_never_changes_and_no_scene_shows_one_twice(earlier, later, least_iou):
     archive = Archive(least_iou)

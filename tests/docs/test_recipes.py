@@ -127,14 +127,20 @@ def test_the_commands_write_what_gdal_and_people_open(names, output, tmp_path):
     assert sorted(path.name for path in (tmp_path / "exported").iterdir()) == ["a.tif.tif", "b.tif.tif"]
 
 
-def test_duckdb_and_geopandas_read_the_catalogue(names, output):
-    busiest = run("DuckDB", names, output).busiest
+def test_duckdb_and_geopandas_read_the_catalogue_and_the_objects(names, output):
+    made = run("DuckDB", names, output)
+    busiest = made.busiest
     assert sorted(row[0] for row in busiest) == ["a.tif", "b.tif"]
     assert busiest[0][1] >= busiest[1][1] > 0
     assert {row[2] for row in busiest} == {mosaic.uri for mosaic in names["mosaics"]}
-    scenes = run("geopandas", names, output).scenes
+    made_here = run("geopandas", names, output)
+    scenes, objects = made_here.scenes, made_here.objects
     assert scenes.salient_km2["a.tif"] == pytest.approx(dict(row[:2] for row in busiest)["a.tif"])
     assert scenes.geometry["a.tif"].bounds[0] == pytest.approx(15.0, abs=1e-3)
+    assert {row[0] for row in made.newest} <= set(objects.id)
+    assert len(made.newest) == min(10, objects[objects.state == "seen"].id.nunique()) > 0
+    assert set(objects.scene) <= {"a.tif", "b.tif"}
+    assert (made_here.perimeter_m > 0).all()
 
 
 def test_pixels_of_your_own_are_one_call(names, output, tmp_path, monkeypatch):

@@ -8,8 +8,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sgddiff_batch.core.fingerprint import bytes_digest
 from sgddiff_batch.core.texts import Texts
-from sgddiff_batch.io.arrow import are_there, arrow_of, numbers_of, release, texts_of
+from sgddiff_batch.io.arrow import (
+    are_there,
+    arrow_of,
+    numbers_of,
+    parquet_bytes,
+    parquet_of,
+    release,
+    texts_of,
+)
 
 TEXTS = st.lists(st.text(max_size=5), max_size=10)
 
@@ -60,3 +69,16 @@ def test_what_is_still_used_is_not_released():
     texts = texts_of(pa.chunked_array([pa.array(["a"] * 1000), pa.array(["b"] * 1000)]))
     release()
     assert texts == ["a"] * 1000 + ["b"] * 1000
+
+
+def test_a_parquet_file_comes_back_and_damage_is_told():
+    table = pa.table({"a": list(range(1000)), "b": ["x"] * 1000})
+    data = parquet_bytes(table)
+    assert parquet_of(data, bytes_digest(data)).equals(table)
+    assert parquet_of(data, columns=["b"]).column_names == ["b"]
+    assert parquet_bytes(table) == data
+    for harmed in (b"", b"PAR1", data[:-9], data[:50] + bytes([data[50] ^ 1]) + data[51:]):
+        with pytest.raises((ValueError, OSError)):
+            parquet_of(harmed)
+    with pytest.raises(ValueError, match="not what was written"):
+        parquet_of(data, "another")

@@ -107,12 +107,15 @@ FLAGS = {
     "catalogue show": f"OUTPUT {CONFIG} --generation --state --json --verbose",
     "catalogue generations": f"OUTPUT {CONFIG} --json --verbose",
     "catalogue rollback": f"OUTPUT {CONFIG} --to --verbose",
-    "objects": f"OUTPUT {CONFIG} --threshold --low --min-area-m2 --match-iou --simplify-px --json --verbose",
+    "objects": f"OUTPUT {CONFIG} --threshold --low --min-area-m2 --match-iou --simplify-px "
+    "--new-since --vanished-since --history --json --verbose",
     "gc": f"OUTPUT {CONFIG} --delete --older-than --json --verbose",
     "export cog": "MOSAIC FILE --all --since --json --verbose",
+    "export objects": "OUTPUT FILE --json --verbose",
     "export png": "MOSAIC FILE --all --since --size --json --verbose",
     "train": f"{CONFIG} --check --cards --json --verbose",
-    "evaluate": "--images --labels --checkpoint --score-maps --maps --json --worst --device --verbose",
+    "evaluate": "--images --labels --checkpoint --score-maps --maps --json --worst --objects --device "
+    "--verbose",
     "demo": "--folder --verbose",
     "init": "--archive --output --checkpoint --device --engine --workers --block-px --task-memory-gib "
     "--file --force --verbose",

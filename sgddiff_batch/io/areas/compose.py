@@ -13,6 +13,7 @@ from sgddiff_batch.core.blending import count_pixels
 from sgddiff_batch.core.composite_planning import AreaPlan, AreaScene, AreaSettings
 from sgddiff_batch.core.composites import Composite, ranks_of
 from sgddiff_batch.core.fingerprint import array_digest
+from sgddiff_batch.core.object_settings import ObjectSettings
 from sgddiff_batch.core.planning import Mosaic, Tiling
 from sgddiff_batch.core.provenance import AreaOrigin, Member, Provenance
 from sgddiff_batch.core.times import format_span
@@ -22,6 +23,7 @@ from sgddiff_batch.io import catalogue
 from sgddiff_batch.io.areas.source import MOST_READ_PX, SceneSource, open_source
 from sgddiff_batch.io.ledger import ObjectLedger
 from sgddiff_batch.io.mosaics import AreaBlockWriter
+from sgddiff_batch.io.objects import PartDrawer
 from sgddiff_batch.io.reports import versions
 from sgddiff_batch.io.storage import Store
 from sgddiff_batch.lifecycle import Begun, MosaicLifecycle
@@ -43,7 +45,7 @@ class Composer:
     """Composes area mosaics. Safe in several threads, for different ones.
 
     ``archive`` is the output that holds the mosaics of scenes, ``area`` the one of the area, fenced by its
-    lease.
+    lease. ``objects`` None: none are drawn.
     """
 
     archive: Store
@@ -52,6 +54,7 @@ class Composer:
     settings: AreaSettings
     block_px: int
     run_id: str
+    objects: ObjectSettings | None = None
 
     def compose(self, plan: AreaPlan) -> SceneRecord:
         """Make an area mosaic, or go on with it, and record it as done; return the record.
@@ -98,6 +101,7 @@ class Composer:
             lambda _: self.provenance(plan),
             keeps_empty=False,
             shown=catalogue.shown_json,
+            parts=None if self.objects is None else PartDrawer(self.area, self.objects),
         )
 
     def _mosaic(self, plan: AreaPlan) -> Mosaic:

@@ -7,6 +7,7 @@ here changes a mosaic or a record.
 from __future__ import annotations
 
 from sgddiff_batch.io.catalogue.generations import (
+    draw_objects,
     drop_mosaics,
     publish,
     read_catalogue,
@@ -15,7 +16,7 @@ from sgddiff_batch.io.catalogue.generations import (
 )
 from sgddiff_batch.io.catalogue.items import STATIC
 from sgddiff_batch.io.catalogue.mosaics import MosaicEntry, list_mosaics
-from sgddiff_batch.io.catalogue.objects import CATALOGUE, GENERATIONS, named_by, read_generation
+from sgddiff_batch.io.catalogue.objects import CATALOGUE, GENERATIONS, OBJECTS, named_by, read_generation
 from sgddiff_batch.io.catalogue.recordings import Recordings
 from sgddiff_batch.io.catalogue.rows import instant
 from sgddiff_batch.io.catalogue.schema import TIME_KNOWN
@@ -25,11 +26,13 @@ from sgddiff_batch.io.catalogue.update import PublishContext
 __all__ = [
     "CATALOGUE",
     "GENERATIONS",
+    "OBJECTS",
     "STATIC",
     "TIME_KNOWN",
     "MosaicEntry",
     "PublishContext",
     "Recordings",
+    "draw_objects",
     "drop_mosaics",
     "instant",
     "list_mosaics",

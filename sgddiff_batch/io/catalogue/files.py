@@ -6,7 +6,6 @@ import io
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 import pyarrow as pa
@@ -14,6 +13,7 @@ import pyarrow.parquet as pq
 
 from sgddiff_batch.core.fingerprint import bytes_digest
 from sgddiff_batch.errors import FatalError
+from sgddiff_batch.io.arrow import all_but_boxes, parquet_of
 from sgddiff_batch.io.catalogue import former
 from sgddiff_batch.io.catalogue.schema import SCHEMA, schema_of
 from sgddiff_batch.io.catalogue.stac_columns import with_stac
@@ -40,25 +40,11 @@ def encode(table: pa.Table, uri: str, collection: Mapping[str, Any] | None = Non
         stac["collections"] = {collection["id"]: collection}
     schema = SCHEMA.with_metadata({"geo": json.dumps(_GEO), _STAC: json.dumps(stac)})
     buffer = io.BytesIO()
-    with pq.ParquetWriter(buffer, schema, compression="zstd", use_dictionary=_with_dictionary()) as writer:
+    with pq.ParquetWriter(buffer, schema, compression="zstd", use_dictionary=all_but_boxes(SCHEMA)) as writer:
         for start in range(0, table.num_rows, _PART):
             part = with_stac(table.slice(start, _PART), uri)
             writer.write_table(part.replace_schema_metadata(schema.metadata))
     return buffer.getvalue()
-
-
-@cache
-def _with_dictionary() -> list[str]:
-    """Return the columns of the file that have a dictionary: all but the box.
-
-    DuckDB 2.0.0 ends with an internal error where a box of dictionaries is filtered and rows are ordered and
-    limited in one query.
-    """
-    buffer = io.BytesIO()
-    pq.write_table(SCHEMA.empty_table(), buffer)
-    schema = pq.ParquetFile(buffer).schema
-    paths = (schema.column(number).path for number in range(len(schema)))
-    return [path for path in paths if not path.startswith("bbox.")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,11 +88,8 @@ class Encoded:
 
     def table(self, columns: Sequence[str] = tuple(SCHEMA.names)) -> pa.Table:
         """Return some columns, or all, of a file that was checked."""
-        # In this thread alone: Arrow's own, which take the GIL to let go of a file of Python's, may end the
-        # process by SIGABRT when it exits.
         wanted = self._stored(columns)
-        with pq.ParquetFile(self._file(), pre_buffer=False) as file:
-            found = file.read(wanted, use_threads=False)
+        found = parquet_of(self.data, columns=wanted)
         return self._completed(found.select(wanted).cast(schema_of(wanted)), columns)
 
     def parts(self, columns: Sequence[str]) -> Iterator[pa.Table]:

@@ -13,14 +13,22 @@ from __future__ import annotations
 
 import json
 import logging
-import uuid
 from collections.abc import Callable, Mapping, Set
-from dataclasses import asdict, replace
+from dataclasses import replace
+from typing import Protocol
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from sgddiff_batch.core.generations import Generation, Pointer, next_number, published
+from sgddiff_batch.core.generations import (
+    Generation,
+    ObjectsFile,
+    Pointer,
+    next_number,
+    pointer_of,
+    published,
+    tree_of,
+)
 from sgddiff_batch.errors import FatalError, RetryableError
 from sgddiff_batch.io.catalogue.files import Encoded
 from sgddiff_batch.io.catalogue.objects import (
@@ -33,7 +41,7 @@ from sgddiff_batch.io.catalogue.objects import (
 from sgddiff_batch.io.catalogue.schema import LEAN
 from sgddiff_batch.io.catalogue.static import with_items
 from sgddiff_batch.io.catalogue.update import COMPARED, PublishContext, is_current, updated
-from sgddiff_batch.io.storage import Store
+from sgddiff_batch.io.storage import Store, flip
 from sgddiff_batch.protocols import SceneRecord
 
 log = logging.getLogger(__name__)
@@ -44,6 +52,20 @@ KEEP_GENERATIONS = 7
 _ATTEMPTS = 5
 
 
+class MakesObjects(Protocol):
+    """Makes the objects of the mosaics of a generation: two files, which nobody sees before the flip."""
+
+    @property
+    def columns(self) -> list[str]:
+        """What it has to know of the mosaics: columns of the catalogue."""
+
+    def is_made(self, generation: Generation) -> bool:
+        """Say whether a generation has the objects that this makes."""
+
+    def make(self, rows: pa.Table, made_of: str, before: ObjectsFile | None) -> ObjectsFile | None:
+        """Make those of the mosaics of a generation of that digest; None where those of before stay."""
+
+
 def publish(
     store: Store,
     records: Mapping[str, SceneRecord],
@@ -52,6 +74,7 @@ def publish(
     keep: int = KEEP_GENERATIONS,
     *,
     is_over: bool = True,
+    objects: MakesObjects | None = None,
 ) -> Generation | None:
     """Publish the current mosaics of all records but the withdrawn ones, as a new generation.
 
@@ -62,37 +85,77 @@ def publish(
     A generation of a former version, or one that lacks the Items that are asked for, is published anew
     though nothing differs, unless readers are turned back.
 
+    objects: makes those of the generation, before the flip; None, and while the run goes on, those of before
+    stay. Where nothing but they is missing, they are made of the current generation, which stays.
+
     Either all of this happens or, killed at any moment, nothing that a reader sees.
 
     Raises:
         FatalError: if the pointer is damaged.
         ConfigError, RetryableError: as the store does.
     """
+    objects = objects if is_over else None
     for _ in range(_ATTEMPTS):
         pointer, version = _versioned_pointer(store)
         if pointer is not None and pointer.is_turned_back and not is_over:
             log.info("the catalogue was turned back to generation %d, and stays so for now", pointer.current)
             return None
-        newest = _newest(store, pointer)
-        # First the few columns that tell: of a million rows all of them take a gigabyte.
-        if pointer is not None and newest and _is_current(newest, pointer, records, withdrawn, context):
-            write_link(store, pointer.generation)
-            return None
-        before = newest.table(LEAN.names) if newest else LEAN.empty_table()
-        after = updated(store, before, records, withdrawn, context)
-        after = with_items(store, after, wanted=context.stac)
-        if pointer is not None and newest and not newest.is_former and after.equals(before):
-            write_link(store, pointer.generation)
-            return None
-        new = write_generation(store, after, next_number(pointer), context.run_id)
-        if pointer is not None and pointer.is_turned_back:
-            log.warning("the catalogue was at generation %d by a rollback; it goes on", pointer.current)
-        turned = published(pointer, new, keep)
-        if _flip(store, turned, version):
-            write_link(store, turned.generation)
-            return turned.generation
+        rows = _changed(store, pointer, records, withdrawn, context)
+        if rows is None:
+            assert pointer is not None, "nothing differs from a generation"
+            turned = _with_objects(store, pointer, objects)
+        else:
+            turned = published(pointer, _written(store, pointer, rows, context.run_id, objects), keep)
+        if _turned(store, pointer, turned, version):
+            return None if rows is None else turned.generation
         # Its file stays: if only the reply was lost, it is current now. If not, gc removes it.
     raise RetryableError(f"the catalogue of {store.uri} was changed by others {_ATTEMPTS} times; run again")
+
+
+def _changed(
+    store: Store,
+    pointer: Pointer | None,
+    records: Mapping[str, SceneRecord],
+    withdrawn: Set[str],
+    context: PublishContext,
+) -> pa.Table | None:
+    """Return the rows of a new generation; None where there is one, and nothing differs from the newest."""
+    newest = _newest(store, pointer)
+    # First the few columns that tell: of a million rows all of them take a gigabyte.
+    if pointer is not None and newest and _is_current(newest, pointer, records, withdrawn, context):
+        return None
+    before = newest.table(LEAN.names) if newest else LEAN.empty_table()
+    after = updated(store, before, records, withdrawn, context)
+    after = with_items(store, after, wanted=context.stac)
+    is_same = newest is not None and not newest.is_former and after.equals(before)
+    return None if is_same else after
+
+
+def _written(
+    store: Store, pointer: Pointer | None, rows: pa.Table, run_id: str, objects: MakesObjects | None
+) -> Generation:
+    """Write a generation that nobody sees yet, with its objects, or those of before."""
+    if pointer is not None and pointer.is_turned_back:
+        log.warning("the catalogue was at generation %d by a rollback; it goes on", pointer.current)
+    new = write_generation(store, rows, next_number(pointer), run_id)
+    before = None if pointer is None else pointer.newest.objects
+    made = None if objects is None else objects.make(rows, new.digest, before)
+    return replace(new, objects=made or before)
+
+
+def draw_objects(store: Store, objects: MakesObjects) -> Generation:
+    """Make the objects of the current generation, and return it with them; raises as :func:`rollback`."""
+    return _change(store, lambda pointer: _with_objects(store, pointer, objects)).generation
+
+
+def _with_objects(store: Store, pointer: Pointer, objects: MakesObjects | None) -> Pointer:
+    """Return the pointer with the objects that the current generation lacks, which are made."""
+    current = pointer.generation
+    if objects is None or objects.is_made(current):
+        return pointer
+    rows = read_generation(store, current, objects.columns)
+    made = objects.make(rows, current.digest, current.objects)
+    return pointer if made is None else pointer.with_objects(made)
 
 
 def _is_current(
@@ -187,7 +250,8 @@ def _without(store: Store, generation: Generation, stores: Set[str]) -> Generati
         return generation
     table = encoded.table(LEAN.names).filter(pc.invert(named))
     anew = write_generation(store, table, generation.number, generation.run_id)
-    return replace(generation, file=anew.file, digest=anew.digest, rows=anew.rows)
+    # Of objects nothing is known then: those of what was taken out must not come back.
+    return replace(generation, file=anew.file, digest=anew.digest, rows=anew.rows, objects=None)
 
 
 def _change(store: Store, change: Callable[[Pointer], Pointer]) -> Pointer:
@@ -196,8 +260,7 @@ def _change(store: Store, change: Callable[[Pointer], Pointer]) -> Pointer:
         if pointer is None:
             raise ValueError(f"{store.uri} has no catalogue: no run has published there")
         changed = change(pointer)
-        if changed == pointer or _flip(store, changed, version):
-            write_link(store, changed.generation)
+        if _turned(store, pointer, changed, version):
             return changed
     raise RetryableError(f"the catalogue of {store.uri} was changed by others {_ATTEMPTS} times; try again")
 
@@ -208,28 +271,19 @@ def _versioned_pointer(store: Store) -> tuple[Pointer | None, str | None]:
     except FileNotFoundError:
         return None, None
     try:
-        tree = json.loads(found.data)
-        kept = tuple(Generation(**row) for row in tree["kept"])
-        return Pointer(tree["generation"], kept), found.version
-    except (ValueError, TypeError, KeyError, RecursionError) as error:
+        return pointer_of(json.loads(found.data)), found.version
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise FatalError(
             f"{POINTER} in {store.uri} is damaged ({error}); remove it, and the next run publishes anew"
         ) from None
 
 
-def _flip(store: Store, pointer: Pointer, version: str | None) -> bool:
-    """Replace the pointer if it is still of that version; return whether it was."""
-    current = asdict(pointer.generation)
-    tree = {
-        "generation": current.pop("number"),
-        **current,
-        "kept": [asdict(generation) for generation in pointer.kept],
-        # What tells this write from everybody else's, should its reply be lost.
-        "write_id": uuid.uuid4().hex,
-    }
-    data = json.dumps(tree, indent=1).encode()
-    written = store.create(POINTER, data) if version is None else store.replace(POINTER, data, version)
-    return written is not None
+def _turned(store: Store, before: Pointer | None, after: Pointer, version: str | None) -> bool:
+    """Replace the pointer, if it is still of that version, and then the copies; return whether it was."""
+    is_done = after == before or flip(store, POINTER, tree_of(after), version)
+    if is_done:
+        write_link(store, after.generation)
+    return is_done
 
 
 def _newest(store: Store, pointer: Pointer | None) -> Encoded | None:

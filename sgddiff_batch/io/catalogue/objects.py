@@ -2,19 +2,22 @@
 
 _catalogue/generations/<number>-<run id>-<write>.parquet   one version of the catalogue; never changes
 catalogue.parquet, collection.json                         copies of the current one, for readers of files
+objects.parquet                                            a copy of its objects, if it has some
 """
 
 from __future__ import annotations
 
 import json
+import logging
 import uuid
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import pyarrow as pa
 
 from sgddiff_batch.core.fingerprint import bytes_digest
-from sgddiff_batch.core.generations import Generation
+from sgddiff_batch.core.generations import Generation, ObjectsFile
 from sgddiff_batch.io.catalogue.collection import LINK, NEEDED, collection_of, with_file
 from sgddiff_batch.io.catalogue.files import Encoded, decode, encode
 from sgddiff_batch.io.catalogue.schema import ITEM
@@ -22,8 +25,13 @@ from sgddiff_batch.io.catalogue.stac_fields import COLLECTION
 from sgddiff_batch.io.catalogue.static import write_pages
 from sgddiff_batch.io.storage import Store
 
+log = logging.getLogger(__name__)
+
 CATALOGUE = "_catalogue"
 GENERATIONS = f"{CATALOGUE}/generations"
+
+OBJECTS = "objects.parquet"
+"""Key of the copy of the file of all objects."""
 
 _LINKED = f"{CATALOGUE}/linked.json"
 """Which digest the copies have: written after them, so that what a killed run left behind is seen."""
@@ -75,18 +83,41 @@ def write_generation(store: Store, table: pa.Table, number: int, run_id: str) ->
 
 def write_link(store: Store, generation: Generation) -> None:
     """Make the copies at the output's root those of a generation, if they are not."""
-    mark = json.dumps({"digest": generation.digest, "collection": COLLECTION}).encode()
-    try:
-        if store.read(_LINKED) == mark:
-            return
-    except FileNotFoundError:
-        pass
+    objects = generation.objects
+    said: dict[str, str] = {"digest": generation.digest, "collection": COLLECTION}
+    mark = json.dumps(said | ({} if objects is None else {"objects": objects.digest})).encode()
+    linked = _linked(store)
+    if linked == mark:
+        return
+    _link_objects(store, objects, linked)
     encoded = Encoded(store.read(f"{CATALOGUE}/{generation.file}"))
     found = encoded.collection or collection_of(encoded.table(NEEDED), store.uri)
     store.write(LINK, encoded.data)
     collection = with_file(found, len(encoded.data), generation.digest)
     store.write(COLLECTION, json.dumps(collection, indent=1, ensure_ascii=False).encode())
     store.write(_LINKED, mark)
+
+
+def _linked(store: Store) -> bytes:
+    try:
+        return store.read(_LINKED)
+    except FileNotFoundError:
+        return b""
+
+
+def _link_objects(store: Store, objects: ObjectsFile | None, linked: bytes) -> None:
+    """Make the copy of the objects that of a generation; one of another must not be taken for its own."""
+    if objects is not None:
+        with suppress(FileNotFoundError):
+            data = store.read(objects.file)
+            if bytes_digest(data) == objects.digest:
+                store.write(OBJECTS, data)
+                return
+        log.warning(
+            "the objects of the current mosaics are lost; the next run, or sgddiff objects, makes them"
+        )
+    if objects is not None or b'"objects"' in linked:
+        store.delete(OBJECTS)
 
 
 def named_by(store: Store, generation: Generation) -> Named:

@@ -16,7 +16,7 @@ from sgddiff_batch.io.mosaics.conventions import (
 from sgddiff_batch.io.mosaics.counts import COUNTS_NAME, AreaBlockWriter, Counts, counts_level
 from sgddiff_batch.io.mosaics.export_cog import CogExport
 from sgddiff_batch.io.mosaics.export_png import DEFAULT_SIZE_PX, PngExport
-from sgddiff_batch.io.mosaics.export_target import MARK_BYTES, Export, clear_up
+from sgddiff_batch.io.mosaics.export_target import MARK_BYTES, Export, clear_up, made_whole
 from sgddiff_batch.io.mosaics.metadata import ROOT, Level
 from sgddiff_batch.io.mosaics.opening import mosaic_levels, open_mosaic, read_root
 from sgddiff_batch.io.mosaics.reading import DamagedObjectError
@@ -49,6 +49,7 @@ __all__ = [
     "is_committed",
     "is_complete",
     "is_emptied",
+    "made_whole",
     "mosaic_levels",
     "open_mosaic",
     "open_stored",

@@ -6,8 +6,29 @@ all. Mosaics, ledger and catalogue are read alone.
 
 from __future__ import annotations
 
-from sgddiff_batch.io.objects.lasting import LEAST_IOU
-from sgddiff_batch.io.objects.output import MosaicObjects, OutputObjects, find_objects
+from sgddiff_batch.io.objects.asking import History, ObjectNews, Published
+from sgddiff_batch.io.objects.drawing import PartDrawer
+from sgddiff_batch.io.objects.generation import GENERATIONS
+from sgddiff_batch.io.objects.output import (
+    MOST_DRAWN_PX,
+    MosaicObjects,
+    ObjectsMaker,
+    OutputObjects,
+    find_objects,
+)
 from sgddiff_batch.io.objects.parts import PARTS, store_of_part
 
-__all__ = ["LEAST_IOU", "PARTS", "MosaicObjects", "OutputObjects", "find_objects", "store_of_part"]
+__all__ = [
+    "GENERATIONS",
+    "MOST_DRAWN_PX",
+    "PARTS",
+    "History",
+    "MosaicObjects",
+    "ObjectNews",
+    "ObjectsMaker",
+    "OutputObjects",
+    "PartDrawer",
+    "Published",
+    "find_objects",
+    "store_of_part",
+]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 import pyarrow as pa
@@ -17,6 +18,7 @@ from pyproj import CRS
 from pyproj.exceptions import CRSError
 
 from sgddiff_batch.core.fingerprint import canonical_json
+from sgddiff_batch.io.arrow import all_but_boxes, parquet_of
 
 GEOPARQUET_VERSION = "1.1.0"
 ROWS_TOGETHER = 16_384
@@ -65,7 +67,7 @@ SCHEMA = pa.schema(
 on the globe. ``row``, ``col``: the first pixel in reading order. ``at_edge``: it touches an edge of the
 mosaic, and may go on beyond. ``state``: what is known of the object now (seen,
 vanished, merged); ``parents``: the ids of those that became part of it, or that it was split from, in this
-scene. Both are null in parts.
+scene. These, and ``time``, which the catalogue tells, are null in parts.
 """
 
 
@@ -80,12 +82,16 @@ class ObjectFile:
     have several, and that column is plain WKB to readers.
     """
 
-    def __init__(self, about: Mapping[str, object], crs: str | None, *, several: bool = False) -> None:
-        metadata = {"geo": _geo(crs, several=several), ABOUT: canonical_json(about)}
+    def __init__(self, crs: str | None, *, several: bool = False) -> None:
+        metadata = {"geo": _geo(crs, several=several)}
         self._buffer = io.BytesIO()
         self._schema = SCHEMA.with_metadata(metadata)
         self._writer = pq.ParquetWriter(
-            self._buffer, self._schema, compression="zstd", write_page_checksum=True
+            self._buffer,
+            self._schema,
+            compression="zstd",
+            write_page_checksum=True,
+            use_dictionary=all_but_boxes(SCHEMA),
         )
         self._waiting: list[pa.Table] = []
         self._rows = 0
@@ -97,9 +103,13 @@ class ObjectFile:
         if self._rows >= ROWS_TOGETHER:
             self._write(self._rows - self._rows % ROWS_TOGETHER)
 
-    def finish(self, valid: bytes = b"") -> bytes:
-        """Return the file, with all that was added; ``valid``: WKB of where there is data."""
+    def finish(self, about: Mapping[str, object], valid: bytes = b"") -> bytes:
+        """Return the file, with all that was added.
+
+        about: what it says of how it was made. valid: WKB of where there is data.
+        """
         self._write(self._rows)
+        self._writer.add_key_value_metadata({ABOUT: canonical_json(about)})
         if valid:
             self._writer.add_key_value_metadata({VALID: valid.hex()})
         self._writer.close()
@@ -114,6 +124,7 @@ class ObjectFile:
         self._waiting, self._rows = ([rest] if rest.num_rows else []), rest.num_rows
 
 
+@lru_cache(maxsize=64)
 def _geo(crs: str | None, *, several: bool) -> str:
     kinds = ["MultiPolygon", "Polygon"]
     covering = {"bbox": {edge: ["bbox", edge] for edge in _EDGES}}
@@ -140,11 +151,9 @@ def decode(data: bytes) -> tuple[pa.Table, object]:
         DamagedFileError: if it is damaged, or of other columns.
     """
     try:
-        buffer = pa.BufferReader(pa.py_buffer(data))
-        with pq.ParquetFile(buffer, pre_buffer=False, page_checksum_verification=True) as file:
-            table = file.read(use_threads=False)
+        table = parquet_of(data)
         about: object = json.loads(table.schema.metadata[ABOUT])
-    except (pa.ArrowException, OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise DamagedFileError(f"it is no whole file of objects: {error}") from None
     if not table.schema.equals(SCHEMA):
         raise DamagedFileError("it has other columns than objects have")

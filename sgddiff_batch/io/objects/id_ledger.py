@@ -10,24 +10,24 @@ of the catalogue's generation, so that a rollback of that rolls objects back, an
 
 from __future__ import annotations
 
-import io
 import json
 import logging
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
+import pyarrow.compute as pc
 
 from sgddiff_batch.core.fingerprint import bytes_digest, digest
 from sgddiff_batch.core.object_settings import ObjectSettings
 from sgddiff_batch.errors import FatalError, RetryableError
+from sgddiff_batch.io.arrow import parquet_bytes, parquet_of
 from sgddiff_batch.io.objects.id_state import IdState, SceneKey, decode_state, empty_state
 from sgddiff_batch.io.objects.matching import SIGHTINGS, NewScene, matched
 from sgddiff_batch.io.objects.parts import FORMAT
-from sgddiff_batch.io.storage import Store
+from sgddiff_batch.io.storage import Store, flip
 
 log = logging.getLogger(__name__)
 
@@ -62,11 +62,12 @@ class IdLedger:
         """The folder of it."""
         return self._store.uri_of(self._folder)
 
-    def publish(self, wanted: Sequence[SceneKey], opened: OpenScenes) -> IdState:
-        """Match the objects of those mosaics that are new, and return what is known after that.
+    def publish(self, wanted: Sequence[SceneKey], opened: OpenScenes) -> tuple[IdState, list[SceneKey]]:
+        """Match the objects of those mosaics that are new; return what is known after that, and all keys.
 
-        opened: returns these with their objects. Killed at any moment, all of a publish happens or nothing;
-        of two at once the second one goes on from what the first one told.
+        The key of a mosaic that was made again, with other outlines, is another one: its objects are matched
+        as those of a further mosaic. opened: returns the new ones with their objects. Killed at any moment,
+        all of a publish happens or nothing; of two at once the second one goes on from what the first told.
 
         Raises:
             FatalError: if the ledger is damaged: ids would not be what they were.
@@ -77,28 +78,52 @@ class IdLedger:
             state = self._state(pointer)
             if state is None:
                 continue
-            told = {one.store for one in state.scenes}
-            new = [one for one in wanted if one.store not in told]
+            told = {one.store: one.content for one in state.scenes}
+            keys = [one if told.get(one.store) in (None, "", one.content) else one.again() for one in wanted]
+            new = [key for key in keys if key.store not in told]
             if not new:
-                return state
+                return state, keys
             after, sightings = self._matched(state, opened(sorted(new, key=lambda one: one.order)))
             if self._flip(pointer, after, sightings):
                 if pointer.state is not None:
                     self._store.delete(f"{self._folder}/{pointer.state[0]}")
-                return after
+                return after, keys
         raise RetryableError(f"the ids of {self._store.uri} were told by others {_ATTEMPTS} times; run again")
 
-    def sightings(self) -> pa.Table:
-        """Return all rows of SIGHTINGS that were ever told.
+    def state(self) -> IdState:
+        """Return what is known of all objects.
+
+        Raises:
+            FatalError: if the ledger is damaged.
+        """
+        for _ in range(_ATTEMPTS):
+            state = self._state(self._pointer())
+            if state is not None:
+                return state
+        raise RetryableError(f"the ids of {self._store.uri} were told by others {_ATTEMPTS} times; try again")
+
+    def sightings(self, stores: Iterable[str] | None = None) -> pa.Table:
+        """Return the rows of SIGHTINGS of some mosaics, each of which has some; None: of all.
+
+        Files are read from the newest on, until those of all are found.
 
         Raises:
             FatalError: if one of the files is damaged.
         """
-        try:
-            parts = [self._read(file, _sightings_of) for file in self._pointer().sightings]
-        except FileNotFoundError as error:
-            raise FatalError(f"{self._store.uri}: {error}: ids are not known") from None
-        return pa.concat_tables(parts) if parts else SIGHTINGS.empty_table()
+        left, parts = None if stores is None else set(stores), [SIGHTINGS.empty_table()]
+        for file in reversed(self._pointer().sightings):
+            if left is not None and not left:
+                break
+            try:
+                table = self._read(file, lambda rows: rows.cast(SIGHTINGS))
+            except FileNotFoundError as error:
+                raise FatalError(f"{self._store.uri}: {error}: ids are not known") from None
+            if left is not None:
+                names = table["store"].cast(pa.string())
+                table = table.filter(pc.is_in(names, value_set=pa.array(sorted(left), pa.string())))
+                left -= set(table["store"].unique().to_pylist())
+            parts.append(table)
+        return pa.concat_tables(parts).unify_dictionaries()
 
     def _matched(self, state: IdState, scenes: Iterator[NewScene]) -> tuple[IdState, pa.Table]:
         """Match scenes, given in their order, so many at a time that their outlines fit into memory."""
@@ -140,14 +165,11 @@ class IdLedger:
             raise FatalError(f"{key} in {self._store.uri} is damaged ({error}): ids are not known") from None
         return _Pointer(state, sightings, found.version)
 
-    def _read(self, file: tuple[str, str], decode: Callable[[bytes], Any]) -> Any:  # noqa: ANN401
+    def _read(self, file: tuple[str, str], decode: Callable[[pa.Table], Any]) -> Any:  # noqa: ANN401
         name, wanted = file
         key = f"{self._folder}/{name}"
         try:
-            data = self._store.read(key)
-            if bytes_digest(data) != wanted:
-                raise ValueError("it is not what was written")
-            return decode(data)
+            return decode(parquet_of(self._store.read(key), wanted))
         except FileNotFoundError:
             raise
         except _DAMAGED as error:
@@ -156,22 +178,13 @@ class IdLedger:
     def _flip(self, pointer: _Pointer, state: IdState, sightings: pa.Table) -> bool:
         number = len(pointer.sightings) + 1
         files = [self._written(f"state-{number:06d}", state.encode())]
-        files.append(self._written(f"sightings-{number:06d}", _encoded(sightings)))
-        tree = {
-            "state": files[0],
-            "sightings": [*pointer.sightings, files[1]],
-            # What tells this write from everybody else's, should its reply be lost.
-            "write_id": uuid.uuid4().hex,
-        }
-        data, key = json.dumps(tree, indent=1).encode(), f"{self._folder}/current.json"
-        if pointer.version is None:
-            written = self._store.create(key, data)
-        else:
-            written = self._store.replace(key, data, pointer.version)
-        if written is None:
+        files.append(self._written(f"sightings-{number:06d}", parquet_bytes(sightings)))
+        tree = {"state": files[0], "sightings": [*pointer.sightings, files[1]]}
+        is_ours = flip(self._store, f"{self._folder}/current.json", tree, pointer.version)
+        if not is_ours:
             for name, _ in files:
                 self._store.delete(f"{self._folder}/{name}")
-        return written is not None
+        return is_ours
 
     def _written(self, stem: str, data: bytes) -> tuple[str, str]:
         # No two writes share a name: one that was killed left what nobody names.
@@ -183,13 +196,3 @@ class IdLedger:
 def _file(value: Sequence[str]) -> tuple[str, str]:
     name, wanted = value
     return str(name), str(wanted)
-
-
-def _encoded(table: pa.Table) -> bytes:
-    buffer = io.BytesIO()
-    pq.write_table(table, buffer, compression="zstd")
-    return buffer.getvalue()
-
-
-def _sightings_of(data: bytes) -> pa.Table:
-    return pq.read_table(pa.BufferReader(data), use_threads=False).cast(SIGHTINGS)

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import io
 import json
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass, replace
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 import shapely
 from numpy.typing import NDArray
 
 from sgddiff_batch.core.components import Ints
 from sgddiff_batch.core.fingerprint import canonical_json
+from sgddiff_batch.io.arrow import parquet_bytes
 from sgddiff_batch.io.geodesy import Floats, Shapes
 
 Names = NDArray[np.bytes_]
@@ -38,11 +37,25 @@ _STATE = pa.schema(
 
 @dataclass(frozen=True, slots=True)
 class SceneKey:
-    """A mosaic whose objects were matched: the time of its scene (ISO 8601 in UTC, None: not known), both."""
+    """A mosaic whose objects are matched: the time of its scene (ISO 8601 in UTC, None: not known), and both.
+
+    ``content``: the digest of its outlines. ``store`` is the mosaic's path; of one that was made again by the
+    same name, with others, what :meth:`again` calls it.
+    """
 
     time: str | None
     scene_id: str
     store: str
+    content: str = ""
+
+    def again(self) -> SceneKey:
+        """Return the key of a mosaic whose path is that of one with other outlines."""
+        return replace(self, store=f"{self.store}#{self.content}")
+
+    @property
+    def path(self) -> str:
+        """The mosaic's path."""
+        return self.store.removesuffix(f"#{self.content}")
 
     @property
     def key(self) -> tuple[str, str]:
@@ -104,7 +117,7 @@ class IdState:
 
     def encode(self) -> bytes:
         """Return it as a Parquet file."""
-        scenes = canonical_json([[one.time, one.scene_id, one.store] for one in self.scenes])
+        scenes = canonical_json([list(astuple(one)) for one in self.scenes])
         columns = [
             _texts(self.ids),
             pa.array(self.state.astype(np.int8)),
@@ -114,18 +127,15 @@ class IdState:
             *(pa.array(self.bounds[:, nth]) for nth in range(4)),
         ]
         table = pa.Table.from_arrays(columns, schema=_STATE.with_metadata({_SCENES: scenes}))
-        buffer = io.BytesIO()
-        pq.write_table(table, buffer, compression="zstd")
-        return buffer.getvalue()
+        return parquet_bytes(table)
 
 
-def decode_state(data: bytes) -> IdState:
-    """Return what :meth:`IdState.encode` wrote.
+def decode_state(table: pa.Table) -> IdState:
+    """Return what the rows of :meth:`IdState.encode` say.
 
     Raises:
-        ValueError, KeyError, OSError: if it is something else.
+        ValueError, KeyError, TypeError: if they are something else.
     """
-    table = pq.read_table(pa.BufferReader(data), use_threads=False)
     scenes = tuple(SceneKey(*row) for row in json.loads(table.schema.metadata[_SCENES]))
     numbers = {
         name: table[name].to_numpy().astype(np.int64) for name in ("state", "seen_in", "told_by", "last_by")

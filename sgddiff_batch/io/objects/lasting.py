@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import shapely
 
 from sgddiff_batch.core.components import Ints
-from sgddiff_batch.core.object_settings import ObjectSettings
 from sgddiff_batch.core.words import redact_uri
 from sgddiff_batch.errors import FatalError
 from sgddiff_batch.io.objects.geoparquet import SCHEMA, VALID, decode
@@ -20,84 +20,107 @@ from sgddiff_batch.io.objects.id_state import STATES, IdState, Names, SceneKey, 
 from sgddiff_batch.io.objects.matching import NewScene
 from sgddiff_batch.io.storage import Store
 
-LEAST_IOU = 0.2
-"""The overlap, area shared over that of both, from which on two outlines may be of one object."""
+_ID_DIGITS = 20
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LastingIds:
     """Ids of regions: ``regions`` (n) sorted, their rows in ``told``, and the objects' ``state``.
 
-    ``uri``: of the folder that they are told in.
+    ``keys``: of the mosaics that they are of, by path. ``uri``: of the folder that they are told in.
     """
 
     regions: Names
     told: pa.Table
     state: IdState
+    keys: Mapping[str, SceneKey]
     uri: str
 
-    def laid_on(self, part: pa.Table) -> pa.Table:
-        """Return the rows of a part with the objects' ids, states and parents.
+    def laid_on(self, part: pa.Table, store: str, time: datetime | None) -> pa.Table:
+        """Return the rows of the part of a mosaic with ids, states and parents, and its scene's time.
+
+        store: the mosaic's path.
 
         Raises:
             FatalError: if an id was told of other regions than the part has.
         """
-        told = self.told.take(pa.array(self._rows(part)))
-        places = np.searchsorted(self.state.ids, names_of(told["id"]))
-        states = pa.array(STATES, pa.string()).take(pa.array(self.state.state[places]))
+        told = self.told.take(pa.array(self._rows(part, self.keys[store])))
         columns = {
             "id": told["id"].cast(pa.string()),
-            "state": states,
             "parents": told["parents"].cast(pa.list_(pa.string())),
+            "time": pa.repeat(pa.scalar(time, SCHEMA.field("time").type), part.num_rows),
         }
-        for name, column in columns.items():
-            part = part.set_column(SCHEMA.get_field_index(name), SCHEMA.field(name), column)
-        return part
+        return self.as_now(_with(part, columns))
 
-    def _rows(self, part: pa.Table) -> Ints:
-        names = names_of(part["id"])
+    def as_now(self, rows: pa.Table) -> pa.Table:
+        """Return rows of objects with what is known of these now."""
+        places = np.searchsorted(self.state.ids, names_of(rows["id"]))
+        states = pa.array(STATES, pa.string()).take(pa.array(self.state.state[places]))
+        return _with(rows, {"state": states})
+
+    def _rows(self, part: pa.Table, key: SceneKey) -> Ints:
+        names = names_as_told(names_of(part["id"]), key)
         rows: Ints = np.searchsorted(self.regions, names)
         is_told = rows < len(self.regions)
         is_told[is_told] = self.regions[rows[is_told]] == names[is_told]
         if not is_told.all():
-            store = part["store"][int(np.argmin(is_told))].as_py()
             raise FatalError(
-                f"{redact_uri(self.uri)} tells no id of {np.count_nonzero(~is_told)} objects of {store}: its "
-                "mosaic was made again, with other objects than those that were matched. Remove that folder "
-                "and give the command again: all objects are matched anew, and some will have other ids"
+                f"{redact_uri(self.uri)} tells no id of {np.count_nonzero(~is_told)} objects of {key.store}: "
+                "it is not what was written. Put it back from a copy, or remove the folder and give the "
+                "command again: all objects are matched anew then, and some will have other ids"
             )
         return rows
 
 
-def lasting_ids(
-    store: Store, settings: ObjectSettings, least_iou: float, parts: Mapping[SceneKey, str]
-) -> LastingIds:
+def _with(rows: pa.Table, columns: Mapping[str, pa.Array]) -> pa.Table:
+    for name, column in columns.items():
+        rows = rows.set_column(SCHEMA.get_field_index(name), SCHEMA.field(name), column)
+    return rows
+
+
+def lasting_ids(ledger: IdLedger, store: Store, parts: Sequence[tuple[SceneKey, str, int]]) -> LastingIds:
     """Match the objects of mosaics that are new, and return the ids of all of them.
 
-    parts: the keys of the mosaics' parts.
+    parts: of each mosaic its key, and that of its part and how many objects that has.
 
     Raises:
         FatalError: if what is known of ids is damaged.
         ConfigError, RetryableError: as the store does.
     """
+    files = {key.store: part for key, part, _ in parts}
 
     def opened(keys: Sequence[SceneKey]) -> Iterator[NewScene]:
-        return (_new_scene(store, key, parts[key]) for key in keys)
+        return (_new_scene(store, key, files[key.path]) for key in keys)
 
-    ledger = IdLedger(store, settings, least_iou)
-    state = ledger.publish(list(parts), opened)
-    told = ledger.sightings()
-    current = pc.is_in(
-        told["store"].cast(pa.string()), value_set=pa.array([key.store for key in parts], pa.string())
-    )
-    told = told.filter(current).drop_columns("store")
+    state, keys = ledger.publish([key for key, _, _ in parts], opened)
+    shown = {key.store for key, (_, _, objects) in zip(keys, parts, strict=True) if objects}
+    told = ledger.sightings(shown).drop_columns("store")
     regions = names_of(told["region"])
     order: Ints = np.argsort(regions)
-    return LastingIds(regions[order], told.take(pa.array(order)).combine_chunks(), state, ledger.uri)
+    told = told.take(pa.array(order)).combine_chunks()
+    return LastingIds(regions[order], told, state, {key.path: key for key in keys}, ledger.uri)
+
+
+def content_of(part: pa.Table) -> str:
+    """Return the digest of the outlines of a part: those of a mosaic that was made again may be others."""
+    found = hashlib.sha256()
+    for name in ("id", "geometry_native"):
+        for value in part[name]:
+            found.update(value.as_buffer())
+    return found.hexdigest()[:12]
 
 
 def _new_scene(store: Store, key: SceneKey, part: str) -> NewScene:
     table, _ = decode(store.read(part))
     shapes = shapely.from_wkb(table["geometry"].to_numpy())
     valid = bytes.fromhex((table.schema.metadata.get(VALID) or b"").decode())
-    return NewScene(key, names_of(table["id"]), shapes, shapely.from_wkb(valid) if valid else None)
+    names = names_as_told(names_of(table["id"]), key)
+    return NewScene(key, names, shapes, shapely.from_wkb(valid) if valid else None)
+
+
+def names_as_told(names: Names, key: SceneKey) -> Names:
+    """Return the ids of a mosaic's regions; of one that was made again, none of those that were told."""
+    if key.store == key.path:
+        return names
+    digests = (hashlib.sha256(key.store.encode() + b"\n" + name).hexdigest() for name in names.tolist())
+    return np.array([digest[:_ID_DIGITS] for digest in digests], names.dtype)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -27,14 +26,13 @@ _ID_DIGITS = 20
 
 @dataclass(frozen=True, slots=True)
 class Shows:
-    """The mosaic that objects are of: its scene, taken at ``time`` (None: not known), and what made it.
+    """The mosaic that objects are of: its scene, and what made it.
 
     ``crs`` is as rows name it, a code or WKT; None of pixel coordinates.
     """
 
     scene_id: str
     store: str
-    time: datetime | None
     run_id: str
     model_digest: str | None
     crs: str | None
@@ -49,7 +47,9 @@ def table_of(
     measures = measured(regions, grid.transform, exact, outlines, ground)
     columns = _of_mosaic(shows, len(regions)) | _of_regions(regions, grid, shows) | _of_ground(measures)
     columns["geometry_native"] = _wkb(outlines)
-    columns |= {name: pa.nulls(len(regions), SCHEMA.field(name).type) for name in ("state", "parents")}
+    columns |= {
+        name: pa.nulls(len(regions), SCHEMA.field(name).type) for name in ("time", "state", "parents")
+    }
     return pa.table({name: columns[name] for name in SCHEMA.names}, schema=SCHEMA)
 
 
@@ -57,7 +57,6 @@ def _of_mosaic(shows: Shows, count: int) -> dict[str, Any]:
     values = {
         "scene": shows.scene_id,
         "store": shows.store,
-        "time": shows.time,
         "run": shows.run_id,
         "model_digest": shows.model_digest,
         "crs": shows.crs,

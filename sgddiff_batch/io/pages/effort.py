@@ -13,7 +13,7 @@ Facts = Mapping[str, Any]
 _STAGES = {
     "open": "headers of scenes", "begin": "mosaics claimed", "read": "pixels of scenes read and decoded",
     "infer": "the network, and waiting for it", "store": "blocks encoded and written",
-    "commit": "mosaics completed and recorded", "compose": "cells composed",
+    "commit": "mosaics completed and recorded", "objects": "objects drawn", "compose": "cells composed",
 }  # fmt: skip
 
 

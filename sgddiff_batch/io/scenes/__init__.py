@@ -10,7 +10,7 @@ from sgddiff_batch.io.scenes.array_scene import held_array
 from sgddiff_batch.io.scenes.checked_reader import CheckedReader
 from sgddiff_batch.io.scenes.gdal import opened, silence_not_georeferenced
 from sgddiff_batch.io.scenes.geotiff import GeoTiffReader
-from sgddiff_batch.io.scenes.guarded_reader import GuardedReader
+from sgddiff_batch.io.scenes.guarded_reader import GuardedReader, make_reader
 from sgddiff_batch.io.scenes.isolated_reader import IsolatedReader
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "GuardedReader",
     "IsolatedReader",
     "held_array",
+    "make_reader",
     "opened",
     "silence_not_georeferenced",
 ]

@@ -5,12 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sgddiff_batch.core.query import BucketAccess
 from sgddiff_batch.core.scene import Scene, SceneProfile
 from sgddiff_batch.core.window import Window
+from sgddiff_batch.io.scenes.checked_reader import CheckedReader
+from sgddiff_batch.io.scenes.geotiff import GeoTiffReader
+from sgddiff_batch.io.scenes.isolated_reader import IsolatedReader
 from sgddiff_batch.protocols import Activity, SceneReader
 
 
@@ -62,3 +67,20 @@ class GuardedReader:
     def _reader_of(self, scene: Scene) -> SceneReader:
         is_suspect = scene.scene_id in self.suspects or scene.scene_id in self._distrusted
         return self.isolated if is_suspect else self.reader
+
+
+def make_reader(
+    bands: Literal["auto"] | tuple[int, ...],
+    stretch: Literal["auto", "none"] | tuple[float, float],
+    access: BucketAccess,
+    activity: Activity | None,
+    suspects: frozenset[str] = frozenset(),
+) -> SceneReader:
+    """Return the reader of scenes; those that a process died of are read in a process of their own.
+
+    Without an activity it is the bare reader, which notes nothing. suspects: the ids of such scenes.
+    """
+    reader = CheckedReader(GeoTiffReader(bands=bands, stretch=stretch, access=access), access)
+    if activity is None:
+        return reader
+    return GuardedReader(reader, IsolatedReader(reader), activity, suspects)

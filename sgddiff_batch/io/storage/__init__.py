@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from sgddiff_batch.io.calls import take_calls
 from sgddiff_batch.io.storage.backend import ObjectFacts, Versioned
+from sgddiff_batch.io.storage.conditional_writes import flip
 from sgddiff_batch.io.storage.errors import BucketError, DeniedError, NoBucketError
 from sgddiff_batch.io.storage.sizes import measure
 from sgddiff_batch.io.storage.store import Store, open_store
@@ -30,6 +31,7 @@ __all__ = [
     "Store",
     "Versioned",
     "credentials_found",
+    "flip",
     "gdal_path",
     "gdal_settings",
     "local_path",

@@ -6,13 +6,19 @@ here.
 
 from __future__ import annotations
 
+import json
 import time
-from collections.abc import Callable
+import uuid
+from collections.abc import Callable, Mapping
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 from sgddiff_batch.errors import RetryableError
 from sgddiff_batch.io.storage.backend import Versioned
 from sgddiff_batch.io.storage.errors import ConflictError, RefusedError
+
+if TYPE_CHECKING:
+    from sgddiff_batch.io.storage.store import Store
 
 _PAUSES_S = (0.1, 0.3, 1.0)
 
@@ -51,3 +57,11 @@ def settled(
             raise doubt
         sleep(pause_s)
     raise RetryableError("a conditional write was refused again and again, and the object is unchanged")
+
+
+def flip(store: Store, key: str, tree: Mapping[str, object], version: str | None) -> bool:
+    """Put a pointer, as JSON, if it still has ``version`` (None: there is none); say whether it had."""
+    # What tells this write from everybody else's, should its reply be lost.
+    data = json.dumps({**tree, "write_id": uuid.uuid4().hex}, indent=1).encode()
+    put = store.create(key, data) if version is None else store.replace(key, data, version)
+    return put is not None

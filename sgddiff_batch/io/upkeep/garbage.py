@@ -20,7 +20,7 @@ from sgddiff_batch.io.catalogue import CATALOGUE, GENERATIONS, STATIC, instant
 from sgddiff_batch.io.ledger import LEDGER, ObjectLedger
 from sgddiff_batch.io.mosaics import is_committed
 from sgddiff_batch.io.storage import Store, measure
-from sgddiff_batch.io.upkeep.object_parts import parts_without_mosaic
+from sgddiff_batch.io.upkeep.object_parts import unwanted_objects
 from sgddiff_batch.io.upkeep.unfinished import lost_scene
 from sgddiff_batch.io.upkeep.walks import walk_stores
 from sgddiff_batch.protocols import SceneRecord
@@ -260,10 +260,10 @@ class _Search:
                 yield Garbage("static", path, why, 1, facts.size_bytes), facts.modified_s or 0.0
 
     def parts(self, stores: Iterable[tuple[Garbage, float]]) -> Iterator[tuple[Garbage, float]]:
-        """Yield the objects that were drawn of mosaics that are gone, or go now."""
+        """Yield the objects that were drawn of mosaics that are gone, or go now, and those shown no more."""
         going = {item.path for item, since_s in stores if since_s < self.limit_s}
-        for key, facts in parts_without_mosaic(self.store, (self.named | self.present) - going):
-            why = "the mosaic of these objects is gone"
+        mosaics_left = (self.named | self.present) - going
+        for key, facts, why in unwanted_objects(self.store, mosaics_left, self.kept_files):
             yield Garbage("objects", key, why, 1, facts.size_bytes), facts.modified_s or 0.0
 
     def temporary_files(self) -> Iterator[tuple[Garbage, float]]:
@@ -287,7 +287,7 @@ def _read(store: Store) -> tuple[Any, ...]:
         ledger.withdrawn(),
         frozenset().union(*(each.stores for each in named)),
         frozenset().union(*(each.static for each in named)),
-        {generation.file for generation in kept},
+        frozenset(file for generation in kept for file in generation.files),
         set(ledger.names("mosaics")),
         blocks,
         set(walk_stores(store)),

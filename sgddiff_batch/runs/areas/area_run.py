@@ -19,7 +19,15 @@ from sgddiff_batch.io.ledger import Lease, ObjectLedger, RedoMark, RefusedScene,
 from sgddiff_batch.io.reports import build_report, write_report
 from sgddiff_batch.io.storage import Store
 from sgddiff_batch.protocols import SceneRecord
-from sgddiff_batch.runs import Attempt, Ending, EngineSettings, ending_of, judged, write_page_at_end
+from sgddiff_batch.runs import (
+    Attempt,
+    Ending,
+    EngineSettings,
+    ending_of,
+    judged,
+    objects_of,
+    write_page_at_end,
+)
 
 log = logging.getLogger(__name__)
 
@@ -139,6 +147,7 @@ def log_result(result: AreaResult) -> None:
 
 def publish_area(run: AreaRun) -> bool:
     """Publish all current mosaics of the area in one flip; log what hinders it."""
+    objects = objects_of(run.area_store, run.config.objects)
     try:
         ledger = ObjectLedger(run.area_store)
         times = {area_id: plan.period.span for area_id, plan in run.plans.items()}
@@ -148,6 +157,7 @@ def publish_area(run: AreaRun) -> bool:
             ledger.withdrawn().keys(),
             PublishContext(run.run_id, times=times, stac=run.config.catalogue.stac),
             run.config.output.keep_generations,
+            objects=objects,
         )
     except Exception as error:
         log.error(
@@ -163,7 +173,7 @@ def publish_area(run: AreaRun) -> bool:
             generation.number,
             counted(generation.rows, "mosaic"),
         )
-    return True
+    return objects is None or not objects.has_failed
 
 
 @dataclass(frozen=True, slots=True)

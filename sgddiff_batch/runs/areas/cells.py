@@ -7,6 +7,7 @@ import time
 from dataclasses import dataclass
 
 from sgddiff_batch.core.composite_planning import AreaPlan, AreaSettings
+from sgddiff_batch.core.object_settings import ObjectSettings
 from sgddiff_batch.core.words import on_one_line
 from sgddiff_batch.engine.retries import Retries, one_line
 from sgddiff_batch.errors import ChangedSceneError, FatalError, LostClaimError, SceneError
@@ -90,7 +91,10 @@ class CellWorker:
 
 @dataclass(frozen=True, slots=True)
 class CellRecipe:
-    """Makes the worker of a process; ``fence`` is asked before it changes anything in the area."""
+    """Makes the worker of a process; ``fence`` is asked before it changes anything in the area.
+
+    ``objects`` None: none are drawn.
+    """
 
     archive_uri: str
     area_uri: str
@@ -99,13 +103,13 @@ class CellRecipe:
     block_px: int
     run_id: str
     fence: Fence | None = None
+    objects: ObjectSettings | None = None
 
     def __call__(self, label: str = "worker") -> CellWorker:
         """Open the stores."""
         area = fenced(open_store(self.area_uri), self.fence)
-        composer = Composer(
-            open_store(self.archive_uri), area, self.name, self.settings, self.block_px, self.run_id
-        )
+        made_by = self.name, self.settings, self.block_px, self.run_id, self.objects
+        composer = Composer(open_store(self.archive_uri), area, *made_by)
         return CellWorker(composer, FileActivity(self.area_uri, label), Retries())
 
     def take_left(self, label: str) -> Left:

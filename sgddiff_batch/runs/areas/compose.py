@@ -164,7 +164,9 @@ def plan_area(
     is_here = config.engine.kind == "local"
     # Workers in other processes look at the lease; those in this one share it.
     fence = lease.watch() if lease and not is_here else lease
-    recipe = CellRecipe(config.output.uri, store.uri, area.name, settings, area.block_px, run_id, fence)
+    objects = None if config.objects is None else config.objects.settings
+    made_by = area.name, settings, area.block_px, run_id, fence, objects
+    recipe = CellRecipe(config.output.uri, store.uri, *made_by)
     return AreaRun(
         run_id, config, area, settings, workers, archive, store, members, untold(store, members.refused),
         plans, records, replace(changes, touched=touched), marks, recipe, lease,

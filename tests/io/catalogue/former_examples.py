@@ -9,10 +9,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from sgddiff_batch.core.fingerprint import bytes_digest
-from sgddiff_batch.core.generations import Generation, published
+from sgddiff_batch.core.generations import Generation, published, tree_of
 from sgddiff_batch.io.catalogue import generations
 from sgddiff_batch.io.catalogue.objects import CATALOGUE, write_link
 from sgddiff_batch.io.catalogue.schema import SCHEMA
+from sgddiff_batch.io.storage import flip
 from sgddiff_batch.io.storage.store import Store
 
 _NEW = {"renders", "processing:lineage", "sgddiff:time_known", "sgddiff:item"}
@@ -66,6 +67,6 @@ def put_former(store: Store, table: pa.Table, run_id: str = "former") -> Generat
     file = f"generations/{number:08d}-{run_id}-00000000.parquet"
     new = Generation(number, file, bytes_digest(data), table.num_rows, run_id, "2026-01-01T00:00:00+00:00")
     store.write(f"{CATALOGUE}/{file}", data)
-    assert generations._flip(store, published(pointer, new, 7), version)
+    assert flip(store, generations.POINTER, tree_of(published(pointer, new, 7)), version)
     write_link(store, new)
     return new

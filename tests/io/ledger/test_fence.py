@@ -134,6 +134,7 @@ def test_no_method_that_changes_a_store_goes_past_its_fence(tmp_path):
         "write": (b"1",),
         "create": (b"1",),
         "replace": (b"1", "version"),
+        "flip": ({}, "version"),
         "delete": (),
         "delete_tree": (),
         "sweep_temporary": (),

@@ -52,7 +52,7 @@ def put_scene(
     path = f"{scene_id}/{version_of(number)}-aaaaaaaaaaaa.zarr"
     mosaic = SceneMosaic.at(path, scene, profile, Tiling(32, 8, 24 * strides))
     writer = ZarrBlockWriter(output)
-    claim = begun(writer, mosaic, _provenance(scene))
+    claim = begun(writer, mosaic, provenance_of(scene))
     blocks = []
     for block in mosaic.blocks():
         part = codes[block.slices]
@@ -67,7 +67,7 @@ def put_scene(
     return path
 
 
-def _provenance(scene: Scene) -> dict[str, object]:
+def provenance_of(scene: Scene) -> dict[str, object]:
     return {
         "scene_id": scene.scene_id,
         "source_uri": scene.uri,
@@ -87,7 +87,7 @@ def stored(folder: Path, codes: np.ndarray, transform=NORTH_UP, crs=UTM, strides
 
 def rows_of(mosaic: StoredMosaic, settings: ObjectSettings = EXACT) -> list[dict[str, Any]]:
     """Return the rows of a mosaic's objects in reading order, with shapes in place of WKB."""
-    return shown_rows(make_part(mosaic, mosaic.mosaic.path, None, settings))
+    return shown_rows(make_part(mosaic, settings))
 
 
 def shown_rows(data: bytes) -> list[dict[str, Any]]:

@@ -18,7 +18,7 @@ from tests.io.objects.examples import EXACT, SQUARE, stored
 @pytest.fixture
 def part(tmp_path):
     mosaic = stored(tmp_path, SQUARE)
-    return make_part(mosaic, mosaic.mosaic.path, None, EXACT)
+    return make_part(mosaic, EXACT)
 
 
 def test_geopandas_reads_both_geometries_each_with_its_crs(part):
@@ -44,12 +44,12 @@ def test_the_metadata_is_that_of_geoparquet_1_1(part):
 
 def test_many_rows_are_row_groups_whose_boxes_readers_may_skip_by_and_keep_their_order(part):
     table, _ = decode(part)
-    file = ObjectFile({}, None, several=True)
+    file = ObjectFile(None, several=True)
     names = np.arange(2 * ROWS_TOGETHER + 5)
     for some in np.array_split(names, 7):
         rows = table.take([0] * len(some))
         file.add(rows.set_column(SCHEMA.get_field_index("row"), SCHEMA.field("row"), [some]))
-    data = file.finish()
+    data = file.finish({})
     metadata = pq.read_metadata(io.BytesIO(data))
     assert [metadata.row_group(n).num_rows for n in range(3)] == [ROWS_TOGETHER, ROWS_TOGETHER, 5]
     paths = {metadata.row_group(0).column(n).path_in_schema: n for n in range(metadata.num_columns)}
@@ -58,7 +58,7 @@ def test_many_rows_are_row_groups_whose_boxes_readers_may_skip_by_and_keep_their
 
 
 def test_an_empty_file_has_all_columns():
-    table, about = decode(ObjectFile({"a": 1}, None).finish())
+    table, about = decode(ObjectFile(None).finish({"a": 1}))
     assert (table.num_rows, table.schema.names, about) == (0, SCHEMA.names, {"a": 1})
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import shapely
@@ -33,7 +35,7 @@ SCENES = [scene(1, 0, 20), scene(2, 1, 40), scene(3, 2, 41, 60), scene(4), scene
 def publish(store, scenes, least_iou=0.2):
     by_key = {one.key: one for one in scenes}
     ledger = IdLedger(store, SETTINGS, least_iou)
-    state = ledger.publish([*by_key], lambda keys: iter([by_key[key] for key in keys]))
+    state, _ = ledger.publish([*by_key], lambda keys: iter([by_key[key] for key in keys]))
     return state, told(ledger)
 
 
@@ -108,6 +110,44 @@ def test_of_two_at_once_the_second_goes_on_from_what_the_first_told(tmp_path):
     names = {key.rpartition("/")[2].partition("-")[0] for key in store.keys(IDS)}
     assert names == {"current.json", "state", "sightings"}
     assert len([key for key in store.keys(IDS) if "/state-" in key]) == 1
+
+
+@pytest.mark.parametrize("first", [SCENES[:1], SCENES])
+def test_a_mosaic_made_again_with_other_outlines_is_matched_as_a_further_one(tmp_path, first):
+    ledger, anew = IdLedger(open_store(str(tmp_path)), SETTINGS, 0.2), scene(1, 3, 70)
+    old = {one.key: one for one in [*first[1:], replace(first[0], key=replace(first[0].key, content="old"))]}
+    ledger.publish([*old], lambda keys: iter([old[key] for key in keys]))
+    before = told(ledger)
+    key = replace(anew.key, content="new")
+
+    def opened(keys):
+        assert [one.path for one in keys] == [key.store]
+        return iter([replace(anew, key=one, ids=np.array([b"n" * 20, b"m" * 20])) for one in keys])
+
+    for _ in range(2):
+        state, (named,) = ledger.publish([key], opened)
+        assert (named.store, named.path) == ("s1/x.zarr#new", "s1/x.zarr")
+    rows = told(ledger)
+    assert set(before) < set(rows)
+    again = {region: own for store, region, own, _ in rows if store == named.store}
+    assert again == {b"n" * 20: first[0].ids[0], b"m" * 20: b"m" * 20}
+    assert ledger.publish([*old], opened)[1] == [*old], "back again it is what it was"
+    assert len(state.scenes) == len(first) + 1
+
+
+def test_sightings_of_some_mosaics_are_those_and_no_older_file_is_read_for_them(tmp_path):
+    store = open_store(str(tmp_path))
+    for cut in range(1, len(SCENES) + 1):
+        publish(store, SCENES[:cut])
+    for key in store.keys(IDS):
+        if "sightings-000001" in key or "sightings-000002" in key:
+            store.delete(key)
+    ledger = IdLedger(store, SETTINGS, 0.2)
+    found = ledger.sightings(["s5/x.zarr", "s3/x.zarr"])
+    assert {row["store"] for row in found.to_pylist()} == {"s5/x.zarr", "s3/x.zarr"}
+    assert ledger.sightings([]).num_rows == 0
+    with pytest.raises(FatalError, match="ids are not known"):
+        ledger.sightings(["s1/x.zarr"])
 
 
 def test_other_settings_and_overlaps_have_ids_of_their_own(tmp_path):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import shapely
 
+from sgddiff_batch.io.arrow import parquet_of
 from sgddiff_batch.io.objects.id_state import IdState, SceneKey, both, decode_state, empty_state, outlines_of
 
 SHAPES = np.array([shapely.box(0, 0, 1, 1), None], dtype=object)
@@ -14,7 +15,7 @@ SHAPES = np.array([shapely.box(0, 0, 1, 1), None], dtype=object)
 def state_of_two() -> IdState:
     numbers = [np.array(values, np.int64) for values in ([0, 2], [0, 1], [1, 0], [1, 1])]
     return IdState(
-        (SceneKey(None, "a", "a/x.zarr"), SceneKey("2026-01-01T00:00:00+00:00", "b", "b/x.zarr")),
+        (SceneKey(None, "a", "a/x.zarr", "c" * 12), SceneKey("2026-01-01T00:00:00+00:00", "b", "b/x.zarr")),
         np.array([b"0" * 20, b"f" * 20]),
         *numbers,
         into=np.array([b"", b"0" * 20], "S20"),
@@ -25,7 +26,7 @@ def state_of_two() -> IdState:
 
 def test_a_state_comes_back_as_it_was():
     state = state_of_two()
-    found = decode_state(state.encode())
+    found = decode_state(parquet_of(state.encode()))
     assert found.scenes == state.scenes
     for name in ("ids", "state", "seen_in", "told_by", "last_by", "into"):
         assert getattr(found, name).tolist() == getattr(state, name).tolist()
@@ -35,7 +36,7 @@ def test_a_state_comes_back_as_it_was():
 
 
 def test_an_empty_state_comes_back():
-    found = decode_state(empty_state().encode())
+    found = decode_state(parquet_of(empty_state().encode()))
     assert (len(found.ids), found.scenes) == (0, ())
 
 
@@ -47,7 +48,7 @@ def test_scenes_of_no_known_time_are_first():
 @pytest.mark.parametrize("data", [b"", b"PAR1"])
 def test_what_is_no_state_is_told(data):
     with pytest.raises((ValueError, OSError)):
-        decode_state(data)
+        decode_state(parquet_of(data))
 
 
 def test_parts_of_a_state_put_together_are_the_state_whichever_is_first():

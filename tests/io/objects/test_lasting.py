@@ -7,10 +7,12 @@ import pytest
 
 from sgddiff_batch.core.times import parse_span
 from sgddiff_batch.errors import FatalError
+from sgddiff_batch.io.catalogue import OBJECTS
 from sgddiff_batch.io.catalogue.generations import publish, rollback
 from sgddiff_batch.io.catalogue.update import PublishContext
 from sgddiff_batch.io.ledger.marks import ObjectLedger
-from sgddiff_batch.io.objects.output import OBJECTS, find_objects
+from sgddiff_batch.io.objects.geoparquet import SCHEMA, ObjectFile, decode
+from sgddiff_batch.io.objects.output import find_objects
 from sgddiff_batch.io.storage.store import open_store
 from tests.io.objects.examples import EXACT, put_scene, shown_rows
 
@@ -102,12 +104,32 @@ def test_without_a_place_on_the_globe_each_mosaic_has_ids_of_its_own(output):
 
 
 @pytest.mark.parametrize("place", [SHIP, right(SHIP, -20), (slice(50, 54), slice(60, 66))])
-def test_a_mosaic_that_was_made_again_with_other_objects_is_told_and_gets_no_ids_of_others(output, place):
-    night(output, "1", ("a.tif", picture(PIER), 1))
-    (path,) = {row["store"] for row in found(output).values()}
+def test_a_mosaic_that_was_made_again_with_other_objects_needs_nobody(output, place):
+    first = night(output, "1", ("a.tif", picture(PIER), 1), ("b.tif", picture(PIER, SHIP), 1))
+    path = first["a.tif", 5, 5]["store"]
     output.delete_tree(path)
     put_scene(output, "a.tif", picture(place), finished_s=40)
-    with pytest.raises(FatalError, match=r"tells no id of 1 objects of a\.tif/.*Remove that folder"):
-        night(output, "2")
-    output.delete_tree("_objects/ids")
-    assert len(found(output)) == 1
+    rows = night(output, "2")
+    (again,) = [row for (scene, _, _), row in rows.items() if scene == "a.tif"]
+    assert (again["store"], again["id"] == first["b.tif", 20, 30]["id"]) == (path, place is SHIP)
+    ids = {key: row["id"] for key, row in rows.items()}
+    assert {key: own for key, own in ids.items() if key[0] == "b.tif"} == {
+        key: row["id"] for key, row in first.items() if key[0] == "b.tif"
+    }
+    assert {key: row["id"] for key, row in found(output).items()} == ids
+
+
+def test_a_ledger_that_lacks_what_it_told_is_an_error_and_lays_no_id_on_others(output):
+    night(output, "1", ("a.tif", picture(PIER), 1))
+    part = output.keys("_objects/parts")[0]
+    table, about = decode(output.read(part))
+    other = table.set_column(0, SCHEMA.field("id"), [["e" * 20]])
+    file = ObjectFile("EPSG:32633")
+    file.add(other)
+    output.write(part, file.finish(about))
+    rows = found(output)
+    assert [row["id"] for row in rows.values()] != ["e" * 20], "it overlaps with what was told"
+    (pointer,) = [key for key in output.keys("_objects/ids") if key.endswith("current.json")]
+    output.write(pointer, output.read(pointer).replace(b'"sightings-', b'"sightings~'))
+    with pytest.raises(FatalError, match="ids are not known"):
+        found(output)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import json
 from concurrent.futures import ThreadPoolExecutor
@@ -12,10 +13,12 @@ import pyarrow.parquet as pq
 import pytest
 
 from sgddiff_batch.core.object_settings import ObjectSettings
+from sgddiff_batch.io.catalogue import OBJECTS
 from sgddiff_batch.io.catalogue.generations import rollback
+from sgddiff_batch.io.ledger.marks import ObjectLedger
 from sgddiff_batch.io.mosaics import empty_root
-from sgddiff_batch.io.objects import output as output_module
-from sgddiff_batch.io.objects.output import OBJECTS, find_objects
+from sgddiff_batch.io.objects import drawing
+from sgddiff_batch.io.objects.output import find_objects
 from sgddiff_batch.io.objects.parts import make_part
 from sgddiff_batch.io.storage.store import open_store
 from sgddiff_batch.io.upkeep.garbage import find_garbage
@@ -44,7 +47,7 @@ def test_all_objects_are_in_one_file_and_each_mosaic_s_in_its_part(output):
     assert found.uri == output.uri_of(OBJECTS)
     rows = shown_rows(output.read(OBJECTS))
     parts = [shown_rows(output.read(one.part)) for one in found.mosaics]
-    lasting = {"id": None, "state": None, "parents": None}
+    lasting = {"id": None, "state": None, "parents": None, "time": None}
     assert [row | lasting for row in rows] == [row | lasting for part in parts for row in part]
     assert {row["state"] for row in rows} <= {"seen", "merged"}
     assert len(parts[1]) > 100
@@ -76,7 +79,7 @@ def test_other_settings_have_parts_of_their_own(output):
         for settings in (EXACT, ObjectSettings(), ObjectSettings(0.9))
     ]
     assert len(set().union(*parts)) == 9
-    about = json.loads(pq.read_schema(io.BytesIO(output.read(OBJECTS))).metadata[b"sgddiff:objects"])
+    about = json.loads(pq.read_metadata(io.BytesIO(output.read(OBJECTS))).metadata[b"sgddiff:objects"])
     assert about["settings"]["threshold"] == 0.9
 
 
@@ -89,10 +92,20 @@ def test_a_torn_part_is_made_anew(output, harm):
     assert output.read(OBJECTS) == whole
 
 
-def test_a_part_of_another_time_is_made_anew(output):
+def test_a_scene_of_another_time_needs_no_other_part(output):
     find_objects(output.uri, EXACT)
     publish_scenes(output, {"a.tif": "2026-01-06T10:00:00Z"})
-    assert [one.is_new for one in find_objects(output.uri, EXACT).mosaics] == [True, False, False]
+    assert not any(one.is_new for one in find_objects(output.uri, EXACT).mosaics)
+    times = {row["scene"]: row["time"] for row in shown_rows(output.read(OBJECTS))}
+    assert times["a.tif"].day == 6
+
+
+def test_a_mosaic_that_is_current_again_needs_no_other_part(output):
+    find_objects(output.uri, EXACT)
+    ledger = ObjectLedger(output)
+    ledger.finish(dataclasses.replace(ledger.records()["a.tif"], finished_at="2026-02-01T00:00:00+00:00"))
+    publish_scenes(output, TIMES)
+    assert not any(one.is_new for one in find_objects(output.uri, EXACT).mosaics)
 
 
 def test_a_part_of_a_store_that_was_made_again_by_the_same_name_is_made_anew(output):
@@ -135,17 +148,17 @@ def test_a_mosaic_that_is_removed_meanwhile_is_no_damage_and_has_no_part(output,
     shards = output.keys(f"{path}/0/saliency/c")
 
     def made(*args):
-        if moment in ("first", "amid") and args[1] == path:
+        if moment in ("first", "amid") and args[0].mosaic.path == path:
             empty_root(output, path)
             for shard in shards[: 9 if moment == "first" else 1]:
                 output.delete(shard)
         try:
             return make_part(*args)
         finally:
-            if moment == "after" and args[1] == path:
+            if moment == "after" and args[0].mosaic.path == path:
                 empty_root(output, path)
 
-    monkeypatch.setattr(output_module, "make_part", made)
+    monkeypatch.setattr(drawing, "make_part", made)
     if moment == "before":
         empty_root(output, path)
     found = find_objects(output.uri, EXACT)

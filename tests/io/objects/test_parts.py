@@ -10,6 +10,7 @@ import pytest
 from sgddiff_batch.core.object_settings import ObjectSettings
 from sgddiff_batch.io.mosaics import DamagedObjectError
 from sgddiff_batch.io.objects import parts
+from sgddiff_batch.io.objects.geoparquet import decode
 from sgddiff_batch.io.objects.parts import make_part, part_key
 from tests.core.region_examples import MASKS, normal, polygons_by_gdal
 from tests.io.mosaic_examples import GRIDS, codes_of
@@ -43,7 +44,9 @@ def test_any_form_gives_a_valid_file(tmp_path, name, factor):
 
 def test_the_same_mosaic_gives_the_same_bytes(tmp_path):
     one, other = (stored(tmp_path / name, CODES) for name in "ab")
-    assert make_part(one, "x", None, EXACT) == make_part(other, "x", None, EXACT)
+    assert make_part(one, EXACT) == make_part(one, EXACT)
+    rows = [decode(make_part(mosaic, EXACT))[0] for mosaic in (one, other)]
+    assert rows[0].equals(rows[1])
 
 
 def test_outlines_that_are_drawn_a_few_at_a_time_are_the_same(tmp_path, monkeypatch):
@@ -64,7 +67,7 @@ def test_a_block_that_is_not_what_was_stored_is_damage_and_never_no_objects(tmp_
         other = stored(tmp_path / "b", SQUARE // 2).store.read(shard)
         mosaic.store.write(shard, other if harm == "other" else data[: len(data) // 2])
     with pytest.raises(DamagedObjectError):
-        make_part(mosaic, "x", None, EXACT)
+        make_part(mosaic, EXACT)
 
 
 def test_keys_are_of_the_store_and_the_settings():

@@ -88,3 +88,14 @@ def test_the_worst_are_drawn_with_whatever_files_there_are(tmp_path):
         with Image.open(path) as sheet:
             widths.append(sheet.width)
     assert widths[0] > widths[1] > widths[2]
+
+
+def test_whole_objects_are_a_table_where_they_were_matched(capsys):
+    mask = np.zeros((40, 40), bool)
+    mask[5:15, 5:15] = True
+    row = score_picture("a", (mask * 200).astype(np.uint8), mask, detections=True)
+    said = said_of([row], capsys)
+    assert "matched at an IoU of 0.5" in said
+    [line] = [line for line in said.splitlines() if line.strip("│ ").startswith("all ")]
+    assert line.split("│")[-2].strip() == "1.0000"
+    assert "matched at" not in said_of([row_of("a")], capsys)

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from jobs.printing import print_export_counts, print_exported
+from jobs.printing import print_export_counts, print_exported, print_objects_exported
 from sgddiff_batch.runs import Exported
 
 WRITTEN = Exported("a", "o/a/v-k.zarr", "to/a.tif", "written")
@@ -19,3 +19,8 @@ def test_what_was_there_is_not_told_and_what_failed_with_its_reason_on_one_print
 def test_all_are_counted(capsys):
     print_export_counts([WRITTEN, THERE, THERE, FAILED])
     assert capsys.readouterr().err == "4 mosaics: 1 written, 2 unchanged, 1 failed\n"
+
+
+def test_objects_that_could_not_be_written_are_counted(capsys):
+    print_objects_exported("o\n.fgb", 3, 1)
+    assert capsys.readouterr().err == "wrote o\\n.fgb: 3 objects\n1 object has no place on the globe\n"

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from jobs.printing.objects import print_objects
+from jobs.printing.objects import print_history, print_news, print_objects
 from sgddiff_batch.core.object_settings import ObjectSettings
+from sgddiff_batch.io.objects.asking import History, ObjectNews, Sighting
 from sgddiff_batch.io.objects.output import LeftOut, MosaicObjects, OutputObjects
 
 
@@ -23,3 +24,23 @@ def test_mosaics_with_and_without_metres_and_those_left_out_have_a_row_each(caps
         ["c\\n[bold].tif", "-", "-", "-", "left out: it was removed meanwhile"],
     ]
     assert told.endswith("objects: s3://b/objects.parquet\n")
+
+
+def test_news_are_a_row_each_and_what_has_no_time_is_counted(capsys):
+    news = [ObjectNews("a" * 20, "seen", "2026-01-01T00:00:00+00:00", "x\n.tif", None, 0.9, 14.5, None)]
+    print_news(news, 2)
+    told = capsys.readouterr().out
+    (cells,) = [[cell.strip() for cell in line.split("│")[1:-1]] for line in told.splitlines() if "│" in line]
+    assert cells == ["2026-01-01T00:00:00+00:00", "a" * 20, "seen", "x\\n.tif", "-", "14.500000", "-"]
+    assert "2 more are of scenes of unknown time" in told
+
+
+def test_a_history_tells_state_relatives_and_who_shows_the_object(capsys):
+    seen = Sighting("a.tif", None, "a.tif/1.zarr", False, ("f" * 20,), area_m2=150_000.0)
+    print_history(History("a" * 20, "merged", "b.tif", "2026-01-02", "b" * 20, ("c" * 20,), (seen,)))
+    told = capsys.readouterr().out
+    assert told.startswith(
+        f"{'a' * 20}: merged, by b.tif, 2026-01-02\npart of {'b' * 20}\nparent of {'c' * 20}\n"
+    )
+    assert "150,000 m2" in told
+    assert "f" * 20 in told

@@ -210,3 +210,25 @@ def test_the_bundled_student_scores_real_pictures_as_the_tests_do(data_root, tmp
 def link(folder: Path, file: Path):
     folder.mkdir(exist_ok=True)
     (folder / file.name).symlink_to(file)
+
+
+def test_whole_objects_are_matched_where_asked_for_and_the_protocol_says_how(data, maps, tmp_path, capsys):
+    plain, asked = tmp_path / "plain.json", tmp_path / "asked.json"
+    assert run("--score-maps", maps, "--labels", data[1], "--json", plain) == 0
+    assert run("--score-maps", maps, "--labels", data[1], "--json", asked, "--objects") == 0
+    assert "matched at an IoU of 0.5" in capsys.readouterr().out
+    without, report = (json.loads(path.read_text()) for path in (plain, asked))
+    assert "Detections" not in without["protocol"]
+    assert "Detections: objects as `sgddiff objects` draws them" in report["protocol"]
+    found = report["totals"].pop("detections_by_size")
+    assert set(found["all"]) == {"labelled", "found", "drawn", "right", "precision", "recall", "f1"}
+    assert (
+        sum(row.pop("detections_by_size")["all"]["drawn"] for row in report["pictures"])
+        == found["all"]["drawn"]
+    )
+    assert (report["totals"], report["pictures"]) == (without["totals"], without["pictures"])
+
+
+def test_objects_without_labels_are_refused(data, tmp_path, capsys):
+    assert run("--images", data[0], "--maps", tmp_path / "maps", "--objects") == 2
+    assert "--labels: needed for scores" in capsys.readouterr().err

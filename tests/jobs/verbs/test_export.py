@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from jobs.cli import main
+from jobs.exits import Exit
 from sgddiff_batch.core.grid import Grid
 from sgddiff_batch.io.mosaics.writer import ZarrBlockWriter
 from sgddiff_batch.io.storage.store import open_store
@@ -106,3 +107,17 @@ def test_one_file_is_cleared_up_beside_too(tmp_path):
     os.utime(left / "lock", (1, 1))
     assert main(["export", "png", uri, str(tmp_path / "a.png")]) == 0
     assert not left.exists()
+
+
+def test_objects_are_exported_by_the_suffix_and_what_cannot_be_ends_with_2(night, tmp_path, capsys):
+    assert main(["export", "objects", str(night.output), str(tmp_path / "o.geojson")]) == Exit.WRONG
+    assert "sgddiff objects" in capsys.readouterr().err
+    assert main(["objects", str(night.output)]) == 0
+    capsys.readouterr()
+    assert main(["export", "objects", str(night.output), str(tmp_path / "o.geojson"), "--json"]) == 0
+    told = capsys.readouterr()
+    facts = json.loads(told.out)
+    features = json.loads((tmp_path / "o.geojson").read_text())["features"]
+    assert facts["objects"] == len(features) > 0
+    assert f"wrote {tmp_path / 'o.geojson'}" in told.err
+    assert main(["export", "objects", str(night.output), str(tmp_path / "o.shp")]) == Exit.WRONG

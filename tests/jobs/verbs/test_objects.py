@@ -63,3 +63,52 @@ def test_a_damaged_mosaic_is_told_and_ends_with_5(output, capsys):
     store.delete(shard)
     assert main(["objects", store.uri]) == Exit.DAMAGED
     assert "left out: the block" in capsys.readouterr().out
+
+
+def test_the_section_of_the_config_says_what_is_an_object_and_flags_say_more(output, tmp_path, capsys):
+    config = tmp_path / "run.yaml"
+    config.write_text(
+        f"archive: {{uri: s}}\noutput: {{uri: {output[0].uri}}}\nobjects: {{threshold: 0.7, low: 0.2}}\n"
+    )
+    assert main(["objects", "--config", str(config), "--low", "0.3", "--json"]) == 0
+    settings = json.loads(capsys.readouterr().out)["settings"]
+    assert (settings["threshold"], settings["low"]) == (0.7, 0.3)
+
+
+def test_what_is_asked_is_told_as_a_table_and_as_json(output, capsys):
+    store, _ = output
+    publish_scenes(store, {"a.tif": "2026-01-05T10:00:00Z"})
+    assert main(["objects", store.uri, "--json"]) == 0
+    capsys.readouterr()
+    assert main(["objects", store.uri, "--new-since", "2026-01-01", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    (new,) = told["objects"]
+    assert (new["scene"], new["state"], told["unknown_time"]) == ("a.tif", "seen", 0)
+    assert main(["objects", store.uri, "--vanished-since", "2026-01-01"]) == 0
+    assert "0 objects" in capsys.readouterr().out
+    assert main(["objects", store.uri, "--history", new["id"], "--json"]) == 0
+    history = json.loads(capsys.readouterr().out)
+    assert (history["id"], len(history["sightings"])) == (new["id"], 1)
+    assert main(["objects", store.uri, "--history", new["id"]]) == 0
+    assert capsys.readouterr().out.startswith(new["id"])
+
+
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        (["--history", "nobody"], "no object of"),
+        (["--new-since", "2026-01-01", "--low", "0.3"], "--low: what is asked is of the published objects"),
+    ],
+)
+def test_what_cannot_be_asked_is_one_line_and_ends_with_2(output, flags, words, capsys):
+    main(["objects", output[0].uri])
+    capsys.readouterr()
+    assert main(["objects", output[0].uri, *flags]) == Exit.WRONG
+    assert words in capsys.readouterr().err
+
+
+def test_a_date_that_is_none_ends_with_2(output, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        main(["objects", output[0].uri, "--new-since", "someday"])
+    assert stopped.value.code == Exit.WRONG
+    assert "--new-since: must be a date" in capsys.readouterr().err
