@@ -91,7 +91,6 @@ def prepare(count: int) -> None:
     """Put what an earlier night left: the index of all records, and the catalogue of their mosaics."""
     from sgddiff_batch.io.ledger.index import _Writer
     from sgddiff_batch.io.ledger.marks import index_of
-    from sgddiff_batch.io.storage import flip
     from sgddiff_batch.io.storage.store import open_store
 
     store = open_store("s3://bucket/out")

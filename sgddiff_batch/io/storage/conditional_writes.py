@@ -11,14 +11,11 @@ import time
 import uuid
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from sgddiff_batch.errors import RetryableError
 from sgddiff_batch.io.storage.backend import Versioned
 from sgddiff_batch.io.storage.errors import ConflictError, RefusedError
-
-if TYPE_CHECKING:
-    from sgddiff_batch.io.storage.store import Store
 
 _PAUSES_S = (0.1, 0.3, 1.0)
 
@@ -59,7 +56,14 @@ def settled(
     raise RetryableError("a conditional write was refused again and again, and the object is unchanged")
 
 
-def flip(store: Store, key: str, tree: Mapping[str, object], version: str | None) -> bool:
+class _Conditional(Protocol):
+    """What a store does."""
+
+    def create(self, key: str, data: bytes) -> str | None: ...
+    def replace(self, key: str, data: bytes, version: str) -> str | None: ...
+
+
+def flip(store: _Conditional, key: str, tree: Mapping[str, object], version: str | None) -> bool:
     """Put a pointer, as JSON, if it still has ``version`` (None: there is none); say whether it had."""
     # What tells this write from everybody else's, should its reply be lost.
     data = json.dumps({**tree, "write_id": uuid.uuid4().hex}, indent=1).encode()
