@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -83,9 +84,17 @@ def show(
 
 def go(visit: Visit, words: str) -> None:
     """Give the page another state by its link, and wait until it is there."""
-    heard = "new Promise((done) => addEventListener('hashchange', done, {once: true}))"
-    visit.page.evaluate(f"(words) => {{ const heard = {heard}; location.hash = words; return heard }}", words)
+    visit.page.evaluate(_GO, words)
     settle(visit)
+
+
+_GO = """(words) => new Promise((done) => {
+  if (location.hash === `#${words}` || location.hash === words) done();
+  addEventListener('hashchange', done, {once: true});
+  setTimeout(done, 5000);
+  location.hash = words;
+})"""
+"""An address that is there already changes nothing, and nobody is told."""
 
 
 @dataclass(frozen=True)
@@ -119,9 +128,12 @@ def seen(visit: Visit, *, lines: bool = False) -> Screen:
     """Return what the map shows; without the lines drawn above it, unless they are asked for."""
     settle(visit)
     above = "#map-buttons, #scale, #notice, #divider" + ("" if lines else ", .drawn")
-    hide = "(above) => document.querySelectorAll(above).forEach((one) => { one.style.visibility = 'hidden' })"
-    visit.page.evaluate(hide, above)
+    show = (
+        "([above, way]) => document.querySelectorAll(above).forEach((one) => { one.style.visibility = way })"
+    )
+    visit.page.evaluate(show, [above, "hidden"])
     data = visit.page.locator("main").screenshot()
+    visit.page.evaluate(show, [above, ""])
     return Screen(np.asarray(Image.open(io.BytesIO(data)).convert("RGB")))
 
 
@@ -143,3 +155,12 @@ def facts(visit: Visit, part: str) -> dict[str, str]:
     visit.page.wait_for_selector(f"#{part}-facts dd")
     rows = visit.page.locator(f"#{part}-facts")
     return dict(zip(rows.locator("dt").all_inner_texts(), rows.locator("dd").all_inner_texts(), strict=True))
+
+
+def config_of(**changes: object) -> bytes:
+    """Return a config.json for a page whose output lies at /output/."""
+    tree = {
+        **{"format_version": 1, "title": "Mosaics", "output": "/output/", "catalogue": "catalogue.parquet"},
+        **{"objects": None, "areas": [], "scenes": [], "explain": None, "basemap": None},
+    }
+    return json.dumps(tree | changes).encode()
