@@ -14,14 +14,17 @@ from PIL import Image
 from rasterio.crs import CRS
 
 from sgddiff_batch.core.grid import Grid, Transform
-from sgddiff_batch.core.planning import Tiling
+from sgddiff_batch.core.planning import SceneMosaic, Tiling
+from sgddiff_batch.core.scene import Scene, SceneProfile
 from sgddiff_batch.core.times import TimeSpan
 from sgddiff_batch.io.catalogue.update import PublishContext
 from sgddiff_batch.io.ledger import ObjectLedger
+from sgddiff_batch.io.mosaics import ZarrBlockWriter
 from sgddiff_batch.io.storage import open_store
-from tests.io.catalogue_examples import publish_all, record_of, store_of
-from tests.io.mosaic_examples import build, mosaic_of
+from tests.io.catalogue_examples import publish_all, record_of, store_of, version_of
+from tests.io.mosaic_examples import write_blocks
 from tests.kit.browser import Visit
+from tests.kit.mosaics import begun, committed
 
 PAGE = Path(__file__).parents[3] / "sgddiff_batch" / "viewer" / "page"
 CUT = Tiling(80, 16, 128)
@@ -71,7 +74,7 @@ def show(
     stores = {}
     for number, (name, (grid, codes)) in enumerate(mosaics.items(), 1):
         stores[name] = store_of(name, number)
-        build(output, mosaic_of(grid, CUT, stores[name]), codes)
+        write(output, SceneMosaic.at(stores[name], _scene(name, number), _profile(grid), CUT), codes)
         size = {"height_px": grid.height_px, "width_px": grid.width_px}
         counts = {
             "valid_px": int((codes != 255).sum()),
@@ -80,6 +83,30 @@ def show(
         ObjectLedger(store).finish(record_of(name, number, **(size | counts | record)))
     publish_all(store, PublishContext("run", times=times or {}))
     return stores
+
+
+def write(output: Path, mosaic: SceneMosaic, codes: NDArray[np.uint8]) -> None:
+    """Write a mosaic as a run does, with all that it tells of its scene."""
+    scene = mosaic.scene
+    provenance = {
+        **{"scene_id": scene.scene_id, "source_uri": scene.uri, "source_version": scene.version},
+        **{"source_size_bytes": 1, "bands": [1, 2, 3], "stretch": None, "notes": [], "run_key": "a" * 12},
+        **{"run_id": "run", "created": "2026-11-24T12:00:00+00:00"},
+        "pixel_settings": {"model": {"digest": "d" * 64}, "tile_px": 80, "overlap_px": 16},
+    }
+    writer = ZarrBlockWriter(open_store(str(output)))
+    claim = begun(writer, mosaic, provenance)
+    write_blocks(writer, mosaic, codes)
+    committed(writer, mosaic, claim)
+
+
+def _scene(name: str, number: int) -> Scene:
+    """Return a scene that lies nowhere, so that no page asks for it."""
+    return Scene(name, "", version_of(number), 1)
+
+
+def _profile(grid: Grid) -> SceneProfile:
+    return SceneProfile(grid, (1, 2, 3), "uint8", 1)
 
 
 def go(visit: Visit, words: str) -> None:
