@@ -43,7 +43,7 @@ class LoopbackServer(ThreadingHTTPServer):
     """
 
     daemon_threads = True
-    allow_reuse_address = False
+    allow_reuse_address = True  # or the port of a viewer that has ended could not be had for a minute
     request_queue_size = _MOST_CONNECTIONS
 
     def __init__(self, site: Site, port: int = 0) -> None:
@@ -125,8 +125,10 @@ class LoopbackServer(ThreadingHTTPServer):
                 self._known.discard(request)
 
     def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ANN401
-        """Say in a line that a connection broke off, for those who develop this."""
-        log.debug("a connection ended early: %s", on_one_line(sys.exc_info()[1]))
+        """Say in a line why a connection ended; that it broke off only to those who develop this."""
+        error = sys.exc_info()[1]
+        level = logging.DEBUG if isinstance(error, OSError) else logging.WARNING
+        log.log(level, "a connection ended early: %s: %s", type(error).__name__, on_one_line(error))
 
     def server_close(self) -> None:
         """Close the port and all connections, and wait for their threads."""

@@ -10,7 +10,8 @@ import pytest
 
 from sgddiff_batch.errors import ConfigError
 from sgddiff_batch.viewer import LoopbackServer, open_site, server
-from tests.viewer.site_examples import SHARD, served
+from sgddiff_batch.viewer.conversation import Conversation
+from tests.viewer.site_examples import SHARD, Asker, served
 
 
 def viewer_threads():
@@ -69,6 +70,25 @@ def test_it_listens_on_loopback_alone(asker):
 def test_a_port_that_is_taken_is_a_mistake(shown, asker):
     with pytest.raises(ConfigError, match=f"--port {asker.server.server_port}: it cannot be had"):
         LoopbackServer(open_site(str(shown / "out"), page=shown / "page"), asker.server.server_port)
+
+
+def test_the_port_of_a_viewer_that_has_ended_can_be_had_at_once(shown):
+    site, talks = open_site(str(shown / "out"), page=shown / "page"), []
+    with LoopbackServer(site) as first:
+        talks.append(opened(Asker(first)))
+    with LoopbackServer(site, first.server_port) as second:
+        talks.append(opened(Asker(second)))
+    for talk in talks:
+        talk.close()
+
+
+def test_a_fault_of_ours_is_told_in_a_line_and_no_connection_of_others_ends(shown, monkeypatch, caplog):
+    with served(str(shown / "out"), shown / "page") as asker:
+        with monkeypatch.context() as patch:
+            patch.setattr(Conversation, "do_HEAD", lambda self: 1 / 0)
+            assert asker.say(f"HEAD / HTTP/1.1\r\nHost: {asker.server.names[0]}\r\n\r\n".encode()) == b""
+        assert asker.get("config.json").status == 200
+    assert caplog.messages == ["a connection ended early: ZeroDivisionError: division by zero"]
 
 
 @pytest.mark.parametrize("port", [-1, 65536])

@@ -19,6 +19,7 @@ import botocore.exceptions as boto
 from botocore.parsers import ResponseParserError
 
 from sgddiff_batch.core.query import Access
+from sgddiff_batch.core.words import redact_uri
 from sgddiff_batch.errors import ConfigError, UnreadableSceneError
 from sgddiff_batch.io.storage import s3_listing, s3_requests
 from sgddiff_batch.io.storage.backend import Backend, Listed, ObjectFacts, Versioned
@@ -261,9 +262,9 @@ class S3Backend(Backend):
         return f"{self.gdal_prefix}{path}"
 
     def web_url(self, path: str) -> str:
-        """As :meth:`Backend.web_url`: in the way that the environment's endpoint wants its buckets named."""
+        """As :meth:`Backend.web_url`: as the environment's endpoint wants buckets named, and no login."""
         bucket, _, key = path.partition("/")
-        url = url_of_bucket(self.filesystem, bucket)
+        url = redact_uri(url_of_bucket(self.filesystem, bucket))
         return f"{url}/{quote(key, safe='/')}" if key else url
 
     def arrow(self) -> Any:  # noqa: ANN401 - pyarrow has no types

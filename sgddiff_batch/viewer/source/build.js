@@ -19,6 +19,7 @@ const REPLACED = new Map([
   ['numcodecs/blosc', 'src/data/no_decoder.js'],
   ['numcodecs/lz4', 'src/data/no_decoder.js'],
   ['zstddec', 'src/data/zstd_decoder.js'],
+  ['zstddec/stream', 'src/data/zstd_decoder.js'],
   ['lerc', 'src/data/no_decoder.js'],
   ['web-worker', 'src/data/no_decoder.js'],
 ]);
@@ -26,7 +27,7 @@ const REPLACED = new Map([
 const replaced = {
   name: 'replaced',
   setup(build) {
-    build.onResolve({ filter: /^(numcodecs\/|zstddec$|lerc$|web-worker$)/ }, ({ path }) => {
+    build.onResolve({ filter: /^(numcodecs\/|zstddec|lerc$|web-worker$)/ }, ({ path }) => {
       const ours = REPLACED.get(path);
       return ours ? { path: join(here, ours) } : undefined;
     });

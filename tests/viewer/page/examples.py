@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,14 +14,17 @@ from PIL import Image
 from rasterio.crs import CRS
 
 from sgddiff_batch.core.grid import Grid, Transform
-from sgddiff_batch.core.planning import Tiling
+from sgddiff_batch.core.planning import SceneMosaic, Tiling
+from sgddiff_batch.core.scene import Scene, SceneProfile
 from sgddiff_batch.core.times import TimeSpan
 from sgddiff_batch.io.catalogue.update import PublishContext
 from sgddiff_batch.io.ledger import ObjectLedger
+from sgddiff_batch.io.mosaics import ZarrBlockWriter
 from sgddiff_batch.io.storage import open_store
-from tests.io.catalogue_examples import publish_all, record_of, store_of
-from tests.io.mosaic_examples import build, mosaic_of
+from tests.io.catalogue_examples import publish_all, record_of, store_of, version_of
+from tests.io.mosaic_examples import write_blocks
 from tests.kit.browser import Visit
+from tests.kit.mosaics import begun, committed
 
 PAGE = Path(__file__).parents[3] / "sgddiff_batch" / "viewer" / "page"
 CUT = Tiling(80, 16, 128)
@@ -70,7 +74,7 @@ def show(
     stores = {}
     for number, (name, (grid, codes)) in enumerate(mosaics.items(), 1):
         stores[name] = store_of(name, number)
-        build(output, mosaic_of(grid, CUT, stores[name]), codes)
+        write(output, SceneMosaic.at(stores[name], _scene(name, number), _profile(grid), CUT), codes)
         size = {"height_px": grid.height_px, "width_px": grid.width_px}
         counts = {
             "valid_px": int((codes != 255).sum()),
@@ -81,11 +85,43 @@ def show(
     return stores
 
 
+def write(output: Path, mosaic: SceneMosaic, codes: NDArray[np.uint8]) -> None:
+    """Write a mosaic as a run does, with all that it tells of its scene."""
+    scene = mosaic.scene
+    provenance = {
+        **{"scene_id": scene.scene_id, "source_uri": scene.uri, "source_version": scene.version},
+        **{"source_size_bytes": 1, "bands": [1, 2, 3], "stretch": None, "notes": [], "run_key": "a" * 12},
+        **{"run_id": "run", "created": "2026-11-24T12:00:00+00:00"},
+        "pixel_settings": {"model": {"digest": "d" * 64}, "tile_px": 80, "overlap_px": 16},
+    }
+    writer = ZarrBlockWriter(open_store(str(output)))
+    claim = begun(writer, mosaic, provenance)
+    write_blocks(writer, mosaic, codes)
+    committed(writer, mosaic, claim)
+
+
+def _scene(name: str, number: int) -> Scene:
+    """Return a scene that lies nowhere, so that no page asks for it."""
+    return Scene(name, "", version_of(number), 1)
+
+
+def _profile(grid: Grid) -> SceneProfile:
+    return SceneProfile(grid, (1, 2, 3), "uint8", 1)
+
+
 def go(visit: Visit, words: str) -> None:
     """Give the page another state by its link, and wait until it is there."""
-    heard = "new Promise((done) => addEventListener('hashchange', done, {once: true}))"
-    visit.page.evaluate(f"(words) => {{ const heard = {heard}; location.hash = words; return heard }}", words)
+    visit.page.evaluate(_GO, words)
     settle(visit)
+
+
+_GO = """(words) => new Promise((done) => {
+  if (location.hash === `#${words}` || location.hash === words) done();
+  addEventListener('hashchange', done, {once: true});
+  setTimeout(done, 5000);
+  location.hash = words;
+})"""
+"""An address that is there already changes nothing, and nobody is told."""
 
 
 @dataclass(frozen=True)
@@ -119,9 +155,12 @@ def seen(visit: Visit, *, lines: bool = False) -> Screen:
     """Return what the map shows; without the lines drawn above it, unless they are asked for."""
     settle(visit)
     above = "#map-buttons, #scale, #notice, #divider" + ("" if lines else ", .drawn")
-    hide = "(above) => document.querySelectorAll(above).forEach((one) => { one.style.visibility = 'hidden' })"
-    visit.page.evaluate(hide, above)
+    show = (
+        "([above, way]) => document.querySelectorAll(above).forEach((one) => { one.style.visibility = way })"
+    )
+    visit.page.evaluate(show, [above, "hidden"])
     data = visit.page.locator("main").screenshot()
+    visit.page.evaluate(show, [above, ""])
     return Screen(np.asarray(Image.open(io.BytesIO(data)).convert("RGB")))
 
 
@@ -143,3 +182,12 @@ def facts(visit: Visit, part: str) -> dict[str, str]:
     visit.page.wait_for_selector(f"#{part}-facts dd")
     rows = visit.page.locator(f"#{part}-facts")
     return dict(zip(rows.locator("dt").all_inner_texts(), rows.locator("dd").all_inner_texts(), strict=True))
+
+
+def config_of(**changes: object) -> bytes:
+    """Return a config.json for a page whose output lies at /output/."""
+    tree = {
+        **{"format_version": 1, "title": "Mosaics", "output": "/output/", "catalogue": "catalogue.parquet"},
+        **{"objects": None, "areas": [], "scenes": [], "explain": None, "basemap": None},
+    }
+    return json.dumps(tree | changes).encode()

@@ -110,7 +110,8 @@ export class App {
 
   #failed(error) {
     notice(error.message, true);
-    if (!this.open && this.entries) this.#showWorld();
+    if (this.open) this.#keep({ mosaic: this.open.entry.store, view: capturedView(this.view, this.open) });
+    else if (this.entries) this.#showWorld();
   }
 
   #showWorld() {
@@ -138,24 +139,36 @@ export class App {
 
   async #showMosaic(turn) {
     const entry = this.#entryOf(this.state.mosaic);
-    const one = await opened(entry, this.output.place, this.#table(), (error) => this.#complain(error));
+    const isNew = this.open?.entry !== entry;
+    if (isNew) await this.#openAnew(entry, turn);
     if (turn !== this.turn) return;
     notice('');
+    restoredView(this.view, this.open, this.state.view);
+    this.#applyLook();
+    const waits = isNew ? [this.#showScene('scene', this.open, turn), this.#showObjects(turn)] : [];
+    await Promise.all([...waits, this.#showOther(turn)]);
+    if (turn !== this.turn) return;
+    await this.asked.show(this.state.pixel);
+    this.#share();
+  }
+
+  async #openAnew(entry, turn) {
+    const one = await opened(entry, this.output.place, this.#table(), (error) => this.#complain(error));
+    if (turn !== this.turn) return;
     this.#close();
     this.open = one;
     document.body.dataset.mode = 'mosaic';
     this.view.setPlane(one.plane, centreOf(one));
     Object.assign(this.view.footprints, { chosen: entry, isFaint: true });
     this.view.viewMosaic(one.mosaic);
-    restoredView(this.view, one, this.state.view);
-    this.#lay('saliency', one.layer, () => (this.state.swipe === 'dates' ? 'left' : this.state.swipe === 'scene' ? 'right' : null));
+    this.#lay('saliency', one.layer, () => this.#sideOfSaliency());
     showMosaic(entry, one.mosaic);
     this.finder.mark(entry);
     this.look.setOthers(this.#othersOf(entry));
-    this.#applyLook();
-    const waits = [this.#showScene('scene', one, turn), this.#showObjects(turn), this.#showOther(turn), this.asked.show(this.state.pixel)];
-    await Promise.all(waits);
-    this.#share();
+  }
+
+  #sideOfSaliency() {
+    return { scene: 'right', dates: 'left' }[this.state.swipe] ?? null;
   }
 
   #entryOf(store) {
@@ -206,6 +219,7 @@ export class App {
   }
 
   async #showOther(turn) {
+    if (this.other && this.other.entry.store === this.state.other) return;
     this.other = null;
     for (const name of ['otherScene', 'otherSaliency']) this.view.put(name, null);
     if (!this.state.other) return;
@@ -219,12 +233,8 @@ export class App {
 
   #changeLook(change) {
     this.#keep(change);
-    if (!('other' in change)) {
-      this.#applyLook();
-      return;
-    }
     this.#applyLook();
-    this.#showOther(this.turn).catch((error) => this.#complain(error));
+    if ('other' in change) this.#showOther(this.turn).catch((error) => this.#complain(error));
   }
 
   #table() {

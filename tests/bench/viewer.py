@@ -1,0 +1,116 @@
+"""How fast the page of the map viewer is: `python -m tests.bench.viewer`; nothing of it is asserted.
+
+A mosaic of 30,000 x 30,000 px of smooth noise with holes (about a minute to write), and 20,000 footprints; a
+window of 1400 x 900 px in a Chromium without a GPU. Frames are those that the browser drew while the mouse
+dragged the map.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sgddiff_batch.core.grid import Grid, Transform
+from sgddiff_batch.core.planning import Tiling
+from sgddiff_batch.io.ledger import ObjectLedger
+from sgddiff_batch.io.storage import open_store
+from tests.io.catalogue_examples import GRID, publish_all, put_mosaic, record_of, store_of
+from tests.io.mosaic_examples import build, mosaic_of
+from tests.kit.browser import Visit, run_browser, visits
+from tests.kit.file_server import FileServer, serving
+from tests.viewer.page.examples import PAGE, config_of, settle, wkt
+
+CUT = Tiling(576, 64, 4096)
+DRAGS = 4
+STEPS = 40
+COUNTER = """() => {
+  window.frames_ = []; window.counting_ = true;
+  const tick = (at) => { window.frames_.push(at); if (window.counting_) requestAnimationFrame(tick); };
+  requestAnimationFrame(tick);
+}"""
+
+
+def smooth(side_px: int) -> NDArray[np.uint8]:
+    """Return smooth noise (side, side), with holes of no data."""
+    rng = np.random.default_rng(0)
+    small = rng.integers(0, 255, (-(-side_px // 64), -(-side_px // 64)), dtype=np.uint8)
+    small[rng.random(small.shape) < 0.02] = 255
+    codes = small.repeat(64, 0).repeat(64, 1)[:side_px, :side_px]
+    return np.where(
+        codes == 255, codes, np.minimum(codes, 254) ^ (rng.integers(0, 8, codes.shape, dtype=np.uint8))
+    )
+
+
+def large_output(folder: Path, side_px: int) -> str:
+    """Write an output of one mosaic, and return its store."""
+    store = store_of("large.tif")
+    grid = Grid(side_px, side_px, Transform(0.5, 0, 499980, 0, -0.5, 5800040), wkt(32633))
+    build(folder, mosaic_of(grid, CUT, store), np.minimum(smooth(side_px), 255).astype(np.uint8))
+    ObjectLedger(open_store(str(folder))).finish(record_of("large.tif", height_px=side_px, width_px=side_px))
+    publish_all(open_store(str(folder)))
+    return store
+
+
+def many_output(folder: Path, count: int) -> None:
+    """Write an output of many mosaics over a continent, each without pixels."""
+    store, rng = open_store(str(folder)), np.random.default_rng(0)
+    for number in range(count):
+        x, y = rng.uniform(200_000, 800_000), rng.uniform(3_000_000, 8_000_000)
+        grid = Grid(1000, 1000, Transform(10, 0, float(x), 0, -10, float(y)), wkt(32601 + number % 60))
+        name = f"scene-{number}.tif"
+        put_mosaic(store, store_of(name), grid)
+        ObjectLedger(store).finish(record_of(name, height_px=GRID.height_px))
+    publish_all(store)
+
+
+def dragged(visit: Visit) -> str:
+    """Drag the map to and fro, and say how many frames a second that gave."""
+    visit.page.evaluate(COUNTER)
+    visit.page.mouse.move(800, 450)
+    visit.page.mouse.down()
+    for number in range(DRAGS):
+        visit.page.mouse.move(800 + (300 if number % 2 == 0 else -300), 450 + 40 * (number % 3), steps=STEPS)
+    visit.page.mouse.up()
+    at = np.diff(visit.page.evaluate("() => { window.counting_ = false; return window.frames_ }"))
+    return f"{1000 / at.mean():.0f} frames/s, 95 % within {np.percentile(at, 95):.0f} ms, {len(at)} frames"
+
+
+def measured(output: Path, words: str) -> None:
+    """Open the page of an output, and print what it cost and how it moves."""
+    server = FileServer({"page": PAGE, "output": output}, {"/page/config.json": config_of()})
+    with serving(server), run_browser() as browser, visits(browser) as visit:
+        start = time.monotonic()
+        one = visit(f"{server.address}/page/index.html#{words}")
+        settle(one)
+        first_s = time.monotonic() - start
+        size = sum(count for *_, count in server.log)
+        print(f"  first picture {first_s:.1f} s, {len(server.log)} requests, {size / 1e6:.2f} MB", flush=True)
+        for zoom in range(3):
+            print(f"  panning, zoomed in {zoom} times: {dragged(one)}", flush=True)
+            one.page.click("#zoom-in")
+            settle(one)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--side-px", type=int, default=30_000)
+    parser.add_argument("--footprints", type=int, default=20_000)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        store = large_output(Path(folder) / "large", options.side_px)
+        print(f"a mosaic of {options.side_px} px")
+        measured(Path(folder) / "large", f"mosaic={store}&threshold=0")
+        many_output(Path(folder) / "many", options.footprints)
+        print(f"{options.footprints} footprints")
+        measured(Path(folder) / "many", "")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
