@@ -19,6 +19,7 @@ PAGES = (
     "cluster/README.md",
     "cluster/RUNBOOK.md",
     "docs/recipes.md",
+    "docs/viewing.md",
     "models/DESIGN.md",
     "sgddiff_batch/DESIGN.md",
     "tests/README.md",
@@ -27,7 +28,10 @@ PAGES = (
     "models/weights/student-fine/README.md",
     "models/weights/teacher/README.md",
 )
-FOR_USERS = ("README.md", "CHANGELOG.md", "cluster/README.md", "cluster/RUNBOOK.md", "docs/recipes.md")
+FOR_USERS = (
+    *("README.md", "CHANGELOG.md", "cluster/README.md", "cluster/RUNBOOK.md"),
+    *("docs/recipes.md", "docs/viewing.md"),
+)
 DOORS = {"infer_archive", "train_distill"}
 """The two files that clusters may start as they always have."""
 

@@ -15,6 +15,7 @@ from jobs.printing.objects import print_objects
 from jobs.printing.quarantined import print_quarantine
 from jobs.printing.run import PrintedRun
 from jobs.printing.status import print_status
+from jobs.printing.viewed import print_static_page
 
 __all__ = [
     "PrintedArea",
@@ -29,5 +30,6 @@ __all__ = [
     "print_mosaics",
     "print_objects",
     "print_quarantine",
+    "print_static_page",
     "print_status",
 ]

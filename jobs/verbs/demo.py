@@ -7,6 +7,7 @@ Everything lies below the folder. Run again, it computes nothing that is there a
 from __future__ import annotations
 
 import argparse
+import shlex
 import sys
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -63,11 +64,18 @@ def _farewell(folder: Path, pictures: Sequence[Path]) -> str:
         "",
         f"{counted(len(pictures), 'picture')} to look at, each a scene beside its saliency:",
         *(f"  {_short(path)}" for path in pictures),
+        f"all of it as a map: sgddiff view {shlex.quote(_short(folder / 'mosaics'))}",
+        *(f"what the run says: {_short(page)}" for page in _pages(folder / "mosaics")[-1:]),
         f"mosaics: {_short(folder / 'mosaics')}   archive: {_short(folder / 'archive')}",
         f"{broken} is cut off in the middle on purpose: it is in quarantine, with its reason.",
         "Run it again: nothing is computed twice.",
     ]
     return "\n".join(lines)
+
+
+def _pages(output: Path) -> list[Path]:
+    """Return the pages of the output's runs, the last one last: ids begin with their time."""
+    return sorted(path for path in output.glob("report-*.html") if path.name != "report-history.html")
 
 
 def _say(words: str) -> None:

@@ -9,5 +9,6 @@ from __future__ import annotations
 from sgddiff_batch.viewer.policy import Basemap
 from sgddiff_batch.viewer.server import LoopbackServer
 from sgddiff_batch.viewer.site import open_site
+from sgddiff_batch.viewer.static import StaticPage, write_static
 
-__all__ = ["Basemap", "LoopbackServer", "open_site"]
+__all__ = ["Basemap", "LoopbackServer", "StaticPage", "open_site", "write_static"]

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hmac
 import json
 import logging
-from collections.abc import Iterator, Mapping
+import socket
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
@@ -22,8 +23,8 @@ from sgddiff_batch.viewer.site import Site
 
 log = logging.getLogger(__name__)
 
-_IDLE_S = 60.0
-"""So long a connection may say nothing, or not take what it asked for."""
+_IDLE_S, _STRANGER_S = 60.0, 10.0
+"""So long a connection may say nothing, or take nothing; the second before it told the token."""
 _METHODS = "GET, HEAD"
 _OF_THE_OBJECT = (HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT, HTTPStatus.NOT_MODIFIED)
 _NO_METHOD = 501
@@ -32,11 +33,15 @@ _NO_METHOD = 501
 
 @dataclass(frozen=True, slots=True)
 class Entrance:
-    """Who is let in to a site: who knows the token, and calls the host by one of its ``names``."""
+    """Who is let in to a site: who knows the token, and calls the host by one of its ``names``.
+
+    ``let_in`` is told of the connections that know it.
+    """
 
     site: Site
     token: str = field(repr=False)
     names: tuple[str, ...]
+    let_in: Callable[[socket.socket], None]
 
     def is_token(self, text: str) -> bool:
         """Whether it is the token, in a time that does not tell how much of it is right."""
@@ -58,7 +63,7 @@ class Conversation(BaseHTTPRequestHandler):
 
     protocol_version = "HTTP/1.1"
     server_version, sys_version = "sgddiff", ""
-    timeout = _IDLE_S
+    timeout = _STRANGER_S
     disable_nagle_algorithm = True
 
     def __init__(self, entrance: Entrance, *connection: Any) -> None:  # noqa: ANN401 - as socketserver's
@@ -99,6 +104,8 @@ class Conversation(BaseHTTPRequestHandler):
         token, slash, rest = path[1:].partition("/")
         if not (path.startswith("/") and self._entrance.is_token(token)):
             return _refusal(HTTPStatus.NOT_FOUND, "there is nothing at this address")
+        self._entrance.let_in(self.connection)
+        self.connection.settimeout(_IDLE_S)
         if not slash:
             there = {"Location": f"/{quote(token)}/"}
             return _refusal(HTTPStatus.PERMANENT_REDIRECT, "the address ends in /", there)
@@ -176,7 +183,8 @@ def _answer_to(error: Exception) -> Answer:
     if isinstance(error, NotServedError | FileNotFoundError):
         status = HTTPStatus.NOT_FOUND
     elif isinstance(error, ConfigError):
-        status = HTTPStatus.FORBIDDEN
+        # Not 403: a bucket says so of what is not there to who may not list, and the page takes it for that.
+        status = HTTPStatus.BAD_GATEWAY
     elif isinstance(error, RetryableError):
         status = HTTPStatus.SERVICE_UNAVAILABLE
     elif isinstance(error, ValueError):

@@ -15,14 +15,14 @@ _BASEMAP = re.compile(r"(https?://(?:[A-Za-z0-9-]+\.)*[A-Za-z0-9-]+(?::\d{1,5})?
 class Basemap:
     """Pictures below the mosaics, from a server that the user named: ``https://host/{z}/{x}/{y}.png``.
 
-    ``attribution``: whose they are, as plain text.
+    ``attribution``: whose they are, as plain text; empty: the server's.
 
     Raises:
         ConfigError: if it is no web address, or lacks {z}, {x} or {y}.
     """
 
     url: str
-    attribution: str
+    attribution: str = ""
 
     def __post_init__(self) -> None:
         if _BASEMAP.fullmatch(self.url) is None or any(
@@ -31,6 +31,10 @@ class Basemap:
             raise ConfigError(
                 f"--basemap: {self.url!r} is no address of tiles; give one like https://host/{{z}}/{{x}}/{{y}}.png"
             )
+
+    def to_json(self) -> dict[str, str]:
+        """Return it as the page is told of it."""
+        return {"url": self.url, "attribution": self.attribution or self.origin}
 
     @property
     def origin(self) -> str:

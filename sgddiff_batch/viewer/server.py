@@ -11,6 +11,8 @@ import secrets
 import socket
 import sys
 import threading
+import time
+from contextlib import suppress
 from http.server import ThreadingHTTPServer
 from typing import Any
 
@@ -25,6 +27,7 @@ LOOPBACK = "127.0.0.1"
 _TOKEN_BYTES = 24
 _MOST_CONNECTIONS = 128
 _JOIN_S = 5.0
+"""How long the end waits for answers that are under way, as for a bucket that does not answer."""
 _POLL_S = 0.05
 
 
@@ -40,13 +43,14 @@ class LoopbackServer(ThreadingHTTPServer):
     """
 
     daemon_threads = True
-    allow_reuse_address = False
+    allow_reuse_address = True  # or the port of a viewer that has ended could not be had for a minute
     request_queue_size = _MOST_CONNECTIONS
 
     def __init__(self, site: Site, port: int = 0) -> None:
         self.site = site
         self.token = secrets.token_urlsafe(_TOKEN_BYTES)
         self._open: dict[threading.Thread, socket.socket] = {}
+        self._known: set[socket.socket] = set()
         self._lock = threading.Lock()
         self._loop = threading.Thread(target=self.serve_forever, args=(_POLL_S,), name="viewer", daemon=True)
         try:
@@ -66,7 +70,7 @@ class LoopbackServer(ThreadingHTTPServer):
         return tuple(f"{name}:{self.server_port}" for name in (LOOPBACK, "localhost"))
 
     def _conversation(self, *connection: Any) -> Conversation:  # noqa: ANN401
-        return Conversation(Entrance(self.site, self.token, self.names), *connection)
+        return Conversation(Entrance(self.site, self.token, self.names, self._let_in), *connection)
 
     def __enter__(self) -> LoopbackServer:
         self._loop.start()
@@ -82,18 +86,34 @@ class LoopbackServer(ThreadingHTTPServer):
         self._loop.join()
 
     def process_request(self, request: Any, client_address: Any) -> None:  # noqa: ANN401 - as socketserver's
-        """Answer a connection in a thread of its own; of too many the newest is closed."""
+        """Answer a connection in a thread of its own; of too many one is closed, see :meth:`_too_many`."""
         thread = threading.Thread(
             target=self.process_request_thread, args=(request, client_address), name="viewer", daemon=True
         )
         with self._lock:
-            is_full = len(self._open) >= _MOST_CONNECTIONS
-            if not is_full:
+            left_out = self._too_many(request)
+            is_let_in = left_out is not request
+            if is_let_in:
                 self._open[thread] = request
-        if is_full:
-            self.shutdown_request(request)
-        else:
+        if left_out is not None:
+            _hang_up(left_out)
+        if is_let_in:
             thread.start()
+        else:
+            self.shutdown_request(request)
+
+    def _too_many(self, newest: socket.socket) -> socket.socket | None:
+        """Return the connection that has to go, None where there is room.
+
+        The oldest of those that have not told the token: a process that opens many keeps no browser out.
+        """
+        if len(self._open) < _MOST_CONNECTIONS:
+            return None
+        return next((one for one in self._open.values() if one not in self._known), newest)
+
+    def _let_in(self, request: socket.socket) -> None:
+        with self._lock:
+            self._known.add(request)
 
     def process_request_thread(self, request: Any, client_address: Any) -> None:  # noqa: ANN401
         """As socketserver's; the connection is forgotten at its end."""
@@ -102,10 +122,13 @@ class LoopbackServer(ThreadingHTTPServer):
         finally:
             with self._lock:
                 self._open.pop(threading.current_thread(), None)
+                self._known.discard(request)
 
     def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ANN401
-        """Say in a line that a connection broke off, for those who develop this."""
-        log.debug("a connection ended early: %s", on_one_line(sys.exc_info()[1]))
+        """Say in a line why a connection ended; that it broke off only to those who develop this."""
+        error = sys.exc_info()[1]
+        level = logging.DEBUG if isinstance(error, OSError) else logging.WARNING
+        log.log(level, "a connection ended early: %s: %s", type(error).__name__, on_one_line(error))
 
     def server_close(self) -> None:
         """Close the port and all connections, and wait for their threads."""
@@ -113,9 +136,13 @@ class LoopbackServer(ThreadingHTTPServer):
         with self._lock:
             left = dict(self._open)
         for request in left.values():
-            try:
-                request.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                continue
+            _hang_up(request)
+        end = time.monotonic() + _JOIN_S
         for thread in left:
-            thread.join(_JOIN_S)
+            thread.join(max(0.0, end - time.monotonic()))
+
+
+def _hang_up(request: socket.socket) -> None:
+    """End a connection; the thread that waits for it goes on, and ends."""
+    with suppress(OSError):
+        request.shutdown(socket.SHUT_RDWR)

@@ -56,7 +56,7 @@ def settings_json(
         "areas": [{"name": name, "output": f"{output}{AREAS}/{name}/"} for name in area_names(store)],
         "scenes": [asdict(place) for place in scenes],
         "explain": "api/explain" if explains else None,
-        "basemap": None if basemap is None else asdict(basemap),
+        "basemap": None if basemap is None else basemap.to_json(),
     }
     return json.dumps(tree, indent=1).encode()
 

@@ -105,17 +105,37 @@ def open_site(
         ConfigError: if there is no catalogue, or no page.
         FatalError, RetryableError: as the catalogue and the store do.
     """
+    folder, store = page_folder(page), open_shown(output_uri)
+    title = store.root.rpartition("/")[2]
+    return Site(store, folder, CurrentScenes(store, access), explain, basemap, title)
+
+
+def page_folder(page: Path | None) -> Path:
+    """Return the folder of the page, by default that of this package.
+
+    Raises:
+        ConfigError: if it was never built.
+    """
     page = page or PAGE
     if not (page / INDEX).is_file():
         raise ConfigError(f"there is no {INDEX} in {page}: build it with `make viewer`, or install the wheel")
+    return page
+
+
+def open_shown(output_uri: str) -> Store:
+    """Open an output that has something to show.
+
+    Raises:
+        ConfigError: if it has no catalogue.
+        FatalError, RetryableError: as the catalogue and the store do.
+    """
     store = open_store(output_uri)
     if read_pointer(store) is None:
         raise ConfigError(
             f"{output_uri!r} has no catalogue to show: give the output.uri of a run that has published, "
             "or start one with `sgddiff run`"
         )
-    title = store.root.rpartition("/")[2] or store.uri
-    return Site(store, page, CurrentScenes(store, access), explain, basemap, title)
+    return store
 
 
 def _check_inside(store: Store, key: str) -> None:

@@ -97,7 +97,7 @@ FLAGS = {
     "compose": f"{CONFIG} --area --withdraw-area --dry-run --retry-quarantined --allow-withdrawals "
     "--json --verbose",
     "status": f"OUTPUT {CONFIG} --json --verbose",
-    "view": f"OUTPUT {CONFIG} --port --no-browser --basemap --attribution --verbose",
+    "view": f"OUTPUT {CONFIG} --port --no-browser --basemap --attribution --export --verbose",
     "report": f"OUTPUT {CONFIG} --run --history --file --verbose",
     "verify": f"OUTPUT {CONFIG} --mosaic --sample --seed --json --mark-for-redo --verbose",
     "explain": f"MOSAIC ROW COL --xy --json {CONFIG} --verbose",

@@ -23,7 +23,7 @@ def page_in(folder: Path) -> Path:
     """Write a page of three files."""
     page = folder / "page"
     page.mkdir(parents=True, exist_ok=True)
-    (page / "index.html").write_text("<!doctype html><script src=viewer.js></script>")
+    (page / "index.html").write_text("<!doctype html><head></head><script src=viewer.js></script>")
     (page / "viewer.js").write_text("fetch('config.json')")
     (page / "viewer.css").write_text("body { margin: 0 }")
     return page

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from sgddiff_batch.viewer.addresses import NotServedError, address_of, is_of_a_store, object_key, store_key
 
@@ -90,3 +92,20 @@ def test_a_store_is_named_below_its_output():
 def test_objects_of_a_mosaic_are_told_from_files_that_change():
     assert is_of_a_store("a/b.zarr/zarr.json")
     assert not is_of_a_store("catalogue.parquet")
+
+
+PIECES = st.sampled_from(
+    ["..", ".", "", "a", "%2e%2e", "%2f", "x.zarr", "_ledger", "_areas", "catalogue.parquet", "%"]
+)
+
+
+@given(st.lists(PIECES | st.text(max_size=4), max_size=7))
+def test_no_address_leads_to_a_key_out_of_what_is_shown(pieces):
+    try:
+        key = object_key(address_of("/" + "/".join(pieces)).parts)
+    except NotServedError:
+        return
+    parts = key.split("/")
+    assert not {"", ".", ".."} & set(parts)
+    assert parts[0] in ("_areas", "catalogue.parquet") or not parts[0].startswith("_")
+    assert "_ledger" not in (parts[2:3] if parts[0] == "_areas" else parts[:1])

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import random
 import socket
+from urllib.parse import quote
 
 import pytest
 
 from sgddiff_batch.errors import RetryableError
 from sgddiff_batch.io.storage import DeniedError
+from sgddiff_batch.viewer.conversation import Conversation
+from tests.io.catalogue_examples import store_of
 from tests.viewer.site_examples import SHARD, add_scene, served
 
 FILE = f"output/{SHARD}"
@@ -95,7 +99,7 @@ def test_a_pixel_is_told_as_json_and_a_wrong_one_too(asker, shown):
 @pytest.mark.parametrize(
     ("error", "status", "said"),
     [
-        (DeniedError("s3://u:secret@b/k: denied"), 403, "s3://b/k: denied"),
+        (DeniedError("s3://u:secret@b/k: denied"), 502, "s3://b/k: denied"),
         (RetryableError("it is slow"), 503, "it is slow"),
         (FileNotFoundError("no mosaic"), 404, "no mosaic"),
         (ValueError("an area\nmosaic"), 400, "an area mosaic"),
@@ -140,6 +144,21 @@ def test_huge_and_many_headers_are_refused(asker):
 def test_what_is_no_request_is_no_traceback(asker, data, capfd):
     assert b"title" not in asker.say(data)
     assert asker.get("config.json").status == 200
+    assert capfd.readouterr().err == ""
+
+
+def test_requests_with_broken_bytes_neither_end_the_server_nor_get_at_anything(asker, capfd):
+    drawn = random.Random(7)
+    whole = f"{head(asker, FILE)}Range: bytes=0-1\r\nAccept: */*\r\n\r\n".encode()
+    for _ in range(150):
+        data = bytearray(whole)
+        for _ in range(drawn.randint(1, 6)):
+            data[drawn.randrange(len(data))] = drawn.randrange(256)
+        said = asker.say(bytes(data))
+        assert b"title" not in said
+        # What is no HTTP of today is answered without a status.
+        assert said[:9] != b"HTTP/1.1 " or 200 <= int(said[9:12]) < 500
+    assert asker.get(FILE).status == 200
     assert capfd.readouterr().err == ""
 
 
@@ -194,3 +213,50 @@ def test_an_empty_object_has_no_body_and_no_range(tmp_path, page):
     with served(str(output), page) as asker:
         assert (asker.get(FILE).status, asker.get(FILE).body) == (200, b"")
         assert asker.get(FILE, Range="bytes=0-").status == 416
+
+
+def test_odd_names_are_found_as_the_page_asks_for_them(tmp_path, page):
+    output, name = tmp_path / "out", "we?ird #%41 é&=+.tif"
+    add_scene(str(output), name, str(tmp_path / name))
+    (tmp_path / name).write_bytes(b"II*")
+    with served(str(output), page) as asker:
+        assert asker.get(f"output/{quote(store_of(name))}/zarr.json").status == 200
+        assert asker.get(f"scene/{quote(str(tmp_path / name), safe='')}").body == b"II*"
+
+
+def test_the_end_of_an_object_of_many_gigabytes_is_read_alone(tmp_path, page):
+    output = tmp_path / "out"
+    add_scene(str(output), "a.tif", "s3://archive/a.tif")
+    with (output / SHARD).open("r+b") as file:
+        file.truncate(2**40)
+    with served(str(output), page) as asker:
+        reply = asker.get(FILE, Range="bytes=-2")
+        assert (reply.body, reply.headers["Content-Range"]) == (
+            b"\0\0",
+            f"bytes {2**40 - 2}-{2**40 - 1}/{2**40}",
+        )
+        assert asker.get(FILE, "HEAD").headers["Content-Length"] == str(2**40)
+
+
+def test_a_damaged_catalogue_is_told_and_what_does_not_need_it_goes_on(tmp_path, page):
+    output, scene = tmp_path / "out", tmp_path / "a.tif"
+    scene.write_bytes(b"II*")
+    add_scene(str(output), "a.tif", str(scene))
+    with served(str(output), page) as asker:
+        (output / "_catalogue" / "current.json").write_text("{")
+        reply = asker.get(f"scene/{quote(str(scene), safe='')}")
+        assert (reply.status, "is damaged" in reply.tree["error"]) == (500, True)
+        assert asker.get(FILE).body == b"codes"
+
+
+def test_who_says_nothing_and_who_does_not_know_the_token_are_left_soon(shown, monkeypatch):
+    monkeypatch.setattr(Conversation, "timeout", 0.2)
+    with served(str(shown / "out"), shown / "page") as asker:
+        with socket.create_connection(("127.0.0.1", asker.server.server_port), timeout=30) as talk:
+            talk.sendall(b"GET / HT")
+            assert talk.recv(100) == b""
+        with socket.create_connection(("127.0.0.1", asker.server.server_port), timeout=30) as talk:
+            talk.sendall(f"{head(asker, FILE)}\r\n".encode())
+            assert talk.recv(4096).startswith(b"HTTP/1.1 200")
+            (there,) = asker.server._open.values()
+            assert there.gettimeout() == 60

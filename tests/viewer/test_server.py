@@ -10,7 +10,8 @@ import pytest
 
 from sgddiff_batch.errors import ConfigError
 from sgddiff_batch.viewer import LoopbackServer, open_site, server
-from tests.viewer.site_examples import SHARD, served
+from sgddiff_batch.viewer.conversation import Conversation
+from tests.viewer.site_examples import SHARD, Asker, served
 
 
 def viewer_threads():
@@ -71,6 +72,25 @@ def test_a_port_that_is_taken_is_a_mistake(shown, asker):
         LoopbackServer(open_site(str(shown / "out"), page=shown / "page"), asker.server.server_port)
 
 
+def test_the_port_of_a_viewer_that_has_ended_can_be_had_at_once(shown):
+    site, talks = open_site(str(shown / "out"), page=shown / "page"), []
+    with LoopbackServer(site) as first:
+        talks.append(opened(Asker(first)))
+    with LoopbackServer(site, first.server_port) as second:
+        talks.append(opened(Asker(second)))
+    for talk in talks:
+        talk.close()
+
+
+def test_a_fault_of_ours_is_told_in_a_line_and_no_connection_of_others_ends(shown, monkeypatch, caplog):
+    with served(str(shown / "out"), shown / "page") as asker:
+        with monkeypatch.context() as patch:
+            patch.setattr(Conversation, "do_HEAD", lambda self: 1 / 0)
+            assert asker.say(f"HEAD / HTTP/1.1\r\nHost: {asker.server.names[0]}\r\n\r\n".encode()) == b""
+        assert asker.get("config.json").status == 200
+    assert caplog.messages == ["a connection ended early: ZeroDivisionError: division by zero"]
+
+
 @pytest.mark.parametrize("port", [-1, 65536])
 def test_a_port_that_there_is_not_is_a_mistake(shown, port):
     with pytest.raises(ConfigError, match=f"--port {port}: .* no such port"):
@@ -100,15 +120,53 @@ def test_many_ask_at_once(asker):
         assert set(pool.map(ask, range(1000))) == {(206, True)}
 
 
-def test_too_many_connections_are_closed_and_the_first_ones_are_served(shown, monkeypatch):
+def test_an_answer_that_hangs_does_not_hold_up_the_end(shown, monkeypatch):
+    monkeypatch.setattr(server, "_JOIN_S", 0.1)
+    begun, over = threading.Event(), threading.Event()
+
+    def hang(*_):
+        begun.set()
+        over.wait(30)
+        return {}
+
+    with served(str(shown / "out"), shown / "page", explain=hang) as asker:
+        path = f"/{asker.server.token}/api/explain?store=a.tif/x.zarr&row=1&col=2"
+        talk = socket.create_connection(("127.0.0.1", asker.server.server_port), timeout=30)
+        talk.sendall(f"GET {path} HTTP/1.1\r\nHost: {asker.server.names[0]}\r\n\r\n".encode())
+        assert begun.wait(30)
+    assert not over.is_set()  # the end came before the answer
+    over.set()
+    talk.close()
+
+
+def opened(asker, path=""):
+    """Open a connection, and have it answered once."""
+    talk = socket.create_connection(("127.0.0.1", asker.server.server_port), timeout=30)
+    talk.sendall(f"HEAD /{path} HTTP/1.1\r\nHost: {asker.server.names[0]}\r\n\r\n".encode())
+    assert talk.recv(4096).startswith(b"HTTP/1.1 ")
+    return talk
+
+
+def test_a_process_that_opens_many_connections_keeps_no_browser_out(shown, monkeypatch):
     monkeypatch.setattr(server, "_MOST_CONNECTIONS", 4)
     with served(str(shown / "out"), shown / "page") as asker:
-        talks = [
-            socket.create_connection(("127.0.0.1", asker.server.server_port), timeout=30) for _ in range(4)
-        ]
-        for talk in talks:  # each has a thread once it is answered
-            talk.sendall(f"GET / HTTP/1.1\r\nHost: {asker.server.names[0]}\r\n\r\n".encode())
-            assert talk.recv(100).startswith(b"HTTP/1.1 404")
+        browser = opened(asker, f"{asker.server.token}/config.json")
+        strangers = [opened(asker) for _ in range(4)]
+        assert asker.get("config.json").status == 200
+        assert strangers[0].recv(100) == b""  # the oldest one had to go
+        browser.sendall(f"HEAD / HTTP/1.1\r\nHost: {asker.server.names[0]}\r\n\r\n".encode())
+        assert browser.recv(100).startswith(b"HTTP/1.1 404")
+        for talk in (browser, *strangers):
+            talk.close()
+
+
+def test_of_too_many_that_know_the_token_the_newest_is_closed(shown, monkeypatch):
+    monkeypatch.setattr(server, "_MOST_CONNECTIONS", 3)
+    with served(str(shown / "out"), shown / "page") as asker:
+        talks = [opened(asker, f"{asker.server.token}/") for _ in range(3)]
         assert asker.say(b"") == b""
-        for talk in talks:
+        talks[0].close()
+        for talk in talks[1:]:
+            talk.sendall(f"HEAD / HTTP/1.1\r\nHost: {asker.server.names[0]}\r\n\r\n".encode())
+            assert talk.recv(100).startswith(b"HTTP/1.1 404")
             talk.close()

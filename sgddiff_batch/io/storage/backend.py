@@ -166,6 +166,10 @@ class Backend(Protocol):
         """Put an object, whole or not at all."""
         ...
 
+    def write_typed(self, path: str, data: bytes, content_type: str) -> None:
+        """Put an object that browsers are told the media type of, where the storage keeps one."""
+        self.write(path, data)
+
     def put(self, path: str, data: bytes, version: str | None) -> str:
         """Put an object if it has ``version`` (None: if there is none); return its new version.
 
@@ -204,6 +208,10 @@ class Backend(Protocol):
 
     def local_path(self, path: str) -> Path | None:
         """Return the file of this machine that an object is; None of an object of anything else."""
+        return None
+
+    def web_url(self, path: str) -> str | None:
+        """Return the address by which browsers ask for a path; None where they cannot."""
         return None
 
     def is_link(self, path: str) -> bool:

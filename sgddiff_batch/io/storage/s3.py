@@ -12,26 +12,29 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import IO, TYPE_CHECKING, Any, ClassVar, TypeVar
+from urllib.parse import quote
 
 import aiohttp
 import botocore.exceptions as boto
 from botocore.parsers import ResponseParserError
 
 from sgddiff_batch.core.query import Access
-from sgddiff_batch.errors import ConfigError, RetryableError, UnreadableSceneError
+from sgddiff_batch.core.words import redact_uri
+from sgddiff_batch.errors import ConfigError, UnreadableSceneError
 from sgddiff_batch.io.storage import s3_listing, s3_requests
 from sgddiff_batch.io.storage.backend import Backend, Listed, ObjectFacts, Versioned
 from sgddiff_batch.io.storage.columns import ListedPart
-from sgddiff_batch.io.storage.errors import (
-    ClosedBucketError,
-    DeniedError,
-    NoBucketError,
-    translating,
-    words_of,
+from sgddiff_batch.io.storage.errors import DeniedError, translating, words_of
+from sgddiff_batch.io.storage.s3_client import (
+    code_of,
+    credentials_words,
+    gdal_access_options,
+    s3_client,
+    url_of_bucket,
 )
-from sgddiff_batch.io.storage.s3_client import code_of, credentials_words, gdal_access_options, s3_client
 from sgddiff_batch.io.storage.s3_listing import Page
 from sgddiff_batch.io.storage.s3_objects import NotAskedError, S3Objects
+from sgddiff_batch.io.storage.s3_requests import BUCKET_DENIED, NO_BUCKET
 
 if TYPE_CHECKING:
     from zarr.abc.store import Store as ZarrStore
@@ -42,10 +45,7 @@ _FETCHED_TOGETHER = 2048
 """So many objects wait in memory until the first of them is taken."""
 _NO_CREDENTIALS = (boto.NoCredentialsError, boto.PartialCredentialsError, boto.ProfileNotFound)
 _FAILED = (boto.BotoCoreError, boto.ClientError, aiohttp.ClientError, ResponseParserError)
-_NO_BUCKET = "bucket does not exist"
-_BUCKET_DENIED = ("AccessDenied", "AllAccessDisabled", "403")
-"""Codes of a bucket that says no. Those of wrong or expired credentials are others, of all buckets."""
-_DENIED = (*_BUCKET_DENIED, "InvalidObjectState")
+_DENIED = (*BUCKET_DENIED, "InvalidObjectState")
 """Codes of an object that may not be read."""
 
 
@@ -83,7 +83,7 @@ class S3Backend(Backend):
             with translating(path, _NO_CREDENTIALS, _FAILED):
                 yield
         except FileNotFoundError as error:
-            if _NO_BUCKET in str(error):
+            if NO_BUCKET in str(error):
                 raise ConfigError(f"{path}: {words_of(error)}") from error
             raise
         except ConfigError as error:
@@ -126,7 +126,7 @@ class S3Backend(Backend):
         try:
             return self.read(path)
         except FileNotFoundError as error:
-            if _NO_BUCKET in str(error):
+            if NO_BUCKET in str(error):
                 raise
             return None
 
@@ -179,11 +179,11 @@ class S3Backend(Backend):
 
     def find(self, path: str, begin: str = "") -> Iterable[ObjectFacts]:
         """As :meth:`Backend.find`."""
-        return _asked(path, lambda: self._found(path, begin))
+        return s3_requests.asked(path, lambda: self._found(path, begin))
 
     def find_each(self, path: str, begin: str = "") -> Iterator[ObjectFacts]:
         """As :meth:`Backend.find_each`, page by page."""
-        with suppress(FileNotFoundError), _asking(path):
+        with suppress(FileNotFoundError), s3_requests.asking(path):
             yield from _facts(path, self._pages(path, begin))
 
     def _found(self, path: str, begin: str) -> list[ObjectFacts]:
@@ -194,7 +194,7 @@ class S3Backend(Backend):
 
     def files_in(self, folder: str, wanted: Set[str], begin: str) -> list[ObjectFacts]:
         """As :meth:`Backend.files_in`, by one listing."""
-        found = _asked(folder, lambda: list(_facts(folder, self._pages(folder, begin, "/"))))
+        found = s3_requests.asked(folder, lambda: list(_facts(folder, self._pages(folder, begin, "/"))))
         return [facts for facts in found if posixpath.basename(facts.path).lower() in wanted]
 
     def entries(self, path: str) -> dict[str, str | None]:
@@ -214,6 +214,10 @@ class S3Backend(Backend):
     def write(self, path: str, data: bytes) -> None:
         """As :meth:`Backend.write`."""
         self._either(lambda objects: objects.write(path, data), lambda: self.filesystem.pipe_file(path, data))
+
+    def write_typed(self, path: str, data: bytes, content_type: str) -> None:
+        """As :meth:`Backend.write_typed`."""
+        self.filesystem.pipe_file(path, data, ContentType=content_type)
 
     def put(self, path: str, data: bytes, version: str | None) -> str:
         """As :meth:`Backend.put`."""
@@ -257,41 +261,17 @@ class S3Backend(Backend):
             )
         return f"{self.gdal_prefix}{path}"
 
+    def web_url(self, path: str) -> str:
+        """As :meth:`Backend.web_url`: as the environment's endpoint wants buckets named, and no login."""
+        bucket, _, key = path.partition("/")
+        url = redact_uri(url_of_bucket(self.filesystem, bucket))
+        return f"{url}/{quote(key, safe='/')}" if key else url
+
     def arrow(self) -> Any:  # noqa: ANN401 - pyarrow has no types
         """As :meth:`Backend.arrow`; it reads the usual AWS variables in every process."""
         from pyarrow.fs import FSSpecHandler, PyFileSystem
 
         return PyFileSystem(FSSpecHandler(self.filesystem))
-
-
-def _asked(path: str, ask: Callable[[], list[ObjectFacts]]) -> list[ObjectFacts]:
-    """Return what a listing answers; nothing where there is a bucket and nothing of that name."""
-    with suppress(FileNotFoundError), _asking(path):
-        return ask()
-    return []
-
-
-@contextmanager
-def _asking(path: str) -> Iterator[None]:
-    """Turn what a listing raises into our errors; that there is nothing of that name passes."""
-    uri = f"s3://{path}"
-    try:
-        yield
-    except FileNotFoundError as error:
-        if _NO_BUCKET in str(error):
-            raise NoBucketError(uri, "there is no such bucket") from None
-        raise
-    except boto.ParamValidationError:
-        raise NoBucketError(uri, "no bucket can be called so") from None
-    except (PermissionError, boto.NoCredentialsError) as error:
-        reason = f"{error}; check the credentials and their rights"
-        if code_of(error) in _BUCKET_DENIED:
-            raise ClosedBucketError(uri, reason) from None
-        raise ConfigError(f"{uri} cannot be listed: {reason}") from None
-    except (OSError, boto.BotoCoreError, boto.ClientError) as error:
-        if code_of(error) == "InvalidBucketName":
-            raise NoBucketError(uri, "no bucket can be called so") from None
-        raise RetryableError(f"listing {uri} failed: {error}") from None
 
 
 def _facts(path: str, pages: Iterable[Page]) -> Iterator[ObjectFacts]:

@@ -143,8 +143,7 @@ def bucket_client(
     if region:
         in_region = {"client_kwargs": {"region_name": region}}
         filesystem = _s3fs(dict(filesystem.storage_options) | in_region)
-    filesystem.connect()
-    url = _url_of_bucket(filesystem, name)
+    url = url_of_bucket(filesystem, name)
     options = _transport(filesystem, url)
     if options is None:
         return None
@@ -171,8 +170,9 @@ def bucket_client(
     return Bucket(client, url, credentials)
 
 
-def _url_of_bucket(filesystem: Any, name: str) -> str:  # noqa: ANN401
+def url_of_bucket(filesystem: Any, name: str) -> str:  # noqa: ANN401
     """Return the URL that botocore makes of a bucket, whatever its config says of endpoints and hosts."""
+    filesystem.connect()
     asked = {"Bucket": name, "Key": "k"}
     url: str = sync(filesystem.loop, filesystem.s3.generate_presigned_url, "get_object", Params=asked)
     return url.partition("?")[0].removesuffix("/k")

@@ -7,16 +7,20 @@ Conditional writes it does not know: S3 has ``If-None-Match: *`` and ``If-Match:
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, ParamValidationError
 from fsspec import AbstractFileSystem
 from fsspec.asyn import sync
 
-from sgddiff_batch.errors import ConfigError
-from sgddiff_batch.io.storage.backend import PART, Versioned
-from sgddiff_batch.io.storage.errors import ConflictError, RefusedError
+from sgddiff_batch.errors import ConfigError, RetryableError
+from sgddiff_batch.io.storage.backend import PART, ObjectFacts, Versioned
+from sgddiff_batch.io.storage.errors import ClosedBucketError, ConflictError, NoBucketError, RefusedError
 from sgddiff_batch.io.storage.s3_client import code_of
+
+NO_BUCKET = "bucket does not exist"
+BUCKET_DENIED = ("AccessDenied", "AllAccessDisabled", "403")
+"""Codes of a bucket that says no. Those of wrong or expired credentials are others, of all buckets."""
 
 _REFUSED = ("PreconditionFailed", "412", "NoSuchKey", "404")
 _IN_PASSING = ("ConditionalRequestConflict", "OperationAborted", "409")
@@ -87,3 +91,33 @@ def delete_all(filesystem: AbstractFileSystem, paths: Sequence[str], check: Call
         check()
         # Not `rm`: it takes brackets in a name for a pattern, and may remove what is not below.
         sync(filesystem.loop, filesystem._bulk_delete, paths[start : start + PART])
+
+
+def asked(path: str, ask: Callable[[], list[ObjectFacts]]) -> list[ObjectFacts]:
+    """Return what a listing answers; nothing where there is a bucket and nothing of that name."""
+    with suppress(FileNotFoundError), asking(path):
+        return ask()
+    return []
+
+
+@contextmanager
+def asking(path: str) -> Iterator[None]:
+    """Turn what a listing raises into our errors; that there is nothing of that name passes."""
+    uri = f"s3://{path}"
+    try:
+        yield
+    except FileNotFoundError as error:
+        if NO_BUCKET in str(error):
+            raise NoBucketError(uri, "there is no such bucket") from None
+        raise
+    except ParamValidationError:
+        raise NoBucketError(uri, "no bucket can be called so") from None
+    except (PermissionError, NoCredentialsError) as error:
+        reason = f"{error}; check the credentials and their rights"
+        if code_of(error) in BUCKET_DENIED:
+            raise ClosedBucketError(uri, reason) from None
+        raise ConfigError(f"{uri} cannot be listed: {reason}") from None
+    except (OSError, BotoCoreError, ClientError) as error:
+        if code_of(error) == "InvalidBucketName":
+            raise NoBucketError(uri, "no bucket can be called so") from None
+        raise RetryableError(f"listing {uri} failed: {error}") from None

@@ -64,12 +64,19 @@ class Store:
         """Return the file of this machine that an object is; None of an object of anything else."""
         return self.backend.local_path(self.path(key))
 
+    def web_url(self, key: str = "") -> str | None:
+        """Return the address by which browsers ask for an object; None where they cannot."""
+        with self.translated(key) as path:
+            return self.backend.web_url(path)
+
     def guarded(self, check: Callable[[], None]) -> Store:
         """Return this store, with ``check`` called before each change; what it raises passes."""
         return changed(self, check=check)
 
-    def write(self, key: str, data: bytes) -> None:
+    def write(self, key: str, data: bytes, content_type: str = "") -> None:
         """Store an object, whole or not at all.
+
+        content_type: what browsers are told that it is, where the storage keeps that.
 
         Raises (as every call of a store):
             ConfigError: if the store denies it, or cannot be there: no bucket, a file in the way.
@@ -77,7 +84,10 @@ class Store:
         """
         self.check()
         with self.translated(key) as path:
-            self.backend.write(path, data)
+            if content_type:
+                self.backend.write_typed(path, data, content_type)
+            else:
+                self.backend.write(path, data)
 
     def read(self, key: str) -> bytes:
         """Return an object.

@@ -219,3 +219,18 @@ def test_only_a_sound_no_is_a_matter_of_one_bucket(code, kind):
     with pytest.raises(kind) as refusal:
         Store("bucket/x", S3Backend(Refusing(refuse))).find()
     assert type(refusal.value) is kind
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "url"),
+    [
+        ("", "https://bucket.s3.amazonaws.com"),
+        ("https://host:9000", "https://host:9000/bucket"),
+        ("https://me:secret@host", "https://host/bucket"),
+    ],
+)
+def test_browsers_are_told_the_address_of_an_object_without_signature_or_login(monkeypatch, endpoint, url):
+    lead_to({**CREDENTIALS, "AWS_DEFAULT_REGION": "eu-central-1", "AWS_ENDPOINT_URL": endpoint}, monkeypatch)
+    S3FileSystem.clear_instance_cache()
+    assert open_store("s3://bucket/a b").web_url("c%/d") == f"{url}/a%20b/c%25/d"
+    assert open_store("s3://bucket").web_url() == url

@@ -133,3 +133,9 @@ def test_objects_are_found_one_by_one_as_they_are_all_at_once(tmp_path):
     assert dict(store.find_each("x")) == store.find("x") != {}
     assert dict(store.find_each("x", "b/")) == store.find("x", "b/") != {}
     assert list(store.find_each("gone")) == []
+
+
+def test_a_media_type_changes_nothing_on_a_disk_which_has_no_web_address(store):
+    store.write("a.html", b"1", "text/html")
+    assert store.read("a.html") == b"1"
+    assert store.web_url("a.html") is None

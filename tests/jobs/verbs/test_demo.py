@@ -37,8 +37,15 @@ def test_a_failure_of_the_main_job_is_the_demos_own(drawn, capsys, code):
 def test_scenes_in_quarantine_are_what_the_demo_expects(drawn, capsys, code):
     (drawn / "mosaics" / "_ledger").mkdir(parents=True)
     (drawn / "mosaics" / "_ledger" / "begun").touch()
+    for name in ("2026-1", "2026-2", "history"):
+        (drawn / "mosaics" / f"report-{name}.html").touch()
     assert demo.show(drawn, lambda config: code) is Exit.DONE
-    assert "0 pictures to look at" in capsys.readouterr().out
+    told = capsys.readouterr().out.splitlines()
+    assert "0 pictures to look at, each a scene beside its saliency:" in told
+    assert f"all of it as a map: sgddiff view {drawn}/mosaics" in told
+    assert [line for line in told if "report" in line] == [
+        f"what the run says: {drawn}/mosaics/report-2026-2.html"
+    ]
 
 
 def test_a_folder_that_cannot_be_made_ends_the_demo_with_its_reason(tmp_path, capsys):

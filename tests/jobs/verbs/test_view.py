@@ -102,6 +102,8 @@ def test_a_basemap_is_told_with_whose_it_is(night, page, look):
     [
         (["--basemap", "tiles/{z}/{x}/{y}"], "--basemap: "),
         (["--attribution", "me"], "give --basemap, too"),
+        (["--export", "x", "--port", "1"], "by --export none is started"),
+        (["--export", "x.zarr"], "which is an output's own"),
         (["--port", "70000"], "--port 70000: it cannot be had"),
     ],
 )
@@ -115,6 +117,38 @@ def test_a_mistake_in_the_flags_ends_with_2(night, page, flags, said, capsys):
 def test_an_output_without_a_catalogue_ends_with_2_and_says_what_to_do(tmp_path, page, capsys):
     assert main(["view", str(tmp_path / "typo")]) == Exit.WRONG
     assert "has no catalogue to show: give the output.uri of a run" in capsys.readouterr().err
+
+
+def test_an_export_is_a_page_that_finds_output_and_scenes(night, page, tmp_path, capsys):
+    assert main(["view", "--config", night.config, "--export", str(night.output / "_view")]) == Exit.DONE
+    captured = capsys.readouterr()
+    assert (captured.out, captured.err) == (f"{night.output}/_view/index.html\n", "")
+    told = json.loads((night.output / "_view" / "config.json").read_text())
+    assert told["output"] == "../"
+    (scenes,) = told["scenes"]
+    assert (night.output / "_view" / scenes["href"] / "a.tif").is_file()
+    assert scenes["prefix"].endswith("/scenes/")
+
+
+def test_an_export_says_what_readers_need_besides(night, page, tmp_path, capsys):
+    words = ["--set", "archive.uri=https://stac.example/api"]
+    tiles = ["--basemap", "https://tiles.example/{z}/{x}/{y}.png"]
+    target = ["--export", str(tmp_path / "view")]
+    assert main(["view", "--config", night.config, *words, *tiles, *target]) == Exit.DONE
+    assert capsys.readouterr().err.splitlines() == [
+        "it reads from https://tiles.example, which must allow it (CORS): docs/viewing.md",
+        "it does not show the scenes of https://stac.example/api",
+    ]
+
+
+def test_gc_and_verify_leave_an_export_in_its_output_alone(night, page, capsys):
+    target = night.output / "_view"
+    main(["view", str(night.output), "--export", str(target)])
+    before = sorted(target.iterdir())
+    assert main(["gc", str(night.output), "--older-than", "0", "--delete"]) == Exit.DONE
+    assert main(["verify", str(night.output)]) == Exit.DONE
+    assert sorted(target.iterdir()) == before
+    assert "_view" not in capsys.readouterr().out.partition("index.html")[2]
 
 
 @contextmanager
