@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -20,7 +20,7 @@ class FileServer:
     ``log`` has (method, path, status, bytes) of each answer. ``policy`` goes along with every answer.
     """
 
-    folders: Mapping[str, Path]
+    folders: dict[str, Path]
     documents: dict[str, bytes] = field(default_factory=dict)
     policy: str = ""
     log: list[tuple[str, str, int, int]] = field(default_factory=list)

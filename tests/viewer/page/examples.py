@@ -67,30 +67,38 @@ def show(
     output: Path,
     mosaics: Mapping[str, tuple[Grid, NDArray[np.uint8]]],
     times: Mapping[str, TimeSpan] | None = None,
-    **record: object,
+    uri: str = "",
+    stretch: list[float] | None = None,
 ) -> dict[str, str]:
-    """Write mosaics by the names of their scenes, and publish them; return the store of each."""
+    """Write mosaics by the names of their scenes, and publish them; return the store of each.
+
+    uri: of the scene of all of them; "": it lies nowhere, and no page asks for it.
+    """
     store = open_store(str(output))
     stores = {}
     for number, (name, (grid, codes)) in enumerate(mosaics.items(), 1):
         stores[name] = store_of(name, number)
-        write(output, SceneMosaic.at(stores[name], _scene(name, number), _profile(grid), CUT), codes)
+        scene = Scene(name, uri, version_of(number), 1)
+        mosaic = SceneMosaic.at(stores[name], scene, SceneProfile(grid, (1, 2, 3), "uint8", 1), CUT)
+        write(output, mosaic, codes, stretch)
         size = {"height_px": grid.height_px, "width_px": grid.width_px}
         counts = {
             "valid_px": int((codes != 255).sum()),
             "salient_px": int(((codes >= 127) & (codes != 255)).sum()),
         }
-        ObjectLedger(store).finish(record_of(name, number, **(size | counts | record)))
+        ObjectLedger(store).finish(record_of(name, number, **(size | counts)))
     publish_all(store, PublishContext("run", times=times or {}))
     return stores
 
 
-def write(output: Path, mosaic: SceneMosaic, codes: NDArray[np.uint8]) -> None:
+def write(
+    output: Path, mosaic: SceneMosaic, codes: NDArray[np.uint8], stretch: list[float] | None = None
+) -> None:
     """Write a mosaic as a run does, with all that it tells of its scene."""
     scene = mosaic.scene
     provenance = {
         **{"scene_id": scene.scene_id, "source_uri": scene.uri, "source_version": scene.version},
-        **{"source_size_bytes": 1, "bands": [1, 2, 3], "stretch": None, "notes": [], "run_key": "a" * 12},
+        **{"source_size_bytes": 1, "bands": [1, 2, 3], "stretch": stretch, "notes": [], "run_key": "a" * 12},
         **{"run_id": "run", "created": "2026-11-24T12:00:00+00:00"},
         "pixel_settings": {"model": {"digest": "d" * 64}, "tile_px": 80, "overlap_px": 16},
     }
@@ -98,15 +106,6 @@ def write(output: Path, mosaic: SceneMosaic, codes: NDArray[np.uint8]) -> None:
     claim = begun(writer, mosaic, provenance)
     write_blocks(writer, mosaic, codes)
     committed(writer, mosaic, claim)
-
-
-def _scene(name: str, number: int) -> Scene:
-    """Return a scene that lies nowhere, so that no page asks for it."""
-    return Scene(name, "", version_of(number), 1)
-
-
-def _profile(grid: Grid) -> SceneProfile:
-    return SceneProfile(grid, (1, 2, 3), "uint8", 1)
 
 
 def go(visit: Visit, words: str) -> None:

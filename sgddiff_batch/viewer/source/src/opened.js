@@ -38,7 +38,9 @@ export async function sceneLayer({ entry, mosaic, plane }, config, tooMuch) {
   if (!uri) throw new Error('an area has no scene of its own');
   const address = sceneAddress(uri, config.scenes, new URL(document.baseURI));
   if (!address) throw new Error('the scene cannot be reached from this page');
-  const scene = await openScene(address, mosaic);
+  const scene = await openScene(address, mosaic).catch((error) => {
+    throw new Error(`the scene cannot be read: ${error.message}`);
+  });
   const loader = async (z, x, y) => {
     const { level, row, col, isMirrored } = chunkOf(mosaic, plane, z, x, y);
     const canvas = await scene.tile(level, row, col);

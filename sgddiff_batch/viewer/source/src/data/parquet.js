@@ -20,12 +20,16 @@ const compressors = { ZSTD: (bytes, size) => decompress(bytes, new Uint8Array(si
  * @param {import('./place.js').Place} place
  * @param {string} path
  * @returns {Promise<Table>}
+ * @throws {Error} If it is not there, or no table.
  */
 export async function openTable(place, path) {
   const byteLength = await place.size(path);
   const file = byteLength <= WHOLE_BYTES ? whole(place, path, byteLength) : parts(place, path, byteLength);
-  const metadata = await parquetMetadataAsync(file, { initialFetchSize: FOOTER_BYTES });
-  return { file, metadata };
+  try {
+    return { file, metadata: await parquetMetadataAsync(file, { initialFetchSize: FOOTER_BYTES }) };
+  } catch (error) {
+    throw new Error(`${path} is no table that can be read (${error.message})`);
+  }
 }
 
 /**

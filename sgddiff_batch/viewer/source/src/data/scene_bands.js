@@ -53,17 +53,21 @@ function percentiles(band, noData) {
 
 /**
  * @param {number} side Of the tile. @param {number} scale Pixels of full size that one of the tile covers.
- * @param {object} image That is read. @param {number} step Pixels of full size that one of the image covers.
- * @returns {{window: number[], target: number[]}} [left, top, right, bottom] in the image, and in the tile.
+ * @param {number[]} size [width, height] of the image that is read.
+ * @param {number[]} step Pixels of full size that one of the image covers, across and down: those of overviews
+ *   are no whole numbers where sides do not halve evenly.
+ * @returns {{window: number[], target: number[]}} [left, top, right, bottom] in the image, whole pixels; and
+ *   [left, top, width, height] of these in the tile, as fractions.
  */
-export function cornersOf(side, scale, row, col, image, step) {
-  const width = image.getWidth();
-  const height = image.getHeight();
-  const left = Math.round((col * side * scale) / step);
-  const top = Math.round((row * side * scale) / step);
-  const right = Math.min(width, Math.round(((col + 1) * side * scale) / step));
-  const bottom = Math.min(height, Math.round(((row + 1) * side * scale) / step));
-  const across = Math.max(1, Math.round(((right - left) * step) / scale));
-  const down = Math.max(1, Math.round(((bottom - top) * step) / scale));
-  return { window: [left, top, right, bottom], target: [0, 0, Math.min(side, across), Math.min(side, down)] };
+export function cornersOf(side, scale, row, col, size, step) {
+  const along = [col, row].map((place, axis) => {
+    const [from, to] = [place, place + 1].map((edge) => (edge * side * scale) / step[axis]);
+    const [first, last] = [Math.floor(from + 1e-6), Math.min(size[axis], Math.ceil(to - 1e-6))];
+    return { first, last, at: (first * step[axis]) / scale - place * side, length: ((last - first) * step[axis]) / scale };
+  });
+  const [across, down] = along;
+  return {
+    window: [across.first, down.first, across.last, down.last],
+    target: [across.at, down.at, across.length, down.length],
+  };
 }

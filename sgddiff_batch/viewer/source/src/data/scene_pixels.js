@@ -26,24 +26,27 @@ export class ScenePixels {
    */
   async tile(level, row, col) {
     const side = this.mosaic.levels[level].chunk;
-    const { image, step } = this.#imageFor(2 ** level);
-    const { window, target } = cornersOf(side, 2 ** level, row, col, image, step);
-    if ((window[2] - window[0]) * (window[3] - window[1]) > MOST_PX) return null;
-    const width = target[2] - target[0];
-    const height = target[3] - target[1];
+    const { image, size, step } = this.#imageFor(2 ** level);
+    const { window, target } = cornersOf(side, 2 ** level, row, col, size, step);
+    const [across, down] = [window[2] - window[0], window[3] - window[1]];
+    if (across * down > MOST_PX) return null;
+    const [width, height] = [Math.min(across, Math.ceil(target[2])), Math.min(down, Math.ceil(target[3]))];
+    const part = canvasOf(width, height);
     const rgba = await this.#colours(image, window, width, height);
-    const canvas = document.createElement('canvas');
-    canvas.width = side;
-    canvas.height = side;
-    canvas.getContext('2d').putImageData(new ImageData(rgba, width, height), target[0], target[1]);
+    part.getContext('2d').putImageData(new ImageData(rgba, width, height), 0, 0);
+    const canvas = canvasOf(side, side);
+    canvas.getContext('2d').drawImage(part, ...target);
     return canvas;
   }
 
   /** The coarsest image that is not coarser than asked for. */
   #imageFor(scale) {
-    const full = this.images[0].getWidth();
-    const steps = this.images.map((image) => ({ image, step: full / image.getWidth() }));
-    return steps.filter(({ step }) => step <= scale * 1.01).pop() ?? steps[0];
+    const { width, height } = this.mosaic.native;
+    const all = this.images.map((image) => {
+      const size = [image.getWidth(), image.getHeight()];
+      return { image, size, step: [width / size[0], height / size[1]] };
+    });
+    return all.filter(({ step }) => step[0] <= scale * 1.01).pop() ?? all[0];
   }
 
   async #colours(image, window, width, height) {
@@ -78,6 +81,10 @@ export class ScenePixels {
     }
     return rgba;
   }
+}
+
+function canvasOf(width, height) {
+  return Object.assign(document.createElement('canvas'), { width, height });
 }
 
 /**
