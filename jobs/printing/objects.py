@@ -36,7 +36,7 @@ def print_news(news: Sequence[ObjectNews], unknown: int) -> None:
         table.add_row(one.time, one.id, one.state, printable(one.scene), _area(one.area_m2), *places)
     console(_WIDTH).print(table, markup=False)
     if unknown:
-        print(f"{counted(unknown, 'more', 'are')} of scenes of unknown time")
+        print(f"{counted(unknown, 'object', 'are')} of scenes of unknown time, and not listed")
 
 
 def print_history(history: History) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from pathlib import Path
 
 import geopandas
@@ -9,9 +10,10 @@ import pytest
 
 import sgddiff_batch
 from sgddiff_batch.config import load_config
+from sgddiff_batch.io.ledger import DamageBook
 from sgddiff_batch.io.objects import find_objects
 from sgddiff_batch.io.objects.parts import part_key
-from sgddiff_batch.runs import Ending, leased_bench, run_all
+from sgddiff_batch.runs import Ending, leased_bench, open_bench, run_all
 from tests.kit import jobs
 from tests.kit.networks import BrightNetwork, KeptView
 
@@ -54,6 +56,15 @@ def test_parts_do_not_depend_on_the_tasks(scenes):
         return [(one.scene_id, one.objects, one.pixels, one.area_m2) for one in found.mosaics]
 
     assert rows("one") == rows("other", *SEVERAL_TASKS)
+
+
+def test_what_makes_workers_in_other_processes_takes_the_settings_along(scenes):
+    path = jobs.write_config(scenes.parent / "run.yaml", scenes, scenes.parent / "out", Path("/nowhere"))
+    for assignments in (OBJECTS, ()):
+        bench = open_bench(load_config(str(path), assignments), BrightNetwork())
+        recipe = pickle.loads(pickle.dumps(bench.recipe()))
+        parts = recipe.lifecycle(DamageBook()).parts
+        assert (None if parts is None else parts.settings.threshold) == (0.6 if assignments else None)
 
 
 def test_pixels_and_their_stores_are_the_same_with_objects_and_without(scenes):

@@ -140,7 +140,8 @@ def _written(
     new = write_generation(store, rows, next_number(pointer), run_id)
     before = None if pointer is None else pointer.newest.objects
     made = None if objects is None else objects.make(rows, new.digest, before)
-    return replace(new, objects=made or before)
+    # Where no mosaic is shown, no object may be: an area that was withdrawn.
+    return replace(new, objects=made or (before if rows.num_rows else None))
 
 
 def draw_objects(store: Store, objects: MakesObjects) -> Generation:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import shapely
@@ -34,9 +35,12 @@ class DataMap:
         """Note a block's codes (h, w)."""
         cell, (height, width) = self._cell, codes.shape
         rows, cols = -(-height // cell), -(-width // cell)
-        has_data = np.ones((rows * cell, cols * cell), np.bool_)
-        has_data[:height, :width] = codes != NO_DATA
-        whole = has_data.reshape(rows, cell, cols, cell).all(axis=(1, 3))
+        is_there = codes != NO_DATA
+        whole: Any = np.ones((rows, cols), np.bool_)
+        if not is_there.all():
+            has_data = np.ones((rows * cell, cols * cell), np.bool_)
+            has_data[:height, :width] = is_there
+            whole = has_data.reshape(rows, cell, cols, cell).all(axis=(1, 3))
         row, col = window.row_start // cell, window.col_start // cell
         self._mask[row : row + rows, col : col + cols] = whole
 

@@ -272,3 +272,19 @@ def test_rows_are_taken_across_row_groups():
         assert former.take(start, count)["row"].to_pylist() == names[start : start + count].tolist()
     with pytest.raises(ValueError, match="not what was written"):
         FormerObjects(data, "other")
+
+
+def test_where_no_mosaic_is_shown_no_object_is(output):
+    night(output, "1", "a.tif")
+    publish(output, ObjectLedger(output).records(), {"a.tif"}, PublishContext("2"))
+    assert read_pointer(output).generation.objects is None
+    assert not output.keys(OBJECTS)
+
+
+def test_a_run_without_the_section_leaves_the_objects_as_they_were(output):
+    night(output, "1", "a.tif")
+    before = output.read(OBJECTS)
+    assert night(output, "2", "b.tif", drawn=False).objects.made_of != read_pointer(output).generation.digest
+    assert output.read(OBJECTS) == before
+    night(output, "3")
+    assert {scene for scene, _, _ in shown(output)} == {"a.tif", "b.tif"}

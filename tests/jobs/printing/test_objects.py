@@ -32,7 +32,7 @@ def test_news_are_a_row_each_and_what_has_no_time_is_counted(capsys):
     told = capsys.readouterr().out
     (cells,) = [[cell.strip() for cell in line.split("│")[1:-1]] for line in told.splitlines() if "│" in line]
     assert cells == ["2026-01-01T00:00:00+00:00", "a" * 20, "seen", "x\\n.tif", "-", "14.500000", "-"]
-    assert "2 more are of scenes of unknown time" in told
+    assert "2 objects are of scenes of unknown time, and not listed" in told
 
 
 def test_a_history_tells_state_relatives_and_who_shows_the_object(capsys):
