@@ -140,6 +140,7 @@ def _put_catalogue(store: object, count: int) -> None:
     from sgddiff_batch.io.catalogue.rows import table_of
     from sgddiff_batch.io.catalogue.schema import SCHEMA
     from sgddiff_batch.io.catalogue.stac_columns import with_stac
+    from sgddiff_batch.io.storage import flip
     from tests.io.catalogue.test_rows import row_of
 
     made = datetime(2026, 1, 1, tzinfo=UTC)
