@@ -26,7 +26,7 @@ from .graphs import Capture, GraphedNetwork, Network, capture_graph
 from .layouts import TaskPlan
 from .room import Room
 from .tasks import TaskTensors, as_tensor
-from .tile_queue import Part
+from .tile_calls import BatchOf, Part
 
 LANES = 3
 """Batches on the device at once: one is computed, two wait for it."""
@@ -101,7 +101,7 @@ class CudaDevice(HostDevice):
     def __init__(
         self,
         network: Network,
-        batch_tiles: int,
+        batch_tiles: int | BatchOf,
         device: torch.device,
         *,
         streams: Streams | None = None,

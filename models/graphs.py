@@ -1,8 +1,8 @@
 """A network replayed as one CUDA graph, where the bytes are those of the network run call by call.
 
 A forward pass is some 1,400 kernels, and starting them one by one takes the host most of the time that the
-device needs for a batch of sixteen tiles; a graph is started by one call. It is captured once for each side
-of a tile, compared with the network on tiles of noise, and not used where a byte differs.
+device needs for a batch of sixteen tiles; a graph is started by one call. It is captured once for each shape
+of tiles, compared with the network on tiles of noise, and not used where a byte differs.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from torch import Tensor
 log = logging.getLogger(__name__)
 
 Network = Callable[[Tensor, Tensor], Tensor]
-"""Tiles (B, 3, T, T) uint8 and origins (B, 2) int64 to codes (B, T, T) uint8, all on one device."""
+"""Tiles (B, 3, h, w) uint8 and origins (B, 2) int64 to codes (B, h, w) uint8, all on one device."""
 
 Capture = Callable[[Network, Tensor, Tensor], Network]
 """Makes a replay of a network for batches like the tiles and origins given; any error may come of it."""
 
 MOST_GRAPHS = 8
-"""Further sizes of tiles run call by call: each graph keeps its maps."""
+"""Further shapes of tiles run call by call: each graph keeps its maps."""
 
 _WARM_UP = 2
 
@@ -71,23 +71,23 @@ class GraphedNetwork:
         return (self._replays.get(tiles.shape) or self._network)(tiles, origins)
 
     def is_replayed(self, shape: torch.Size) -> bool:
-        """Whether batches of tiles of a shape (B, 3, T, T) are replayed."""
+        """Whether batches of tiles of a shape (B, 3, h, w) are replayed."""
         return self._replays.get(shape) is not None
 
     def _prepared(self, tiles: Tensor) -> Network | None:
         """A replay of batches like `tiles`, or None where there is none that gives the same bytes."""
         samples = [noise_like(tiles, seed) for seed in (0, 1)]
-        side = tiles.shape[-1]
+        shape = f"{tiles.shape[-2]} x {tiles.shape[-1]} px"
         try:
             replay = self._capture(self._network, *samples[0])
             for sample in (*samples, samples[0]):
                 if not torch.equal(replay(*sample), self._network(*sample)):
-                    log.warning("tiles of %d px run without a graph: its bytes differ", side)
+                    log.warning("tiles of %s run without a graph: its bytes differ", shape)
                     return None
         except Exception as error:  # a capture fails in many ways, and none of them matters to the result
-            log.warning("tiles of %d px run without a graph: %s", side, str(error).partition("\n")[0])
+            log.warning("tiles of %s run without a graph: %s", shape, str(error).partition("\n")[0])
             return None
-        log.info("tiles of %d px run as one graph", side)
+        log.info("tiles of %s run as one graph", shape)
         return replay
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Protocol
 
 import numpy as np
@@ -15,13 +16,16 @@ from numpy.typing import NDArray
 
 NO_DATA = 255
 
+Shape = tuple[int, int]
+"""(rows, columns) of a tile."""
+
 
 class TileLayout(Protocol):
     """Where the tiles of a task lie; rows and columns count from pixels[:, 0, 0] unless said otherwise."""
 
     @property
     def tile_px(self) -> int:
-        """Side of a tile."""
+        """The longest side of a tile."""
 
     @property
     def row_starts(self) -> NDArray[np.int64]:
@@ -32,12 +36,20 @@ class TileLayout(Protocol):
         """(nc,) first column of each column of tiles, >= 0."""
 
     @property
+    def row_sizes(self) -> NDArray[np.int64]:
+        """(nr,) how many rows each row of tiles has, 1 .. tile_px."""
+
+    @property
+    def col_sizes(self) -> NDArray[np.int64]:
+        """(nc,) how many columns each column of tiles has, 1 .. tile_px."""
+
+    @property
     def row_weights(self) -> NDArray[np.int32]:
-        """(nr, tile_px) integer blending weights along the rows."""
+        """(nr, tile_px) integer blending weights along the rows, 0 past the end of a smaller tile."""
 
     @property
     def col_weights(self) -> NDArray[np.int32]:
-        """(nc, tile_px) integer blending weights along the columns."""
+        """(nc, tile_px) integer blending weights along the columns, 0 past the end of a smaller tile."""
 
     @property
     def weight_sum(self) -> int:
@@ -63,29 +75,33 @@ def check_task(pixels: NDArray[np.uint8], valid: NDArray[np.bool_], layout: Tile
     if valid.dtype != np.bool_ or valid.shape != pixels.shape[1:]:
         raise ValueError(f"valid must be {pixels.shape[1:]} bool, found {valid.shape} {valid.dtype}")
     axes = (
-        (layout.row_starts, layout.row_weights, layout.target_rows),
-        (layout.col_starts, layout.col_weights, layout.target_cols),
+        (layout.row_starts, layout.row_sizes, layout.row_weights, layout.target_rows),
+        (layout.col_starts, layout.col_sizes, layout.col_weights, layout.target_cols),
     )
-    for (starts, weights, (first, last)), size in zip(axes, valid.shape, strict=True):
+    for (starts, sizes, weights, (first, last)), length in zip(axes, valid.shape, strict=True):
         if weights.shape != (len(starts), layout.tile_px):
             raise ValueError(f"weights must be {(len(starts), layout.tile_px)}, found {weights.shape}")
-        if not 0 <= first <= last <= size or any(not 0 <= start < size for start in starts):
-            raise ValueError(f"target {first}..{last} or tiles at {list(starts)} lie outside of {size} px")
-        if len({int(start) for start in starts if start + layout.tile_px > size}) > 1:
-            raise ValueError(f"of tiles at {list(starts)} only the last may reach past {size} px")
+        if sizes.shape != starts.shape or any(not 1 <= size <= layout.tile_px for size in sizes):
+            raise ValueError(f"tiles must have 1 to {layout.tile_px} px, found {list(sizes)}")
+        if not 0 <= first <= last <= length or any(not 0 <= start < length for start in starts):
+            raise ValueError(f"target {first}..{last} or tiles at {list(starts)} lie outside of {length} px")
+        if len({int(start) for start in starts[starts + sizes > length]}) > 1:
+            raise ValueError(f"of tiles at {list(starts)} only the last may reach past {length} px")
     if layout.weight_sum**2 * NO_DATA >= 2**31:
         raise ValueError(f"weight_sum {layout.weight_sum} overflows 32-bit sums")
 
 
 def wanted_tiles(valid: NDArray[np.bool_], layout: TileLayout) -> list[tuple[int, int]]:
-    """(i, j) of the tiles whose present part has a valid pixel, row by row."""
-    size = layout.tile_px
-    return [
+    """(i, j) of the tiles whose present part has a valid pixel, row by row, of one shape after the other."""
+    rows = list(zip(layout.row_starts.tolist(), layout.row_sizes.tolist(), strict=True))
+    columns = list(zip(layout.col_starts.tolist(), layout.col_sizes.tolist(), strict=True))
+    wanted = [
         (i, j)
-        for i, row in enumerate(layout.row_starts.tolist())
-        for j, column in enumerate(layout.col_starts.tolist())
-        if valid[row : row + size, column : column + size].any()
+        for i, (row, height) in enumerate(rows)
+        for j, (column, width) in enumerate(columns)
+        if valid[row : row + height, column : column + width].any()
     ]
+    return sorted(wanted, key=lambda place: (-rows[place[0]][1], -columns[place[1]][1]))
 
 
 def reflected(start: int, size: int, length: int) -> NDArray[np.int64]:
@@ -103,15 +119,17 @@ def reflected(start: int, size: int, length: int) -> NDArray[np.int64]:
 class TaskPlan:
     """A task in plain numbers: what goes to the device, and what the host must know of it.
 
-    pixels (3, H, W) uint8; present (h, w) bool, the mask of the target; starts: (row, column) of each wanted
-    tile, row by row; frame_px: (rows, columns) of pixels and what is reflected below and right of them;
-    table: all integers that the device needs, `parts` its lengths, see `TaskTensors`.
+    pixels (3, H, W) uint8; present (h, w) bool, the mask of the target; tile_px: the longest side of a tile;
+    starts and shapes: (row, column) and (rows, columns) of each wanted tile, those of one shape together;
+    frame_px: (rows, columns) of pixels and what is reflected below and right of them; table: all integers
+    that the device needs, `parts` its lengths, see `TaskTensors`.
     """
 
     pixels: NDArray[np.uint8]
     present: NDArray[np.bool_]
     tile_px: int
     starts: list[tuple[int, int]]
+    shapes: list[Shape]
     frame_px: tuple[int, int]
     target: tuple[slice, slice]
     weight_total: int
@@ -123,6 +141,11 @@ class TaskPlan:
         """The most that the task takes on a device: pixels twice for a moment, 32-bit sums, mask, codes."""
         return self.frame_px[0] * self.frame_px[1] * (3 + 3 + 4 + 1 + 1)
 
+    @property
+    def groups(self) -> list[tuple[Shape, int]]:
+        """The shapes of the wanted tiles, in their order, and how many each has."""
+        return [(shape, len(list(same))) for shape, same in groupby(self.shapes)]
+
     def bands(self, least_px: int) -> Iterator[tuple[slice, int]]:
         """Rows of pixels to send one after the other, and how many more tiles lie in what was sent then.
 
@@ -131,7 +154,7 @@ class TaskPlan:
         height, width = self.pixels.shape[1:]
         sent, told, reach = 0, 0, 0
         for number, (row, _) in enumerate(self.starts[:-1], 1):
-            reach = max(reach, min(height, row + self.tile_px))
+            reach = max(reach, min(height, row + self.shapes[number - 1][0]))
             if self.starts[number][0] != row and (reach - sent) * width >= least_px:
                 yield slice(sent, reach), number - told
                 sent, told = reach, number
@@ -144,11 +167,10 @@ def plan_task(pixels: NDArray[np.uint8], valid: NDArray[np.bool_], layout: TileL
     tiles = wanted_tiles(valid, layout)
     places = np.asarray(tiles, dtype=np.int64).reshape(-1, 2)
     starts = np.stack([layout.row_starts[places[:, 0]], layout.col_starts[places[:, 1]]], axis=1)
+    shapes = np.stack([layout.row_sizes[places[:, 0]], layout.col_sizes[places[:, 1]]], axis=1)
     origins = starts + np.asarray(layout.origin, dtype=np.int64)
-    below, right = (
-        _beyond(axis, layout.tile_px, length)
-        for axis, length in zip((layout.row_starts, layout.col_starts), valid.shape, strict=True)
-    )
+    below = _beyond(layout.row_starts, layout.row_sizes, valid.shape[0])
+    right = _beyond(layout.col_starts, layout.col_sizes, valid.shape[1])
     integers = (places, starts, origins, layout.row_weights, layout.col_weights, below, right)
     (top, bottom), (left, edge) = layout.target_rows, layout.target_cols
     target = slice(top, bottom), slice(left, edge)
@@ -157,6 +179,7 @@ def plan_task(pixels: NDArray[np.uint8], valid: NDArray[np.bool_], layout: TileL
         valid[target],
         layout.tile_px,
         [(row, column) for row, column in starts.tolist()],
+        [(height, width) for height, width in shapes.tolist()],
         (valid.shape[0] + len(below), valid.shape[1] + len(right)),
         target,
         layout.weight_sum**2,
@@ -165,7 +188,9 @@ def plan_task(pixels: NDArray[np.uint8], valid: NDArray[np.bool_], layout: TileL
     )
 
 
-def _beyond(starts: NDArray[np.int64], tile_px: int, length: int) -> NDArray[np.int64]:
+def _beyond(starts: NDArray[np.int64], sizes: NDArray[np.int64], length: int) -> NDArray[np.int64]:
     """The indices along an axis that the pixels past its end are copies of."""
-    past = [int(start) for start in starts if start + tile_px > length]
-    return reflected(past[0], tile_px, length)[length - past[0] :] if past else np.empty(0, dtype=np.int64)
+    for start, size in zip(starts.tolist(), sizes.tolist(), strict=True):
+        if start + size > length:
+            return reflected(start, size, length)[length - start :]
+    return np.empty(0, dtype=np.int64)

@@ -21,7 +21,7 @@ from torch import Tensor
 from .checkpoint import load_checkpoint, read_facts
 from .cuda_device import CudaDevice
 from .devices import HostDevice
-from .layouts import NO_DATA, TileLayout, plan_task
+from .layouts import NO_DATA, Shape, TileLayout, plan_task
 from .scan import choose_backend
 from .sgddiff import SGDDiff, to_channels_last
 from .stem import fold_batch_norms
@@ -32,6 +32,13 @@ log = logging.getLogger(__name__)
 
 THREADS = 1
 BATCH_TILES = {"cpu": 1, "cuda": 16}
+"""Of the size at which a device has enough to do: so many tiles of 576 px."""
+
+BATCH_PX = BATCH_TILES["cuda"] * 576**2
+"""The pixels of a batch on CUDA, whatever the shape of its tiles: so much memory does the network take."""
+
+_MOST_TILES = 16
+"""Of a batch: the smallest scenes are tiles of their own size, and those of one size may be few."""
 
 
 class TaskPredictor:
@@ -46,15 +53,18 @@ class TaskPredictor:
         network: SGDDiff,
         digest: str,
         device: torch.device,
-        batch_tiles: int,
+        batch_tiles: int | None,
         predictors: int = 1,
     ) -> None:
-        """Take a network, which is changed; `predictors` batches are computed at once on a CPU."""
+        """Take a network, which is changed; `predictors` batches are computed at once on a CPU.
+
+        batch_tiles: of every batch; None: on a CPU one, on CUDA as many of a shape as make `BATCH_PX`.
+        """
         codes = CodesOf(prepare_network(network, device))
         self._serve(
-            CudaDevice(codes, batch_tiles, device)
+            CudaDevice(codes, batch_tiles or tiles_of_batch, device)
             if device.type == "cuda"
-            else HostDevice(codes, batch_tiles, predictors, is_filled=False)
+            else HostDevice(codes, batch_tiles or BATCH_TILES["cpu"], predictors, is_filled=False)
         )
         self._digest = digest
 
@@ -70,7 +80,7 @@ class TaskPredictor:
         self._device, self._pid, self._warm_px = device, os.getpid(), list[int]()
         self.queue: TileQueue[TaskTensors] = TileQueue(
             device.compute,
-            device.batch_tiles,
+            device.batch_of,
             lanes=device.lanes,
             abreast=device.abreast,
             prepare=partial(_warm, device, self._warm_px),
@@ -91,7 +101,7 @@ class TaskPredictor:
         return self.queue.use()
 
     def predict_tiles(self, tiles: NDArray[np.uint8], origins: NDArray[np.int64]) -> NDArray[np.uint8]:
-        """Saliency 0..254 (B, T, T) uint8 of tiles (B, 3, T, T) uint8 at absolute origins (B, 2), (row, col).
+        """Saliency 0..254 (B, h, w) uint8 of tiles (B, 3, h, w) uint8 at absolute origins (B, 2), (row, col).
 
         Any B: batches of the fixed shape inside. In the calling thread, past the queue.
         """
@@ -114,7 +124,7 @@ class TaskPredictor:
             return np.where(plan.present, 0, NO_DATA).astype(np.uint8)
         with self._device.room.taken(plan.device_bytes):
             task, arrivals = self._device.place(plan)
-            self.queue.run(task, plan.tile_px, arrivals)
+            self.queue.run(task, plan.groups, arrivals)
             return self._device.finish(task)
 
     def __reduce__(self) -> NoReturn:
@@ -132,13 +142,18 @@ class CodesOf:
         self.network = network
 
     def __call__(self, tiles: Tensor, origins: Tensor) -> Tensor:
-        """Tiles (B, 3, T, T) uint8 and origins (B, 2) to codes (B, T, T) uint8."""
+        """Tiles (B, 3, h, w) uint8 and origins (B, 2) to codes (B, h, w) uint8."""
         step = 1 if tiles.device.type == "cpu" else len(tiles)
         codes = [
             quantise(self.network(tiles[k : k + step], origins[k : k + step])[:, 0])
             for k in range(0, len(tiles), step)
         ]
         return codes[0] if len(codes) == 1 else torch.cat(codes)
+
+
+def tiles_of_batch(shape: Shape) -> int:
+    """How many tiles of a shape a batch on CUDA has: as many as make `BATCH_PX`, 1 to 16."""
+    return max(1, min(_MOST_TILES, BATCH_PX // (shape[0] * shape[1])))
 
 
 def _warm(device: HostDevice, sizes: list[int]) -> None:
@@ -187,14 +202,14 @@ def load_predictor(
 ) -> TaskPredictor:
     """A predictor of a checkpoint folder, or of the one that comes with the package ("bundled").
 
-    `batch_tiles` defaults to 1 on a CPU and 16 on CUDA. predictors: how many batches a CPU computes at once.
+    `batch_tiles` defaults to 1 on a CPU, and on CUDA to what makes `BATCH_PX` of a shape. predictors: how
+    many batches a CPU computes at once.
     tile_px: the tiles that a CUDA device is made ready for in the background, as soon as there is a network.
     Raises CheckpointError, and ValueError for a device that is not there.
     """
     place = choose_device(device)
     loaded = load_checkpoint(checkpoint)
-    batch = batch_tiles or BATCH_TILES[place.type]
-    predictor = TaskPredictor(loaded.network, loaded.digest, place, batch, predictors)
+    predictor = TaskPredictor(loaded.network, loaded.digest, place, batch_tiles, predictors)
     if tile_px and place.type == "cuda":
         predictor.start(tile_px)
     log.info("student %s on %s, scan backend %s", loaded.digest[:12], place.type, choose_backend(place))
@@ -208,6 +223,7 @@ def describe_predictor(checkpoint: str, device: str, batch_tiles: int | None = N
     the checkpoint says of itself; loading it checks that. Raises CheckpointError.
     """
     facts, place = read_facts(checkpoint), torch.device(device)
+    is_by_shape = place.type == "cuda" and not batch_tiles
     return {
         "digest": facts["digest"],
         "preset": facts["preset"],
@@ -215,5 +231,6 @@ def describe_predictor(checkpoint: str, device: str, batch_tiles: int | None = N
         "device": place.type,
         "scan_backend": choose_backend(place),
         "threads": THREADS if place.type == "cpu" else None,
-        "batch_tiles": batch_tiles or BATCH_TILES[place.type],
+        "batch_tiles": None if is_by_shape else batch_tiles or BATCH_TILES[place.type],
+        "batch_px": BATCH_PX if is_by_shape else None,
     }

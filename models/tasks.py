@@ -30,11 +30,11 @@ class TaskTensors:
 
     def __init__(self, plan: TaskPlan, table: Tensor, frame: Tensor) -> None:
         self._plan, self._frame, self._lock = plan, frame, threading.Lock()
-        size = plan.tile_px
+        longest = plan.tile_px
         places, starts, origins, down, along, self._below, self._right = torch.split(table, list(plan.parts))
         self._places, self._starts, self._origins = (part.view(-1, 2) for part in (places, starts, origins))
-        self._down, self._along = (part.view(-1, size).to(torch.int32) for part in (down, along))
-        self._steps = torch.arange(size, device=table.device)
+        self._down, self._along = (part.view(-1, longest).to(torch.int32) for part in (down, along))
+        self._steps = torch.arange(longest, device=table.device)
         self._sums = torch.zeros(plan.frame_px[0] * plan.frame_px[1], dtype=torch.int32, device=table.device)
 
     @property
@@ -53,11 +53,11 @@ class TaskTensors:
             self._frame[:, height:] = self._frame.index_select(1, self._below)
 
     def tiles(self, first: int, last: int) -> list[Tensor]:
-        """Wanted tiles first..last as views (3, T, T) of the frame."""
-        size = self._plan.tile_px
+        """Wanted tiles first..last as views (3, h, w) of the frame."""
+        starts, shapes = self._plan.starts[first:last], self._plan.shapes[first:last]
         return [
-            self._frame[:, row : row + size, column : column + size]
-            for row, column in self._plan.starts[first:last]
+            self._frame[:, row : row + height, column : column + width]
+            for (row, column), (height, width) in zip(starts, shapes, strict=True)
         ]
 
     def origins(self, first: int, last: int) -> Tensor:
@@ -65,11 +65,15 @@ class TaskTensors:
         return self._origins[first:last]
 
     def add(self, codes: Tensor, first: int, last: int) -> None:
-        """Add the weighted codes (n, T, T) uint8 of wanted tiles first..last: one kernel, in any order."""
+        """Add the weighted codes (n, h, w) uint8 of wanted tiles first..last, which have one shape.
+
+        One kernel; in any order.
+        """
         places, corners = self._places[first:last], self._starts[first:last]
-        rows = (corners[:, :1] + self._steps) * self._plan.frame_px[1]
-        where = rows[:, :, None] + (corners[:, 1:] + self._steps)[:, None, :]
-        down, along = self._down[places[:, 0]], self._along[places[:, 1]]
+        height, width = codes.shape[1:]
+        rows = (corners[:, :1] + self._steps[:height]) * self._plan.frame_px[1]
+        where = rows[:, :, None] + (corners[:, 1:] + self._steps[:width])[:, None, :]
+        down, along = self._down[places[:, 0], :height], self._along[places[:, 1], :width]
         parts = (down[:, :, None] * along[:, None, :]).mul_(codes)
         with self._lock:
             self._sums.scatter_add_(0, where.flatten(), parts.flatten())

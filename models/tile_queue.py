@@ -1,4 +1,4 @@
-"""Tiles of many calls share batches of one fixed size: whose tiles come next, and how long a batch may wait.
+"""Tiles of many calls share batches of one shape and a fixed size: whose come next, how long a batch waits.
 
 * A full batch goes as soon as a lane is free. One that is not full waits while the device computes others
   anyway; then it goes at once where nobody can add to it, and after a few milliseconds otherwise. Those who
@@ -18,65 +18,19 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
 from enum import Enum
 from typing import Generic, TypeVar
+
+from .layouts import Shape
+from .tile_calls import BatchOf, Call, Part, batches_of, grouped
 
 PATIENCE_S = 0.004
 """How long a batch that is not full waits at most for others while the device has nothing else to do."""
 
 _JOIN_S = 10.0
+_NO_SHAPE = (0, 0)
 
 T = TypeVar("T")
-
-
-@dataclass(eq=False, slots=True)
-class Call(Generic[T]):
-    """The tiles of one task: `queued` are there, `taken` of them in batches, `ended` computed.
-
-    Batches hold tiles of one `shape` only. `at_work`: batches being computed that hold tiles of it.
-    """
-
-    task: T
-    shape: int
-    queued: int = 0
-    taken: int = 0
-    ended: int = 0
-    at_work: int = 0
-    is_whole: bool = False
-    error: BaseException | None = None
-    over: threading.Event = field(default_factory=threading.Event)
-
-    @property
-    def waiting(self) -> int:
-        """How many tiles wait for a batch."""
-        return 0 if self.error else self.queued - self.taken
-
-    def look(self) -> None:
-        """Let the caller go where there is nothing left to do."""
-        is_done = self.is_whole and self.ended == self.queued
-        if not self.at_work and (self.error or is_done):
-            self.over.set()
-
-
-@dataclass(frozen=True, slots=True)
-class Part(Generic[T]):
-    """Tiles first..last of a call, in a batch."""
-
-    call: Call[T]
-    first: int
-    last: int
-
-    @property
-    def task(self) -> T:
-        """What the call is about."""
-        return self.call.task
-
-    @property
-    def count(self) -> int:
-        """How many tiles it has."""
-        return self.last - self.first
-
 
 Compute = Callable[[Sequence[Part[T]]], Sequence[BaseException | None]]
 """Computes a batch to its end; returns what went wrong with each part. Called from several threads."""
@@ -91,25 +45,26 @@ class _Verdict(Enum):
 class TileQueue(Generic[T]):
     """Batches for `lanes` threads, which hand them to `compute`; their number and fill are counted.
 
-    lanes: batches that are computed or queued on the device at once. abreast: how many of them the device
-    works on at once; the others only keep it from waiting. prepare: called first, by one of the threads.
+    batch_tiles: of every batch, or how many one of a shape has. lanes: batches that are computed or queued on
+    the device at once. abreast: how many of them the device works on at once; the others only keep it from
+    waiting. prepare: called first, by one of the threads.
     """
 
     def __init__(
         self,
         compute: Compute[T],
-        batch_tiles: int,
+        batch_tiles: int | BatchOf,
         *,
         lanes: int = 1,
         abreast: int | None = None,
         prepare: Callable[[], None] | None = None,
         patience_s: float = PATIENCE_S,
     ) -> None:
-        if batch_tiles < 1 or lanes < 1:
-            raise ValueError(f"batch_tiles and lanes must be at least 1, found {batch_tiles} and {lanes}")
-        self.batches = self.tiles = 0
+        if lanes < 1:
+            raise ValueError(f"lanes must be at least 1, found {lanes}")
+        self.batches = self.tiles = self.places = 0
         self._busy_s, self._there_s, self._seen_s = 0.0, 0.0, 0.0
-        self._compute, self._prepare, self._batch_tiles = compute, prepare, batch_tiles
+        self._compute, self._prepare, self._batch_of = compute, prepare, batches_of(batch_tiles)
         self._lanes, self._abreast, self._patience_s = lanes, abreast or lanes, patience_s
         self._changed = threading.Condition()
         self._calls: list[Call[T]] = []
@@ -120,7 +75,7 @@ class TileQueue(Generic[T]):
     @property
     def fill(self) -> float:
         """The share of the places in all batches so far that held a tile."""
-        return self.tiles / max(1, self.batches * self._batch_tiles)
+        return self.tiles / max(1, self.places)
 
     def use(self) -> tuple[float, float]:
         """Seconds in which batches were computed, and those from the first to the last, of all abreast."""
@@ -139,13 +94,14 @@ class TileQueue(Generic[T]):
                 self._threads.append(thread)
                 thread.start()
 
-    def run(self, task: T, shape: int, arrivals: Iterable[int]) -> None:
+    def run(self, task: T, shapes: Iterable[tuple[Shape, int]], arrivals: Iterable[int]) -> None:
         """Have the tiles of a task computed, and return when they are.
 
-        arrivals: how many more tiles are there, each time that some are; consumed in the caller's thread.
+        shapes: those of the tiles in their order, each once, and how many tiles have it. arrivals: how many
+        more tiles are there, each time that some are; consumed in the caller's thread.
         Raises what went wrong with a tile of this call or in `arrivals`, RuntimeError where it is closed.
         """
-        call = Call(task, shape)
+        call = Call(task, grouped(shapes))
         self._enter(call)
         try:
             for count in arrivals:
@@ -219,8 +175,8 @@ class TileQueue(Generic[T]):
         with self._changed:
             deadline: float | None = None
             while not self._is_closed:
-                front = self._front()
-                verdict = self._judge(front)
+                shape, front = self._front()
+                verdict = self._judge(shape, front)
                 if verdict is _Verdict.LATER:
                     deadline = None
                     self._changed.wait()
@@ -232,42 +188,41 @@ class TileQueue(Generic[T]):
                         self._changed.wait(deadline - now)
                         continue
                     self._company = len(self._calls)
-                return self._take(front)
+                return self._take(shape, front)
         return None
 
-    def _front(self) -> list[Call[T]]:
-        """Calls with tiles that wait, as they came, of the first one's shape."""
-        waiting = [call for call in self._calls if call.waiting]
-        return [call for call in waiting if call.shape == waiting[0].shape]
+    def _front(self) -> tuple[Shape, list[Call[T]]]:
+        """The shape of the first tile that waits, and the calls with such tiles, as they came."""
+        shape = next((shape for call in self._calls if (shape := call.next_shape)), _NO_SHAPE)
+        return shape, [call for call in self._calls if call.waiting(shape)]
 
-    def _judge(self, front: list[Call[T]]) -> _Verdict:
-        waiting = sum(call.waiting for call in front)
-        if waiting >= self._batch_tiles:
+    def _judge(self, shape: Shape, front: list[Call[T]]) -> _Verdict:
+        waiting = sum(call.waiting(shape) for call in front)
+        if front and waiting >= self._batch_of(shape):
             return _Verdict.NOW
         # Who has all codes is on the way out, and may be back at once.
         inside = sum(not call.over.is_set() for call in self._calls)
-        is_awaited = any(not call.is_whole for call in self._calls) or inside < self._company
+        is_awaited = any(call.may_bring(shape) for call in self._calls) or inside < self._company
         if waiting and inside == 1 and not is_awaited:
             return _Verdict.NOW
         if not waiting or self._at_work >= self._abreast:
             return _Verdict.LATER
         return _Verdict.SOON if is_awaited else _Verdict.NOW
 
-    def _take(self, front: list[Call[T]]) -> list[Part[T]]:
+    def _take(self, shape: Shape, front: list[Call[T]]) -> list[Part[T]]:
         first, *others = front
-        room, self._turn = self._batch_tiles, 1 - self._turn
+        room, self._turn = self._batch_of(shape), 1 - self._turn
+        waiting = {call: call.waiting(shape) for call in front}
         # The one place of a batch of one goes to either in turn.
-        counts = {first: min(first.waiting, (room + self._turn) // 2 if others else room)}
-        for call in sorted(others, key=lambda call: call.waiting):
-            counts[call] = min(call.waiting, room - sum(counts.values()))
-        counts[first] += min(first.waiting - counts[first], room - sum(counts.values()))
-        parts = [Part(call, call.taken, call.taken + count) for call, count in counts.items() if count]
-        for part in parts:
-            part.call.taken = part.last
-            part.call.at_work += 1
+        counts = {first: min(waiting[first], (room + self._turn) // 2 if others else room)}
+        for call in sorted(others, key=lambda call: waiting[call]):
+            counts[call] = min(waiting[call], room - sum(counts.values()))
+        counts[first] += min(waiting[first] - counts[first], room - sum(counts.values()))
+        parts = [call.take(shape, count) for call, count in counts.items() if count]
         self._note_use()
         self._at_work += 1
         self.batches += 1
+        self.places += room
         self.tiles += sum(part.count for part in parts)
         return parts
 

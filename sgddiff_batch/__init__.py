@@ -63,7 +63,7 @@ def saliency(
     device: str = "auto",
     bands: Bands = "auto",
     stretch: Stretching = "auto",
-    tile_px: int = 576,
+    tile_px: int = 1088,
     overlap_px: int = 64,
 ) -> Pixels:
     """Return the saliency of pixels as codes (h, w) uint8: 0..254 is 0..1, 255 is no data.

@@ -11,6 +11,7 @@ from sgddiff_batch.config import InputConfig, TilingConfig
 from sgddiff_batch.core.blending import MAX_CODE, NO_DATA
 from sgddiff_batch.core.masks import NoData
 from sgddiff_batch.core.planning import SceneMosaic, Tiling, plan_tasks
+from sgddiff_batch.core.tiling import OVERLAP_PX, TILE_PX
 from sgddiff_batch.io.scenes import GeoTiffReader, held_array
 from sgddiff_batch.networks import load_network
 from sgddiff_batch.pipeline import infer_task, read_task
@@ -24,11 +25,8 @@ if TYPE_CHECKING:
 Bands = Literal["auto"] | tuple[int, int, int]
 Stretching = Literal["auto", "none"] | tuple[float, float]
 
-TASK_BYTES = 2 * 2**30
-"""What a task may take, as in a config without ``task_memory_gib``; it changes no byte of the result."""
-
-_MOST_BLOCK_PX = 4096
-"""Tasks are cut into blocks of at most so many px, which changes no byte either."""
+TASK_BYTES, BLOCK_PX = 2 * 2**30, 4096
+"""What a task may take, and what it is cut into, as in a config that says neither; they change no byte."""
 
 _MOST_COLOURS = 4
 _DIMENSIONS = ("band", "y", "x")
@@ -50,12 +48,12 @@ def saliency(
     device: str = "auto",
     bands: Bands = "auto",
     stretch: Stretching = "auto",
-    tile_px: int = 576,
-    overlap_px: int = 64,
+    tile_px: int = TILE_PX,
+    overlap_px: int = OVERLAP_PX,
 ) -> Pixels:
     """As :func:`sgddiff_batch.saliency`."""
     wanted = InputConfig(bands=bands, stretch=stretch)
-    tiling = _tiling(tile_px, overlap_px)
+    tiling = TilingConfig(tile_px=tile_px, overlap_px=overlap_px, block_px=BLOCK_PX).tiling
     reader = GeoTiffReader(bands=wanted.bands, stretch=wanted.stretch)
     samples, declared = _samples(pixels)
     if bands == "auto":
@@ -80,12 +78,6 @@ def _codes(
         for task in plan_tasks(mosaic, TASK_BYTES):
             codes[task.window.slices] = infer_task(task, read_task(task, held), predictor)
     return codes
-
-
-def _tiling(tile_px: int, overlap_px: int) -> Tiling:
-    stride = max(1, tile_px - overlap_px)
-    block = stride * max(1, _MOST_BLOCK_PX // stride)
-    return TilingConfig(tile_px=tile_px, overlap_px=overlap_px, block_px=block).tiling
 
 
 def _samples(pixels: NDArray[Any] | xr.DataArray) -> tuple[NDArray[Any], NoData]:

@@ -33,7 +33,7 @@ def test_what_is_larger_than_a_task_is_cut_into_several_and_has_the_same_bytes(m
     samples, tasks, plan = noise(3, 600, 500), [], arrays.plan_tasks
     whole = sgddiff_batch.saliency(samples, **SMALL)
     monkeypatch.setattr(arrays, "TASK_BYTES", 1)
-    monkeypatch.setattr(arrays, "_MOST_BLOCK_PX", 128)
+    monkeypatch.setattr(arrays, "BLOCK_PX", 128)
     monkeypatch.setattr(arrays, "plan_tasks", lambda *them: tasks.extend(plan(*them)) or tasks)
     np.testing.assert_array_equal(sgddiff_batch.saliency(samples, **SMALL), whole)
     assert len(tasks) == 20

@@ -45,7 +45,7 @@ def judge_memory(needed: int, free: int | None) -> Check:
 
 def judge_task(workers: Workers, block_px: int, tile_px: int) -> Check:
     """Return whether a block of a large scene with 16-bit samples fits into the memory of a task."""
-    needed = budget.task_bytes((block_px + tile_px) ** 2, _SAMPLE_BYTES)
+    needed = budget.task_bytes((block_px + 2 * tile_px) ** 2, _SAMPLE_BYTES)  # on each side up to a tile
     takes, most = gib(needed), gib(workers.task_bytes)
     told = f"a block of {block_px} px takes at most {takes}, and a task may take {most}"
     if needed > workers.task_bytes:

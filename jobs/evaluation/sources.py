@@ -11,13 +11,11 @@ from numpy.typing import NDArray
 
 from jobs.evaluation.pictures import Entry, read_map, read_picture, size_of
 from sgddiff_batch.core.blending import MAX_CODE
-from sgddiff_batch.core.tiling import Lattice
+from sgddiff_batch.core.tiling import OVERLAP_PX, TILE_PX, Lattice
 from sgddiff_batch.core.window import Window
 
 if TYPE_CHECKING:
     from models.predictor import TaskPredictor
-
-TILE_PX, OVERLAP_PX = 576, 64
 
 
 class SaliencySource(Protocol):

@@ -1,6 +1,6 @@
 """Run the student over a folder of pictures, and score its maps, or anybody's, against labels.
 
-Pictures keep their native resolution: tiles of 576 px with 64 px of overlap, blended as in the main job.
+Pictures keep their native resolution: tiles of at most 1088 px with 64 px of overlap, blended as in a run.
 Mistakes in the data come in one list. Exit codes: 0 done; 2 the command or the data is wrong; 130
 interrupted; 1 anything else.
 """

@@ -20,10 +20,8 @@ from sgddiff_batch.config.objects import ObjectsConfig
 from sgddiff_batch.config.reading import Section, Uri, read_config
 from sgddiff_batch.core.leasing import MAX_SECONDS, MIN_SECONDS
 from sgddiff_batch.core.planning import Tiling
+from sgddiff_batch.core.tiling import OVERLAP_PX, TILE_PX
 from sgddiff_batch.errors import ConfigError
-
-_MOST_STRIDES = 64
-"""A block's shard has an index entry for every square of one stride, written or not."""
 
 
 class OutputConfig(Section):
@@ -44,7 +42,7 @@ SHIPPED_NETWORKS = ("bundled", "bundled-fine")
 class ModelConfig(Section):
     """The network: one that ships, by its name, or a checkpoint folder; and the device that it runs on.
 
-    ``batch_tiles`` is the one size of every network batch; null lets the device decide.
+    ``batch_tiles`` is the one size of every network batch; null: one for each shape of tiles, by the device.
     """
 
     checkpoint: str = "bundled"
@@ -83,8 +81,8 @@ class InputConfig(Section):
 class TilingConfig(Section):
     """The sizes that cut a mosaic up, in pixels, and the memory that a worker's tasks may take, in GiB."""
 
-    tile_px: int = Field(default=576, ge=64, le=4096)
-    overlap_px: int = Field(default=64, ge=0)
+    tile_px: int = Field(default=TILE_PX, ge=64, le=4096)
+    overlap_px: int = Field(default=OVERLAP_PX, ge=0)
     block_px: int = Field(default=4096, ge=8)
     task_memory_gib: float = Field(default=2.0, gt=0, allow_inf_nan=False)
 
@@ -93,16 +91,10 @@ class TilingConfig(Section):
         if self.tile_px % 32:
             raise ValueError(f"tile_px must be a multiple of 32, got {self.tile_px}")
         if (self.tile_px - self.overlap_px) % 8:
-            raise ValueError(f"the stride, tile_px - overlap_px = {self.stride_px}, must be a multiple of 8")
+            stride_px = self.tile_px - self.overlap_px
+            raise ValueError(f"the stride, tile_px - overlap_px = {stride_px}, must be a multiple of 8")
         self.tiling  # noqa: B018 - raises where the sizes do not fit together
-        if self.block_px > _MOST_STRIDES * self.stride_px:
-            raise ValueError(f"block_px must be at most {_MOST_STRIDES} strides, got {self.block_px}")
         return self
-
-    @property
-    def stride_px(self) -> int:
-        """Distance between neighbouring tiles."""
-        return self.tile_px - self.overlap_px
 
     @property
     def tiling(self) -> Tiling:

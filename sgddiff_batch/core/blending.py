@@ -18,7 +18,7 @@ NO_DATA = 255
 """Code of a pixel without data: not the same as "not salient"."""
 
 TileFunction = Callable[[NDArray[np.uint8], tuple[int, int]], NDArray[np.uint8]]
-"""(3, tile, tile) uint8 pixels and the tile's absolute origin in, (tile, tile) codes 0..254 out."""
+"""(3, h, w) uint8 pixels of a tile and its absolute origin in, (h, w) codes 0..254 out."""
 
 
 def count_pixels(codes: NDArray[np.uint8]) -> tuple[int, int]:
@@ -37,11 +37,14 @@ def reflect_index(present_px: int, length_px: int) -> NDArray[np.intp]:
     return index
 
 
-def gather_tile(pixels: NDArray[np.uint8], row_start: int, col_start: int, tile_px: int) -> NDArray[np.uint8]:
-    """Return the tile (3, tile, tile) at a start; pixels past the edge of (3, H, W) are reflections."""
-    rows = reflect_index(min(tile_px, pixels.shape[1] - row_start), tile_px)
-    cols = reflect_index(min(tile_px, pixels.shape[2] - col_start), tile_px)
-    return pixels[:, (row_start + rows)[:, None], (col_start + cols)[None, :]]
+def gather_tile(
+    pixels: NDArray[np.uint8], start: tuple[int, int], shape: tuple[int, int]
+) -> NDArray[np.uint8]:
+    """Return the tile (3, *shape) at (row, column); pixels past the edge of (3, H, W) are reflections."""
+    (row, col), (height, width) = start, shape
+    rows = reflect_index(min(height, pixels.shape[1] - row), height)
+    cols = reflect_index(min(width, pixels.shape[2] - col), width)
+    return pixels[:, (row + rows)[:, None], (col + cols)[None, :]]
 
 
 def quantise(probability: NDArray[np.floating]) -> NDArray[np.uint8]:
@@ -61,19 +64,20 @@ def blend(
     total = np.zeros(valid.shape, dtype=np.int32)
     for i, j in computed_tiles(valid, tiles):
         row, col = int(tiles.row_starts[i]), int(tiles.col_starts[j])
+        height, width = int(tiles.row_sizes[i]), int(tiles.col_sizes[j])
         origin = (tiles.origin[0] + row, tiles.origin[1] + col)
-        codes = tile_function(gather_tile(pixels, row, col, tiles.tile_px), origin)
-        part = total[row : row + tiles.tile_px, col : col + tiles.tile_px]
-        weights = tiles.row_weights[i][:, None] * tiles.col_weights[j][None, :]
+        codes = tile_function(gather_tile(pixels, (row, col), (height, width)), origin)
+        part = total[row : row + height, col : col + width]
+        weights = tiles.row_weights[i, :height, None] * tiles.col_weights[j, None, :width]
         part += (weights * codes)[: part.shape[0], : part.shape[1]]
     return _finish(total, valid, tiles)
 
 
 def computed_tiles(valid: NDArray[np.bool_], tiles: TaskTiles) -> Iterator[tuple[int, int]]:
     """Yield (i, j) of the tiles with at least one valid pixel, row by row."""
-    for i, row in enumerate(tiles.row_starts):
-        for j, col in enumerate(tiles.col_starts):
-            if valid[row : row + tiles.tile_px, col : col + tiles.tile_px].any():
+    for i, (row, height) in enumerate(zip(tiles.row_starts, tiles.row_sizes, strict=True)):
+        for j, (col, width) in enumerate(zip(tiles.col_starts, tiles.col_sizes, strict=True)):
+            if valid[row : row + height, col : col + width].any():
                 yield i, j
 
 

@@ -17,9 +17,10 @@ from sgddiff_batch.core.window import Window
 class TileShare:
     """A tile's part in a pixel: its place in the lattice, the pixels that it covers, and its weight.
 
-    ``row`` and ``col`` are the tile's numbers. ``window`` ends at the mosaic's edge; a tile that
-    ``reflects`` reaches past it and was filled up with reflections. ``weight`` is one of integers that sum
-    to :func:`weight_total` over the tiles of any pixel.
+    ``row`` and ``col`` are the tile's numbers. ``window`` is what it sees, which of an axis' last tile begins
+    before it counts, and ends at the mosaic's edge; a tile that ``reflects`` reaches past that and was filled
+    up with reflections. ``weight`` is one of integers that sum to :func:`weight_total` over the tiles of any
+    pixel.
     """
 
     row: int
@@ -35,7 +36,7 @@ def weight_total(lattice: Lattice) -> int:
 
 
 def tiles_at(lattice: Lattice, row: int, col: int) -> tuple[TileShare, ...]:
-    """Return the tiles that touch a pixel, one to four, row by row.
+    """Return the tiles that count at a pixel, one to four, row by row.
 
     Raises:
         ValueError: if the pixel is not in the mosaic.
@@ -47,18 +48,17 @@ def tiles_at(lattice: Lattice, row: int, col: int) -> tuple[TileShare, ...]:
 
 
 def _parts(axis: LatticeAxis, position: int) -> list[tuple[int, int]]:
-    """Return number and weight of each tile of an axis that touches a position."""
+    """Return number and weight of each tile of an axis that counts at a position."""
     tiles = axis.touching(position, position + 1)
     weights = axis.weights(tiles)
-    return [(k, int(weights[at, position - k * axis.stride_px])) for at, k in enumerate(tiles)]
+    return [(k, int(weights[at, position - axis.span(k)[0]])) for at, k in enumerate(tiles)]
 
 
 def _share(lattice: Lattice, row: tuple[int, int], col: tuple[int, int]) -> TileShare:
-    stride, size = lattice.rows.stride_px, lattice.tile_px
-    top, left = row[0] * stride, col[0] * stride
-    bottom, right = min(top + size, lattice.height_px), min(left + size, lattice.width_px)
-    reflects = bottom < top + size or right < left + size
-    return TileShare(row[0], col[0], Window(top, bottom, left, right), row[1] * col[1], reflects)
+    (top, bottom), (left, right) = lattice.rows.span(row[0]), lattice.cols.span(col[0])
+    reflects = bottom > lattice.height_px or right > lattice.width_px
+    window = Window(top, min(bottom, lattice.height_px), left, min(right, lattice.width_px))
+    return TileShare(row[0], col[0], window, row[1] * col[1], reflects)
 
 
 def pixel_at(grid: Grid, x: float, y: float) -> tuple[int, int]:

@@ -8,38 +8,53 @@ from dataclasses import dataclass
 from sgddiff_batch.core import budget, pyramid
 from sgddiff_batch.core.grid import Grid
 from sgddiff_batch.core.scene import Scene, SceneProfile
-from sgddiff_batch.core.tiling import Lattice
+from sgddiff_batch.core.tiling import OVERLAP_PX, TILE_PX, Lattice
 from sgddiff_batch.core.window import Window
+
+CHUNK_PX = 512
+_MOST_CHUNKS = 64
+"""A side: a block's shard has an index entry for every chunk, written or not."""
+_FORMER_TILE_PX = 576
+"""The default until ``pixels_version`` 3: its stride was the chunk, and configs have blocks of it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tiling:
-    """The sizes that cut a mosaic up. Only ``tile_px`` and ``overlap_px`` change pixels.
+    """The sizes that cut a mosaic up. Only ``tile_px``, ``overlap_px`` and ``fits`` change pixels.
+
+    ``chunk_px``: side of the inner chunks, which divides every block, so that all have the same levels; 0 is
+    512 where that divides the block, else a stride. ``fits``: see :class:`LatticeAxis`.
 
     Raises:
-        ValueError: if the block is not a multiple of the stride, or a size is out of range.
+        ValueError: if the block is not a multiple of the chunk, or a size is out of range.
     """
 
-    tile_px: int = 576
-    overlap_px: int = 64
+    tile_px: int = TILE_PX
+    overlap_px: int = OVERLAP_PX
     block_px: int = 4096
+    chunk_px: int = 0
+    fits: bool = True
 
     def __post_init__(self) -> None:
         Lattice(1, 1, self.tile_px, self.overlap_px)  # checks tile and overlap
-        if self.block_px < 1 or self.block_px % self.stride_px:
-            raise ValueError(
-                f"block_px must be a multiple of the stride {self.stride_px}, got {self.block_px}"
-            )
+        chunk_px = self.chunk_px or self._fitting_chunk_px()
+        if self.block_px < 1 or chunk_px < 1 or self.block_px % chunk_px:
+            raise ValueError(f"block_px must be a multiple of the chunk {chunk_px}, got {self.block_px}")
+        object.__setattr__(self, "chunk_px", chunk_px)
 
     @property
     def stride_px(self) -> int:
-        """Distance between neighbouring tiles."""
+        """Distance between the pixels at which neighbouring tiles begin to count."""
         return self.tile_px - self.overlap_px
 
-    @property
-    def chunk_px(self) -> int:
-        """Side of the inner chunks: the stride. It divides every block, so all have the same levels."""
-        return self.stride_px
+    def _fitting_chunk_px(self) -> int:
+        for chunk_px in (CHUNK_PX, self.stride_px, _FORMER_TILE_PX - self.overlap_px):
+            if chunk_px > 0 and self.block_px % chunk_px == 0 and self.block_px <= _MOST_CHUNKS * chunk_px:
+                return chunk_px
+        raise ValueError(
+            f"block_px must be a multiple of the chunk, {CHUNK_PX} px, at most {_MOST_CHUNKS} times as much "
+            f"(or of the stride, {self.stride_px} px), got {self.block_px}"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +74,8 @@ class Mosaic:
     @property
     def lattice(self) -> Lattice:
         """The tiles of the mosaic, anchored at its first pixel."""
-        return Lattice(self.grid.height_px, self.grid.width_px, self.tiling.tile_px, self.tiling.overlap_px)
+        sizes = self.tiling.tile_px, self.tiling.overlap_px, self.tiling.fits
+        return Lattice(self.grid.height_px, self.grid.width_px, *sizes)
 
     @property
     def levels(self) -> int:

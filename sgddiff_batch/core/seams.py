@@ -133,8 +133,9 @@ def _block_steps(before: NDArray[np.uint8], behind: NDArray[np.uint8]) -> SeamSt
 def seam_steps(codes: NDArray[np.uint8], window: Window, rows: LatticeAxis, cols: LatticeAxis) -> SeamSteps:
     """Return the steps of a window of a mosaic; codes (h, w) uint8, 255 is no data, and takes no part.
 
-    rows, cols: the lattice of the mosaic. A tile begins to count at its first pixel, and its neighbour ends
-    to count one overlap later: these two lines are its borders; the middle between two tiles' is inside.
+    rows, cols: the lattice of the mosaic. A tile begins to count at a multiple of the stride, and its
+    neighbour ends to count one overlap later: these two lines are its borders; the middle between two tiles'
+    is inside.
     """
     steps = SeamSteps()
     for lines, axis, start in ((codes, rows, window.row_start), (codes.T, cols, window.col_start)):

@@ -46,10 +46,10 @@ from sgddiff_batch.protocols import Activity, Left, NetworkFacts, NetworkSource,
 from sgddiff_batch.runs.attempt import Attempt, Journal
 from sgddiff_batch.runs.forecast import Workers
 
-PIXELS_VERSION = 2
+PIXELS_VERSION = 3
 """Raised whenever the code changes the value of a pixel for the same scene, model and settings.
 
-2: one rule for masks, stretches by samples in full resolution, fewer than 8 bits, WhiteIsZero.
+2: one rule for masks, stretches in full resolution, fewer than 8 bits, WhiteIsZero. 3: tiles that fit.
 """
 
 

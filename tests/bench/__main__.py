@@ -25,11 +25,9 @@ import yaml
 
 from jobs import infer_archive
 from models.predictor import limit_threads, load_predictor
-from sgddiff_batch.core.blending import gather_tile
-from sgddiff_batch.core.tiling import Lattice
+from sgddiff_batch.core.blending import computed_tiles, gather_tile
+from sgddiff_batch.core.tiling import OVERLAP_PX, TILE_PX, Lattice
 from sgddiff_batch.core.window import Window
-
-TILE_PX, OVERLAP_PX = 576, 64
 
 
 def main() -> int:
@@ -69,31 +67,26 @@ def _over(times: list[float], bare: list[float]) -> float:
 def _bare_network(scene: Path, threads: int) -> float:
     limit_threads()
     predictor = load_predictor("bundled", "cpu", None)
-    tiles, origins = _tiles(scene)
+    tiles = _tiles(scene)
     with ThreadPoolExecutor(threads) as pool:
-        predictor.predict_tiles(tiles[:1], origins[:1])
+        predictor.predict_tiles(*tiles[0])
         start = time.perf_counter()
-        list(
-            pool.map(
-                lambda k: predictor.predict_tiles(tiles[k : k + 1], origins[k : k + 1]), range(len(tiles))
-            )
-        )
+        list(pool.map(lambda tile: predictor.predict_tiles(*tile), tiles))
         return time.perf_counter() - start
 
 
-def _tiles(scene: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Return the tiles (n, 3, 576, 576) of a scene that have a valid pixel, and their origins (n, 2)."""
+def _tiles(scene: Path) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Return the tiles (1, 3, h, w) of a scene that have a valid pixel, each with its origin (1, 2)."""
     with rasterio.open(scene) as dataset:
         pixels, valid = dataset.read((1, 2, 3)), dataset.dataset_mask() > 0
     lattice = Lattice(*valid.shape, TILE_PX, OVERLAP_PX)
     layout = lattice.task_tiles(Window(0, valid.shape[0], 0, valid.shape[1]))
-    origins = [
-        (int(row), int(col))
-        for row in layout.row_starts
-        for col in layout.col_starts
-        if valid[row : row + TILE_PX, col : col + TILE_PX].any()
-    ]
-    return np.stack([gather_tile(pixels, *origin, TILE_PX) for origin in origins]), np.asarray(origins)
+    found = []
+    for i, j in computed_tiles(valid, layout):
+        start = int(layout.row_starts[i]), int(layout.col_starts[j])
+        shape = int(layout.row_sizes[i]), int(layout.col_sizes[j])
+        found.append((gather_tile(pixels, start, shape)[None], np.asarray([start])))
+    return found
 
 
 def _job(scene: Path, output: Path, engine: str, workers: int) -> float:

@@ -127,7 +127,7 @@ def predict(subject: Subject, left_s: float) -> dict[str, Any]:
     bare = _bare_rates(subject, subject.batch_tiles)
     best = max(bare.values())
     task = subject.task(subject.task_px)
-    tiles = len(task[2].row_starts) * len(task[2].col_starts)
+    tiles = _tiles_of(subject, task)
     subject.predictor.predict(*task)  # pinned memory is made at the first
     alone = [tiles / _seconds(lambda: subject.predictor.predict(*task)) for _ in _until(until, 2, 9)]
     small = subject.task(round(subject.tile_px * SMALL_SHARE))
@@ -136,9 +136,9 @@ def predict(subject: Subject, left_s: float) -> dict[str, Any]:
         "alone": statistics.median(alone),
         "four_at_once": _rate(subject, task, threads=4, count=8 if subject.device.type == "cuda" else 4),
     }
-    before, count = (queue.tiles, queue.batches), 2000 if subject.device.type == "cuda" else 80
+    before, count = (queue.tiles, queue.places), 2000 if subject.device.type == "cuda" else 80
     rates["small_scenes"] = _rate(subject, small, threads=40, count=count)
-    fill = (queue.tiles - before[0]) / (queue.batches - before[1]) / subject.batch_tiles
+    fill = (queue.tiles - before[0]) / (queue.places - before[1])
     return {
         "bare_tiles_per_s": _rounded(bare),
         "tiles_per_s": _rounded(rates),
@@ -222,10 +222,15 @@ def _burst(
 
 def _rate(subject: Subject, task: Task, threads: int, count: int) -> float:
     """Tiles a second of the same task, many times, by several threads."""
-    tiles = len(task[2].row_starts) * len(task[2].col_starts)
+    tiles = _tiles_of(subject, task)
     with ThreadPoolExecutor(threads) as pool:
         seconds = _seconds(lambda: list(pool.map(lambda _: subject.predictor.predict(*task), range(count))))
     return count * tiles / seconds
+
+
+def _tiles_of(subject: Subject, task: Task) -> float:
+    """How many whole tiles have as many pixels as those of a task."""
+    return int(task[2].row_sizes.sum()) * int(task[2].col_sizes.sum()) / subject.tile_px**2
 
 
 def _threads_agree(subject: Subject) -> bool:

@@ -25,7 +25,7 @@ def write(tmp_path):
 def test_only_the_two_uris_are_required(write):
     config = load_config(write(MINIMAL))
     assert config.model.checkpoint == "bundled"
-    assert (config.tiling.tile_px, config.tiling.overlap_px, config.tiling.block_px) == (576, 64, 4096)
+    assert (config.tiling.tile_px, config.tiling.overlap_px, config.tiling.block_px) == (1088, 64, 4096)
     assert config.engine.kind == "local"
 
 
@@ -72,9 +72,9 @@ def test_a_relative_output_under_a_ray_job_is_refused(write):
         ("tilling.block_px=1024", ["tilling", "unknown key", "nearest known key is tiling"]),
         ("tiling.blok_px=1024", ["tiling.blok_px", "nearest known key is tiling.block_px"]),
         ("block_px=1024", ["block_px", "nearest known key is tiling.block_px"]),
-        ("tiling.block_px=1000", ["tiling", "multiple of the stride 512", "1000"]),
+        ("tiling.block_px=1000", ["tiling", "multiple of the chunk, 512 px", "1000"]),
         ("tiling.tile_px=577", ["tile_px", "multiple of 32", "577"]),
-        ("tiling.overlap_px=400", ["tiling", "overlap"]),
+        ("tiling.overlap_px=600", ["tiling", "overlap"]),
         ("tiling.overlap_px=-8", ["tiling.overlap_px", "-8"]),
         ("tiling.task_memory_gib=.inf", ["tiling.task_memory_gib", "finite"]),
         ("tiling.task_memory_gib=0", ["tiling.task_memory_gib", "greater than 0", "0"]),
@@ -88,7 +88,7 @@ def test_a_relative_output_under_a_ray_job_is_refused(write):
         ("input.stretch=[.nan, 5]", ["input.stretch", "below", "nan"]),
         ("input.stretch=bright", ["input.stretch", "'auto' or 'none'", "'bright'"]),
         ("archive.uri=", ["archive.uri", "string", "None"]),
-        ("tiling.block_px=33280", ["tiling", "at most 64 strides", "33280"]),
+        ("tiling.block_px=33280", ["tiling", "at most 64 times as much", "33280"]),
         ("lease.seconds=1", ["lease.seconds", "greater than or equal to"]),
         ("output.keep_generations=0", ["output.keep_generations", "greater than or equal to 1"]),
         ("output.publish_minutes=-1", ["output.publish_minutes", "greater than or equal to 0"]),
@@ -159,8 +159,28 @@ def test_an_output_inside_of_the_archive_is_none_of_it(write, tmp_path):
 
 def test_sizes_are_given_on_in_the_units_of_the_core():
     tiling = TilingConfig(tile_px=96, overlap_px=32, block_px=128, task_memory_gib=0.5)
-    assert (tiling.stride_px, tiling.task_memory_bytes) == (64, 2**29)
+    assert tiling.task_memory_bytes == 2**29
     assert tiling.tiling == Tiling(96, 32, 128)
+    assert TilingConfig().tiling == Tiling()
+
+
+@pytest.mark.parametrize(
+    "sizes",
+    [
+        {"block_px": 1536},
+        {"block_px": 512 * 64},
+        {"overlap_px": 32, "block_px": 544 * 64},
+        {"overlap_px": 288, "block_px": 288 * 3},
+        {"tile_px": 128, "block_px": 64 * 64},
+        {"tile_px": 384, "overlap_px": 96, "block_px": 288 * 5},
+        {"tile_px": 4096, "overlap_px": 2048, "block_px": 2048 * 64},
+    ],
+)
+def test_sizes_that_were_valid_when_blocks_were_whole_strides_of_576_px_still_are(sizes):
+    former = {"tile_px": 576, "overlap_px": 64} | sizes
+    assert former["block_px"] % (former["tile_px"] - former["overlap_px"]) == 0
+    tiling = TilingConfig(**sizes).tiling
+    assert tiling.block_px % tiling.chunk_px == 0
 
 
 @pytest.mark.parametrize(

@@ -30,6 +30,14 @@ def axes(draw: st.DrawFn) -> LatticeAxis:
 
 
 @st.composite
+def real_axes(draw: st.DrawFn) -> LatticeAxis:
+    """Draw sizes that a config can have."""
+    tile_px = 32 * draw(st.integers(2, 128))
+    overlap_px = 8 * draw(st.integers(0, tile_px // 16))
+    return LatticeAxis(draw(st.integers(1, 3 * tile_px)), tile_px, overlap_px)
+
+
+@st.composite
 def intervals(draw: st.DrawFn, length_px: int) -> tuple[int, int]:
     start = draw(st.integers(0, length_px - 1))
     return start, draw(st.integers(start + 1, length_px))

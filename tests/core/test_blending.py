@@ -37,15 +37,15 @@ def test_reflection_is_that_of_numpy(present_px: int, more_px: int):
     assert (reflect_index(present_px, present_px + more_px) == padded).all()
 
 
-@given(scenes(20), st.integers(1, 30), st.data())
-def test_a_tile_is_the_present_part_padded_by_reflection(scene: ScenePixels, tile_px: int, data):
+@given(scenes(20), st.integers(1, 30), st.integers(1, 30), st.data())
+def test_a_tile_is_the_present_part_padded_by_reflection(scene: ScenePixels, height: int, width: int, data):
     pixels = scene[0]
     row = data.draw(st.integers(0, pixels.shape[1] - 1))
     col = data.draw(st.integers(0, pixels.shape[2] - 1))
-    present = pixels[:, row : row + tile_px, col : col + tile_px]
-    missing = [(0, 0), (0, tile_px - present.shape[1]), (0, tile_px - present.shape[2])]
-    tile = gather_tile(pixels, row, col, tile_px)
-    assert tile.shape == (3, tile_px, tile_px)
+    present = pixels[:, row : row + height, col : col + width]
+    missing = [(0, 0), (0, height - present.shape[1]), (0, width - present.shape[2])]
+    tile = gather_tile(pixels, (row, col), (height, width))
+    assert tile.shape == (3, height, width)
     assert (tile == np.pad(present, missing, mode="reflect")).all()
 
 
@@ -73,21 +73,24 @@ def test_the_codes_do_not_depend_on_how_the_scene_is_split_into_tasks(scene, siz
 def test_the_codes_are_the_weighted_means_of_a_plain_loop(scene: ScenePixels, sizes: tuple[int, int]):
     pixels, valid = scene
     lattice = lattice_of(scene, *sizes)
-    tile_px, stride_px = lattice.tile_px, lattice.rows.stride_px
     expected = np.full(valid.shape, NO_DATA)
-    outputs = {
-        (i, j): toy_tile(gather_tile(pixels, *start, tile_px), start)
+    spans = {
+        (i, j): (lattice.rows.span(i), lattice.cols.span(j))
         for i in range(lattice.rows.count)
         for j in range(lattice.cols.count)
-        if (start := (i * stride_px, j * stride_px))
+    }
+    outputs = {
+        place: toy_tile(gather_tile(pixels, (top, left), (bottom - top, right - left)), (top, left))
+        for place, ((top, bottom), (left, right)) in spans.items()
     }
     row_weights = lattice.rows.weights(range(lattice.rows.count))
     col_weights = lattice.cols.weights(range(lattice.cols.count))
     for row, col in np.argwhere(valid):
         total = weight = 0
         for (i, j), codes in outputs.items():
-            r, c = row - i * stride_px, col - j * stride_px
-            if 0 <= r < tile_px and 0 <= c < tile_px:
+            (top, bottom), (left, right) = spans[i, j]
+            r, c = row - top, col - left
+            if top <= row < bottom and left <= col < right:
                 w = int(row_weights[i, r]) * int(col_weights[j, c])
                 total, weight = total + w * int(codes[r, c]), weight + w
         expected[row, col] = (2 * total + weight) // (2 * weight)
@@ -97,7 +100,8 @@ def test_the_codes_are_the_weighted_means_of_a_plain_loop(scene: ScenePixels, si
 def backwards(tiles: TaskTiles) -> TaskTiles:
     flip = {
         name: getattr(tiles, name)[::-1]
-        for name in ("row_starts", "col_starts", "row_weights", "col_weights")
+        for axis in ("row", "col")
+        for name in (f"{axis}_starts", f"{axis}_sizes", f"{axis}_weights")
     }
     rest = {name: getattr(tiles, name) for name in TaskTiles.__slots__ if name not in flip}
     return TaskTiles(**flip, **rest)
@@ -120,12 +124,11 @@ def test_no_data_is_255_there_and_nowhere_else(scene: ScenePixels, sizes: tuple[
 def test_a_tile_is_computed_once_if_it_has_a_valid_pixel_and_never_otherwise(scene, sizes):
     lattice, predictor = lattice_of(scene, *sizes), ToyPredictor()
     predictor.predict(*scene, lattice.task_tiles(whole(scene)))
-    stride, tile = lattice.rows.stride_px, lattice.tile_px
     with_data = {
         (i, j)
         for i in range(lattice.rows.count)
         for j in range(lattice.cols.count)
-        if scene[1][i * stride : i * stride + tile, j * stride : j * stride + tile].any()
+        if scene[1][slice(*lattice.rows.span(i)), slice(*lattice.cols.span(j))].any()
     }
     assert predictor.tiles_computed == len(with_data)
 
@@ -161,7 +164,7 @@ def test_the_smallest_scenes_come_out_whole(shape: tuple[int, int]):
 
 def test_a_single_pixel_gets_the_code_that_its_tile_gives_it():
     scene = make_scene(1, 1)
-    tile = np.broadcast_to(scene[0], (3, 12, 12))
+    tile = np.broadcast_to(scene[0], (3, 4, 4))
     assert blend_window(toy_tile, scene, Lattice(1, 1, 12, 4), whole(scene)) == toy_tile(tile, (0, 0))[0, 0]
 
 

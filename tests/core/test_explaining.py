@@ -24,10 +24,10 @@ def pixels_of_lattices(draw):
 
 def painted_by(lattice, tile, row, col):
     """The code of a pixel where the network gives 254 for one tile and 0 for all others."""
-    stride = lattice.tile_px - lattice.overlap_px
+    place = lattice.rows.span(tile[0])[0], lattice.cols.span(tile[1])[0]
 
     def paint(pixels, origin):
-        hit = origin == (tile[0] * stride, tile[1] * stride)
+        hit = origin == place
         return np.full(pixels.shape[1:], 254 if hit else 0, np.uint8)
 
     target = Window(row, row + 1, col, col + 1)
@@ -55,7 +55,9 @@ def test_a_tiles_window_holds_the_pixel_and_ends_at_the_edge(case):
     for share in tiles_at(lattice, row, col):
         assert share.window.contains(Window(row, row + 1, col, col + 1))
         assert Window(0, lattice.height_px, 0, lattice.width_px).contains(share.window)
-        whole = (share.window.height_px, share.window.width_px) == (lattice.tile_px, lattice.tile_px)
+        (top, bottom), (left, right) = lattice.rows.span(share.row), lattice.cols.span(share.col)
+        assert (share.window.row_start, share.window.col_start) == (top, left)
+        whole = (share.window.height_px, share.window.width_px) == (bottom - top, right - left)
         assert share.reflects != whole
 
 

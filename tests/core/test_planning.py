@@ -133,11 +133,43 @@ def test_tasks_are_values():
 
 
 @pytest.mark.parametrize(
-    "sizes", [(576, 64, 0), (576, 64, -512), (576, 64, 4095), (576, 64, 576), (12, 4, 4)]
+    "sizes",
+    [
+        (576, 64, 0),
+        (576, 64, -512),
+        (576, 64, 4095),
+        (576, 64, 576),
+        (12, 4, 4),
+        (64, 32, 64 * 512 + 512),
+        (1088, 64, 512, 1024),
+        (1088, 64, 512, -512),
+    ],
 )
-def test_a_block_that_is_not_whole_strides_is_refused(sizes: tuple[int, int, int]):
-    with pytest.raises(ValueError, match="multiple of the stride"):
+def test_a_block_that_is_not_whole_chunks_is_refused(sizes: tuple[int, ...]):
+    with pytest.raises(ValueError, match="multiple of the chunk"):
         Tiling(*sizes)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "chunk_px"),
+    [
+        ((1088, 64, 1536), 512),
+        ((1088, 128, 4096), 512),
+        ((256, 32, 1792), 224),
+        ((1088, 64, 64 * 1024), 1024),
+        ((1088, 32, 544 * 7), 544),
+        ((96, 32, 128), 64),
+        ((96, 32, 512, 64), 64),
+    ],
+)
+def test_blocks_are_whole_chunks_of_512_px_or_of_a_stride_as_before(sizes: tuple[int, ...], chunk_px: int):
+    assert Tiling(*sizes).chunk_px == chunk_px
+
+
+def test_a_mosaic_of_before_has_the_lattice_of_then():
+    mosaic = make_mosaic(700, 300, Tiling(576, 64, 512, fits=False))
+    assert [mosaic.lattice.rows.span(k) for k in range(2)] == [(0, 576), (512, 1088)]
+    assert mosaic.lattice.cols.span(0) == (0, 576)
 
 
 @pytest.mark.parametrize("sizes", [(0, 0, 1), (576, 289, 287), (576, -1, 577), (-4, 0, 4)])

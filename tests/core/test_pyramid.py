@@ -98,8 +98,8 @@ def test_levels_end_at_the_first_that_fits_one_chunk(height_px, width_px, chunk_
         ((256, 32, 896), 224, [896, 448, 224, None]),
         ((576, 64, 512), 512, [512, None]),
         ((576, 64, 1536), 512, [1536, None]),
-        ((96, 32, 1024), 64, [1024, 512, 256, 128, 64, None]),
-        ((1088, 64, 4096), 1024, [4096, 2048, 1024, None]),
+        ((96, 32, 1024), 512, [1024, 512, None]),
+        ((1088, 64, 4096), 512, [4096, 2048, 1024, 512, None, None]),
     ],
 )
 def test_chunks_and_shards_of_the_stated_cases(sizes, chunk_px, shards_px):

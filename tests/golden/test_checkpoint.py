@@ -1,6 +1,7 @@
 """A checkpoint of format version 1: it must load for ever, and compute what it did when it was saved.
 
-`map.png` is 255 times what the bare network made of :func:`picture`, `codes.png` what the predictor did.
+`map.png` is 255 times what the bare network made of :func:`picture`, `codes.png` what the predictor did by
+the lattice of mosaics before `pixels_version` 3, `codes-fitted.png` by that of today.
 """
 
 from __future__ import annotations
@@ -60,11 +61,12 @@ def test_its_network_computes_what_it_did(checkpoint):
     assert_same((saliency.numpy() * 255).round().astype(np.uint8), golden("map.png"))
 
 
-def test_the_predictor_computes_the_codes_that_it_did():
-    height, width = golden("codes.png").shape
-    tiles = Lattice(height, width, TILE_PX, OVERLAP_PX).task_tiles(Window(0, height, 0, width))
+@pytest.mark.parametrize(("name", "fits"), [("codes.png", False), ("codes-fitted.png", True)])
+def test_the_predictor_computes_the_codes_that_it_did(name, fits):
+    height, width = golden(name).shape
+    tiles = Lattice(height, width, TILE_PX, OVERLAP_PX, fits).task_tiles(Window(0, height, 0, width))
     codes = load_predictor(str(CHECKPOINT), "cpu").predict(picture(), np.ones((height, width), bool), tiles)
-    assert_same(codes, golden("codes.png"))
+    assert_same(codes, golden(name))
 
 
 @torch.inference_mode()

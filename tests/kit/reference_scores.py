@@ -10,10 +10,8 @@ from numpy.typing import NDArray
 
 from models.predictor import TaskPredictor
 from models.tasks import LEVELS
-from sgddiff_batch.core.tiling import Lattice
+from sgddiff_batch.core.tiling import OVERLAP_PX, TILE_PX, Lattice
 from sgddiff_batch.core.window import Window
-
-TILE_PX, OVERLAP_PX = 576, 64
 
 
 def predict_picture(predictor: TaskPredictor, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -8,7 +8,7 @@ import torch
 
 from models.devices import HostDevice
 from models.layouts import plan_task
-from models.tile_queue import Call, Part
+from models.tile_calls import Call, Part, grouped
 from tests.kit.devices import place_codes, place_codes_of_one
 from tests.models.tile_examples import TILE_PX, reference, scene_task
 
@@ -28,7 +28,7 @@ def placed(device, example):
     plan = plan_task(*example)
     task, arrivals = device.place(plan)
     assert sum(arrivals) == len(plan.starts)
-    return Call(task, TILE_PX)
+    return Call(task, grouped(plan.groups))
 
 
 def test_tiles_of_several_tasks_share_a_batch_of_the_fixed_shape_filled_with_black():

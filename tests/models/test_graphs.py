@@ -71,7 +71,7 @@ def test_a_capture_that_fails_is_told_once_and_the_network_runs_call_by_call(cap
             assert torch.equal(graphed(*batch(seed=seed)), place_codes(*batch(seed=seed)))
     assert len(tries) == 1
     assert [record.message for record in caplog.records] == [
-        "tiles of 16 px run without a graph: Cannot copy between CPU and CUDA tensors"
+        "tiles of 16 x 16 px run without a graph: Cannot copy between CPU and CUDA tensors"
     ]
 
 

@@ -18,7 +18,14 @@ import torch
 
 from models.checkpoint import save_checkpoint
 from models.devices import HostDevice
-from models.predictor import TaskPredictor, choose_device, describe_predictor, load_predictor
+from models.predictor import (
+    BATCH_PX,
+    TaskPredictor,
+    choose_device,
+    describe_predictor,
+    load_predictor,
+    tiles_of_batch,
+)
 from models.presets import preset
 from models.sgddiff import SGDDiff
 from models.tasks import quantise
@@ -62,9 +69,10 @@ def stand_in():
         predictor.close()
 
 
+@pytest.mark.parametrize("tile_px", [TILE_PX, 2 * TILE_PX])
 @pytest.mark.parametrize("size", [(64, 64), (150, 130), (65, 97), (40, 112), (1, 70)])
-def test_a_task_equals_the_plain_reference(predictor, size):
-    example = scene_task(*size)
+def test_a_task_equals_the_plain_reference(predictor, size, tile_px):
+    example = scene_task(*size, tile_px=tile_px)
     out = predictor.predict(*example)
     assert out.dtype == np.uint8
     assert np.array_equal(out, reference(one_by_one(predictor), example))
@@ -75,7 +83,7 @@ def test_a_task_equals_the_plain_reference(predictor, size):
 def test_many_threads_with_scenes_of_all_sizes_get_the_bytes_of_the_reference(
     stand_in, batch_tiles, predictors
 ):
-    examples = random_scenes(120, 220)
+    examples = [*random_scenes(80, 220), *random_scenes(40, 350, tile_px=128)]
     predictor = stand_in(batch_tiles, predictors)
     with ThreadPoolExecutor(40) as pool:
         found = list(pool.map(lambda example: predictor.predict(*example), examples))
@@ -103,11 +111,12 @@ def test_on_a_cpu_a_tile_is_computed_by_itself_whatever_its_batch(tiny):
     assert sizes == [1] * 3
 
 
-def test_a_scene_is_the_same_pixels_whole_and_as_tasks_of_any_size(stand_in):
+@pytest.mark.parametrize("tile_px", [TILE_PX, 2 * TILE_PX])
+def test_a_scene_is_the_same_pixels_whole_and_as_tasks_of_any_size(stand_in, tile_px):
     predictor = stand_in(16)
-    whole = predictor.predict(*scene_task(290, 210))
+    whole = predictor.predict(*scene_task(290, 210, tile_px=tile_px))
     for block in (64, 100, 192):
-        for window, example in scene_parts(290, 210, block):
+        for window, example in scene_parts(290, 210, block, tile_px=tile_px):
             assert np.array_equal(predictor.predict(*example), whole[window.slices])
 
 
@@ -290,8 +299,20 @@ def test_the_description_holds_what_decides_pixels(tmp_path, tiny):
         "scan_backend": "torch",
         "threads": 1,
         "batch_tiles": 1,
+        "batch_px": None,
     }
-    assert describe_predictor(str(tmp_path / "c"), "cuda")["batch_tiles"] == 16
+    by_shape = describe_predictor(str(tmp_path / "c"), "cuda")
+    assert (by_shape["batch_tiles"], by_shape["batch_px"]) == (None, BATCH_PX)
+    asked = describe_predictor(str(tmp_path / "c"), "cuda", 16)
+    assert (asked["batch_tiles"], asked["batch_px"]) == (16, None)
+
+
+@pytest.mark.parametrize(
+    ("shape", "tiles"),
+    [((576, 576), 16), ((1088, 1088), 4), ((352, 1088), 13), ((32, 64), 16), ((4096, 4096), 1)],
+)
+def test_on_cuda_batches_of_all_shapes_have_about_the_same_number_of_pixels(shape, tiles):
+    assert tiles_of_batch(shape) == tiles
 
 
 def test_a_loaded_predictor_answers_like_the_network_it_was_saved_from(tmp_path, tiny):

@@ -11,7 +11,8 @@ from contextlib import contextmanager
 import numpy as np
 import pytest
 
-from models.tile_queue import Call, TileQueue, _Verdict
+from models.tile_calls import Call, grouped
+from models.tile_queue import TileQueue, _Verdict
 
 NEVER_S = 1e6
 """So long a wait that a test in which it runs out does not end."""
@@ -68,10 +69,15 @@ def wait_until(condition):
         pass
 
 
-def enter(queue, name, count, shape=64):
+def square(*counts):
+    """The shapes of tiles of 64 x 64 px that come so many at a time, and how they come."""
+    return [((64, 64), sum(counts))], list(counts)
+
+
+def enter(queue, name, count, shape=(64, 64)):
     """Start a call with tiles that are all there, and wait until they are queued; the device must be held."""
     before = len(queue._calls)
-    thread, raised = in_thread(queue.run, name, shape, [count])
+    thread, raised = in_thread(queue.run, name, [(shape, count)], [count])
     wait_until(lambda: len(queue._calls) > before and queue._calls[before].is_whole)
     return thread, raised
 
@@ -81,9 +87,13 @@ def test_every_tile_of_every_call_is_in_one_batch_and_none_is_too_large(batch_ti
     device = Device()
     rng = np.random.default_rng(0)
     arrivals = {name: rng.integers(0, 9, rng.integers(1, 5)).tolist() for name in range(60)}
+
+    def shapes(name):
+        return [((64 + name % 2, 64), sum(arrivals[name]))]
+
     with queue_of(device, batch_tiles, lanes=lanes, abreast=abreast) as queue:
         with ThreadPoolExecutor(20) as pool:
-            list(pool.map(lambda name: queue.run(name, 64 + name % 2, arrivals[name]), arrivals))
+            list(pool.map(lambda name: queue.run(name, shapes(name), arrivals[name]), arrivals))
         assert queue.batches == len(device.batches)
         assert queue.tiles == sum(map(sum, arrivals.values()))
     seen = Counter((task, k) for batch in device.batches for task, a, b in batch for k in range(a, b))
@@ -96,8 +106,8 @@ def test_every_tile_of_every_call_is_in_one_batch_and_none_is_too_large(batch_ti
 def test_a_batch_that_is_not_full_goes_at_once_for_a_lone_caller():
     device = Device()
     with queue_of(device, 16, patience_s=NEVER_S) as queue:
-        queue.run("first", 64, [3])
-        queue.run("second", 64, [17])
+        queue.run("first", *square(3))
+        queue.run("second", *square(17))
     assert [device.sizes(k) for k in range(3)] == [{"first": 3}, {"second": 16}, {"second": 1}]
 
 
@@ -148,7 +158,7 @@ def test_a_call_whose_tiles_are_on_their_way_is_waited_for():
         yield 3
 
     with queue_of(device, 4, patience_s=NEVER_S) as queue:
-        thread, _ = in_thread(queue.run, "slow", 64, arrivals())
+        thread, _ = in_thread(queue.run, "slow", square(4)[0], arrivals())
         wait_until(lambda: queue._calls and queue._calls[0].queued == 1)
         assert device.batches == []
         more.set()
@@ -175,11 +185,12 @@ def test_those_who_were_here_a_moment_ago_are_waited_for_and_come_into_the_batch
 
 def test_those_who_have_their_codes_but_have_not_left_yet_are_waited_for():
     with queue_of(Device(), 16, patience_s=NEVER_S) as queue:
-        done, here = Call("done", 64, queued=8, taken=8, ended=8, is_whole=True), Call("here", 64, queued=8)
+        groups, shape = grouped(square(8)[0]), (64, 64)
+        done, here = Call("done", groups, queued=8, ended=8, is_whole=True), Call("here", groups, queued=8)
         here.is_whole, queue._company, queue._calls = True, 2, [done, here]
-        assert queue._judge([here]) is _Verdict.NOW
+        assert queue._judge(shape, [here]) is _Verdict.NOW
         done.look()
-        assert queue._judge([here]) is _Verdict.SOON
+        assert queue._judge(shape, [here]) is _Verdict.SOON
         queue._calls = []
 
 
@@ -191,10 +202,10 @@ def test_those_who_do_not_come_back_are_waited_for_once():
         device.open.set()
         for thread, _ in calls:
             thread.join()
-        queue.run("alone", 64, [1])
+        queue.run("alone", *square(1))
         assert queue._company == 1
         queue._patience_s = NEVER_S
-        queue.run("alone again", 64, [1])
+        queue.run("alone again", *square(1))
 
 
 def test_a_small_call_is_in_the_next_batch_and_a_large_one_has_half_of_each():
@@ -248,7 +259,7 @@ def test_what_goes_wrong_with_a_call_ends_that_call_alone():
         for thread, _ in (first, good, bad):
             thread.join()
         assert (good[1], [str(error) for error in bad[1]]) == ([], ["no room"])
-        queue.run("later", 64, [9])
+        queue.run("later", *square(9))
     assert sum(device.sizes(k).get("bad", 0) for k in range(len(device.batches))) <= 4
 
 
@@ -260,8 +271,8 @@ def test_an_error_of_a_whole_batch_ends_the_calls_in_it_and_the_queue_goes_on():
 
     queue = TileQueue(compute, 4)
     with pytest.raises(SystemExit, match="whatever"):
-        queue.run("bad", 64, [4])
-    queue.run("good", 64, [4])
+        queue.run("bad", *square(4))
+    queue.run("good", *square(4))
     queue.close()
 
 
@@ -277,8 +288,8 @@ def test_a_call_that_cannot_bring_its_tiles_fails_alone_and_gives_up_those_it_br
 
     with queue_of(device, 4) as queue:
         with pytest.raises(OSError, match="the bus"):
-            queue.run("bad", 64, arrivals())
-        queue.run("good", 64, [4])
+            queue.run("bad", square(44)[0], arrivals())
+        queue.run("good", *square(4))
     assert sum(device.sizes(k).get("bad", 0) for k in range(len(device.batches))) < 44
 
 
@@ -291,7 +302,7 @@ def test_a_caller_leaves_only_when_no_batch_holds_its_tiles():
             device.begun.acquire()
             raise KeyboardInterrupt
 
-        thread, raised = in_thread(queue.run, "interrupted", 64, arrivals())
+        thread, raised = in_thread(queue.run, "interrupted", square(8)[0], arrivals())
         wait_until(lambda: queue._calls and queue._calls[0].error is not None)
         thread.join(0.05)
         assert thread.is_alive()
@@ -300,10 +311,55 @@ def test_a_caller_leaves_only_when_no_batch_holds_its_tiles():
     assert [type(error) for error in raised] == [KeyboardInterrupt]
 
 
+def test_the_shapes_of_a_call_are_batched_apart_and_together_with_those_of_others():
+    device = Device(held=True)
+    with queue_of(device, 4, patience_s=0.0) as queue:
+        calls = [enter(queue, "first", 4)]
+        device.begun.acquire()
+        for name in ("left", "right"):
+            shapes = [((64, 64), 2), ((64, 32), 1), ((32, 64), 2)]
+            calls.append(in_thread(queue.run, name, shapes, [3, 2]))
+        wait_until(lambda: len(queue._calls) == 3 and all(call.is_whole for call in queue._calls))
+        device.open.set()
+        for thread, _ in calls:
+            thread.join()
+        assert (queue.tiles, queue.places) == (14, 16)
+    together = [{"left": (0, 2), "right": (0, 2)}, {"left": (2, 3), "right": (2, 3)}]
+    together += [{"left": (3, 5), "right": (3, 5)}]
+    assert [{name: part for name, *part in batch} for batch in device.batches[1:]] == [
+        {name: list(part) for name, part in batch.items()} for batch in together
+    ]
+
+
+def test_a_batch_of_a_shape_has_the_size_that_is_asked_for_it():
+    device = Device()
+    with queue_of(device, lambda shape: 2 if shape == (64, 64) else 3, patience_s=0.0) as queue:
+        queue.run("one", [((64, 64), 5), ((32, 32), 4)], [9])
+        assert [device.sizes(k)["one"] for k in range(5)] == [2, 2, 1, 3, 1]
+        assert queue.fill == 9 / 12
+
+
+def test_a_shape_whose_tiles_are_all_there_does_not_wait_for_those_of_another():
+    device, more = Device(), threading.Event()
+
+    def arrivals():
+        yield 2
+        more.wait()
+        yield 1
+
+    with queue_of(device, 4, patience_s=NEVER_S) as queue:
+        thread, _ = in_thread(queue.run, "two shapes", [((64, 64), 2), ((32, 64), 1)], arrivals())
+        device.begun.acquire()
+        assert device.sizes(0) == {"two shapes": 2}
+        more.set()
+        thread.join()
+    assert device.sizes(1) == {"two shapes": 1}
+
+
 def test_a_call_without_tiles_returns():
     with queue_of(Device(), 4, patience_s=NEVER_S) as queue:
-        queue.run("empty", 64, [])
-        queue.run("none yet", 64, [0, 0])
+        queue.run("empty", *square())
+        queue.run("none yet", *square(0, 0))
 
 
 def test_closing_fails_those_who_wait_and_all_who_come_later_and_ends_the_threads():
@@ -322,7 +378,7 @@ def test_closing_fails_those_who_wait_and_all_who_come_later_and_ends_the_thread
     assert not any(thread.is_alive() for thread in queue._threads)
     assert len(device.batches) == 2
     with pytest.raises(RuntimeError, match="was closed"):
-        queue.run("late", 64, [1])
+        queue.run("late", *square(1))
 
 
 def test_the_first_thread_makes_ready_before_it_computes():
@@ -334,7 +390,7 @@ def test_the_first_thread_makes_ready_before_it_computes():
 
     queue = TileQueue(compute, 1, prepare=lambda: order.append("prepare"))
     assert order == []
-    queue.run("one", 64, [1])
+    queue.run("one", *square(1))
     queue.close()
     assert order == ["prepare", "compute"]
 

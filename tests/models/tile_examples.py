@@ -25,10 +25,12 @@ def scene_task(height: int, width: int, seed: int = 0, tile_px: int = TILE_PX) -
     return pixels, valid, lattice.task_tiles(Window(0, height, 0, width))
 
 
-def scene_parts(height: int, width: int, block: int, seed: int = 0) -> list[tuple[Window, Example]]:
+def scene_parts(
+    height: int, width: int, block: int, seed: int = 0, tile_px: int = TILE_PX
+) -> list[tuple[Window, Example]]:
     """The same scene as tasks of one block each, with their halos."""
     pixels, valid, _ = scene_task(height, width, seed)
-    lattice = Lattice(height, width, TILE_PX, OVERLAP_PX)
+    lattice = Lattice(height, width, tile_px, tile_px // 4)
     return [
         (window, (pixels[:, *halo.slices], valid[halo.slices], lattice.task_tiles(window)))
         for window in Window(0, height, 0, width).split(block)
@@ -36,11 +38,11 @@ def scene_parts(height: int, width: int, block: int, seed: int = 0) -> list[tupl
     ]
 
 
-def random_scenes(count: int, most_px: int, seed: int = 0) -> list[Example]:
+def random_scenes(count: int, most_px: int, seed: int = 0, tile_px: int = TILE_PX) -> list[Example]:
     """Scenes of all sizes from 1 px on."""
     rng = np.random.default_rng(seed)
     sizes = rng.integers(1, most_px, (count, 2)).tolist()
-    return [scene_task(height, width, seed + k) for k, (height, width) in enumerate(sizes)]
+    return [scene_task(height, width, seed + k, tile_px) for k, (height, width) in enumerate(sizes)]
 
 
 def one_by_one(predictor: TaskPredictor) -> TileFunction:

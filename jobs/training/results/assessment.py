@@ -16,14 +16,15 @@ import torch
 import models
 import sgddiff_batch
 from jobs.evaluation.scoring import score_picture, sum_up
-from jobs.evaluation.sources import OVERLAP_PX, TILE_PX, Student
+from jobs.evaluation.sources import Student
 from models.checkpoint import Checkpoint
 from models.config import LITE_STEMS
 from models.counting import count_gmac, count_parameters
 from models.data import Pair
-from models.predictor import BATCH_TILES, TaskPredictor
+from models.predictor import TaskPredictor
 from models.run import shown
 from models.sgddiff import SGDDiff
+from sgddiff_batch.core.tiling import OVERLAP_PX, TILE_PX
 
 ASSESSMENT_NAME = "assessment.json"
 FORMAT_VERSION = 1
@@ -44,7 +45,7 @@ def assess(
     # A predictor folds the norms of what it is given.
     view = copy.deepcopy(shown(network, validate_as))
     device, diffusion = view.noise_field.device, view.config.diffusion
-    student = Student(TaskPredictor(view, "", device, BATCH_TILES[device.type]), "", {})
+    student = Student(TaskPredictor(view, "", device, None), "", {})
     rows = [
         score_picture(name, student.map_of(pair.pixels), pair.mask)
         for name, pair in zip(names, pairs, strict=True)

@@ -105,7 +105,7 @@ class Composer:
         )
 
     def _mosaic(self, plan: AreaPlan) -> Mosaic:
-        tiling = Tiling(self.settings.chunk_px, 0, self.block_px)
+        tiling = Tiling(self.settings.chunk_px, 0, self.block_px, self.settings.chunk_px)
         grid = self.settings.cells.grid(plan.cell)
         return Mosaic(plan.path, plan.area_id, plan.version, grid, tiling)
 

@@ -15,6 +15,7 @@ from sgddiff_batch.core.blending import NO_DATA
 from sgddiff_batch.core.grid import Grid, Transform
 from sgddiff_batch.core.planning import Mosaic, Tiling
 from sgddiff_batch.core.provenance import Provenance, parse_provenance
+from sgddiff_batch.core.tiling import FITS_SINCE
 from sgddiff_batch.core.window import Window
 from sgddiff_batch.io.mosaics import conventions
 from sgddiff_batch.io.mosaics.metadata import ROOT, Level, levels_of
@@ -125,7 +126,7 @@ def parse_stored(store: Store, name: str, root: bytes) -> StoredMosaic:
 
 
 def _mosaic(name: str, provenance: Provenance, nodes: Nodes) -> Mosaic:
-    tiling = _tiling(provenance.pixel_settings, nodes)
+    tiling = _tiling(provenance, nodes)
     return Mosaic(name, provenance.mosaic_id, provenance.version, _grid(nodes), tiling)
 
 
@@ -136,11 +137,11 @@ def _grid(nodes: Nodes) -> Grid:
     return Grid(height, width, Transform(*array["attributes"]["spatial:transform"]), crs_wkt)
 
 
-def _tiling(settings: Mapping[str, Any], nodes: Nodes) -> Tiling:
-    array = nodes[f"0/{conventions.ARRAY_NAME}"]
+def _tiling(provenance: Provenance, nodes: Nodes) -> Tiling:
+    array, settings = nodes[f"0/{conventions.ARRAY_NAME}"], provenance.pixel_settings
     block, across = array["chunk_grid"]["configuration"]["chunk_shape"]
-    tiling = Tiling(int(settings["tile_px"]), int(settings["overlap_px"]), int(block))
-    chunks = array["codecs"][0]["configuration"]["chunk_shape"]
-    if across != block or list(chunks) != [tiling.chunk_px, tiling.chunk_px]:
-        raise ValueError(f"its shards of {block} x {across} px have chunks of {chunks} px")
-    return tiling
+    chunk, beside = array["codecs"][0]["configuration"]["chunk_shape"]
+    if across != block or beside != chunk or int(chunk) < 1:
+        raise ValueError(f"its shards of {block} x {across} px have chunks of {chunk} x {beside} px")
+    fits = (provenance.pixels_version or FITS_SINCE) >= FITS_SINCE
+    return Tiling(int(settings["tile_px"]), int(settings["overlap_px"]), int(block), int(chunk), fits)

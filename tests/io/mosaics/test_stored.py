@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from sgddiff_batch.core import pyramid
+from sgddiff_batch.core.planning import Tiling
 from sgddiff_batch.core.window import Window
 from sgddiff_batch.io.mosaics.reading import DamagedObjectError
 from sgddiff_batch.io.mosaics.stored import open_stored, parse_stored
@@ -29,7 +30,11 @@ def write(folder, mosaic=MOSAIC, codes=CODES) -> Store:
         "source_version": mosaic.version,
         "source_size_bytes": 1,
         **{"bands": [1, 2, 3], "stretch": None, "notes": []},
-        "pixel_settings": {"tile_px": mosaic.tiling.tile_px, "overlap_px": mosaic.tiling.overlap_px},
+        "pixel_settings": {
+            "tile_px": mosaic.tiling.tile_px,
+            "overlap_px": mosaic.tiling.overlap_px,
+            "pixels_version": 3 if mosaic.tiling.fits else 2,
+        },
     }
     claim = begun(writer, mosaic, provenance)
     write_blocks(writer, mosaic, codes)
@@ -48,6 +53,13 @@ def test_grid_tiling_and_version_are_those_that_it_was_made_with(tmp_path, name)
     found = open_stored(write(tmp_path, mosaic, codes_of(mosaic.grid)), mosaic.path).mosaic
     for fact in ("path", "id", "version", "grid", "tiling"):
         assert getattr(found, fact) == getattr(mosaic, fact)
+
+
+@pytest.mark.parametrize("cut", [Tiling(32, 8, 48, fits=False), Tiling(96, 32, 1024, 64), Tiling()])
+def test_chunks_and_the_lattice_are_those_of_the_mosaic_whatever_new_ones_have(tmp_path, cut):
+    mosaic = mosaic_of(GRIDS["one row"], cut)
+    found = open_stored(write(tmp_path, mosaic, codes_of(mosaic.grid)), mosaic.path).mosaic
+    assert (found.tiling, found.lattice) == (cut, mosaic.lattice)
 
 
 def test_a_mosaic_that_is_not_complete_opens_too(tmp_path):
@@ -131,6 +143,10 @@ NODES = ("consolidated_metadata", "metadata")
         ((*NODES, "0/saliency"), None),
         ((*NODES, "0/saliency", "shape"), [0, 5]),
         ((*NODES, "0/saliency", "chunk_grid", "configuration", "chunk_shape"), [48, 24]),
+        ((*NODES, "0/saliency", "codecs", 0, "configuration", "chunk_shape"), [24, 48]),
+        ((*NODES, "0/saliency", "codecs", 0, "configuration", "chunk_shape"), [0, 0]),
+        ((*NODES, "0/saliency", "codecs", 0, "configuration", "chunk_shape"), [-24, -24]),
+        ((*NODES, "0/saliency", "codecs", 0, "configuration", "chunk_shape"), [36, 36]),
         ((*NODES, "0/saliency", "attributes", "spatial:transform"), [0, 0, 0, 0, 0, 0]),
         ((*NODES, "0/spatial_ref"), None),
     ],

@@ -85,7 +85,10 @@ def test_every_level_is_the_halved_last_one_whatever_the_block_size(height, widt
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("grid", "cut", "block_levels", "levels"),
-    [(Grid(1700, 3100), Tiling(32, 8, 24 * 64), 7, 9), (Grid(2601, 5130), Tiling(576, 64, 512 * 5), 1, 5)],
+    [
+        (Grid(1700, 3100), Tiling(32, 8, 24 * 64, 24), 7, 9),
+        (Grid(2601, 5130), Tiling(576, 64, 512 * 5), 1, 5),
+    ],
     ids=["power of two", "odd multiple"],
 )
 def test_levels_of_large_blocks_are_right_on_both_sides_of_the_last_block_level(

@@ -3,7 +3,8 @@ import rasterio
 from PIL import Image
 
 from jobs import infer_archive
-from jobs.evaluation.sources import TILE_PX, codes_to_bytes
+from jobs.evaluation.sources import codes_to_bytes
+from sgddiff_batch.core.tiling import OVERLAP_PX, TILE_PX
 from tests.kit import jobs
 from tests.kit.pictures import run, write
 
@@ -13,9 +14,9 @@ def test_a_map_equals_the_mosaic_of_the_main_job(tmp_path, checkpoint):
     config = jobs.write_config(tmp_path / "run.yaml", scene.parent, tmp_path / "out", checkpoint)
     defaults = [
         "--set",
-        "tiling.tile_px=576",
+        f"tiling.tile_px={TILE_PX}",
         "--set",
-        "tiling.overlap_px=64",
+        f"tiling.overlap_px={OVERLAP_PX}",
         "--set",
         "tiling.block_px=1024",
     ]

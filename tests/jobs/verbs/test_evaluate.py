@@ -11,8 +11,9 @@ import pytest
 from PIL import Image
 
 from jobs.evaluation.pictures import read_label
-from jobs.evaluation.sources import TILE_PX, load_student
+from jobs.evaluation.sources import load_student
 from models.sod_metrics import MEASURE_NAMES
+from sgddiff_batch.core.tiling import TILE_PX
 from tests.kit import jobs
 from tests.kit.pictures import SIZES, run, write, write_maps, write_pictures
 from tests.kit.reference_scores import Measures, predict_picture
