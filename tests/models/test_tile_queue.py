@@ -413,5 +413,5 @@ def test_how_long_the_device_computed_is_told_of_the_time_from_the_first_batch_t
         device.open.set()
         first.join()
         now[0] += 10.0  # nothing to do
-        queue.run("second", 64, [16])
+        queue.run("second", *square(16))
     assert queue.use() == (3.0, 26.0), "one of two computed 3 s; 13 s of both"
