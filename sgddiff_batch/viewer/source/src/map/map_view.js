@@ -99,6 +99,6 @@ export class MapView {
   }
 }
 
-function basemapLayer({ url, attribution }) {
-  return new TileLayer({ source: new XYZ({ url, attributions: attribution, crossOrigin: 'anonymous' }) });
+function basemapLayer({ url }) {
+  return new TileLayer({ source: new XYZ({ url, crossOrigin: 'anonymous' }) });
 }
