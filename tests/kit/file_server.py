@@ -15,13 +15,15 @@ from urllib.parse import unquote, urlsplit
 
 @dataclass
 class FileServer:
-    """What is served: folders by the first part of the address, and single documents by the whole of it.
+    """What is served: folders by the first part of the address, and single documents by the whole of it;
+    ``every`` has one for all addresses that begin so.
 
     ``log`` has (method, path, status, bytes) of each answer. ``policy`` goes along with every answer.
     """
 
     folders: dict[str, Path]
     documents: dict[str, bytes] = field(default_factory=dict)
+    every: dict[str, bytes] = field(default_factory=dict)
     policy: str = ""
     log: list[tuple[str, str, int, int]] = field(default_factory=list)
     address: str = ""
@@ -30,6 +32,9 @@ class FileServer:
         """Return what lies at a path, or None."""
         if path in self.documents:
             return self.documents[path]
+        for beginning, document in self.every.items():
+            if path.startswith(beginning):
+                return document
         first, _, rest = path.lstrip("/").partition("/")
         root = self.folders.get(first)
         if root is None:

@@ -153,7 +153,7 @@ def settle(visit: Visit) -> None:
 def seen(visit: Visit, *, lines: bool = False) -> Screen:
     """Return what the map shows; without the lines drawn above it, unless they are asked for."""
     settle(visit)
-    above = "#map-buttons, #scale, #notice, #divider" + ("" if lines else ", .drawn")
+    above = "#map-buttons, #attribution, #scale, #notice, #divider" + ("" if lines else ", .drawn")
     show = (
         "([above, way]) => document.querySelectorAll(above).forEach((one) => { one.style.visibility = way })"
     )

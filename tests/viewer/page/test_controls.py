@@ -167,7 +167,7 @@ class TestCompare:
         box, (_, width) = line.bounding_box(), size_of(may)
         may.page.mouse.move(box["x"] + box["width"] / 2, box["y"] + 30)
         may.page.mouse.down()
-        may.page.mouse.move(box["x"] + box["width"] / 2 + 0.4 * width, box["y"] + 30)
+        may.page.mouse.move(box["x"] + box["width"] / 2 + 0.5 * width, box["y"] + 30)
         may.page.mouse.up()
         assert 77 <= int(line.get_attribute("aria-valuenow")) <= 79
         assert middle(may) == (-1, -1)

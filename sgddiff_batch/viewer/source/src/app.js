@@ -36,6 +36,8 @@ export class App {
     this.buttons = new MapButtons(this);
     byId('title').textContent = config.title;
     document.title = config.title;
+    byId('attribution').textContent = config.basemap?.attribution ?? '';
+    byId('attribution').hidden = !config.basemap;
     this.finder.setAreas(config.outputs);
   }
 

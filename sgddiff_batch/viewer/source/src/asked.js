@@ -2,6 +2,7 @@
 
 import { showExplained, showObject, showPixel } from './panel/facts.js';
 import { byId, notice } from './panel/dom.js';
+import { wordsOf } from './data/place.js';
 import { applied } from './geo/affine.js';
 import { pixelAt, pixelOf } from './pick.js';
 
@@ -84,8 +85,7 @@ export class Asked {
     const address = new URL(explain);
     for (const [key, value] of Object.entries({ store: entry.store, row, col })) address.searchParams.set(key, value);
     const answer = await fetch(address);
-    const facts = answer.ok ? await answer.json() : null;
-    if (turn !== this.turn) return;
-    showExplained(facts, facts ? '' : `it could not be asked for: ${answer.status} ${answer.statusText}`);
+    const [facts, problem] = answer.ok ? [await answer.json(), ''] : [null, await wordsOf(answer)];
+    if (turn === this.turn) showExplained(facts, problem);
   }
 }

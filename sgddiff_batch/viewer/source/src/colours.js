@@ -18,7 +18,7 @@ export const COLOUR_MAPS = {
 };
 
 export const COLOUR_WORDS = {
-  ember: 'ember (as in pictures)',
+  ember: 'ember',
   viridis: 'viridis',
   blue: 'blue',
   grey: 'grey',

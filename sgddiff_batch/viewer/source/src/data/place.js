@@ -19,6 +19,7 @@ export class HttpPlace {
     this.base = base;
     this.isOurs = base.origin === location.origin;
     this.sizes = new Map();
+    this.versions = new Map();
   }
 
   async read(path) {
@@ -28,8 +29,10 @@ export class HttpPlace {
   }
 
   async readRange(path, range) {
-    const answer = await fetch(this.#address(path), { headers: { Range: await this.#header(path, range) } });
+    const headers = { Range: await this.#header(path, range), ...this.#asSeen(path) };
+    const answer = await fetch(this.#address(path), { headers });
     if (isMissing(answer)) return undefined;
+    if (answer.status === 412) throw new Error(`${path} has changed since this page was opened: load the page again`);
     const bytes = await bytesOf(answer);
     // A server that does not know ranges answers with the whole file.
     return answer.status === 206 ? bytes : cut(bytes, range);
@@ -42,7 +45,14 @@ export class HttpPlace {
     const length = answer.headers.get('Content-Length');
     if (!answer.ok || length === null) throw new MissingError(`${path}: ${answer.status} ${answer.statusText}`);
     this.sizes.set(path, Number(length));
+    this.versions.set(path, answer.headers.get('ETag'));
     return Number(length);
+  }
+
+  /** Parts of one file are of one version; another server would be asked twice for the leave to be told which. */
+  #asSeen(path) {
+    const version = this.isOurs ? this.versions.get(path) : null;
+    return version ? { 'If-Match': version } : {};
   }
 
   #address(path) {
@@ -95,8 +105,14 @@ function isMissing(answer) {
 }
 
 async function bytesOf(answer) {
-  if (!answer.ok) throw new Error(`${answer.url}: ${answer.status} ${answer.statusText}`);
+  if (!answer.ok) throw new Error(await wordsOf(answer));
   return new Uint8Array(await answer.arrayBuffer());
+}
+
+/** @param {Response} answer That is no success. @returns {Promise<string>} Why, as our own server says it. */
+export async function wordsOf(answer) {
+  const told = await answer.json().catch(() => null);
+  return typeof told?.error === 'string' ? told.error : `${answer.url}: ${answer.status} ${answer.statusText}`;
 }
 
 function cut(bytes, range) {

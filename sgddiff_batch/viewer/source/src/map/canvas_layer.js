@@ -10,27 +10,54 @@ import Layer from 'ol/layer/Layer.js';
 
 /** @typedef {number[]} Matrix [a, b, c, d, e, f] of the canvas: x = a X + c Y + e, y = b X + d Y + f. */
 
+/** @typedef {(context: CanvasRenderingContext2D, matrix: Matrix, frame: object) => void} Draw In pixels of CSS. */
+
+/** What is drawn on a canvas that it may share with others. */
+export class Drawing {
+  /** @param {Draw} draw */
+  constructor(draw) {
+    this.draw = draw;
+    this.isVisible = true;
+    this.canvas = null;
+  }
+
+  /** It has to be drawn anew. */
+  changed() {
+    this.canvas?.changed();
+  }
+
+  /** @param {boolean} isVisible */
+  setVisible(isVisible) {
+    this.isVisible = isVisible;
+    this.changed();
+  }
+}
+
 /**
- * @param {(context: CanvasRenderingContext2D, matrix: Matrix, frame: object) => void} draw In pixels of CSS.
+ * One canvas for several drawings: without a GPU each canvas of the size of the window costs a part of a frame.
+ *
+ * @param {Drawing[]} drawings The first one lowest.
  * @returns {Layer}
  */
-export function canvasLayer(draw) {
+export function canvasLayer(drawings) {
   const canvas = document.createElement('canvas');
   // Within an element of its own: into a bare canvas OpenLayers would draw the tiles of the next layer.
   const holder = Object.assign(document.createElement('div'), { className: 'drawn' });
   holder.append(canvas);
   const context = canvas.getContext('2d');
-  return new Layer({
+  const layer = new Layer({
     render(frame) {
       const [width, height] = frame.size.map((side) => Math.round(side * frame.pixelRatio));
       if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
       context.setTransform(1, 0, 0, 1, 0, 0);
       context.clearRect(0, 0, width, height);
       context.scale(frame.pixelRatio, frame.pixelRatio);
-      draw(context, frame.coordinateToPixelTransform, frame);
+      for (const one of drawings) if (one.isVisible) one.draw(context, frame.coordinateToPixelTransform, frame);
       return holder;
     },
   });
+  for (const one of drawings) one.canvas = layer;
+  return layer;
 }
 
 /** @param {number[][]} rings @returns {Shape|null} Null: nothing of it is in the plane. */

@@ -1,7 +1,7 @@
 /** Footprints of all mosaics: outlines, or dots where they would be too small to see. */
 
 import { clippedAround } from '../geo/clip.js';
-import { canvasLayer, holds, meets, shapeOf, trace } from './canvas_layer.js';
+import { Drawing, holds, meets, shapeOf, trace } from './canvas_layer.js';
 import { boxAround, onPlane } from './land.js';
 
 /** Footprints smaller than this are dots. */
@@ -18,7 +18,7 @@ export class Footprints {
     this.shown = new Set();
     this.chosen = null;
     this.isFaint = false;
-    this.layer = canvasLayer((context, matrix, frame) => this.#draw(context, matrix, frame));
+    this.layer = new Drawing((context, matrix, frame) => this.#draw(context, matrix, frame));
   }
 
   setTheme(theme) {

@@ -1,6 +1,6 @@
 /** Meridians and parallels in the plane of the map, with their degrees at its edges. */
 
-import { canvasLayer } from './canvas_layer.js';
+import { Drawing } from './canvas_layer.js';
 
 const STEPS = [30, 20, 10, 5, 2, 1, 0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.001];
 /** About how far lines are apart. */
@@ -11,7 +11,7 @@ const POINTS = 24;
 export function graticuleLayer(theme) {
   let plane = null;
   let colours = theme;
-  const layer = canvasLayer((context, matrix, frame) => {
+  const layer = new Drawing((context, matrix, frame) => {
     if (plane?.isOnGlobe) draw(context, matrix, frame, plane, colours);
   });
   return { layer, setTheme: (now) => (colours = now), setPlane: (now) => (plane = now) };

@@ -2,7 +2,7 @@
 
 import rings from 'land';
 import { clippedAround, densified } from '../geo/clip.js';
-import { canvasLayer, meets, shapeOf, trace } from './canvas_layer.js';
+import { Drawing, meets, shapeOf, trace } from './canvas_layer.js';
 
 /** Degrees to each side of a place that are worth drawing: farther away a projection may reach nowhere. */
 const REACH = 12;
@@ -15,7 +15,7 @@ const GLOBE = [-180, -90, 180, 90];
 export function landLayer(theme) {
   let shapes = [];
   let colours = theme;
-  const layer = canvasLayer((context, matrix, frame) => {
+  const layer = new Drawing((context, matrix, frame) => {
     context.beginPath();
     for (const shape of shapes) if (meets(shape.box, frame.extent)) trace(context, shape, matrix);
     context.fillStyle = colours.land;

@@ -5,6 +5,7 @@ import TileLayer from 'ol/layer/Tile.js';
 import OlMap from 'ol/Map.js';
 import XYZ from 'ol/source/XYZ.js';
 import View from 'ol/View.js';
+import { canvasLayer } from './canvas_layer.js';
 import { Footprints } from './footprints.js';
 import { graticuleLayer } from './graticule.js';
 import { landLayer } from './land.js';
@@ -13,7 +14,7 @@ import { Outlines } from './outlines.js';
 import { extentOf } from './pyramid.js';
 import { onTheme, themeNow } from './theme.js';
 
-const ORDER = ['basemap', 'land', 'scene', 'otherScene', 'saliency', 'otherSaliency', 'graticule', 'footprints', 'outlines', 'mark'];
+const ORDER = ['basemap', 'land', 'scene', 'otherScene', 'saliency', 'otherSaliency', 'above'];
 /** How far one may zoom into a mosaic: screen pixels of one of its pixels. */
 const LARGEST_PIXEL_PX = 48;
 
@@ -28,9 +29,10 @@ export class MapView {
     this.mark = new Mark(theme);
     this.plane = null;
     this.map = new OlMap({ target, controls: [], interactions: defaultInteractions({ altShiftDragRotate: false, pinchRotate: false }) });
-    const drawn = { land: this.land, graticule: this.graticule, footprints: this.footprints, outlines: this.outlines, mark: this.mark };
-    this.drawn = Object.values(drawn);
-    for (const [name, { layer }] of Object.entries(drawn)) this.put(name, layer);
+    const above = [this.graticule, this.footprints, this.outlines, this.mark];
+    this.drawn = [this.land, ...above];
+    this.put('land', canvasLayer([this.land.layer]));
+    this.put('above', canvasLayer(above.map(({ layer }) => layer)));
     if (basemap) this.put('basemap', basemapLayer(basemap));
     this.land.layer.setVisible(!basemap);
     onTheme(() => this.#repaint());
@@ -97,6 +99,6 @@ export class MapView {
   }
 }
 
-function basemapLayer({ url, attribution }) {
-  return new TileLayer({ source: new XYZ({ url, attributions: attribution, crossOrigin: 'anonymous' }) });
+function basemapLayer({ url }) {
+  return new TileLayer({ source: new XYZ({ url, crossOrigin: 'anonymous' }) });
 }

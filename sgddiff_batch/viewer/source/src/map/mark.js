@@ -1,6 +1,6 @@
 /** A frame around the pixel that was asked for. */
 
-import { canvasLayer, shapeOf, trace } from './canvas_layer.js';
+import { Drawing, shapeOf, trace } from './canvas_layer.js';
 
 /** A pixel that is smaller on the screen gets a frame of this size around it. */
 const LEAST_PX = 10;
@@ -9,7 +9,7 @@ export class Mark {
   constructor(theme) {
     this.theme = theme;
     this.middle = null;
-    this.layer = canvasLayer((context, matrix) => this.#draw(context, matrix));
+    this.layer = new Drawing((context, matrix) => this.#draw(context, matrix));
   }
 
   setTheme(theme) {

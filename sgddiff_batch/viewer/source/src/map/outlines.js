@@ -1,6 +1,6 @@
 /** Outlines of objects, and the pixel that was asked for. */
 
-import { canvasLayer, holds, meets, shapeOf, trace } from './canvas_layer.js';
+import { Drawing, holds, meets, shapeOf, trace } from './canvas_layer.js';
 import { onPlane } from './land.js';
 
 export class Outlines {
@@ -8,7 +8,7 @@ export class Outlines {
     this.theme = theme;
     this.objects = [];
     this.chosen = null;
-    this.layer = canvasLayer((context, matrix, frame) => this.#draw(context, matrix, frame));
+    this.layer = new Drawing((context, matrix, frame) => this.#draw(context, matrix, frame));
   }
 
   setTheme(theme) {

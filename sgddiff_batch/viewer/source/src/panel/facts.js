@@ -39,7 +39,7 @@ export function showPixel(pixel) {
 /** @param {object|null} facts What `sgddiff explain --json` tells; null: nothing yet, or nobody to ask. */
 export function showExplained(facts, problem = '') {
   byId('explained').hidden = !facts && !problem;
-  fillFacts(byId('explained-facts'), facts ? explainedFacts(facts) : [['', problem]]);
+  fillFacts(byId('explained-facts'), facts ? explainedFacts(facts) : [['not told', problem]]);
 }
 
 /** @param {import('../data/objects.js').Sighting|null} sighting @param {object[]} history */
@@ -75,8 +75,13 @@ function explainedFacts(facts) {
     if (name === 'tiles') return value.map((tile) => [`tile ${tile.row},${tile.col}`, tileText(tile, facts.weight_total)]);
     if (value === null || ['weight_total', 'software', 'value', 'pixel'].includes(name)) return [];
     if (typeof value !== 'object') return [[name, String(value)]];
-    return Object.entries(value).map(([key, inner]) => [`${name} ${key}`, typeof inner === 'string' ? inner : JSON.stringify(inner)]);
+    return Object.entries(value).filter(([, inner]) => !isNested(inner)).map(([key, inner]) => [`${name} ${key}`, typeof inner === 'string' ? inner : JSON.stringify(inner)]);
   });
+}
+
+/** Sizes of layers and the like: `sgddiff explain` has them. */
+function isNested(value) {
+  return typeof value === 'object' && value !== null && Object.values(value).some((inner) => typeof inner === 'object');
 }
 
 function tileText({ window: w, weight, share, reflects }, total) {

@@ -38,7 +38,7 @@ export class Look {
   /** @param {object[]} entries Other mosaics of the place. */
   setOthers(entries) {
     const options = entries.map((entry) => element('option', { value: entry.store }, `${whenText(entry)}, ${entry.id}`));
-    byId('other').replaceChildren(element('option', { value: '' }, entries.length ? 'nothing' : 'no other of this place'), ...options);
+    byId('other').replaceChildren(element('option', { value: '' }, entries.length ? 'nothing' : 'none of this place'), ...options);
     byId('other').disabled = !entries.length;
   }
 
