@@ -44,7 +44,8 @@ export function canvasLayer(drawings) {
   // Within an element of its own: into a bare canvas OpenLayers would draw the tiles of the next layer.
   const holder = Object.assign(document.createElement('div'), { className: 'drawn' });
   holder.append(canvas);
-  const context = canvas.getContext('2d');
+  // Kept out of the GPU: 20,000 dots a frame are little for a CPU, and much for a GPU that is made of software.
+  const context = canvas.getContext('2d', { willReadFrequently: true });
   const layer = new Layer({
     render(frame) {
       const [width, height] = frame.size.map((side) => Math.round(side * frame.pixelRatio));
