@@ -69,10 +69,12 @@ def show(
     times: Mapping[str, TimeSpan] | None = None,
     uri: str = "",
     stretch: list[float] | None = None,
+    stac: bool = False,
 ) -> dict[str, str]:
     """Write mosaics by the names of their scenes, and publish them; return the store of each.
 
-    uri: of the scene of all of them; "": it lies nowhere, and no page asks for it.
+    uri: of the scene of all of them; "": it lies nowhere, and no page asks for it. stac: whether they get
+    static Items.
     """
     store = open_store(str(output))
     stores = {}
@@ -87,7 +89,7 @@ def show(
             "salient_px": int(((codes >= 127) & (codes != 255)).sum()),
         }
         ObjectLedger(store).finish(record_of(name, number, **(size | counts)))
-    publish_all(store, PublishContext("run", times=times or {}))
+    publish_all(store, PublishContext("run", times=times or {}, stac=stac))
     return stores
 
 
