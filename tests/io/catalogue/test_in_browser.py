@@ -9,32 +9,24 @@ from __future__ import annotations
 import io
 import itertools
 import json
-from dataclasses import dataclass
-from pathlib import Path
-from urllib.parse import quote, unquote, urlencode
+from urllib.parse import quote, unquote
 
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from numpy.typing import NDArray
-from PIL import Image
 from pyproj import Transformer
 
 from sgddiff_batch.core.grid import Grid, Transform
+from sgddiff_batch.io.storage import open_store
+from tests.io.catalogue.stac_page import PAGE, codes_at, drawn, given, seen
 from tests.io.mosaic_examples import stored_codes
-from tests.kit.browser import PATIENCE_MS
 from tests.kit.file_server import FileServer, serving
+from tests.kit.s3 import new_bucket
 from tests.kit.stac_schemas import check
 from tests.viewer.page.examples import show, wkt
 
-PAGE = Path(__file__).parent / "page"
 TALL, WIDE = 256, 384
-WINDOW = (420, 280)
-"""(width, height) of the map: the mosaic with some of the page around it."""
 ODD = "süd #1?/50%25 "
-BEHIND = (255, 0, 255)
-NO_FORMER_ZARR = r"^404: GET .*\.zarr/\.z(attrs|group)$"
-"""What is asked for besides by a reader that takes Zarr 2, too."""
 LAEA = (
     'PROJCRS["of nobody\'s list",BASEGEOGCRS["WGS 84",DATUM["World Geodetic System 1984",'
     'ELLIPSOID["WGS 84",6378137,298.257223563]]],CONVERSION["around Bonn",'
@@ -92,51 +84,10 @@ def page():
 @pytest.fixture(scope="module")
 def rows(output):
     """What the published Parquet says of each mosaic, by the name of its grid."""
-    table = pq.read_table(output / "catalogue.parquet")
-    return {row["id"].removeprefix(ODD).removesuffix(".tif"): row for row in table.to_pylist()}
-
-
-@dataclass(frozen=True)
-class Map:
-    """What ol-stac drew: (h, w, 3) samples, and the middle of the map and its units a pixel."""
-
-    picture: NDArray[np.int_]
-    view: tuple[float, float, float]
-
-    @property
-    def codes(self):
-        """(h, w) codes by their shades of grey; -1 where the page behind shows, -2 where it is neither."""
-        red, green, blue = np.moveaxis(self.picture, -1, 0)
-        grey = np.where((red == green) & (green == blue), np.round(red * (254 / 255)).astype(int), -2)
-        return np.where((self.picture == BEHIND).all(axis=-1), -1, grey)
-
-    @property
-    def places(self):
-        """x (w) and y (h, 1) of the middles of all pixels."""
-        x, y, step = self.view
-        right, down = (np.arange(side) + 0.5 - side / 2 for side in WINDOW)
-        return x + right * step, y - down[:, None] * step
-
-
-def given(visit, page, item, **asked):
-    """Give ol-stac an Item's address; return the page, and that it has drawn, or what went wrong."""
-    one = visit(f"{page}?{urlencode({'item': item} | asked)}", window=WINDOW)
-    one.page.wait_for_selector("#map:not([data-state=waiting])", timeout=PATIENCE_MS)
-    return one, one.page.get_attribute("#map", "data-state")
-
-
-def seen(one, expected=NO_FORMER_ZARR):
-    """Return the map of a page."""
-    one.expected(expected)
-    picture = np.asarray(Image.open(io.BytesIO(one.page.screenshot())).convert("RGB"))
-    return Map(picture.astype(int), tuple(json.loads(one.page.get_attribute("#map", "data-view"))))
-
-
-def drawn(visit, page, item, expected=NO_FORMER_ZARR, **asked):
-    """Return the map that ol-stac made of an Item."""
-    one, state = given(visit, page, item, **asked)
-    assert state == "drawn"
-    return seen(one, expected)
+    table = pq.read_table(output / "catalogue.parquet").to_pylist()
+    found = {row["id"].removeprefix(ODD).removesuffix(".tif"): row for row in table}
+    assert [name for name, row in found.items() if row["proj:code"] != name] == ["LAEA"]
+    return found
 
 
 def close_up(name, level):
@@ -144,17 +95,6 @@ def close_up(name, level):
     transform = GRIDS[name].transform
     x, y = transform.apply(WIDE / 2, TALL / 2)
     return {"crs": name, "view": f"{x!r},{y!r},{transform.a * 2**level!r}"}
-
-
-def codes_at(codes, transform, x, y):
-    """Return the code at each place, -1 where there is none or no data; x and y are broadcast."""
-    x, y = np.broadcast_arrays(x, y)
-    cols = np.floor((x - transform.c) / transform.a).astype(int)
-    rows = np.floor((y - transform.f) / transform.e).astype(int)
-    inside = (rows >= 0) & (cols >= 0) & (rows < codes.shape[0]) & (cols < codes.shape[1])
-    found = np.full(inside.shape, -1)
-    found[inside] = codes[rows[inside], cols[inside]]
-    return np.where(found == 255, -1, found)
 
 
 @pytest.mark.parametrize(
@@ -259,3 +199,52 @@ def test_a_mosaic_without_any_data_is_drawn_as_nothing(visit, page, tmp_path):
         # Blocks without data are not stored, and a reader asks for them all the same.
         shown = drawn(visit, page, item, expected=r"^404: (GET|HEAD) .*\.zarr/(\.z|\d/saliency/c/)")
     assert (shown.codes == -1).all()
+
+
+@pytest.fixture
+def public_bucket(s3_server, monkeypatch):
+    """A bucket that all pages of the world may read, and its address."""
+    with new_bucket(s3_server, "items", monkeypatch) as filesystem:
+        anybody = {
+            "Effect": "Allow",
+            "Principal": "*",
+            "Action": "s3:GetObject",
+            "Resource": "arn:aws:s3:::items/*",
+        }
+        policy = json.dumps({"Version": "2012-10-17", "Statement": [anybody]})
+        rule = {"AllowedOrigins": ["*"], "AllowedMethods": ["GET", "HEAD"], "AllowedHeaders": ["range"]}
+        filesystem.call_s3("put_bucket_policy", Bucket="items", Policy=policy)
+        filesystem.call_s3("put_bucket_cors", Bucket="items", CORSConfiguration={"CORSRules": [rule]})
+        yield "s3://items/out", f"{s3_server.endpoint}/items/out"
+
+
+def test_an_item_in_a_public_bucket_is_drawn_from_there(visit, page, public_bucket):
+    (output, address), grid, codes = public_bucket, GRIDS["EPSG:32633"], harbour(7)
+    show(output, {f"{ODD}.tif": (grid, codes)}, stac=True)
+    (row,) = pq.read_table(io.BytesIO(open_store(output).read("catalogue.parquet"))).to_pylist()
+    missing = r"^40[34]: GET .*\.zarr/\.z(attrs|group)$"
+    item = f"{address}/{quote(row['sgddiff:item'])}"
+    shown = drawn(visit, page, item, expected=missing, **close_up("EPSG:32633", 0))
+    np.testing.assert_array_equal(shown.codes, codes_at(codes, grid.transform, *shown.places))
+
+
+WRONGLY = {
+    "rows that go up": Grid(TALL, WIDE, Transform(10, 0, 499980, 0, 10, 5800040), wkt(32633)),
+    "turned": Grid(TALL, WIDE, Transform(8, 6, 499980, 6, -8, 5800040), wkt(32633)),
+    "oblong pixels": Grid(TALL, WIDE, Transform(10, 0, 499980, 0, -5, 5800040), wkt(32633)),
+}
+
+
+def test_grids_that_the_readme_says_ol_stac_cannot_draw_are_not_drawn_in_their_places(visit, page, tmp_path):
+    show(tmp_path / "out", {name: (grid, harbour(8)) for name, grid in WRONGLY.items()}, stac=True)
+    table = pq.read_table(tmp_path / "out" / "catalogue.parquet").to_pylist()
+    with serving(FileServer({"out": tmp_path / "out"}, shared=True)) as server:
+        for row in table:
+            grid = WRONGLY[row["id"]]
+            x, y = grid.transform.apply(WIDE / 2, TALL / 2)
+            item = f"{server.address}/out/{quote(row['sgddiff:item'])}"
+            shown = drawn(visit, page, item, crs="EPSG:32633", view=f"{x},{y},10")
+            right = codes_at(harbour(8), grid.transform, *shown.places)
+            assert (shown.codes == right)[right >= 0].mean() < 0.5, (
+                f"{row['id']}: the README says that ol-stac cannot"
+            )

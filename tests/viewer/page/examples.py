@@ -64,7 +64,7 @@ def codes_in_squares(grid: Grid, seed: int = 0, side_px: int = 8) -> NDArray[np.
 
 
 def show(
-    output: Path,
+    output: Path | str,
     mosaics: Mapping[str, tuple[Grid, NDArray[np.uint8]]],
     times: Mapping[str, TimeSpan] | None = None,
     uri: str = "",
@@ -94,7 +94,7 @@ def show(
 
 
 def write(
-    output: Path, mosaic: SceneMosaic, codes: NDArray[np.uint8], stretch: list[float] | None = None
+    output: Path | str, mosaic: SceneMosaic, codes: NDArray[np.uint8], stretch: list[float] | None = None
 ) -> None:
     """Write a mosaic as a run does, with all that it tells of its scene."""
     scene = mosaic.scene
