@@ -34,6 +34,8 @@ function start() {
     const extent = layer.getExtent();
     if (!asked.has('view') && extent) view.fit(extent);
     map.dataset.view = JSON.stringify([...view.getCenter(), view.getResolution()]);
+    // First a frame with the new layer: one of before it would be complete without its tiles.
+    shown.renderSync();
     shown.once('rendercomplete', () => say('drawn'));
     shown.render();
   });
