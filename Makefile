@@ -63,7 +63,7 @@ format: $(STAMP)
 bench: $(STAMP)
 	@$(PY) -m tests.bench
 
-## viewer     build the page of the map viewer anew, from the lock file (Node 20 and npm)
+## viewer     build the pages of the map viewer and of a test anew, from the lock file (Node 20 and npm)
 viewer:
 	@cd sgddiff_batch/viewer/source && npm ci --no-audit --no-fund --loglevel=error && npm run --silent build
 

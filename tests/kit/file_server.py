@@ -19,12 +19,14 @@ class FileServer:
     ``every`` has one for all addresses that begin so.
 
     ``log`` has (method, path, status, bytes) of each answer. ``policy`` goes along with every answer.
+    ``shared``: pages of other origins may read it, by requests that need no leave beforehand.
     """
 
     folders: dict[str, Path]
     documents: dict[str, bytes] = field(default_factory=dict)
     every: dict[str, bytes] = field(default_factory=dict)
     policy: str = ""
+    shared: bool = False
     log: list[tuple[str, str, int, int]] = field(default_factory=list)
     address: str = ""
 
@@ -86,6 +88,8 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header("Content-Range", f"bytes {start}-{stop - 1}/{len(whole)}")
         if self.served.policy:
             self.send_header("Content-Security-Policy", self.served.policy)
+        if self.served.shared:
+            self.send_header("Access-Control-Allow-Origin", "*")
         self.end_headers()
         if with_body:
             self.wfile.write(body)

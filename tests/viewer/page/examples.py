@@ -64,15 +64,17 @@ def codes_in_squares(grid: Grid, seed: int = 0, side_px: int = 8) -> NDArray[np.
 
 
 def show(
-    output: Path,
+    output: Path | str,
     mosaics: Mapping[str, tuple[Grid, NDArray[np.uint8]]],
     times: Mapping[str, TimeSpan] | None = None,
     uri: str = "",
     stretch: list[float] | None = None,
+    stac: bool = False,
 ) -> dict[str, str]:
     """Write mosaics by the names of their scenes, and publish them; return the store of each.
 
-    uri: of the scene of all of them; "": it lies nowhere, and no page asks for it.
+    uri: of the scene of all of them; "": it lies nowhere, and no page asks for it. stac: whether they get
+    static Items.
     """
     store = open_store(str(output))
     stores = {}
@@ -87,12 +89,12 @@ def show(
             "salient_px": int(((codes >= 127) & (codes != 255)).sum()),
         }
         ObjectLedger(store).finish(record_of(name, number, **(size | counts)))
-    publish_all(store, PublishContext("run", times=times or {}))
+    publish_all(store, PublishContext("run", times=times or {}, stac=stac))
     return stores
 
 
 def write(
-    output: Path, mosaic: SceneMosaic, codes: NDArray[np.uint8], stretch: list[float] | None = None
+    output: Path | str, mosaic: SceneMosaic, codes: NDArray[np.uint8], stretch: list[float] | None = None
 ) -> None:
     """Write a mosaic as a run does, with all that it tells of its scene."""
     scene = mosaic.scene

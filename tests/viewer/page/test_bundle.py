@@ -1,4 +1,7 @@
-"""The built page: these sources to the byte, small, nothing that its policy refuses, licences listed."""
+"""The built page: these sources to the byte, small, nothing that its policy refuses, licences listed.
+
+So is the page by which tests look at mosaics with ol-stac, built by the same project; no other rule is its.
+"""
 
 from __future__ import annotations
 
@@ -6,25 +9,32 @@ import json
 import re
 import shutil
 import subprocess
+import tomllib
+from pathlib import Path
 
 import pytest
 
 from tests.viewer.page.examples import PAGE
 
 SOURCE = PAGE.parent / "source"
+ROOT = Path(__file__).parents[3]
+STAC_PAGE = ROOT / "tests" / "io" / "catalogue" / "page"
 FILES = ("LICENSES.txt", "index.html", "viewer.css", "viewer.js")
+STAC_FILES = ("LICENSES.txt", "index.html", "stac.js")
+BUILT = (("build.js", PAGE, FILES), ("build_stac.js", STAC_PAGE, STAC_FILES))
 MOST_BYTES = 1_000_000
 OPEN = {
-    *("MIT", "BSD-2-Clause", "BSD-3-Clause", "ISC", "Apache-2.0", "CC0-1.0"),
+    *("MIT", "BSD-2-Clause", "BSD-3-Clause", "ISC", "Apache-2.0", "CC0-1.0", "Unlicense"),
     *("(MIT AND Zlib)", "MIT AND BSD-3-Clause"),
 }
 
 
-def test_the_page_is_these_files_and_nothing_else():
-    assert sorted(path.name for path in PAGE.iterdir()) == sorted(FILES)
+@pytest.mark.parametrize(("page", "files"), [(PAGE, FILES), (STAC_PAGE, STAC_FILES)])
+def test_a_page_is_these_files_and_nothing_else(page, files):
+    assert sorted(path.name for path in page.iterdir()) == sorted(files)
 
 
-def test_building_it_anew_gives_the_same_bytes(tmp_path):
+def test_building_them_anew_gives_the_same_bytes(tmp_path):
     if not (shutil.which("npm") and shutil.which("node")):
         pytest.skip("npm or Node is not on the path")
     project = shutil.copytree(SOURCE, tmp_path / "source", ignore=shutil.ignore_patterns("node_modules"))
@@ -38,11 +48,11 @@ def test_building_it_anew_gives_the_same_bytes(tmp_path):
     )
     if got.returncode:
         pytest.skip(f"npm cannot have the packages of the lock file: {got.stderr.strip()[-300:]}")
-    subprocess.run(["node", "build.js", str(tmp_path / "page")], cwd=project, check=True, timeout=120)
-    for name in FILES:
-        assert (tmp_path / "page" / name).read_bytes() == (PAGE / name).read_bytes(), (
-            f"{name}: run `make viewer`"
-        )
+    for program, page, files in BUILT:
+        anew = tmp_path / program
+        subprocess.run(["node", program, str(anew)], cwd=project, check=True, timeout=120)
+        for name in files:
+            assert (anew / name).read_bytes() == (page / name).read_bytes(), f"{name}: run `make viewer`"
 
 
 def test_the_lock_file_names_no_registry_and_a_digest_of_each_package():
@@ -76,8 +86,21 @@ def test_the_page_loads_its_own_files_alone_and_has_nothing_inline():
     assert re.findall(r"<style|<script(?! defer src)|\son\w+=|\sstyle=", page) == []
 
 
-def test_every_package_in_the_bundle_has_its_licence():
-    text = (PAGE / "LICENSES.txt").read_text()
-    named = dict(re.findall(r"^={78}\n(\S+) \S+: (.+)$", text, re.MULTILINE))
-    assert {"fzstd", "geotiff", "hyparquet", "ol", "proj4", "world-atlas", "zarrita"} <= named.keys()
-    assert set(named.values()) <= OPEN
+def test_every_package_in_a_bundle_has_its_licence():
+    viewer, stac = licences(PAGE), licences(STAC_PAGE)
+    assert {"fzstd", "geotiff", "hyparquet", "ol", "proj4", "world-atlas", "zarrita"} <= viewer.keys()
+    assert {"ol", "ol-stac", "stac-js", "proj4", "zarrita"} <= stac.keys()
+    assert {*viewer.values(), *stac.values()} <= OPEN
+
+
+def licences(page: Path) -> dict[str, str]:
+    """Return the licence of each package of a page, by the package's name."""
+    text = (page / "LICENSES.txt").read_text()
+    return dict(re.findall(r"^={78}\n(\S+) \S+: (.+)$", text, re.MULTILINE))
+
+
+def test_ol_stac_is_in_the_page_of_the_tests_alone():
+    assert "ol-stac" not in licences(PAGE)
+    packaged = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"]["find"]
+    assert [name for name in packaged["include"] if name.startswith("tests")] == []
+    assert "sgddiff_batch.viewer.source*" in packaged["exclude"]
