@@ -34,6 +34,9 @@ from sgddiff_batch.protocols import SceneRecord
 
 log = logging.getLogger(__name__)
 
+_AFTER_CODES = ("store", "objects", "commit")
+"""The stages of a scene after its codes are there, by whose seconds previews are wished for."""
+
 _MOST_TAKEN_OVER = 3
 TAKEN_OVER = "other workers took it over again and again"
 
@@ -153,7 +156,7 @@ class Driver:
     def _show(result: SceneResult, preview: Preview, gallery: Gallery) -> None:
         if result.state == "done" and result.store is not None:
             share = result.salient_px / result.valid_px if result.valid_px else None
-            before = (s for stage, s in result.seconds.items() if stage not in ("store", "commit"))
+            before = (s for stage, s in result.seconds.items() if stage not in _AFTER_CODES)
             gallery.add(result.store, preview, share, sum(before))
 
     def _progress_of(self, work: Work) -> MosaicProgress | None:
