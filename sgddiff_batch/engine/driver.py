@@ -13,7 +13,13 @@ from sgddiff_batch.core.gallery import Gallery
 from sgddiff_batch.core.previews import Preview
 from sgddiff_batch.core.scene import Scene
 from sgddiff_batch.engine.progress import MosaicProgress
-from sgddiff_batch.engine.results import SceneResult, result_of_mosaic, result_of_record, result_unopened
+from sgddiff_batch.engine.results import (
+    SceneResult,
+    computed,
+    result_of_mosaic,
+    result_of_record,
+    result_unopened,
+)
 from sgddiff_batch.engine.survey import RunPlan
 from sgddiff_batch.engine.work import (
     CommitWork,
@@ -145,8 +151,8 @@ class Driver:
         if progress is not None:
             seconds = {**progress.seconds(), **result.seconds}
             notes = result.notes or progress.mosaic.profile.notes
-            tiles, seam = progress.tiles(), progress.seam() if result.state == "done" else None
-            result = replace(result, seconds=seconds, tiles=tiles, notes=notes, seam=seam)
+            seam = progress.seam() if result.state == "done" else None
+            result = replace(computed(result, *progress.tiles()), seconds=seconds, notes=notes, seam=seam)
             preview = progress.preview
         if self._gallery is not None and preview is not None:
             self._show(result, preview, self._gallery)
@@ -242,4 +248,4 @@ def scene_work(plan: RunPlan, scene: Scene, records: Mapping[str, SceneRecord]) 
 
 def _row(progress: MosaicProgress, state: str, reason: str | None = None) -> SceneResult:
     row = result_of_mosaic(progress.mosaic, state, reason)
-    return replace(row, tiles=progress.tiles(), seconds=progress.seconds())
+    return replace(computed(row, *progress.tiles()), seconds=progress.seconds())
