@@ -75,7 +75,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
     ),
     "sgddiff_batch.viewer": (
         *_CORE,
-        *(f"{_IO}.{room}" for room in ("storage", "archive", "catalogue", "objects")),
+        *(f"{_IO}.{room}" for room in ("arrow", "storage", "archive", "catalogue", "objects")),
     ),
     "sgddiff_batch.runs": (
         *_BASE,

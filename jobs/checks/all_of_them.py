@@ -30,8 +30,8 @@ def examine(config: ArchiveJobConfig | None, environment: Mapping[str, str]) -> 
     if config is not None:
         workers = _workers(config)
         if workers is not None:
-            here, tiling = cluster.works_here(kind, environment), config.tiling
-            yield from check_memory(workers, here, tiling.block_px, tiling.tile_px)
+            here = cluster.works_here(kind, environment)
+            yield from check_memory(workers, here, config.tiling.tiling)
         yield from _check_places(config, environment)
 
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from math import gcd
 from pathlib import Path
 
 from jobs.checks.check import Check, failed, gib, note, ok
 from sgddiff_batch.core import budget
+from sgddiff_batch.core.planning import Tiling
+from sgddiff_batch.core.tiling import LatticeAxis
 from sgddiff_batch.runs import Workers
 
 _SAMPLE_BYTES = 2
@@ -19,7 +22,7 @@ _CGROUPS = (
 _LESS = "lower engine.workers or tiling.task_memory_gib"
 
 
-def check_memory(workers: Workers, local: bool, block_px: int, tile_px: int) -> Iterator[Check]:
+def check_memory(workers: Workers, local: bool, tiling: Tiling) -> Iterator[Check]:
     """Yield whether those who work on a plan fit on this machine, if they are here, and a task with them."""
     if local:
         yield judge_memory(workers.workers * workers.worker_bytes, free_memory())
@@ -28,7 +31,7 @@ def check_memory(workers: Workers, local: bool, block_px: int, tile_px: int) -> 
             f"each worker reserves {gib(workers.worker_bytes)} of its machine; this one's is not looked at"
         )
         yield ok("memory", found)
-    yield judge_task(workers, block_px, tile_px)
+    yield judge_task(workers, tiling)
 
 
 def judge_memory(needed: int, free: int | None) -> Check:
@@ -43,15 +46,29 @@ def judge_memory(needed: int, free: int | None) -> Check:
     return ok("memory", f"{stated}; {gib(free)} are free")
 
 
-def judge_task(workers: Workers, block_px: int, tile_px: int) -> Check:
+def judge_task(workers: Workers, tiling: Tiling) -> Check:
     """Return whether a block of a large scene with 16-bit samples fits into the memory of a task."""
-    needed = budget.task_bytes((block_px + 2 * tile_px) ** 2, _SAMPLE_BYTES)  # on each side up to a tile
-    takes, most = gib(needed), gib(workers.task_bytes)
-    told = f"a block of {block_px} px takes at most {takes}, and a task may take {most}"
+    needed = budget.task_bytes(most_halo_px(tiling) ** 2, _SAMPLE_BYTES)
+    takes, share, most = gib(needed), gib(workers.task_bytes), gib(workers.task_memory_bytes)
+    told = f"a block of {tiling.block_px} px takes at most {takes}, and a task may take {share}"
+    mend = "lower tiling.block_px or engine.workers, or raise tiling.task_memory_gib"
+    if needed > workers.task_memory_bytes:
+        return note("task", f"{told}, alone {most}: scenes that are larger than a block are refused", mend)
     if needed > workers.task_bytes:
-        mend = "lower tiling.block_px or engine.workers, or raise tiling.task_memory_gib"
-        return note("task", f"{told}: scenes that are larger than a block are refused", mend)
+        return note("task", f"{told}: scenes that are larger than a block are worked on one by one", mend)
     return ok("task", told)
+
+
+def most_halo_px(tiling: Tiling) -> int:
+    """Return the longest side of what is read for a block: where it lies decides which tiles reach out of it.
+
+    Blocks and tiles are in step again after ``stride_px`` blocks at the latest.
+    """
+    block_px = tiling.block_px
+    blocks = tiling.stride_px // gcd(tiling.stride_px, block_px) + 2
+    axis = LatticeAxis(blocks * block_px, tiling.tile_px, tiling.overlap_px)
+    halos = (axis.halo(nth * block_px, (nth + 1) * block_px) for nth in range(blocks))
+    return max(stop - start for start, stop in halos)
 
 
 def free_memory(root: Path = Path("/")) -> int | None:

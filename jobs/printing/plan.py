@@ -86,7 +86,7 @@ def _how_known(forecast: Forecast) -> str:
 def _estimate(run: Run) -> str:
     if not run.forecast.tiles:
         return "nothing to compute"
-    seconds = expected_seconds(run.bench, run.forecast.tiles)
+    seconds = expected_seconds(run.bench, run.forecast.tiles_px)
     if seconds is None:
         return "unknown: no run here has computed tiles like these yet"
     return f"about {duration(seconds)}, as fast as the last run"
@@ -104,7 +104,7 @@ def plan_facts(run: Run) -> dict[str, object]:
     """Return the plan as JSON has it: the table's counts by its words, and what the work takes."""
     scenes = {words.strip().replace(" ", "_"): int(count) for words, count in _scenes(run)}
     work = {**asdict(run.forecast), "halo_overhead": run.forecast.halo_overhead}
-    seconds = expected_seconds(run.bench, run.forecast.tiles) if run.forecast.tiles else 0.0
+    seconds = expected_seconds(run.bench, run.forecast.tiles_px) if run.forecast.tiles else 0.0
     return {
         "scenes": scenes,
         "refused": [

@@ -131,8 +131,8 @@ class ReportConfig(Section):
 
     The alarms change no exit code; 0 switches one off. ``drift``: so large a part of the scenes would have to
     be less, or more, salient to be as those of the runs before. ``no_data``: by so much the share of pixels
-    without data may rise. ``quarantined``: share of the scenes tried. ``slower``: seconds a tile, in times.
-    ``seam``: the step of saliency across borders of tiles or blocks, in times of that inside.
+    without data may rise. ``quarantined``: share of the scenes tried. ``slower``: seconds a Mpx of tiles, in
+    times. ``seam``: the step of saliency across borders of tiles or blocks, in times of that inside.
     """
 
     html: bool = True

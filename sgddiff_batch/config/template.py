@@ -46,7 +46,7 @@ _KEYS: tuple[tuple[str, str], ...] = (
     ("report.drift", "alarm: so large a part of the scenes is unlike those before; 0: never"),
     ("report.no_data", "alarm: the share of pixels without data rose by so much; 0: never"),
     ("report.quarantined", "alarm: share of the scenes tried; 0: never"),
-    ("report.slower", "alarm: seconds a tile, in times of the usual; 0: never"),
+    ("report.slower", "alarm: seconds a Mpx of tiles, in times of the usual; 0: never"),
     ("report.seam", "alarm: steps across borders of tiles, in times of those inside; 0: never"),
 )
 

@@ -19,8 +19,8 @@ class AlarmLimits:
 
     ``drift``: distance of the distributions of salient parts, 0..1. ``no_data``: by so much the share of
     pixels without data may rise. ``quarantined``: share of the scenes that were tried. ``slower``: seconds
-    a tile, as a multiple. ``seam``: the step across borders of tiles over that inside. ``runs``: so many runs
-    before it are compared with; ``least_scenes``: of fewer scenes no shares of scenes are compared.
+    a Mpx of tiles, as a multiple. ``seam``: the step across borders of tiles over that inside. ``runs``: so
+    many runs before it are compared with; ``least_scenes``: of fewer scenes no shares of scenes are compared.
     """
 
     drift: float = 0.3
@@ -46,8 +46,8 @@ class RunMeasures:
 
     ``classes`` count the scenes made by their salient part, see :data:`SHARE_CLASSES`. ``no_data`` and
     ``salient`` are shares of the pixels that it made, ``quarantined`` of the scenes that it tried;
-    ``seconds_per_tile`` are by the clock, all predictors together; ``seam`` is the score of all mosaics made,
-    ``block_seam`` that of borders of blocks and tasks.
+    ``seconds_per_mpx`` are by the clock, all predictors together, and of tiles, which are of many sizes;
+    ``seam`` is the score of all mosaics made, ``block_seam`` that of borders of blocks and tasks.
     """
 
     run_id: str
@@ -61,10 +61,11 @@ class RunMeasures:
     no_data: float | None = None
     salient: float | None = None
     quarantined: float | None = None
-    seconds_per_tile: float | None = None
+    seconds_per_mpx: float | None = None
     seam: float | None = None
     has_page: bool = False
     block_seam: float | None = None
+    tiles_px: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +81,8 @@ def measures_of(head: Mapping[str, Any]) -> RunMeasures:
     totals = object_of(head.get("totals"))
     made, states = object_of(totals.get("made")), _counts(totals.get("states"))
     mosaic, valid = _number(made.get("mosaic_px")), _number(made.get("valid_px"))
-    salient, tiles = _number(made.get("salient_px")), int(_number(totals.get("tiles")) or 0)
+    salient = _number(made.get("salient_px"))
+    tiles, tiles_px = (int(_number(totals.get(name)) or 0) for name in ("tiles", "tiles_px"))
     seconds = _number(head.get("seconds")) or 0.0
     tried = states.get("done", 0) + states.get("quarantined", 0)
     count, ending = _number(made.get("scenes")), head.get("ending")
@@ -96,10 +98,11 @@ def measures_of(head: Mapping[str, Any]) -> RunMeasures:
         1 - valid / mosaic if mosaic and valid is not None else None,
         salient / valid if valid and salient is not None else None,
         states.get("quarantined", 0) / tried if tried else None,
-        seconds / tiles if tiles else None,
+        seconds / tiles_px * 1e6 if tiles_px else None,
         None if (seam := _seam(made.get("seam"))) is None else seam.score,
         head.get("has_page") is True,
         None if seam is None else seam.block_score,
+        tiles_px,
     )
 
 
@@ -179,12 +182,12 @@ def _refused(now: RunMeasures, limits: AlarmLimits) -> Alarm | None:
 
 
 def _slower(now: RunMeasures, before: Sequence[RunMeasures], limits: AlarmLimits) -> Alarm | None:
-    usual, pace = typical([run.seconds_per_tile for run in before]), now.seconds_per_tile
+    usual, pace = typical([run.seconds_per_mpx for run in before]), now.seconds_per_mpx
     if not usual or pace is None or not limits.slower or pace <= limits.slower * usual:
         return None
     return Alarm(
-        f"a tile took {pace:.2g} s, usually {usual:.2g} s (limit {limits.slower:g} times)",
-        "look at where the time went: few tiles in a run pay for its start; reads tell of the storage",
+        f"a megapixel of tiles took {pace:.2g} s, usually {usual:.2g} s (limit {limits.slower:g} times)",
+        "look at where the time went: few pixels in a run pay for its start; reads tell of the storage",
     )
 
 

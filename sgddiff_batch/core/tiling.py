@@ -212,6 +212,12 @@ class Lattice:
         rows = self.rows.touching(target.row_start, target.row_stop)
         return len(rows) * len(self.cols.touching(target.col_start, target.col_stop))
 
+    def tiles_px(self, target: Window) -> int:
+        """Pixels that the network sees of the tiles that touch ``target``, all together."""
+        rows = _spans(self.rows, self.rows.touching(target.row_start, target.row_stop))
+        cols = _spans(self.cols, self.cols.touching(target.col_start, target.col_stop))
+        return int((rows[:, 1] - rows[:, 0]).sum() * (cols[:, 1] - cols[:, 0]).sum())
+
     def task_tiles(self, target: Window) -> TaskTiles:
         """Return the tiles that touch ``target``, in the frame of its halo."""
         rows = self.rows.touching(target.row_start, target.row_stop)

@@ -13,7 +13,13 @@ from sgddiff_batch.core.gallery import Gallery
 from sgddiff_batch.core.previews import Preview
 from sgddiff_batch.core.scene import Scene
 from sgddiff_batch.engine.progress import MosaicProgress
-from sgddiff_batch.engine.results import SceneResult, result_of_mosaic, result_of_record, result_unopened
+from sgddiff_batch.engine.results import (
+    SceneResult,
+    computed,
+    result_of_mosaic,
+    result_of_record,
+    result_unopened,
+)
 from sgddiff_batch.engine.survey import RunPlan
 from sgddiff_batch.engine.work import (
     CommitWork,
@@ -33,6 +39,9 @@ from sgddiff_batch.errors import FatalError
 from sgddiff_batch.protocols import SceneRecord
 
 log = logging.getLogger(__name__)
+
+_AFTER_CODES = ("store", "objects", "commit")
+"""The stages of a scene after its codes are there, by whose seconds previews are wished for."""
 
 _MOST_TAKEN_OVER = 3
 TAKEN_OVER = "other workers took it over again and again"
@@ -142,8 +151,8 @@ class Driver:
         if progress is not None:
             seconds = {**progress.seconds(), **result.seconds}
             notes = result.notes or progress.mosaic.profile.notes
-            tiles, seam = progress.tiles(), progress.seam() if result.state == "done" else None
-            result = replace(result, seconds=seconds, tiles=tiles, notes=notes, seam=seam)
+            seam = progress.seam() if result.state == "done" else None
+            result = replace(computed(result, *progress.tiles()), seconds=seconds, notes=notes, seam=seam)
             preview = progress.preview
         if self._gallery is not None and preview is not None:
             self._show(result, preview, self._gallery)
@@ -153,7 +162,7 @@ class Driver:
     def _show(result: SceneResult, preview: Preview, gallery: Gallery) -> None:
         if result.state == "done" and result.store is not None:
             share = result.salient_px / result.valid_px if result.valid_px else None
-            before = (s for stage, s in result.seconds.items() if stage not in ("store", "commit"))
+            before = (s for stage, s in result.seconds.items() if stage not in _AFTER_CODES)
             gallery.add(result.store, preview, share, sum(before))
 
     def _progress_of(self, work: Work) -> MosaicProgress | None:
@@ -239,4 +248,4 @@ def scene_work(plan: RunPlan, scene: Scene, records: Mapping[str, SceneRecord]) 
 
 def _row(progress: MosaicProgress, state: str, reason: str | None = None) -> SceneResult:
     row = result_of_mosaic(progress.mosaic, state, reason)
-    return replace(row, tiles=progress.tiles(), seconds=progress.seconds())
+    return replace(computed(row, *progress.tiles()), seconds=progress.seconds())

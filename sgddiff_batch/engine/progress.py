@@ -57,10 +57,10 @@ class MosaicProgress:
         """Return the reason of the first task that ended so, if one did."""
         return next((o.reason for o in self.outcomes if o.state == state), None)
 
-    def tiles(self) -> int:
-        """Return how many tiles were computed: those of all tasks whose network's work was done."""
-        lattice = self.mosaic.lattice
-        return sum(lattice.tile_count(one.task.window) for one in self.outcomes if one.is_inferred)
+    def tiles(self) -> tuple[int, int]:
+        """Return how many tiles were computed, of all tasks whose network's work was done, and their px."""
+        lattice, done = self.mosaic.lattice, [one.task.window for one in self.outcomes if one.is_inferred]
+        return sum(map(lattice.tile_count, done)), sum(map(lattice.tiles_px, done))
 
     def seam(self) -> SeamSteps | None:
         """Return the steps of the codes of all tasks and between them, None where none was stored."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from sgddiff_batch.core.planning import SceneMosaic
 from sgddiff_batch.core.scene import Scene
@@ -17,9 +17,10 @@ class SceneResult:
 
     ``state``: done; unchanged (finished by an earlier run); quarantined (newly, by this run); still
     quarantined; failed (the next run tries again); pending (this run ended before the scene did).
-    ``tiles`` are those that this run computed for it, and ``seconds`` those of its tasks, by stage. ``store``
-    is the mosaic that is current now, if there is one, and ``mask_rule`` what made its mask. ``seam``: the
-    steps of its codes, across borders of tiles and of blocks, and inside, as far as this run computed it.
+    ``tiles`` are those that this run computed for it, of ``tiles_px`` pixels together, and ``seconds`` those
+    of its tasks, by stage. ``store`` is the mosaic that is current now, if there is one, and ``mask_rule``
+    what made its mask. ``seam``: the steps of its codes, across borders of tiles and of blocks, and inside,
+    as far as this run computed it.
     """
 
     scene_id: str
@@ -36,6 +37,7 @@ class SceneResult:
     notes: tuple[str, ...] = ()
     mask_rule: str = ""
     seam: SeamSteps | None = None
+    tiles_px: int = 0
 
 
 def result_of_record(scene: Scene, record: SceneRecord, state: str) -> SceneResult:
@@ -70,3 +72,8 @@ def result_of_mosaic(mosaic: SceneMosaic, state: str, reason: str | None = None)
 def result_unopened(scene: Scene, state: str, reason: str | None = None) -> SceneResult:
     """Return the row of a scene of which nothing but its name is known."""
     return SceneResult(scene.scene_id, scene.uri, state, reason)
+
+
+def computed(row: SceneResult, tiles: int, tiles_px: int) -> SceneResult:
+    """Return a row with the tiles that this run computed for it, and their pixels."""
+    return replace(row, tiles=tiles, tiles_px=tiles_px)

@@ -16,7 +16,13 @@ from sgddiff_batch.core.seams import SeamSteps
 from sgddiff_batch.core.words import on_one_line
 from sgddiff_batch.costs import CostMeter
 from sgddiff_batch.engine.memory import SharedMemory
-from sgddiff_batch.engine.results import SceneResult, result_of_mosaic, result_of_record, result_unopened
+from sgddiff_batch.engine.results import (
+    SceneResult,
+    computed,
+    result_of_mosaic,
+    result_of_record,
+    result_unopened,
+)
 from sgddiff_batch.engine.retries import Retries, one_line
 from sgddiff_batch.engine.steps import NoActivity, Seconds, Steps, TaskLimits
 from sgddiff_batch.engine.work import (
@@ -221,21 +227,22 @@ class _Known:
         if self.mosaic is None:
             return replace(result_unopened(work.scene, state, reason), seconds=self.seconds)
         row = result_of_mosaic(self.mosaic, state, reason)
-        return replace(row, seconds=self.seconds, tiles=self._tiles())
+        return replace(computed(row, *self._tiles()), seconds=self.seconds)
 
     def done(self, work: Work, recorded: Recorded) -> SceneOutcome:
         """Return the outcome of a scene whose mosaic is current."""
         row = result_of_record(work.scene, recorded.record, "done")
-        row = replace(row, seconds=self.seconds, tiles=self._tiles(), seam=self.seam)
+        row = replace(computed(row, *self._tiles()), seconds=self.seconds, seam=self.seam)
         if self.mosaic is not None:
             row = replace(row, notes=self.mosaic.profile.notes)
         return SceneOutcome(work, row, recorded)
 
-    def _tiles(self) -> int:
-        """Return how many tiles were computed: all, once anything was to be stored."""
+    def _tiles(self) -> tuple[int, int]:
+        """Return how many tiles were computed, all, once anything was to be stored, and their px."""
         if self.mosaic is None or "store" not in self.seconds:
-            return 0
-        return self.mosaic.lattice.tile_count(self.mosaic.grid.window)
+            return 0, 0
+        lattice, window = self.mosaic.lattice, self.mosaic.grid.window
+        return lattice.tile_count(window), lattice.tiles_px(window)
 
 
 def words_of(error: Exception) -> str:

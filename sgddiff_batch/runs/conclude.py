@@ -124,7 +124,7 @@ def unchanged_ids(run: Run) -> Iterator[str]:
 
 def keep_rate(run: Run, results: Iterable[SceneResult], seconds: float) -> None:
     """Keep how fast the run was, for the next one's plan; that it cannot be kept is no fault of the run."""
-    rate = measured_rate(run.bench, sum(result.tiles for result in results), seconds)
+    rate = measured_rate(run.bench, sum(result.tiles_px for result in results), seconds)
     try:
         if rate is not None:
             write_rate(run.bench.ledger.store, rate)
@@ -132,15 +132,15 @@ def keep_rate(run: Run, results: Iterable[SceneResult], seconds: float) -> None:
         log.warning("how fast the run was could not be kept: %s", error)
 
 
-def expected_seconds(bench: Bench, tiles: int) -> float | None:
-    """Return how long so many tiles take, as fast as the last run; None where none is known."""
+def expected_seconds(bench: Bench, tiles_px: int) -> float | None:
+    """Return how long so many pixels of tiles take, as fast as the last run; None where none is known."""
     rate = read_rate(bench.ledger.store, work_of(bench))
-    return None if rate is None else rate.seconds_for(tiles, bench.workers)
+    return None if rate is None else rate.seconds_for(tiles_px, bench.workers)
 
 
-def measured_rate(bench: Bench, tiles: int, seconds: float) -> Rate | None:
+def measured_rate(bench: Bench, tiles_px: int, seconds: float) -> Rate | None:
     """Return the rate of a run that has ended, None where it computed nothing."""
-    return Rate(tiles, seconds, bench.workers, work_of(bench)) if tiles and seconds > 0 else None
+    return Rate(tiles_px, seconds, bench.workers, work_of(bench)) if tiles_px and seconds > 0 else None
 
 
 def work_of(bench: Bench) -> str:

@@ -54,8 +54,8 @@ class Workers:
 class Needs:
     """What opened scenes take: how many ``scenes``, their files' ``size_bytes``, and their tasks in numbers.
 
-    ``read_px`` counts halos, ``mosaic_px`` does not; ``read_bytes`` and ``write_bytes`` are before
-    compression.
+    ``tiles_px``: pixels of the tiles together; ``read_px`` counts halos, ``mosaic_px`` does not;
+    ``read_bytes`` and ``write_bytes`` are before compression.
     """
 
     scenes: int = 0
@@ -63,6 +63,7 @@ class Needs:
     blocks: int = 0
     tasks: int = 0
     tiles: int = 0
+    tiles_px: int = 0
     mosaic_px: int = 0
     read_px: int = 0
     read_bytes: int = 0
@@ -92,6 +93,7 @@ def needs_of(size_bytes: int, tasks: Sequence[Task]) -> Needs:
         blocks=sum(1 for task in tasks for _ in task.blocks()),
         tasks=len(tasks),
         tiles=sum(task.mosaic.lattice.tile_count(task.window) for task in tasks),
+        tiles_px=sum(task.mosaic.lattice.tiles_px(task.window) for task in tasks),
         mosaic_px=sum(task.window.area_px for task in tasks),
         read_px=sum(task.halo.area_px for task in tasks),
         read_bytes=sum(task.halo.area_px * size for task, size in zip(tasks, bands, strict=True)),
@@ -104,6 +106,7 @@ def needs_of(size_bytes: int, tasks: Sequence[Task]) -> Needs:
 class Forecast:
     """The plan in numbers. ``read_px`` counts halos, ``mosaic_px`` does not; bytes are before compression.
 
+    ``tiles_px``: pixels of the tiles together, which are of many sizes: by them goes the time.
     ``opened``: so many scenes were looked into and can be worked on, ``refused`` so many cannot, and take
     nothing; the numbers of the others are by their size in bytes. ``tiles_error``: the standard error of
     ``tiles`` that comes of that, as a share of them.
@@ -121,6 +124,7 @@ class Forecast:
     opened: int = 0
     refused: int = 0
     tiles_error: float = 0.0
+    tiles_px: int = 0
 
     @property
     def halo_overhead(self) -> float:
@@ -186,5 +190,6 @@ def forecast(
         + budget.publish_bytes(len(plan.unchanged) + len(plan.todo)),
         opened=opened.scenes,
         refused=refused,
+        tiles_px=known.tiles_px,
         tiles_error=0.0 if opened.scenes + refused == len(plan.todo) else error,
     )

@@ -5,12 +5,11 @@ from __future__ import annotations
 import threading
 import time
 from dataclasses import dataclass, field
-from typing import Any
-
-import pyarrow.compute as pc
 
 from sgddiff_batch.core.query import BucketAccess
+from sgddiff_batch.core.texts import TextSet
 from sgddiff_batch.io.archive import is_scene
+from sgddiff_batch.io.arrow import texts_of
 from sgddiff_batch.io.catalogue import read_catalogue, read_pointer
 from sgddiff_batch.io.storage import Store, open_store
 from sgddiff_batch.viewer.addresses import NotServedError
@@ -25,7 +24,7 @@ class _Seen:
     """The scenes of a generation, known by its digest, and when the pointer last said that it is current."""
 
     digest: str | None = None
-    uris: Any = None
+    uris: TextSet = field(default_factory=lambda: TextSet(()))
     asked_s: float = -_BELIEVED_S
 
 
@@ -53,20 +52,17 @@ class CurrentScenes:
     def _is_current(self, uri: str) -> bool:
         with self._lock:
             is_fresh = time.monotonic() - self._seen.asked_s < _BELIEVED_S
-            if not (is_fresh and self._names(uri)):
+            if not (is_fresh and uri in self._seen.uris):
                 self._ask()
-            return self._names(uri)
-
-    def _names(self, uri: str) -> bool:
-        return self._seen.uris is not None and pc.index(self._seen.uris, uri).as_py() >= 0
+            return uri in self._seen.uris
 
     def _ask(self) -> None:
         """Read the current generation, if it is another than the one that is known."""
         pointer = read_pointer(self.output)
         if pointer is None:
-            self._seen.digest, self._seen.uris = None, None
+            self._seen.digest, self._seen.uris = None, TextSet(())
         elif pointer.generation.digest != self._seen.digest:
             table = read_catalogue(self.output, columns=["scene_uri"])
-            self._seen.uris = None if table is None else table["scene_uri"]
+            self._seen.uris = TextSet(() if table is None else texts_of(table["scene_uri"]))
             self._seen.digest = pointer.generation.digest
         self._seen.asked_s = time.monotonic()

@@ -39,7 +39,7 @@ def settings_json(
     scenes: Sequence[ScenePlace] = BY_SERVER,
     explains: bool = False,
 ) -> bytes:
-    """Return what the page is told of an output as it is now: whether it has objects, and which areas.
+    """Return what the page is told of an output as it is now: its areas, and which of all have objects.
 
     output: the address of the output's root, which ends in ``/``. explains: whether a server can be asked of
     pixels.
@@ -52,13 +52,23 @@ def settings_json(
         "title": title,
         "output": output,
         "catalogue": CATALOGUE,
-        "objects": None if store.stat(OBJECTS) is None else OBJECTS,
-        "areas": [{"name": name, "output": f"{output}{AREAS}/{name}/"} for name in area_names(store)],
+        "objects": _objects_of(store),
+        "areas": [_area_of(store, name, output) for name in area_names(store)],
         "scenes": [asdict(place) for place in scenes],
         "explain": "api/explain" if explains else None,
         "basemap": None if basemap is None else basemap.to_json(),
     }
     return json.dumps(tree, indent=1).encode()
+
+
+def _area_of(store: Store, name: str, output: str) -> dict[str, str | None]:
+    """Return what the page is told of an area; ``path`` is where its mosaics' paths begin in the output."""
+    path = f"{AREAS}/{name}/"
+    return {"name": name, "output": f"{output}{path}", "path": path, "objects": _objects_of(store, path)}
+
+
+def _objects_of(store: Store, path: str = "") -> str | None:
+    return None if store.stat(f"{path}{OBJECTS}") is None else OBJECTS
 
 
 def area_names(store: Store) -> list[str]:

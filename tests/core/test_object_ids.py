@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sgddiff_batch.core.object_ids import MERGED, SEEN, VANISHED, Overlaps, Sightings, match
+from sgddiff_batch.core.object_ids import (
+    ID_DIGITS,
+    MERGED,
+    SEEN,
+    VANISHED,
+    Overlaps,
+    Sightings,
+    match,
+    region_id,
+)
 from tests.core.sighting_examples import Archive, Picture, archives
 
 SHIP, PIER = (10, 10, 20, 14), (40, 0, 44, 30)
@@ -215,3 +226,10 @@ def test_what_the_last_scene_does_not_show_stays_vanished_when_an_older_one_come
     archive = published(*[[scene] for scene in nights])
     (known,) = archive.objects.values()
     assert (known.state, known.told_at, known.key) == (VANISHED, (2, "b"), (3, "c"))
+
+
+def test_no_two_regions_share_an_id_and_published_ones_stay_what_they_are():
+    places = [(store, row, col) for store in ("a.zarr", "b.zarr") for row in (1, 12) for col in (1, 21)]
+    assert len({region_id(*place) for place in places}) == len(places)
+    assert len(region_id("a.zarr", 1, 1)) == ID_DIGITS
+    assert region_id("a.zarr", 1, 21) == hashlib.sha256(b"a.zarr\n1 21").hexdigest()[:20]

@@ -17,7 +17,7 @@ def head(**made: Any) -> dict[str, Any]:
     facts = {"scenes": 100, "mosaic_px": 1000, "valid_px": 900, "salient_px": 9, "classes": CLASSES} | made
     return {
         "run_id": "1", "ending": "done", "started_at": "2026-01-01T00:00:00+00:00", "seconds": 50.0,
-        "totals": {"states": {"done": 100, "quarantined": 2}, "tiles": 100, "made": facts},
+        "totals": {"states": {"done": 100, "quarantined": 2}, "tiles": 100, "tiles_px": 10**8, "made": facts},
     }  # fmt: skip
 
 
@@ -30,7 +30,7 @@ def found(now: dict[str, Any], limits: AlarmLimits | None = None) -> list[str]:
 
 def test_shares_are_of_what_the_run_made_and_tried():
     assert (NOW.made, NOW.no_data, NOW.salient) == (100, pytest.approx(0.1), 0.01)
-    assert (NOW.quarantined, NOW.seconds_per_tile) == (pytest.approx(2 / 102), 0.5)
+    assert (NOW.quarantined, NOW.seconds_per_mpx) == (pytest.approx(2 / 102), 0.5)
     assert NOW.classes == tuple(CLASSES)
 
 
@@ -45,7 +45,7 @@ def test_a_run_like_those_before_it_alarms_nobody():
         (head(classes=[100, 0, 0, 0, 0, 0, 0, 0, 0, 0]), "less salient"),
         (head(valid_px=600), "40% of the pixels are no data, usually 10%"),
         (head(seam={"across": 9000, "across_px": 1000, "inside": 3000, "inside_px": 1000}), "are 2.8 times"),
-        ({**head(), "seconds": 101.0}, "a tile took 1 s, usually 0.5 s"),
+        ({**head(), "seconds": 101.0}, "a megapixel of tiles took 1 s, usually 0.5 s"),
     ],
 )
 def test_what_is_unlike_the_runs_before_is_told(now, words):
@@ -70,7 +70,7 @@ def test_no_distribution_is_compared_of_a_few_scenes():
 def test_a_report_of_a_former_version_tells_what_it_has():
     told = measures_of({"run_id": "1", "seconds": 5, "totals": {"states": {"done": 2}, "tiles": 10}})
     assert (told.made, told.classes, told.no_data, told.salient) == (None, (), None, None)
-    assert (told.seconds_per_tile, told.quarantined, told.ending) == (0.5, 0, None)
+    assert (told.seconds_per_mpx, told.quarantined, told.ending) == (None, 0, None)
     assert alarms(NOW, [told], AlarmLimits()) == []
     assert alarms(told, BEFORE, AlarmLimits()) == []
 
@@ -79,7 +79,7 @@ JSON = st.recursive(
     st.none() | st.booleans() | st.floats() | st.text(max_size=3) | st.integers(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
 )
-KEYS = st.sampled_from(["totals", "states", "made", "classes", "seconds", "ending", "tiles"])
+KEYS = st.sampled_from(["totals", "states", "made", "classes", "seconds", "ending", "tiles", "tiles_px"])
 
 
 @given(st.dictionaries(KEYS, JSON | st.dictionaries(KEYS, JSON)))
@@ -110,3 +110,9 @@ def test_borders_of_blocks_are_told_apart_from_those_of_tiles_and_former_reports
     assert (former.seam, former.block_seam) == (1.0, None)
     assert measures_of(head(seam=fine | {"block": "x"})).seam is None
     assert measures_of(head(seam={})).seam is None
+
+
+def test_a_run_over_large_scenes_is_not_slower_for_its_larger_tiles():
+    now = {**head(), "seconds": 500.0}
+    now["totals"] |= {"tiles": 100, "tiles_px": 10**9}
+    assert found(now) == []

@@ -200,6 +200,7 @@ def test_task_tiles_are_the_same_tiles_in_the_frame_of_the_halo(data, sizes):
     inner = Window(*tiles.target_rows, *tiles.target_cols)
     assert inner == target.relative_to(halo)
     assert tiles.count == lattice.tile_count(target) == len(tiles.row_weights) * len(tiles.col_weights)
+    assert lattice.tiles_px(target) == sum(h * w for h in tiles.row_sizes for w in tiles.col_sizes)
 
 
 @given(LENGTHS, LENGTHS, tile_and_overlap())

@@ -11,18 +11,20 @@ from sgddiff_batch.core import previews
 from sgddiff_batch.core.blending import blend
 from sgddiff_batch.core.fingerprint import array_digest
 from sgddiff_batch.core.gallery import Gallery
+from sgddiff_batch.core.previews import Preview
 from sgddiff_batch.core.scene import Scene
 from sgddiff_batch.core.tiling import Lattice
 from sgddiff_batch.core.window import Window
 from sgddiff_batch.engine.driver import Driver
 from sgddiff_batch.engine.local import run_local
-from sgddiff_batch.engine.results import result_of_record
+from sgddiff_batch.engine.results import SceneResult, result_of_record
 from sgddiff_batch.engine.retries import Retries
 from sgddiff_batch.engine.steps import TaskLimits
 from sgddiff_batch.engine.survey import survey
 from sgddiff_batch.engine.work import (
     CommitWork,
     Lost,
+    SceneOutcome,
     SceneWork,
     TakenOver,
     TaskOutcome,
@@ -566,6 +568,17 @@ def test_previews_come_with_the_outcomes_also_of_scenes_of_several_tasks(memory,
         assert shown.is_whole == (memory == 10**9 or result.scene_id == "b.tif")
     tasks = [one for one in outcomes if isinstance(one, TaskOutcome)]
     assert bool(tasks) == (memory != 10**9)
+
+
+def test_seconds_after_the_codes_make_no_scene_a_slow_one():
+    gallery, scene = Gallery(1), SyntheticReader(SCENES).scenes()[0]
+    seconds = {"open": 1.0, "infer": 2.0, "store": 50.0, "objects": 50.0, "commit": 50.0}
+    result = SceneResult(scene.scene_id, scene.uri, "done", store="a.zarr", seconds=seconds)
+    preview = Preview(np.zeros((1, 1), np.uint8), np.zeros((3, 1, 1), np.uint8), Window(0, 1, 0, 1), True, 0)
+    driver = Driver(survey([scene], {}, "key"), {}, gallery)
+    [*driver.run(lambda take: iter([SceneOutcome(take(), result, preview=preview)]))]
+    assert gallery.wish(5).is_sure, "the second of all is asked for in any case"
+    assert gallery.wish(5).slow_s == 3.0
 
 
 def test_no_preview_travels_that_nobody_wishes_for():

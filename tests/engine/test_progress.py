@@ -24,7 +24,7 @@ def progress(*outcomes, **facts):
 
 def test_nothing_has_happened_at_first():
     begun = MosaicProgress(MOSAIC, CLAIM)
-    assert (begun.waiting, begun.blocks, begun.tiles(), begun.seconds()) == (set(), {}, 0, {})
+    assert (begun.waiting, begun.blocks, begun.tiles(), begun.seconds()) == (set(), {}, (0, 0), {})
     assert begun.reason("failed") is None
 
 
@@ -49,8 +49,9 @@ def test_the_first_reason_of_each_end_is_the_one_that_is_told():
 )
 def test_tiles_are_those_of_tasks_whose_network_s_work_was_done(state, seconds, counts):
     outcome = ended_as(0, state, seconds=seconds)
-    tiles = MOSAIC.lattice.tile_count(BLOCKS[0].window)
-    assert progress(outcome).tiles() == (tiles if counts else 0)
+    lattice, window = MOSAIC.lattice, BLOCKS[0].window
+    tiles = lattice.tile_count(window), lattice.tiles_px(window)
+    assert progress(outcome).tiles() == (tiles if counts else (0, 0))
 
 
 def test_seconds_are_summed_over_tasks_by_stage_and_to_those_of_opening():

@@ -1,7 +1,7 @@
 """Rows of the report: what is known of a scene at each point of its life."""
 
 from sgddiff_batch.core.scene import Scene
-from sgddiff_batch.engine.results import result_of_mosaic, result_of_record, result_unopened
+from sgddiff_batch.engine.results import computed, result_of_mosaic, result_of_record, result_unopened
 from sgddiff_batch.protocols import SceneRecord
 from tests.kit.fakes import make_mosaic
 
@@ -30,3 +30,8 @@ def test_of_what_was_not_opened_only_the_name_is_known():
         0,
         0,
     )
+
+
+def test_what_was_computed_is_tiles_and_their_pixels():
+    row = computed(result_unopened(SCENE, "failed"), 2, 7)
+    assert (row.state, row.tiles, row.tiles_px) == ("failed", 2, 7)

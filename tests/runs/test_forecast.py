@@ -61,6 +61,7 @@ def test_one_task_counts_its_tiles_and_has_no_halo():
     crew = Workers(1, 1, 10**9, 0)
     whole = forecast(PLAN, needs(MOSAIC, crew), crew)
     assert whole.tiles == MOSAIC.lattice.tile_count(Window(0, 40, 0, 50)) == MOSAIC.lattice.count
+    assert whole.tiles_px == MOSAIC.lattice.tiles_px(Window(0, 40, 0, 50)) >= 40 * 50
     assert whole.halo_overhead == 0.0
 
 
@@ -120,4 +121,5 @@ def test_what_scenes_take_adds_up_and_the_largest_task_is_one_of_theirs():
     assert both.largest_task_bytes == other.largest_task_bytes > one.largest_task_bytes
     assert Needs().plus(one) == one
     assert one.scaled(3).tiles == 3 * one.tiles
+    assert (both.tiles_px, one.scaled(3).tiles_px) == (one.tiles_px + other.tiles_px, 3 * one.tiles_px)
     assert one.scaled(3).largest_task_bytes == one.largest_task_bytes

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 
 import pytest
 
@@ -72,3 +74,13 @@ def test_a_flip_in_between_shows_the_new_scenes_at_once_and_hides_the_old_ones_s
 def test_without_a_catalogue_there_are_no_scenes(tmp_path):
     with pytest.raises(NotServedError):
         open_scenes(str(tmp_path)).find("/a.tif")
+
+
+def test_a_scene_is_found_without_pandas_which_takes_a_second_to_load(shown):
+    uri = str(shown / "scenes" / "a.tif")
+    script = (
+        "import sys\nfrom sgddiff_batch.viewer import open_site\n"
+        f"print(open_site({str(shown / 'out')!r}).scenes.find({uri!r}).size_bytes, 'pandas' in sys.modules)"
+    )
+    told = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert told.stdout.split() == [str(len(b"II*\0 pixels")), "False"]

@@ -28,11 +28,15 @@ def test_an_output_is_told_as_it_is_now(tmp_path):
     store.write("_areas/begun/_ledger/lease.json", b"{}")
     store.write("objects.parquet", b"PAR1")
     after = json.loads(settings_json(store, "out", explains=True))
+    place = {"output": "output/_areas/monthly/", "path": "_areas/monthly/"}
+    monthly = {"name": "monthly", **place, "objects": None}
     assert after == before | {
         "objects": "objects.parquet",
-        "areas": [{"name": "monthly", "output": "output/_areas/monthly/"}],
+        "areas": [monthly],
         "explain": "api/explain",
     }
+    store.write("_areas/monthly/objects.parquet", b"PAR1")
+    assert json.loads(settings_json(store, "out"))["areas"] == [monthly | {"objects": "objects.parquet"}]
 
 
 def test_a_static_page_is_told_other_places(tmp_path):

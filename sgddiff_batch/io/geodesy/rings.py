@@ -104,6 +104,8 @@ def _degrees_of(crs: CRS) -> tuple[float, float] | None:
     if not crs.is_geographic:
         return None
     lon, lat = to_crs(crs, WGS84, np.array([0.0, 20.0, 20.0]), np.array([0.0, 0.0, 40.0]))
+    if not (np.isfinite(lon).all() and np.isfinite(lat).all()):
+        return None  # of another body: nothing leads from it to the Earth
     unit = float(lon[1] - lon[0]) / 20
     straight = abs(lon[2] - lon[1]) < 0.1 and abs(lat[2] - 40 * unit) < 0.1 and abs(lat[0]) < 0.1
     if not straight:

@@ -19,27 +19,27 @@ RATE = f"{LEDGER}/rate~.json"
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """What a run computed: ``tiles`` in ``seconds`` from the start of its engine to its end.
+    """What a run computed: tiles of ``tiles_px`` pixels in ``seconds``, from its engine's start to its end.
 
-    ``predictors`` worked at once. ``of`` tells apart what makes the same tiles take longer: model, device,
-    tile and engine (:func:`kind_of_work`).
+    Not how many: those of small scenes are small. ``predictors`` worked at once. ``of`` tells apart what
+    makes the same tiles take longer: model, device, tile and engine (:func:`kind_of_work`).
 
     Raises:
         ValueError: unless all three numbers are above 0.
     """
 
-    tiles: int
+    tiles_px: int
     seconds: float
     predictors: int
     of: str
 
     def __post_init__(self) -> None:
-        if not (self.tiles > 0 and self.seconds > 0 and self.predictors > 0):
-            raise ValueError(f"a rate needs tiles, seconds and predictors, got {self}")
+        if not (self.tiles_px > 0 and self.seconds > 0 and self.predictors > 0):
+            raise ValueError(f"a rate needs pixels, seconds and predictors, got {self}")
 
-    def seconds_for(self, tiles: int, predictors: int) -> float:
-        """Return about how long so many tiles take; twice the predictors are taken for twice as fast."""
-        return tiles * self.seconds / self.tiles * self.predictors / predictors
+    def seconds_for(self, tiles_px: int, predictors: int) -> float:
+        """Return about how long so many pixels of tiles take; with twice the predictors half of that."""
+        return tiles_px * self.seconds / self.tiles_px * self.predictors / predictors
 
 
 def kind_of_work(facts: Mapping[str, Json]) -> str:

@@ -12,6 +12,7 @@ import pyarrow as pa
 import shapely
 
 from sgddiff_batch.core.components import Ints
+from sgddiff_batch.core.object_ids import ID_DIGITS
 from sgddiff_batch.core.words import redact_uri
 from sgddiff_batch.errors import FatalError
 from sgddiff_batch.io.objects.geoparquet import SCHEMA, VALID, decode
@@ -19,8 +20,6 @@ from sgddiff_batch.io.objects.id_ledger import IdLedger
 from sgddiff_batch.io.objects.id_state import STATES, IdState, Names, SceneKey, names_of
 from sgddiff_batch.io.objects.matching import NewScene
 from sgddiff_batch.io.storage import Store
-
-_ID_DIGITS = 20
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -123,4 +122,4 @@ def names_as_told(names: Names, key: SceneKey) -> Names:
     if key.store == key.path:
         return names
     digests = (hashlib.sha256(key.store.encode() + b"\n" + name).hexdigest() for name in names.tolist())
-    return np.array([digest[:_ID_DIGITS] for digest in digests], names.dtype)
+    return np.array([digest[:ID_DIGITS] for digest in digests], names.dtype)

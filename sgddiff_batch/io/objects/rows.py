@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -14,14 +13,12 @@ from numpy.typing import NDArray
 
 from sgddiff_batch.core.blending import MAX_CODE
 from sgddiff_batch.core.grid import Grid
+from sgddiff_batch.core.object_ids import region_id
 from sgddiff_batch.core.regions import Regions
 from sgddiff_batch.io.geodesy import Floats, Ground, Shapes
 from sgddiff_batch.io.objects.geoparquet import SCHEMA
 from sgddiff_batch.io.objects.measures import Measures, measured
 from sgddiff_batch.io.objects.polygons import placed, polygons_of, simplified
-
-_ID_DIGITS = 20
-"""80 bits: of a hundred million objects two share an id with a chance of 1 to 240 million."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,12 +77,8 @@ def _of_regions(regions: Regions, grid: Grid, shows: Shows) -> dict[str, Any]:
 
 
 def _ids(regions: Regions, store: str) -> Iterator[str]:
-    """Yield ids that nothing else has: no two objects of a mosaic share a first pixel."""
-    begun = hashlib.sha256(f"{store}\n".encode())
-    for row, col in zip(regions.sums["first_row"].tolist(), regions.sums["first_col"].tolist(), strict=True):
-        digest = begun.copy()
-        digest.update(f"{row} {col}".encode())
-        yield digest.hexdigest()[:_ID_DIGITS]
+    rows, cols = regions.sums["first_row"].tolist(), regions.sums["first_col"].tolist()
+    return (region_id(store, row, col) for row, col in zip(rows, cols, strict=True))
 
 
 def _of_ground(measures: Measures) -> dict[str, Any]:

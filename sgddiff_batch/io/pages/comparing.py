@@ -63,7 +63,7 @@ def trends_of(runs: Sequence[RunMeasures]) -> list[dict[str, Any]]:
         ("seam", "step across borders of tiles over that inside", "{:.2f}".format),
         ("block_seam", "step across borders of blocks and tasks over that inside", "{:.2f}".format),
         ("quarantined", "part of the scenes that went into quarantine", share),
-        ("seconds_per_tile", "seconds a tile, by the clock", "{:.3g}".format),
+        ("seconds_per_mpx", "seconds a Mpx of tiles, by the clock", "{:.3g}".format),
     ):
         values = [getattr(run, name) for run in runs]
         said = [

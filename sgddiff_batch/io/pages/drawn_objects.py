@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import logging
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from sgddiff_batch.core.object_ids import region_id
 from sgddiff_batch.core.words import on_one_line
 from sgddiff_batch.errors import SgddiffBatchError
 from sgddiff_batch.io.storage import Store
@@ -32,24 +32,23 @@ def object_counts(output: Store, run_id: str) -> list[dict[str, str]]:
             stored = pq.ParquetFile(file)
             if stored.metadata.num_rows > _MOST_ROWS:
                 return [_count(stored.metadata.num_rows, "sightings of objects")]
-            return _counted(stored.read(columns=["id", "run", "state"]), run_id)
+            return _counted(stored.read(columns=["id", "run", "state", "store", "row", "col"]), run_id)
     except (SgddiffBatchError, OSError, KeyError, ValueError, pa.ArrowException) as error:
         log.warning("the objects could not be read for the report's page: %s", on_one_line(error))
         return []
 
 
 def _counted(rows: pa.Table, run_id: str) -> list[dict[str, str]]:
-    ids = rows["id"].combine_chunks().dictionary_encode()
-    codes, count = np.asarray(ids.indices), len(ids.dictionary)
-    is_of_run = np.asarray(pc.fill_null(pc.equal(rows["run"], run_id), False))
-    # A former run has shown what it has made any mosaic of.
-    before = np.zeros(count, bool)
-    before[codes[~is_of_run]] = True
-    gone = np.asarray(pc.fill_null(pc.equal(rows["state"], "vanished"), False))
+    count = len(rows["id"].unique())
+    # By ids, not by what other runs made: once scenes are computed again, no mosaic of theirs is current.
+    own = rows.filter(pc.fill_null(pc.equal(rows["run"], run_id), False))
+    names, *places = (own[name].to_pylist() for name in ("id", "store", "row", "col"))
+    first = {name for name, *place in zip(names, *places, strict=True) if name == region_id(*place)}
+    gone = rows["id"].filter(pc.fill_null(pc.equal(rows["state"], "vanished"), False))
     return [
         _count(count, "objects"),
-        _count(count - int(before.sum()), "objects that this run alone shows"),
-        _count(len(np.unique(codes[gone])), "objects that have vanished"),
+        _count(len(first), "objects that no run before has shown"),
+        _count(len(gone.unique()), "objects that have vanished"),
     ]
 
 

@@ -47,8 +47,8 @@ def effort(facts: Facts, now: RunMeasures, before: Sequence[RunMeasures]) -> lis
     if now.tiles:
         tiles = f"{now.tiles:,}"
         rows.append(("tiles computed", tiles + (f" (planned: {run['tiles']:,})" if "tiles" in run else "")))
-    if now.seconds_per_tile:
-        rows.append(("tiles a second", f"{1 / now.seconds_per_tile:.3g}"))
+    if now.seconds_per_mpx:
+        rows.append(("Mpx of tiles a second", f"{1 / now.seconds_per_mpx:.3g}"))
     rows += [*_costs(run)]
     rows += [(words, str(run[name])) for name, words in _CREW.items() if name in run]
     rows += [*_memory(run)]
@@ -66,10 +66,11 @@ _BYTES = {
 
 
 def _predicted_time(now: RunMeasures, before: Sequence[RunMeasures]) -> str:
-    pace = next((run.seconds_per_tile for run in reversed(before) if run.seconds_per_tile), None)
-    if pace is None or not now.tiles:
+    pace = next((run.seconds_per_mpx for run in reversed(before) if run.seconds_per_mpx), None)
+    if pace is None or not now.tiles_px:
         return ""
-    return f"; at the pace of the last run that computed something: {duration(pace * now.tiles)}"
+    seconds = pace * now.tiles_px / 1e6
+    return f"; at the pace of the last run that computed something: {duration(seconds)}"
 
 
 def _memory(run: Facts) -> Iterator[tuple[str, str]]:

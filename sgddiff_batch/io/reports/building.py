@@ -112,8 +112,8 @@ def build_report(
     """Return the report: ending and totals first, then the scenes, then what the run was made with.
 
     ``scenes`` are rows with at least ``scene_id``, ``state``, ``valid_px``, ``salient_px``, ``tiles``,
-    ``seconds`` and, of scenes, ``mask_rule``; those of ``unchanged`` are in the totals alone.
-    ``items_left_out``: how many items of catalogues no scene can be had of, by reason.
+    ``seconds`` and, of scenes, ``mask_rule`` and ``tiles_px``; those of ``unchanged`` are in the totals
+    alone. ``items_left_out``: how many items of catalogues no scene can be had of, by reason.
     """
     return {
         "run_id": run_id,
@@ -135,7 +135,9 @@ def _totals(scenes: Iterable[Mapping[str, Any]], unchanged: Unchanged) -> dict[s
     states: Counter[str] = Counter({"unchanged": unchanged.scenes} if unchanged.scenes else {})
     stages: Counter[str] = Counter()
     masks: Counter[str] = Counter(unchanged.masks)
-    numbers: Counter[str] = Counter(tiles=0, valid_px=unchanged.valid_px, salient_px=unchanged.salient_px)
+    numbers: Counter[str] = Counter(
+        tiles=0, tiles_px=0, valid_px=unchanged.valid_px, salient_px=unchanged.salient_px
+    )
     made = Made()
     for scene in scenes:
         made.count(scene)
@@ -145,7 +147,7 @@ def _totals(scenes: Iterable[Mapping[str, Any]], unchanged: Unchanged) -> dict[s
         stages.update(scene["seconds"])
         if scene["state"] == "done" and "mask_rule" in scene:
             masks[scene["mask_rule"] or UNKNOWN_RULE] += 1
-        numbers.update({name: scene[name] for name in ("tiles", "valid_px", "salient_px")})
+        numbers.update({name: scene.get(name, 0) for name in numbers})
     return {
         "scenes": unchanged.scenes + len(ids),
         "states": dict(sorted(states.items())),

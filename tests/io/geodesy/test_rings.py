@@ -96,6 +96,16 @@ def test_degrees_of_another_unit_and_meridian_are_those_of_greenwich():
     np.testing.assert_allclose(lat, [45.0, 45.0], atol=0.01)
 
 
+def test_degrees_of_another_body_are_told_without_a_warning_and_have_no_place_here():
+    mars = (
+        'GEOGCS["Mars 2000",DATUM["D_Mars_2000",SPHEROID["Mars_2000_IAU_IAG",3396190,169.8944472]],'
+        'PRIMEM["Greenwich",0],UNIT["degree",0.0174532925199433]]'
+    )
+    globe = Globe(CRS.from_wkt(mars))
+    with pytest.raises(OffTheMapError):
+        globe.ring(4, 4, Transform(1, 0, 10, 0, -1, 10))
+
+
 def test_points_inside_are_inside_and_those_without_a_place_are_left_out():
     lon, lat = LONLAT.inside(10, 20, Transform(1, 0, 0, 0, -1, 10))
     assert len(lon) == len(lat) == 9

@@ -47,7 +47,7 @@ def test_a_run_s_own_tiles_take_a_run_s_own_time(tiles, seconds, predictors):
     ("tiles", "seconds", "predictors"), [(0, 1.0, 1), (1, 0.0, 1), (1, 1.0, 0), (-1, 1, 1)]
 )
 def test_a_rate_of_nothing_is_refused(tiles, seconds, predictors):
-    with pytest.raises(ValueError, match="needs tiles, seconds and predictors"):
+    with pytest.raises(ValueError, match="needs pixels, seconds and predictors"):
         Rate(tiles, seconds, predictors, "work")
 
 

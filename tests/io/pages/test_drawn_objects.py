@@ -7,6 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from sgddiff_batch.core.object_ids import region_id
 from sgddiff_batch.core.object_settings import ObjectSettings
 from sgddiff_batch.io.objects import find_objects
 from sgddiff_batch.io.pages import drawn_objects
@@ -17,21 +18,26 @@ from tests.io.pages.page_examples import made_output
 from tests.kit import jobs
 from tests.kit.pages import seen
 
+NAMES = ("id", "run", "state", "store", "row", "col")
 
-def write(folder, *rows, names=("id", "run", "state")):
-    columns = [pa.array([row[n] for row in rows], pa.string()) for n in range(len(names))]
+
+def write(folder, *rows, names=NAMES):
+    kinds = [pa.int32() if name in ("row", "col") else pa.string() for name in names]
+    columns = [pa.array([row[n] for row in rows], kinds[n]) for n in range(len(names))]
     pq.write_table(pa.table(columns, names=list(names)), folder / "objects.parquet")
     return open_store(str(folder))
 
 
-def test_an_object_is_of_a_run_if_no_other_run_made_a_mosaic_that_shows_it(tmp_path):
+def test_an_object_is_new_where_the_run_s_mosaic_was_first_to_show_it(tmp_path):
+    known, new, other = region_id("gone.zarr", 0, 0), region_id("b.zarr", 3, 4), region_id("c.zarr", 3, 4)
     store = write(
         tmp_path,
-        ("a", "1", "seen"), ("a", "2", "seen"), ("b", "2", "vanished"), ("b", "2", "vanished"),
-        ("c", "2", None), ("d", None, "merged"),
+        (known, "2", "seen", "b.zarr", 0, 0), (new, "2", "vanished", "b.zarr", 3, 4),
+        (new, "2", "vanished", "d.zarr", 3, 4), (other, "1", None, "c.zarr", 3, 4),
+        ("d", None, "merged", None, None, None),
     )  # fmt: skip
     assert [(one["count"], one["words"]) for one in object_counts(store, "2")] == [
-        ("4", "objects"), ("2", "objects that this run alone shows"), ("1", "objects that have vanished"),
+        ("4", "objects"), ("1", "objects that no run before has shown"), ("1", "objects that have vanished"),
     ]  # fmt: skip
     assert object_counts(store, "none")[1]["count"] == "0"
 
@@ -51,7 +57,7 @@ def test_a_file_without_the_columns_and_an_output_without_objects_have_no_counts
 
 def test_of_very_many_only_their_number_is_told(tmp_path, monkeypatch):
     monkeypatch.setattr(drawn_objects, "_MOST_ROWS", 1)
-    store = write(tmp_path, ("a", "1", "seen"), ("b", "1", "seen"))
+    store = write(tmp_path, ("a", "1", "seen", "s", 0, 0), ("b", "1", "seen", "s", 0, 1))
     assert object_counts(store, "1") == [{"count": "2", "words": "sightings of objects"}]
 
 
@@ -63,4 +69,4 @@ def test_the_page_counts_what_the_command_has_drawn(tmp_path):
     ids = np.unique(pq.read_table(output / "objects.parquet")["id"].to_numpy())
     assert sum(one.objects for one in found.mosaics) >= len(ids) > 0
     assert [one["count"] for one in counts] == [f"{len(ids):,}", f"{len(ids):,}", "0"]
-    assert "objects that this run alone shows" in seen(report_page(str(output)).html).text
+    assert "objects that no run before has shown" in seen(report_page(str(output)).html).text

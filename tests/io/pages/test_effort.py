@@ -15,9 +15,9 @@ def facts(ending: str | None = "done", run: dict[str, Any] | None = None, **tota
 def test_time_and_memory_are_told_beside_what_was_predicted():
     told = facts(
         run={"peak_memory_bytes": 2**31, "measured_memory_bytes": 2**30, "tiles": 12},
-        tiles=10, seconds_by_stage={"read": 5.0, "infer": 15.0},
+        tiles=10, tiles_px=10**7, seconds_by_stage={"read": 5.0, "infer": 15.0},
     )  # fmt: skip
-    before = [measures_of(facts(tiles=100))]
+    before = [measures_of(facts(tiles=400, tiles_px=10**8))]
     rows = dict(effort.effort(told, measures_of(told), before))
     assert rows["by the clock"] == "10 s; at the pace of the last run that computed something: 1.0 s"
     assert rows["tiles computed"] == "10 (planned: 12)"

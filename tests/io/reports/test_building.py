@@ -18,6 +18,7 @@ def test_unchanged_scenes_are_in_the_totals_and_have_no_rows(tmp_path: Path) -> 
         "scenes": 10**6 + 2,
         "states": {"done": 1, "failed": 1, "unchanged": 10**6},
         "tiles": 4,
+        "tiles_px": 0,
         "valid_px": 5 * 10**12 + 20,
         "salient_px": 9,
         "masks": {"alpha": 1 + 999_990, "none": 10},

@@ -8,8 +8,22 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from sgddiff_batch.core.object_settings import ObjectSettings
+from sgddiff_batch.io.objects import find_objects
 from tests.kit.file_server import FileServer, serving
-from tests.viewer.page.examples import GRIDS, PAGE, codes_in_squares, config_of, facts, go, seen, settle, show
+from tests.viewer.page.examples import (
+    GRIDS,
+    PAGE,
+    codes_in_squares,
+    config_of,
+    facts,
+    go,
+    seen,
+    settle,
+    show,
+    words_of,
+)
+from tests.viewer.site_examples import served
 
 BLUE = (10, 90, 200)
 
@@ -45,6 +59,27 @@ def test_the_mosaics_of_an_area_are_chosen_and_linked(visit, site, outputs):
     assert facts(one, "pixel")["code"] == "254 of 254"
     again = visit(one.page.url, window=(760, 560))
     assert facts(again, "pixel") == facts(one, "pixel")
+
+
+def test_an_area_shows_its_own_objects_and_says_of_a_pixel_that_it_was_composed(visit, tmp_path):
+    grid, folder = GRIDS["UTM north"], tmp_path / "out"
+    area = folder / "_areas" / "monthly"
+    store = [show(place, {"one": (grid, codes_in_squares(grid))})["one"] for place in (folder, area)][1]
+    find_objects(str(area), ObjectSettings(threshold=0.5))
+    asked = []
+
+    def explain(uri, row, col):
+        asked.append(uri)
+        raise ValueError("an area mosaic: explain one of its scenes")
+
+    with served(str(folder), PAGE, explain=explain) as asker:
+        one = visit(asker.server.url, window=(760, 560))
+        go(one, words_of(area="monthly", mosaic=store, pixel="0,0"))
+        assert facts(one, "object")["saliency"] == "mean 1.000, most 1.000"
+        words = one.page.wait_for_selector("#explained-facts dd", state="attached").text_content()
+        assert words == "an area mosaic: explain one of its scenes"
+        assert one.expected("400")
+    assert asked == [str(area / store)]
 
 
 def test_without_areas_nothing_is_to_be_chosen(visit, site):

@@ -80,10 +80,11 @@ export class Asked {
   }
 
   async #explain({ entry }, row, col, turn) {
-    const { explain } = this.app.config;
-    if (!explain) return;
-    const address = new URL(explain);
-    for (const [key, value] of Object.entries({ store: entry.store, row, col })) address.searchParams.set(key, value);
+    const { config, output } = this.app;
+    if (!config.explain) return;
+    const address = new URL(config.explain);
+    const store = `${output.path}${entry.store}`;
+    for (const [key, value] of Object.entries({ store, row, col })) address.searchParams.set(key, value);
     const answer = await fetch(address);
     const [facts, problem] = answer.ok ? [await answer.json(), ''] : [null, await wordsOf(answer)];
     if (turn === this.turn) showExplained(facts, problem);

@@ -17,6 +17,7 @@ export const FORMAT = 1;
  * @property {import('./data/place.js').Place} place
  * @property {string} catalogue
  * @property {string|null} objects
+ * @property {string} path What goes before the paths of its mosaics where the server is asked of one.
  */
 
 /** @typedef {{prefix: string, href: string}} SceneRule */
@@ -73,6 +74,7 @@ function output(name, address, found, base, open) {
     place: open(new URL(address, base)),
     catalogue: found.catalogue ?? 'catalogue.parquet',
     objects: found.objects ?? null,
+    path: found.path ?? '',
   };
 }
 
