@@ -134,7 +134,6 @@ def test_no_method_that_changes_a_store_goes_past_its_fence(tmp_path):
         "write": (b"1",),
         "create": (b"1",),
         "replace": (b"1", "version"),
-        "flip": ({}, "version"),
         "delete": (),
         "delete_tree": (),
         "sweep_temporary": (),
@@ -150,6 +149,7 @@ def test_no_method_that_changes_a_store_goes_past_its_fence(tmp_path):
         "listed_columns",
         "find_each",
         "arrow",
+        "web_url",
         "zarr",
     }
     looks = {"keys", "listed", "find", "files_in", "stat", "entries", "is_link", "is_in_sight"}
