@@ -28,7 +28,7 @@ _KEYS: tuple[tuple[str, str], ...] = (
     ("output.uri", "mosaics, ledger, catalogue, reports: a folder or s3://"),
     ("output.keep_generations", "versions of the catalogue that readers can be turned back to"),
     ("output.publish_minutes", "so often a run that goes on publishes what is done; 0: only at its end"),
-    ("model.checkpoint", "bundled | bundled-fine | a checkpoint folder"),
+    ("model.checkpoint", "bundled | bundled-lite0 (the one before) | a checkpoint folder"),
     ("model.device", "auto | cpu | cuda"),
     ("model.batch_tiles", "tiles in the network at once; null: 1 on a CPU, by their size on a GPU"),
     ("input.bands", "auto, or three band numbers from 1: [4, 3, 2]"),
