@@ -69,7 +69,7 @@ def run(options: argparse.Namespace) -> Exit:
         basemap=_basemap_of(options),
     )
     server = LoopbackServer(site, options.port)
-    # Ctrl-C is how showing ends, and so no interruption; neither is a second one while connections are closed.
+    # Ctrl-C is how showing ends, and so no interruption; nor is a second one while connections are closed.
     with suppress(KeyboardInterrupt), server:
         print(server.url, flush=True)
         if not (options.no_browser or open_browser(server.url)):
