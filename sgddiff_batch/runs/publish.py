@@ -36,6 +36,9 @@ from sgddiff_batch.runs.withdrawals import archive_name, listed_ids
 
 log = logging.getLogger(__name__)
 
+_MOST_TOLD = 100
+"""So many mosaics without objects a report names; the rows of their scenes say it of each."""
+
 
 def restore_returned(ledger: ObjectLedger, withdrawals: Withdrawals) -> None:
     """Take the marks of scenes back that are in the archive again, before anything is done with them."""
@@ -133,6 +136,10 @@ class Publisher:
             log.info("the catalogue is at generation %d: %s", generation.number, rows)
         return generation
 
+    def objects_report(self) -> dict[str, object]:
+        """Return what the report says of mosaics whose objects could not be drawn; nothing where all were."""
+        return {} if self._objects is None else self._objects.report()
+
     def _withdraw(self) -> None:
         """Mark, each once, the scenes that are gone, and the older versions whose newer one is done."""
         now = datetime.now(UTC).isoformat(timespec="seconds")
@@ -192,6 +199,13 @@ class SafeObjects:
             )
             log.debug("where it stopped:", exc_info=True)
             return None
+
+    def report(self) -> dict[str, object]:
+        """Return what a report says of mosaics that they could not be drawn of: how many, the first, why."""
+        undrawn = self.maker.undrawn
+        first = [row for row in self.maker.mosaics if row.store in undrawn][:_MOST_TOLD]
+        rows = [{"scene_id": row.scene_id, "store": row.store, "reason": row.reason} for row in first]
+        return {"objects_undrawn": {"mosaics": len(undrawn), "first": rows}} if undrawn else {}
 
 
 def objects_of(store: Store, wanted: ObjectsConfig | None) -> SafeObjects | None:
