@@ -146,17 +146,23 @@ class Published:
         found = zip(state.ids[gone].tolist(), scenes, strict=True)
         return self._news(((own, VANISHED, key) for own, key in found), since_s)
 
+    @cached_property
+    def _times(self) -> Mapping[str, str]:
+        """When scenes of current mosaics were taken, by path: it may be known since they were matched."""
+        rows = self._rows.select(["store", "time"]).group_by("store").aggregate([("time", "max")]).to_pylist()
+        return {row["store"]: row["time_max"].isoformat() for row in rows if row["time_max"] is not None}
+
     def _news(self, found: Any, since_s: float) -> tuple[list[ObjectNews], int]:  # noqa: ANN401
         news, unknown = list[ObjectNews](), 0
         for own, state, key in found:
-            row = self._last.get(own.decode())
+            row, time = self._last.get(own.decode()), key.time or self._times.get(key.path)
             if row is None:
                 continue
-            if key.time is None:
+            if time is None:
                 unknown += 1
-            elif datetime.fromisoformat(key.time).timestamp() >= since_s:
+            elif datetime.fromisoformat(time).timestamp() >= since_s:
                 measures = (row[name] for name in ("area_m2", "saliency_max", "lon", "lat"))
-                news.append(ObjectNews(row["id"], STATES[state], key.time, key.scene_id, *measures))
+                news.append(ObjectNews(row["id"], STATES[state], time, key.scene_id, *measures))
         return sorted(news, key=lambda one: (datetime.fromisoformat(one.time), one.id)), unknown
 
     def history(self, own: str) -> History:
@@ -172,7 +178,7 @@ class Published:
         told_by, kind = state.scenes[state.told_by[place]], int(state.state[place])
         into = state.into[place].decode() if kind == MERGED else None
         return History(
-            own, STATES[kind], told_by.scene_id, told_by.time, into or None,
+            own, STATES[kind], told_by.scene_id, told_by.time or self._times.get(told_by.path), into or None,
             tuple(sorted(self._children(name))), tuple(self._sightings(name)),
         )  # fmt: skip
 
@@ -192,7 +198,9 @@ class Published:
         is_current = key.path in current
         parents = tuple(parent.decode() for parent in row["parents"])
         measures = self._measures(key, row["region"])
-        return Sighting(key.scene_id, key.time, key.path, is_current, parents, **measures)
+        return Sighting(
+            key.scene_id, key.time or self._times.get(key.path), key.path, is_current, parents, **measures
+        )
 
     def _measures(self, key: SceneKey, region: bytes) -> dict[str, Any]:
         try:

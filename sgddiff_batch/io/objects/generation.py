@@ -95,6 +95,13 @@ def read_mosaics(store: Store, objects: ObjectsFile) -> list[MosaicRow]:
     return [MosaicRow(**row) for row in table.select(_MOSAICS.names).to_pylist()]
 
 
+def still_holding(former: Sequence[MosaicRow], wanted: Sequence[MosaicRow]) -> dict[str, MosaicRow]:
+    """Return by path the mosaics of before whose rows still hold, with the times that are known by now."""
+    now = {row.store: row for row in wanted}
+    timed_anew = (replace(row, time=now[row.store].time) for row in former if row.store in now)
+    return {row.store: row for row in timed_anew if row.reason is None and row.bare() == now[row.store]}
+
+
 class FormerObjects:
     """The rows of a generation, taken in their order, a row group in memory at a time."""
 

@@ -20,11 +20,11 @@ from sgddiff_batch.errors import is_unforeseen
 from sgddiff_batch.io.catalogue import OBJECTS, TIME_KNOWN, draw_objects, read_pointer
 from sgddiff_batch.io.mosaics import DamagedObjectError
 from sgddiff_batch.io.objects.drawing import part_of
-from sgddiff_batch.io.objects.generation import MosaicRow, TakenRows, read_mosaics, write_files
+from sgddiff_batch.io.objects.generation import MosaicRow, TakenRows, read_mosaics, still_holding, write_files
 from sgddiff_batch.io.objects.geoparquet import ObjectFile, decode
 from sgddiff_batch.io.objects.id_ledger import IdLedger
 from sgddiff_batch.io.objects.id_state import SceneKey
-from sgddiff_batch.io.objects.lasting import LastingIds, content_of, lasting_ids
+from sgddiff_batch.io.objects.lasting import LastingIds, content_of, lasting_ids, timed
 from sgddiff_batch.io.objects.parts import FORMAT, PARTS, part_key
 from sgddiff_batch.io.storage import Store, open_store
 
@@ -161,8 +161,7 @@ class ObjectsMaker:
         """
         wanted = [_mosaic_of(row) for row in rows.to_pylist()]
         former = self._former(before)
-        plain = set(wanted)
-        kept = {row.store: row for row in former if row.reason is None and row.bare() in plain}
+        kept = still_holding(former, wanted)
         new = [row for row in wanted if row.store not in kept]
         if self._is_too_much(rows, new):
             return None
@@ -273,7 +272,7 @@ class ObjectsMaker:
                 part, _ = decode(self.store.read(part_key(row.store, self.settings)))
                 file.add(lasting.laid_on(part, row.store, row.time))
             elif taken is not None:
-                file.add(lasting.as_now(taken.rows_of(row)))
+                file.add(lasting.as_now(timed(taken.rows_of(row), row.time)))
         about = {"format": FORMAT, "settings": self.settings.to_json(), "match_iou": self.least_iou}
         return file.finish(about)
 
