@@ -10,13 +10,14 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from sgddiff_batch.core.comparing import is_among
+from sgddiff_batch.core.generations import Generation, ObjectsFile
 from sgddiff_batch.core.record_columns import RecordColumns
 from sgddiff_batch.core.texts import Mask, Rows, Texts, TextSet, same
 from sgddiff_batch.core.times import TimeSpan
@@ -56,6 +57,20 @@ class PublishContext:
     shown: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
     places: tuple[str, ...] = ()
     stac: bool = False
+
+
+class MakesObjects(Protocol):
+    """Makes the objects of the mosaics of a generation: two files, which nobody sees before the flip."""
+
+    @property
+    def columns(self) -> list[str]:
+        """What it has to know of the mosaics: columns of the catalogue."""
+
+    def is_made(self, generation: Generation) -> bool:
+        """Say whether a generation has the objects that this makes."""
+
+    def make(self, rows: pa.Table, made_of: str, before: ObjectsFile | None) -> ObjectsFile | None:
+        """Make those of the mosaics of a generation of that digest; None where those of before stay."""
 
 
 _TOLD = ("created", TIME_KNOWN, *TIMES)
