@@ -57,6 +57,7 @@ _MORE: Mapping[str, str] = {
   #asset: auto                # the scene of a STAC item: its key, or {role: data}
   #access: own                # how the bucket is asked: own | anonymous | requester-pays
   #headers_from_env: {}       # of a private STAC API: {Authorization: NAME_OF_A_VARIABLE}
+  #time_pattern: null         # where no catalogue knows a scene's time: a pattern around the digits of its id
   #also: []                   # more sources: [{uri: s3://bucket/catalog.json}]
   #filters: {names: ["*.tif"], exclude: ["test/*"]}   # also datetime, bbox, cloud_cover_below, size
   #duplicates: {key: '(\\w+)_v(?P<version>\\d+)\\.tif$', newest_by: name}   # or datetime, modified
