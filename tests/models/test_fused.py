@@ -26,10 +26,13 @@ GOLDEN = "tests/golden/checkpoint"
 
 
 @pytest.fixture
-def _interpreted():
+def _interpreted(monkeypatch):
     pytest.importorskip("triton", reason="Triton is not installed: pip install triton")
     if os.environ.get("TRITON_INTERPRET") != "1":
         pytest.skip("Triton was not told to interpret: TRITON_INTERPRET=1")
+    from models.kernels import scanning
+
+    monkeypatch.setattr(scanning, "STEPS", 4)  # the interpreter goes step by step
 
 
 @pytest.mark.usefixtures("_interpreted")

@@ -9,7 +9,17 @@ from models.scan import cross_merge, cross_scan, grouped_scan, ssd_scan
 # The interpreter counts a loop with arrays of one number.
 pytestmark = pytest.mark.filterwarnings("ignore:Conversion of an array with ndim:DeprecationWarning")
 
+STEPS = 8
+"""Of a piece here: the interpreter goes step by step, and small maps have several pieces."""
+
 LIMIT = {torch.float32: 2e-5, torch.float16: 2e-2}
+
+
+@pytest.fixture(autouse=True)
+def _short_pieces(place, monkeypatch):
+    from models.kernels import scanning
+
+    monkeypatch.setattr(scanning, "STEPS", STEPS)
 
 
 def in_reading_order(values, height, width):
@@ -59,10 +69,9 @@ def test_it_scans_as_pytorch_does(place, dtype, states):
     check(place, (1, 10, 3, 5), states, dtype)
 
 
-def test_a_state_is_carried_from_piece_to_piece(place):
-    from models.kernels.scanning import STEPS
-
-    check(place, (1, 2, 3, STEPS - 20), 1, steps=-6.0)
+@pytest.mark.parametrize("length", [STEPS - 1, STEPS, STEPS + 1, 3 * STEPS])
+def test_a_state_is_carried_from_piece_to_piece(place, length):
+    check(place, (1, 2, 1, length), 1, steps=-6.0)
 
 
 def test_several_pictures_do_not_mix(place):
