@@ -20,7 +20,8 @@ class Student:
     """The distilled network of a checkpoint, see :class:`sgddiff_batch.protocols.NetworkSource`.
 
     ``wanted``: auto, cpu or cuda; ``is_here``: whether it works in this process, and not on a cluster;
-    ``tile_px``: the tiles that a GPU is made ready for while other things are done.
+    ``tile_px``: the tiles that a GPU is made ready for while other things are done; ``precision``: auto,
+    fp32, bf16 or fp16; ``kernels``: torch, or on a GPU triton.
     """
 
     checkpoint: str
@@ -28,6 +29,8 @@ class Student:
     batch_tiles: int | None
     is_here: bool
     tile_px: int | None = None
+    precision: str = "fp32"
+    kernels: str = "torch"
 
     def device(self) -> str:
         """Return cpu or cuda; auto is cuda where this process sees a GPU."""
@@ -48,7 +51,9 @@ class Student:
         from models.predictor import BATCH_TILES, describe_predictor
 
         try:
-            model = describe_predictor(self.checkpoint, device, self.batch_tiles)
+            model = describe_predictor(
+                self.checkpoint, device, self.batch_tiles, self.precision, self.kernels
+            )
         except CheckpointError as error:
             raise ConfigError(f"model.checkpoint: {error}") from None
         tiles = self.batch_tiles or BATCH_TILES[device]
@@ -61,7 +66,9 @@ class Student:
         if not self.is_here:  # in a Ray actor; where there is a log, it stays
             start_log(logging.WARNING)
         limit_threads()
-        return load_predictor(self.checkpoint, device, self.batch_tiles, predictors, self.tile_px)
+        sizes = self.batch_tiles, predictors, self.tile_px
+        precision, kernels = self.precision, self.kernels
+        return load_predictor(self.checkpoint, device, *sizes, precision=precision, kernels=kernels)
 
 
 def _at_once(device: str) -> int:
@@ -85,5 +92,12 @@ def network_called(name: str, device: str) -> Student:
 def network_of(config: ArchiveJobConfig) -> Student:
     """Return the network of a config; nothing is loaded, and nothing looked at."""
     model = config.model
-    is_here = config.engine.kind == "local"
-    return Student(model.checkpoint, model.device, model.batch_tiles, is_here, config.tiling.tile_px)
+    return Student(
+        model.checkpoint,
+        model.device,
+        model.batch_tiles,
+        config.engine.kind == "local",
+        config.tiling.tile_px,
+        model.precision,
+        model.kernels,
+    )

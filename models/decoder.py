@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as fn
 
 from .config import DecoderConfig
-from .layers import DepthwiseBlock, Pointwise, depthwise, make_norm
+from .layers import DepthwiseBlock, Pointwise, as_weight, depthwise, make_norm
 
 # Salient pixels are about 5 % of a crop: log(0.05 / 0.95) = -2.9.
 LOGIT_PRIOR = 2.9
@@ -25,6 +25,7 @@ class DeformableAttention(nn.Module):
     def __init__(self, channels: int, heads: int, points: int) -> None:
         super().__init__()
         self.heads, self.points = heads, points
+        self.attend = attend_points  # or a kernel that does the same
         self.value = Pointwise(channels, channels)
         self.offsets = Pointwise(channels, heads * points * 2)
         self.weights = Pointwise(channels, heads * points)
@@ -37,14 +38,23 @@ class DeformableAttention(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Attend: (B, C, H, W) to the same."""
-        batch, channels, height, width = x.shape
-        heads, points = self.heads, self.points
-        value = self.value(x).reshape(batch * heads, channels // heads, height, width)
-        offsets = torch.unflatten(self.offsets(x).float(), 1, (heads, points, 2))
-        weights = torch.unflatten(self.weights(x).float(), 1, (heads, points)).softmax(2)
-        sampled = sample_points(value, offsets, weights)
-        out: Tensor = self.project(sampled.reshape(batch, channels, height, width))
+        offsets = torch.unflatten(self.offsets(x), 1, (self.heads, self.points, 2))
+        logits = torch.unflatten(self.weights(x), 1, (self.heads, self.points))
+        out: Tensor = self.project(self.attend(self.value(x), offsets, logits))
         return out
+
+
+def attend_points(value: Tensor, offsets: Tensor, logits: Tensor) -> Tensor:
+    """The softmax-weighted sum of bilinear samples around each position, in float32 inside.
+
+    value (B, heads * E, H, W); offsets (B, heads, points, 2, H, W) as (x, y) in pixels; logits
+    (B, heads, points, H, W). Returns (B, heads * E, H, W) in value's dtype.
+    """
+    batch, channels, height, width = value.shape
+    heads = offsets.shape[1]
+    parted = value.reshape(batch * heads, channels // heads, height, width)
+    sampled = sample_points(parted, offsets.float(), logits.float().softmax(2))
+    return sampled.reshape(batch, channels, height, width)
 
 
 def sample_points(value: Tensor, offsets: Tensor, weights: Tensor) -> Tensor:
@@ -107,7 +117,7 @@ class DecoderLayer(nn.Module):
     def forward(self, x: Tensor, time: Tensor) -> Tensor:
         """x (B, C, H, W), time (B, C) to (B, C, H, W)."""
         x = x + self.attention(self.norm_attention(x))
-        scale, shift = self.time(time)[:, :, None, None].chunk(2, dim=1)
+        scale, shift = self.time(time).to(x.dtype)[:, :, None, None].chunk(2, dim=1)
         conditioned = (1 + scale) * self.norm_feedforward(x) + shift
         out: Tensor = x + self.feedforward(conditioned)
         return out
@@ -132,7 +142,7 @@ class DeformableDecoder(nn.Module):
         for layer in self.layers:
             x = layer(x, time)
             features.append(x)
-        return features, self.classify(self.norm(x))
+        return features, self.classify(as_weight(self.norm(x), self.classify))
 
 
 class RefineHead(nn.Module):
@@ -160,5 +170,5 @@ class RefineHead(nn.Module):
             side = lateral(stem[stride])
             x = fn.interpolate(reduce(x), size=side.shape[-2:], mode="bilinear", align_corners=False) + side
             x = x + block(x)
-        out: Tensor = self.logit(fn.silu(self.smooth(x)))
+        out: Tensor = self.logit(as_weight(fn.silu(self.smooth(x)), self.logit))
         return out

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
@@ -19,6 +20,9 @@ from .scan import choose_backend, cross_merge, cross_scan, grouped_scan, ssd_sca
 
 DIRECTIONS = 4
 SSD_HEAD_DIM = 16
+
+ScanMap = Callable[[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, int], Tensor]
+"""See `kernels.scanning.scan_map`."""
 
 CellState = tuple[Tensor, Tensor]
 """(h, c) of one stage, each (B, C, H, W)."""
@@ -38,6 +42,7 @@ class SS2D(nn.Module):
         self.rank = math.ceil(channels / 16)
         self.heads = inner // math.gcd(inner, SSD_HEAD_DIM) if config.scan == "ssd" else inner
         self.gated = config.gated
+        self.scan_map: ScanMap | None = None  # a kernel that reads the map in all four orders
         self.project_in = Pointwise(channels, inner * (2 if config.gated else 1))
         self.spatial = depthwise(inner, 3)
         self.project_scan = nn.Parameter(_uniform(DIRECTIONS, inner, self.rank + 2 * config.d_state))
@@ -56,14 +61,37 @@ class SS2D(nn.Module):
         """(B, C, H, W) to the same."""
         height, width = x.shape[-2:]
         x, gate = self.project_in(x).chunk(2, dim=1) if self.gated else (self.project_in(x), None)
-        sequences = cross_scan(fn.silu(self.spatial(x)))
-        parameters = sequences @ self.project_scan
-        step, B, C = torch.split(parameters, [self.rank, self.states, self.states], dim=-1)
-        step = step @ self.project_step + self.step_bias[:, None]
-        y = self._scan(sequences, step, B, C)
-        merged = self.norm(cross_merge(y.to(x.dtype), height, width))
+        x = fn.silu(self.spatial(x))
+        if self.scan_map is not None:
+            y = self._scan_map(x, self.scan_map)
+        else:
+            sequences = cross_scan(x)
+            y = self._scan(sequences, *self._controls(sequences @ self.project_scan))
+            y = cross_merge(y.to(x.dtype), height, width)
+        merged = self.norm(y)
         out: Tensor = self.project_out(merged if gate is None else merged * fn.silu(gate))
         return out
+
+    def _controls(self, parameters: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """(B, 4, L, rank + 2 N) to the steps (B, 4, L, heads), before their softplus, B and C."""
+        step, B, C = torch.split(parameters, [self.rank, self.states, self.states], dim=-1)
+        return step @ self.project_step + self.step_bias[:, None], B, C
+
+    def _scan_map(self, x: Tensor, scan_map: ScanMap) -> Tensor:
+        """As `_scan` between `cross_scan` and `cross_merge`, (B, C, H, W) to the same, by a kernel.
+
+        Projections do not depend on the order of positions: all four are one product over the map.
+        """
+        rows = x.permute(0, 2, 3, 1).flatten(1, 2)
+        flat = rows @ self.project_scan.permute(1, 0, 2).flatten(1)
+        step, B, C = self._controls(torch.unflatten(flat, -1, (DIRECTIONS, -1)).transpose(1, 2))
+        A = -torch.exp(self.A_log.float())
+        if self.kind == "ssd":
+            each = self.inner // self.heads
+            step = step.repeat_interleave(each, dim=-1)
+            A = A.repeat_interleave(each, dim=-1)[..., None].expand(-1, -1, self.states)
+        y = scan_map(rows, step, A, B, C, self.D, x.shape[-1])
+        return torch.unflatten(y, 1, x.shape[-2:]).permute(0, 3, 1, 2)
 
     def _scan(self, u: Tensor, step: Tensor, B: Tensor, C: Tensor) -> Tensor:
         A = -torch.exp(self.A_log.float())

@@ -7,7 +7,7 @@ from torch.nn import functional as fn
 
 from .config import DecoderConfig
 from .decoder import LOGIT_PRIOR, RefineHead, start_from_rare
-from .layers import DepthwiseBlock, Pointwise, depthwise
+from .layers import DepthwiseBlock, Pointwise, as_weight, depthwise
 
 
 class Smooth(nn.Module):
@@ -52,7 +52,7 @@ class PyramidHead(nn.Module):
             x = smooth(double(x) + lateral(stem[stride]))
         x = double(self.reduce_fine(x)) + self.lateral_fine(stem[2])
         x = x + self.block(x)
-        out: Tensor = self.logit(fn.silu(self.smooth_fine(x)))
+        out: Tensor = self.logit(as_weight(fn.silu(self.smooth_fine(x)), self.logit))
         return out
 
 

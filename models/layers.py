@@ -93,7 +93,8 @@ class Pointwise(nn.Conv2d):
         if self.groups > 1 and self.training and x.device.type == "cuda":
             return self._products(x)
         dilation = 1
-        if x.device.type == "cpu" and not (self.groups > 1 and torch.is_autocast_enabled("cpu")):
+        is_half = x.dtype != torch.float32 or torch.is_autocast_enabled("cpu")
+        if x.device.type == "cpu" and not (self.groups > 1 and is_half):
             dilation = 2
         return fn.conv2d(x, self.weight, self.bias, dilation=dilation, groups=self.groups)
 
@@ -104,6 +105,11 @@ class Pointwise(nn.Conv2d):
         weight = self.weight.reshape(self.groups, -1, channels // self.groups)
         out = torch.einsum("bhwgi,goi->bhwgo", grouped, weight).flatten(-2).permute(0, 3, 1, 2)
         return out if self.bias is None else out + self.bias[:, None, None]
+
+
+def as_weight(x: Tensor, layer: nn.Conv2d) -> Tensor:
+    """x in the dtype of a layer's weights: the last logits are float32 where maps are in half precision."""
+    return x.to(layer.weight.dtype)
 
 
 class DepthwiseBlock(nn.Module):

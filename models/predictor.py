@@ -21,7 +21,9 @@ from torch import Tensor
 from .checkpoint import load_checkpoint, read_facts
 from .cuda_device import CudaDevice
 from .devices import HostDevice
+from .fused import choose_kernels, use_kernels
 from .layouts import NO_DATA, Shape, TileLayout, plan_task
+from .precision import choose_precision, lower_precision
 from .scan import choose_backend
 from .sgddiff import SGDDiff, to_channels_last
 from .stem import fold_batch_norms
@@ -55,12 +57,15 @@ class TaskPredictor:
         device: torch.device,
         batch_tiles: int | None,
         predictors: int = 1,
+        precision: str = "fp32",
+        kernels: str = "torch",
     ) -> None:
         """Take a network, which is changed; `predictors` batches are computed at once on a CPU.
 
         batch_tiles: of every batch; None: on a CPU one, on CUDA as many of a shape as make `BATCH_PX`.
+        precision: one of `PRECISIONS`. kernels: one of `KERNELS`.
         """
-        codes = CodesOf(prepare_network(network, device))
+        codes = CodesOf(prepare_network(network, device, precision, kernels))
         self._serve(
             CudaDevice(codes, batch_tiles or tiles_of_batch, device)
             if device.type == "cuda"
@@ -169,11 +174,16 @@ def _close_queue(queue: TileQueue[TaskTensors], pid: int) -> None:
         queue.close()
 
 
-def prepare_network(network: SGDDiff, device: torch.device) -> SGDDiff:
-    """Ready for inference: norms folded, channels-last, on the device. Changes `network` and returns it."""
+def prepare_network(
+    network: SGDDiff, device: torch.device, precision: str = "fp32", kernels: str = "torch"
+) -> SGDDiff:
+    """Ready for inference: norms folded, in a precision of `PRECISIONS`, channels-last, on the device.
+
+    kernels: one of `KERNELS`. Changes `network` and returns it.
+    """
     network.eval().requires_grad_(False)
     fold_batch_norms(network)
-    return to_channels_last(network.to(device))
+    return use_kernels(to_channels_last(lower_precision(network, precision).to(device)), kernels)
 
 
 def choose_device(name: str) -> torch.device:
@@ -199,30 +209,44 @@ def load_predictor(
     batch_tiles: int | None = None,
     predictors: int = 1,
     tile_px: int | None = None,
+    precision: str = "fp32",
+    kernels: str = "torch",
 ) -> TaskPredictor:
     """A predictor of a checkpoint folder, or of the one that comes with the package ("bundled").
 
     `batch_tiles` defaults to 1 on a CPU, and on CUDA to what makes `BATCH_PX` of a shape. predictors: how
     many batches a CPU computes at once.
     tile_px: the tiles that a CUDA device is made ready for in the background, as soon as there is a network.
-    Raises CheckpointError, and ValueError for a device that is not there.
+    precision: auto, fp32, bf16 or fp16, see `choose_precision`; kernels: torch or triton, `choose_kernels`.
+    Raises CheckpointError, and ValueError for a device that is not there, or another name.
     """
     place = choose_device(device)
+    chosen = choose_precision(precision, place.type), choose_kernels(kernels, place.type)
     loaded = load_checkpoint(checkpoint)
-    predictor = TaskPredictor(loaded.network, loaded.digest, place, batch_tiles, predictors)
+    predictor = TaskPredictor(loaded.network, loaded.digest, place, batch_tiles, predictors, *chosen)
     if tile_px and place.type == "cuda":
         predictor.start(tile_px)
-    log.info("student %s on %s, scan backend %s", loaded.digest[:12], place.type, choose_backend(place))
+    words = loaded.digest[:12], place.type, *chosen, choose_backend(place)
+    log.info("student %s on %s in %s, kernels of %s, scan backend %s", *words)
     return predictor
 
 
-def describe_predictor(checkpoint: str, device: str, batch_tiles: int | None = None) -> dict[str, Any]:
+def describe_predictor(
+    checkpoint: str,
+    device: str,
+    batch_tiles: int | None = None,
+    precision: str = "fp32",
+    kernels: str = "torch",
+) -> dict[str, Any]:
     """All of a predictor that decides pixels, as plain values for the run key, without loading its weights.
 
     device: "cpu" or "cuda", of the process that will predict, which need not be this one. The digest is what
-    the checkpoint says of itself; loading it checks that. Raises CheckpointError.
+    the checkpoint says of itself; loading it checks that. precision, kernels: see `choose_precision`
+    and `choose_kernels`; fp32 and torch are not said, so that mosaics made before there were others keep
+    their key. Raises CheckpointError.
     """
     facts, place = read_facts(checkpoint), torch.device(device)
+    chosen, ours = choose_precision(precision, place.type), choose_kernels(kernels, place.type)
     is_by_shape = place.type == "cuda" and not batch_tiles
     return {
         "digest": facts["digest"],
@@ -233,4 +257,6 @@ def describe_predictor(checkpoint: str, device: str, batch_tiles: int | None = N
         "threads": THREADS if place.type == "cpu" else None,
         "batch_tiles": None if is_by_shape else batch_tiles or BATCH_TILES[place.type],
         "batch_px": BATCH_PX if is_by_shape else None,
+        **({} if chosen == "fp32" else {"precision": chosen}),
+        **({} if ours == "torch" else {"kernels": ours}),
     }

@@ -31,6 +31,8 @@ def linear_scan_loop(a: Tensor, b: Tensor) -> Tensor:
 
 def linear_scan(a: Tensor, b: Tensor) -> Tensor:
     """`h_t = a_t * h_{t-1} + b_t` with h_{-1} = 0. a, b (..., L, C) of one shape; returns h (..., L, C)."""
+    if not (torch.is_grad_enabled() and (a.requires_grad or b.requires_grad)):
+        return _scan_sequences(a, b, _scan_pairs)  # an export cannot hold the class below
     out: Tensor = _LinearScan.apply(a, b)  # type: ignore[no-untyped-call]
     return out
 
@@ -55,7 +57,7 @@ class _LinearScan(torch.autograd.Function):
 
 
 def _scan_sequences(a: Tensor, b: Tensor, scan: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
-    if b.device.type != "cpu" or b.dim() == 2:
+    if b.device.type != "cpu" or b.dim() == 2 or torch.compiler.is_compiling():
         return scan(a, b)
     h = torch.empty_like(b, memory_format=torch.contiguous_format)
     flat_a, flat_b, flat_h = (x.reshape(-1, *b.shape[-2:]) for x in (a, b, h))
@@ -77,8 +79,16 @@ def _scan_pairs(a: Tensor, b: Tensor) -> Tensor:
     h[..., second, :] = h_second
     h[..., 0, :] = b[..., 0, :]
     rest, between = (length - 1) // 2, slice(2, length, 2)
-    torch.addcmul(b[..., between, :], a[..., between, :], h_second[..., :rest, :], out=h[..., between, :])
+    _addcmul_into(h[..., between, :], b[..., between, :], a[..., between, :], h_second[..., :rest, :])
     return h
+
+
+def _addcmul_into(place: Tensor, b: Tensor, a: Tensor, h: Tensor) -> None:
+    """`place = b + a * h`, without a copy; where it is traced with one, as a trace holds no strided `out`."""
+    if torch.compiler.is_compiling():
+        place.copy_(torch.addcmul(b, a, h))
+    else:
+        torch.addcmul(b, a, h, out=place)
 
 
 def _scan_pairs_back(a: Tensor, b: Tensor) -> Tensor:

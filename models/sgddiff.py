@@ -74,6 +74,11 @@ class SGDDiff(nn.Module):
         shape = (diffusion.code_channels, diffusion.noise_px, diffusion.noise_px)
         self.register_buffer("noise_field", torch.randn(shape, generator=generator))
 
+    @property
+    def maps_dtype(self) -> torch.dtype:
+        """What maps are computed in; whole pixel values are exact in any of them."""
+        return self.denoiser.leave.weight.dtype
+
     def encode(self, pixels: Tensor, state: tuple[CellState, ...] | None = None) -> Encoded:
         """pixels (B, 3, H, W), uint8 or float in 0..255, sides multiples of `config.multiple_px`."""
         multiple = self.config.multiple_px
@@ -81,7 +86,8 @@ class SGDDiff(nn.Module):
             raise ValueError(
                 f"picture sides must be multiples of {multiple} px, found {tuple(pixels.shape[-2:])}"
             )
-        stem = self.stem(normalise_pixels(pixels).contiguous(memory_format=torch.channels_last))
+        normal = normalise_pixels(pixels).to(self.maps_dtype)
+        stem = self.stem(normal.contiguous(memory_format=torch.channels_last))
         features, state = self.encoder(stem, state)
         return Encoded(stem, features, state)
 

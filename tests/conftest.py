@@ -36,6 +36,11 @@ if hypothesis is not None:
 # As many processes compute at a time as there are CPUs: a thread for each CPU in each of them is too many.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+# Kernels written in Triton run in its interpreter where there is no GPU, which must be said before anything
+# imports it.
+if not Path("/dev/nvidia0").exists():
+    os.environ.setdefault("TRITON_INTERPRET", "1")
+
 # Ray turns tokens on for the clusters that it starts, and reads which way it is once a process: whoever
 # switches between two tests has clients that the servers of their own cluster refuse.
 os.environ.setdefault("RAY_AUTH_MODE", "disabled")

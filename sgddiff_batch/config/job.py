@@ -44,11 +44,15 @@ class ModelConfig(Section):
     """The network: one that ships, by its name, or a checkpoint folder; and the device that it runs on.
 
     ``batch_tiles`` is the one size of every network batch; null: one for each shape of tiles, by the device.
+    ``precision``: of weights and maps; auto: fp16 on a GPU, fp32 on a CPU. ``kernels``: of depthwise filters,
+    scans and deformable samples on a GPU.
     """
 
     checkpoint: str = "bundled"
     device: Literal["auto", "cpu", "cuda"] = "auto"
     batch_tiles: int | None = Field(default=None, ge=1, le=1024)
+    precision: Literal["auto", "fp32", "bf16", "fp16"] = "fp32"
+    kernels: Literal["torch", "triton"] = "torch"
 
 
 def _check_stretch(ends: tuple[float, float]) -> tuple[float, float]:

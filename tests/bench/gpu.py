@@ -11,6 +11,8 @@ named. JSON goes to --out, or to the terminal at the end; the exit code is 1 whe
     tests      `pytest -m gpu`
     batches    the bare network by batch, call by call and as a graph
     parts      what each part of the network takes of a batch
+    precision  the bare network in half precision and with our kernels, and its codes against the CPU's
+    kernels    each kernel of ours against PyTorch's, at the network's shapes for tiles of 576 and 1088 px
     jobs       `sgddiff run` over one large scene and many small ones
     training   steps a second on random crops, and what drawing them takes
 """
@@ -30,7 +32,7 @@ from typing import Any
 
 import torch
 
-from tests.bench import gpu_outside, gpu_predicting
+from tests.bench import gpu_kernels, gpu_outside, gpu_predicting
 from tests.bench.gpu_predicting import Subject
 
 GRACE_S = 15.0
@@ -58,6 +60,8 @@ SECTIONS = (
     Section("tests", gpu_outside.tests, 30),
     Section("batches", gpu_predicting.batches, 10),
     Section("parts", gpu_predicting.parts, 5),
+    Section("precision", gpu_kernels.precision, 20),
+    Section("kernels", gpu_kernels.kernels, 30),
     Section("jobs", gpu_outside.jobs, 40),
     Section("training", training, 10),
 )

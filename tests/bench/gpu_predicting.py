@@ -124,7 +124,7 @@ def agreement(subject: Subject, left_s: float) -> dict[str, Any]:
 def predict(subject: Subject, left_s: float) -> dict[str, Any]:
     """Tiles a second of the bare network, of a task alone, of four at once, and of scenes of one tile."""
     until = time.monotonic() + min(left_s, 60) / 4
-    bare = _bare_rates(subject, subject.batch_tiles)
+    bare = bare_rates(subject, subject.batch_tiles)
     best = max(bare.values())
     task = subject.task(subject.task_px)
     tiles = _tiles_of(subject, task)
@@ -155,7 +155,7 @@ def batches(subject: Subject, left_s: float) -> dict[str, Any]:
     for tiles in (1, 4, 16, 32, 64) if subject.device.type == "cuda" else (1, 2):
         if time.monotonic() > until:
             break
-        for name, rate in _bare_rates(subject, tiles).items():
+        for name, rate in bare_rates(subject, tiles).items():
             found[f"{tiles} {name}"] = {
                 "ms": round(1000 * tiles / rate, 2),
                 "mpx_per_s": round(rate * subject.tile_px**2 / 1e6, 1),
@@ -189,13 +189,13 @@ def parts(subject: Subject, left_s: float) -> dict[str, Any]:
     return {"ms": _rounded(found)}
 
 
-def _bare_rates(subject: Subject, tiles: int) -> dict[str, float]:
+def bare_rates(subject: Subject, tiles: int, codes: CodesOf | None = None) -> dict[str, float]:
     """Tiles a second of batches that lie on the device, one queued behind the other."""
-    given, found = subject.batch(tiles), {}
-    ways: dict[str, Callable[[Tensor, Tensor], Tensor]] = {"calls": subject.codes}
+    given, found, codes = subject.batch(tiles), dict[str, float](), codes or subject.codes
+    ways: dict[str, Callable[[Tensor, Tensor], Tensor]] = {"calls": codes}
     with subject.computing():
         if subject.device.type == "cuda":
-            graphed = GraphedNetwork(subject.codes)
+            graphed = GraphedNetwork(codes)
             graphed(*given)
             if graphed.is_replayed(given[0].shape):
                 ways["graph"] = graphed

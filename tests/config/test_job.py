@@ -95,6 +95,7 @@ def test_a_relative_output_under_a_ray_job_is_refused(write):
         ("output.publish_minutes=.nan", ["output.publish_minutes", "finite number"]),
         ("output.publish_minutes=null", ["output.publish_minutes", "number", "None"]),
         ("model.batch_tiles=0", ["model.batch_tiles", "greater than or equal to 1"]),
+        ("model.precision=half", ["model.precision", "'fp32', 'bf16' or 'fp16'", "'half'"]),
         ("archive=here", ["archive", "'here'"]),
     ],
 )

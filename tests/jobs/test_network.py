@@ -43,9 +43,17 @@ def test_a_cpu_computes_as_many_batches_at_once_as_it_is_told(student):
 
 def test_it_knows_the_tiles_that_a_gpu_is_made_ready_for(student, monkeypatch):
     given = []
-    monkeypatch.setattr("models.predictor.load_predictor", lambda *them: given.append(them))
+    monkeypatch.setattr("models.predictor.load_predictor", lambda *them, **named: given.append((them, named)))
     student.load("cuda", 2)
-    assert given == [(student.checkpoint, "cuda", None, 2, 96)]
+    assert given == [((student.checkpoint, "cuda", None, 2, 96), {"precision": "fp32", "kernels": "torch"})]
+
+
+def test_the_precision_of_the_config_is_that_of_the_network_and_of_the_run_key(student):
+    half = replace(student, precision="bf16")
+    assert half.describe("cpu").model == {**student.describe("cpu").model, "precision": "bf16"}
+    assert half.load("cpu")._device._network.network.maps_dtype == torch.bfloat16
+    assert replace(student, precision="auto").describe("cuda").model["precision"] == "fp16"
+    assert replace(student, kernels="triton").describe("cuda").model["kernels"] == "triton"
 
 
 def test_a_checkpoint_that_is_none_names_its_key(student, tmp_path):

@@ -8,10 +8,14 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+from models.checkpoint import load_checkpoint
 from models.config import with_settings
 from models.counting import count_parameters
+from models.predictor import prepare_network
 from models.presets import preset
 from models.sgddiff import SGDDiff, pad_to_multiple, to_channels_last
+
+SHIPPED = ("bundled", "bundled-fine")
 
 
 class MadeOnTheHost(TorchDispatchMode):
@@ -26,6 +30,17 @@ class MadeOnTheHost(TorchDispatchMode):
         if any(isinstance(t, torch.Tensor) and t.device.type == "cpu" for t in tree_leaves(out)):
             self.found.append(str(func))
         return out
+
+
+class Held(torch.nn.Module):
+    """A network inside another module: an exported one has a `code` of its own, which ours would hide."""
+
+    def __init__(self, network):
+        super().__init__()
+        self.network = network
+
+    def forward(self, pixels, origins):
+        return self.network(pixels, origins)
 
 
 @pytest.mark.parametrize("name", ["student", "student-fine", "student-paper"])
@@ -49,6 +64,19 @@ def test_a_tensor_from_the_host_would_be_noticed():
         torch.arange(2)
     assert made.found
     assert all("arange" in name or "lift" in name or "detach" in name for name in made.found)
+
+
+@pytest.mark.parametrize("name", ["tiny", *(pytest.param(n, marks=pytest.mark.slow) for n in SHIPPED)])
+def test_a_network_is_exported_whole_so_it_has_no_branch_on_data(name):
+    network = load_checkpoint(name).network if name in SHIPPED else SGDDiff(preset(name))
+    network = prepare_network(network, torch.device("cpu"))
+    blank = torch.zeros(1, 3, 64, 64, dtype=torch.uint8), torch.zeros(1, 2, dtype=torch.long)
+    with torch.no_grad():
+        exported = torch.export.export(Held(network), blank, strict=True)
+    assert [node for node in exported.graph.nodes if "scalar" in str(node.target)] == []
+    given = torch.randint(0, 256, (1, 3, 64, 64), dtype=torch.uint8), torch.tensor([[512, 800]])
+    with torch.inference_mode():
+        torch.testing.assert_close(exported.module()(*given), network(*given), rtol=0, atol=2e-5)
 
 
 @pytest.mark.parametrize("steps", [1, 3])
