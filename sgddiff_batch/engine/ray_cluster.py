@@ -19,6 +19,8 @@ _PRIVATE = {
     # Ray's only switch for listening on the loopback alone: each process reads it when it imports Ray.
     "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
     "RAY_USAGE_STATS_ENABLED": "0",
+    # Else a process for each CPU starts ahead of all work; an actor, with variables of its own, takes none.
+    "RAY_prestart_worker_first_driver": "0",
 }
 _STARTS = 3
 log = logging.getLogger(__name__)

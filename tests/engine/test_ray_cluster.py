@@ -123,6 +123,34 @@ class TestCluster:
         loopback = {"127.0.0.1", "::1", "::ffff:127.0.0.1"}
         assert {(name, ip) for name, ip in listening if ip not in loopback} == set()
 
+    def test_our_own_starts_no_process_for_python_but_those_of_actors(self):
+        import ray
+
+        actor = ray.remote(num_cpus=1, runtime_env={"env_vars": {"OMP_NUM_THREADS": "1"}})(Alone).remote()
+        pid = ray.get(actor.pid.remote())
+        children = psutil.Process().children(recursive=True)
+        workers = {child.pid for child in children if is_for_python(command(child))}
+        assert workers == {pid}
+        ray.kill(actor)
+
+
+class Alone:
+    def pid(self):
+        return os.getpid()
+
+
+def is_for_python(words):
+    """Whether a process is one for actors and tasks: it calls itself by what it does once it is up."""
+    return words[:1] in (["ray::IDLE"], ["ray::Alone"]) or "default_worker.py" in "".join(words[1:2])
+
+
+def command(process):
+    """The words that a process was started with, or has given itself; none of one that has ended."""
+    try:
+        return [word for words in process.cmdline() for word in words.split()]
+    except psutil.Error:
+        return []
+
 
 def listeners(process):
     """The names and addresses at which a process listens; none for one that has just ended."""

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
+import pyproj
 import shapely
-from pyproj import Geod
+from pyproj import Geod, Transformer
 from pyproj.database import CRSInfo, query_crs_info
 from pyproj.enums import PJType
+from pyproj.exceptions import ProjError
 from rasterio._err import CPLE_BaseError
 from rasterio.crs import CRS
 from rasterio.errors import RasterioError
@@ -42,7 +45,7 @@ def place_of(info: CRSInfo) -> Place | None:
     lon, lat = (use.west + east) / 2, (use.south + use.north) / 2
     lon = (lon + 180) % 360 - 180
     try:
-        xs, ys = transform(WGS84, crs, [lon, lon], [lat, lat + 0.001])
+        xs, ys = _projected(info, [lon, lon], [lat, lat + 0.001])
         px = float(np.hypot(xs[1] - xs[0], ys[1] - ys[0]))
         left, top = xs[0] - SIDE_PX * px / 2, ys[0] + SIDE_PX * px / 2
         right, bottom = left + SIDE_PX * px, top - SIDE_PX * px
@@ -56,6 +59,28 @@ def place_of(info: CRSInfo) -> Place | None:
     if not np.isfinite([px, *box, *edges[0], *edges[1]]).all():
         return None
     return Place(Transform(px, 0, left, 0, -px, top), box, edges)
+
+
+def _projected(info: CRSInfo, lon: list[float], lat: list[float]) -> tuple[list[float], list[float]]:
+    """Return points in a CRS, from degrees of its own datum: where exactly its middle lies does not matter.
+
+    For GDAL to find a way there from WGS 84 takes ten times as long, half of the time of all of this. It
+    has to where a CRS counts to the west or south, which PROJ turns round, or its datum counts otherwise.
+    """
+    crs = pyproj.CRS.from_epsg(int(info.code))
+    own = crs.geodetic_crs
+    turned = {"west", "south"} & {axis.direction for axis in crs.axis_info}
+    if own is not None and _counts_as_wgs84(own) and not turned:
+        with suppress(ProjError):  # of a few it makes no way for x before y
+            xs, ys = Transformer.from_crs(own, crs, always_xy=True).transform(lon, lat)
+            return list(xs), list(ys)
+    xs, ys = transform(WGS84, CRS.from_epsg(int(info.code)), lon, lat)
+    return list(xs), list(ys)
+
+
+def _counts_as_wgs84(own: pyproj.CRS) -> bool:
+    from_greenwich = own.prime_meridian is not None and own.prime_meridian.longitude == 0
+    return from_greenwich and {axis.unit_name for axis in own.axis_info} == {"degree"}
 
 
 def fault_of(info: CRSInfo, footprints: FootprintMaker) -> str | None:

@@ -53,7 +53,6 @@ ENVIRONMENT = {
     # Processes that the tests do without, each of which takes seconds to start.
     "RAY_TRAIN_ENABLE_PREEMPTION_WATCHER": "0",
     "RAY_TRAIN_METRICS_ENABLED": "0",
-    "RAY_worker_niceness": "0",  # Ray's 15 starves them on a busy machine
     "RAY_AUTH_MODE": "disabled",
     "RAY_USAGE_STATS_ENABLED": "0",
 }
