@@ -29,8 +29,13 @@ TENSORS_NAME = "model.safetensors"
 FACTS_NAME = "checkpoint.json"
 PICKLE_SUFFIXES = (".pt", ".pth", ".bin", ".ckpt", ".pkl", ".pickle")
 FACTS = frozenset({"format_version", "preset", "sizes", "data", "training", "digest"})
-BUNDLED, BUNDLED_TEACHER, BUNDLED_FINE = "bundled", "bundled-teacher", "bundled-fine"
-SHIPPED = {BUNDLED: "student", BUNDLED_TEACHER: "teacher", BUNDLED_FINE: "student-fine"}
+BUNDLED, BUNDLED_TEACHER = "bundled", "bundled-teacher"
+SHIPPED = {
+    BUNDLED: "student-fine",
+    "bundled-fine": "student-fine",  # as configs named it before it was the one that is taken
+    "bundled-lite0": "student",
+    BUNDLED_TEACHER: "teacher",
+}
 
 
 class CheckpointError(ValueError):
@@ -100,8 +105,8 @@ def _delete_tensors(storage: Storage, earlier: bytes, digest: str) -> None:
 
 
 def resolve_checkpoint(name: str) -> Path:
-    """The folder behind a name: "bundled" is the student inside this package, "bundled-teacher" its teacher,
-    "bundled-fine" a student of the preset student-fine.
+    """The folder behind a name: "bundled" is the student inside this package, "bundled-lite0" the one that
+    shipped before, "bundled-teacher" that one's teacher.
 
     Raises CheckpointError for a pickle.
     """

@@ -78,7 +78,7 @@ def saliency(
     mask: (h, w), not 0 (True) where there is data, as rasterio's ``dataset_mask()``.
     nodata: a pixel has no data where all shown bands have this value; default: a DataArray's own. With a mask
     it is not looked at. Pixels with a sample that is not finite never have data.
-    network: "bundled", "bundled-fine", a checkpoint folder, one that a package has registered, or one that
+    network: "bundled", "bundled-lite0", a checkpoint folder, one that a package has registered, or one that
     :func:`load_network` has loaded, which saves loading it for each call, and has its device.
     device, bands, stretch, tile_px, overlap_px: as in a config (``model.device``, ``input``, ``tiling``).
 
@@ -108,7 +108,7 @@ def saliency(
 def load_network(name: str = "bundled", device: str = "auto") -> Predictor:
     """Load a network into this process, for several calls of :func:`saliency`.
 
-    name: "bundled", "bundled-fine", a checkpoint folder, or one that a package has registered (the entry
+    name: "bundled", "bundled-lite0", a checkpoint folder, or one that a package has registered (the entry
     points ``sgddiff.networks``). device: auto, cpu or cuda. On a CPU as many tiles are computed at once as
     there are cores; PyTorch has one thread for each from then on, in the whole process, for two would change
     bytes. It does not survive a fork.

@@ -58,3 +58,11 @@ class FatalError(SgddiffBatchError):
 
 class LeaseHeldError(SgddiffBatchError):
     """Another run is at work on the output; the message is one line for its operator."""
+
+
+def is_unforeseen(error: Exception) -> bool:
+    """Say whether nobody raised an error to be acted upon: a mistake of ours, no memory, a library's own.
+
+    One of a scene counts as such where the scene is at no fault: once its mosaic is complete.
+    """
+    return isinstance(error, SceneError) or not isinstance(error, SgddiffBatchError | OSError)

@@ -6,6 +6,7 @@ already: what a killed run left, a mosaic of an earlier model, one that the ledg
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -17,7 +18,8 @@ from numpy.typing import NDArray
 from sgddiff_batch.core.planning import Mosaic, SceneMosaic
 from sgddiff_batch.core.store_names import replacement_of
 from sgddiff_batch.core.window import Window
-from sgddiff_batch.errors import RetryableError, SceneError
+from sgddiff_batch.core.words import on_one_line
+from sgddiff_batch.errors import RetryableError, SceneError, is_unforeseen
 from sgddiff_batch.protocols import (
     BlockRecord,
     BlockWriter,
@@ -30,6 +32,7 @@ from sgddiff_batch.protocols import (
 )
 
 M = TypeVar("M", bound=Mosaic)
+log = logging.getLogger(__name__)
 
 _MOST_LOOKS = 100
 """So often a store may turn out to be another worker's, or damaged, before that is an error."""
@@ -42,6 +45,19 @@ class Begun(Generic[M]):
     mosaic: M
     claim: Claim
     blocks: Mapping[Window, BlockRecord]
+
+
+@dataclass(frozen=True, slots=True)
+class Undrawn:
+    """Stands for what was to be drawn of a mosaic, and could not: ``reason``, on one line."""
+
+    reason: str
+
+    @classmethod
+    def by(cls, error: Exception, path: str) -> Undrawn:
+        """Return it, by the error that nobody foresaw while the mosaic at a path was drawn."""
+        log.debug("%s could not be drawn", path, exc_info=error)
+        return cls(f"{type(error).__name__}: {on_one_line(error)}")
 
 
 class Parts(Protocol):
@@ -135,9 +151,26 @@ class MosaicLifecycle(Generic[M]):
         return self._found(self._record(mosaic, blocks), found, MosaicContents(found.root_digest, blocks))
 
     def _found(self, record: SceneRecord, found: FoundRoot, contents: MosaicContents | None) -> SceneRecord:
-        if self.parts is not None:
-            self.parts.put(record, found.root_digest)
+        # What could not be drawn, publishing tells of.
+        self._put_part(record, found.root_digest)
         return self._recorded(record, contents)
+
+    def _put_part(self, record: SceneRecord, root: str, drawn: object = None) -> str | None:
+        """Put what is drawn of a complete mosaic; return why that is not possible, None where it is there.
+
+        The mosaic is what matters: only what the store says, or a lost lease, keeps it from being recorded.
+        """
+        if self.parts is None:
+            return None
+        try:
+            if not isinstance(drawn, Undrawn):
+                self.parts.put(record, root, drawn)
+                return None
+        except Exception as error:
+            if not is_unforeseen(error):
+                raise
+            drawn = Undrawn.by(error, record.store or "")
+        return drawn.reason
 
     def _vouched_blocks(self, mosaic: M, found: FoundRoot) -> tuple[BlockRecord, ...] | None:
         """Return the blocks of a complete mosaic without a record; None if it must not be made current."""
@@ -167,7 +200,7 @@ class MosaicLifecycle(Generic[M]):
     ) -> Recorded:
         """Commit a mosaic of which all blocks are stored, and record it; return what was recorded.
 
-        drawn: what ``parts`` made of it, None where its codes have to be read back.
+        drawn: what ``parts`` made of it, or why it could not; None where its codes have to be read back.
 
         Raises:
             LostClaimError: if another worker took it over; nothing is recorded.
@@ -183,10 +216,9 @@ class MosaicLifecycle(Generic[M]):
             self.remove(mosaic, claim)
             raise
         shown = self.shown(claim.root)
-        if self.parts is not None:
-            self.parts.put(record, root, drawn)
+        undrawn = self._put_part(record, root, drawn)
         self.ledger.finish(record, MosaicContents(root, tuple(blocks)), shown)
-        return Recorded(record, shown)
+        return Recorded(record, shown, undrawn)
 
     def remove(self, mosaic: M, claim: Claim) -> None:
         """Remove what was stored of a mosaic.

@@ -20,9 +20,10 @@ _DEVICES = ("auto", "cpu", "cuda")
 def load_network(name: str = "bundled", device: str = "auto") -> Predictor:
     """Load a network into this process, for several calls of :func:`sgddiff_batch.saliency`.
 
-    name: "bundled", "bundled-fine", a checkpoint folder, or one that a package has registered. device: auto,
-    cpu or cuda; auto is cuda where there is a GPU. On a CPU as many tiles are computed at once as there are
-    cores; PyTorch has one thread for each from then on, in the whole process, for two would change bytes.
+    name: "bundled", "bundled-lite0" (that shipped before), a checkpoint folder, or one that a package has
+    registered. device: auto, cpu or cuda; auto is cuda where there is a GPU. On a CPU as many tiles are
+    computed at once as there are cores; PyTorch has one thread for each from then on, in the whole process,
+    for two would change bytes.
 
     Raises:
         ConfigError: if there is no such network or device, or nothing is registered that loads networks.

@@ -65,13 +65,13 @@ class SceneRecord:
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """What was recorded of a scene, and what the catalogue shows of its mosaic.
-
-    ``shown`` is None where that is not known without a look at the ledger, or there is nothing to show.
+    """What was recorded of a scene; what the catalogue shows of its mosaic (None: nothing, or the ledger has
+    to be asked); why no objects were drawn of it, though there were to be.
     """
 
     record: SceneRecord
     shown: Mapping[str, Any] | None = None
+    undrawn: str | None = None
 
 
 class SceneReader(Protocol):

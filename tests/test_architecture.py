@@ -54,7 +54,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
     f"{_IO}.vectors": (*_CORE, *(f"{_IO}.{room}" for room in ("storage", "mosaics", "catalogue"))),
     f"{_IO}.pages": (
         *_CORE,
-        *(f"{_IO}.{room}" for room in ("storage", "scenes", "mosaics", "catalogue", "reports")),
+        *(f"{_IO}.{room}" for room in ("storage", "scenes", "mosaics", "catalogue", "objects", "reports")),
     ),
     f"{_IO}.trainings": (*_CORE, *(f"{_IO}.{room}" for room in ("storage", "pages"))),
     f"{_IO}.areas": (

@@ -13,6 +13,7 @@ from sgddiff_batch.errors import (
     SgddiffBatchError,
     UnreadableSceneError,
     UnsupportedSceneError,
+    is_unforeseen,
 )
 
 ALL = [value for value in vars(errors).values() if inspect.isclass(value)]
@@ -46,3 +47,12 @@ def test_whatever_is_wrong_with_a_scene_is_of_the_kind_that_quarantine_shows():
         assert issubclass(error, SceneError)
     assert issubclass(AbsentSceneError, UnreadableSceneError), "what is not there cannot be read"
     assert not issubclass(UnsupportedSceneError, UnreadableSceneError), "it is sound"
+
+
+def test_what_nobody_raised_on_purpose_is_unforeseen_and_so_is_the_fault_of_a_scene_that_has_none():
+    for error in (RuntimeError("a bug"), MemoryError(), SceneError("it is odd"), AbsentSceneError("gone")):
+        assert is_unforeseen(error), error
+    foreseen = [kind for kind in KINDS if kind is not SceneError]
+    assert len(foreseen) > 5
+    for error in (OSError("the disk is full"), *(kind("as told") for kind in foreseen)):
+        assert not is_unforeseen(error), error

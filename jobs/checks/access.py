@@ -50,10 +50,22 @@ def check_archive(config: ArchiveJobConfig) -> tuple[list[Check], Listing | None
         mend = "archive.uri, archive.filters; `sgddiff run --dry-run` says what is left out and why"
         return [note("archive", found, mend)], listing
     checks = [ok("archive", found), _read_one(config, listing)]
+    if listing.undated is not None:
+        checks.append(_times(config, listing, listing.undated))
     if listing.missing:
         named = first_of([printable(file.path) for file in listing.missing])
         checks.append(note("archive", f"named, but missing: {named}", "mend the list or the catalogue"))
     return checks, listing
+
+
+def _times(config: ArchiveJobConfig, listing: Listing, undated: tuple[int, str]) -> Check:
+    """Say of how many scenes a time is known, by archive.time_pattern where no catalogue tells."""
+    (without, first), count = undated, len(listing.scenes)
+    found = f"known of {count - without} of {counted(count, 'scene')}"
+    if not without:
+        return ok("times", found)
+    mend = f"archive.time_pattern {config.archive.time_pattern!r} finds none in {printable(first)!r}"
+    return note("times", found, f"{mend}: its groups must hold 4, 6, 8, 12 or 14 digits of a date")
 
 
 def _read_one(config: ArchiveJobConfig, listing: Listing) -> Check:

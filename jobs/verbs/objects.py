@@ -57,7 +57,9 @@ def run(options: argparse.Namespace) -> Exit:
         write_json(_facts(found), options.json)
     if options.json != TO_STDOUT:
         print_objects(found)
-    return Exit.DAMAGED if any(one.is_damaged for one in found.left_out) else Exit.DONE
+    if any(one.is_damaged for one in found.left_out):
+        return Exit.DAMAGED
+    return Exit.FAILED if any(one.is_undrawn for one in found.left_out) else Exit.DONE
 
 
 def _facts(found: OutputObjects) -> dict[str, object]:

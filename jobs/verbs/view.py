@@ -4,8 +4,8 @@ The page comes from this machine, to this machine's browser alone: a server on 1
 a token in it, is printed. Buckets are read with your own credentials. Ctrl-C ends it. OUTPUT is only read. By
 --export the page is written as files instead, which read the output by themselves: docs/viewing.md.
 
-Exit codes: 0 exported; 2 the command is wrong (no catalogue, no such port); 130 interrupted, which is how
-showing ends; 1 anything else.
+Exit codes: 0 shown until Ctrl-C, or exported; 2 the command is wrong (no catalogue, no such port); 130
+interrupted before the page was there, or while it was exported; 1 anything else.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import logging
 import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from jobs.browser import open_browser
@@ -67,7 +68,9 @@ def run(options: argparse.Namespace) -> Exit:
         explain=lambda uri, row, col: explain_pixel(open_explained(uri), row, col, access),
         basemap=_basemap_of(options),
     )
-    with LoopbackServer(site, options.port) as server:
+    server = LoopbackServer(site, options.port)
+    # Ctrl-C is how showing ends, and so no interruption; nor is a second one while connections are closed.
+    with suppress(KeyboardInterrupt), server:
         print(server.url, flush=True)
         if not (options.no_browser or open_browser(server.url)):
             print("no browser could be opened: open the address yourself", file=sys.stderr)

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from sgddiff_batch.config.reading import Section, Uri, check_no_login
+from sgddiff_batch.config.reading import Section, TimePattern, Uri, check_no_login
 from sgddiff_batch.core.boxes import Box
 from sgddiff_batch.core.query import Access, ArchiveQuery, AssetRule, BucketAccess, Source
 from sgddiff_batch.core.schemes import SCHEMES, bucket_of, examples, spoken
@@ -163,9 +163,10 @@ class FilterConfig(Section):
     """Which scenes are wanted.
 
     ``datetime``: a date, or start/stop with .. for open. ``bbox``: [west, south, east, north] in degrees.
-    ``cloud_cover_below``: percent. These ask a catalogue: a scene of which none knows is left out, and told
-    of. ``size``: [least, most] in bytes, null for open. ``names`` and ``exclude``: globs; one without ``/``
-    is for the file's name, one with it for the whole path below the archive, where ``*`` matches ``/`` too.
+    ``cloud_cover_below``: percent. These ask a catalogue, ``datetime`` also ``archive.time_pattern``: a scene
+    of which none knows is left out, and told of. ``size``: [least, most] in bytes, null for open. ``names``
+    and ``exclude``: globs; one without ``/`` is for the file's name, one with it for the whole path below the
+    archive, where ``*`` matches ``/`` too.
     """
 
     datetime: Annotated[str, AfterValidator(_check_time), BeforeValidator(str)] | None = None
@@ -206,9 +207,11 @@ class ArchiveConfig(SourceConfig):
     Scene ids count from the folder of ``uri``. ``allow_hosts``: hosts besides the sources' own that links of
     a catalogue may lead to; ``allow_folders``: local folders that these, and symbolic links, may lead to;
     ``host_buckets``: the s3:// prefix by which the files of a host are read; ``bucket_access``: how buckets
-    are asked that links or lists name.
+    are asked that links or lists name. ``time_pattern``: a regular expression that is searched in the id of a
+    scene whose time no catalogue knows; its groups hold the digits (2026, 202601, 20260131, 20260131120000).
     """
 
+    time_pattern: TimePattern | None = None
     also: tuple[SourceConfig, ...] = ()
     filters: FilterConfig = FilterConfig()
     duplicates: DuplicateConfig | None = None
@@ -242,6 +245,7 @@ class ArchiveConfig(SourceConfig):
             self.allow_folders,
             self.host_buckets,
             self._access(),
+            re.compile(self.time_pattern) if self.time_pattern else None,
         )
 
     def with_paths(self, resolve: Callable[[str], str]) -> ArchiveConfig:

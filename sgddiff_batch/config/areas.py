@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from sgddiff_batch.config.reading import Section
+from sgddiff_batch.config.reading import Section, TimePattern
 from sgddiff_batch.core.cells import MOST_CELL_PX
 from sgddiff_batch.core.composite_planning import CHUNK_PX, Resampling
 from sgddiff_batch.core.composites import Rule
@@ -22,16 +22,6 @@ def _check_name(name: str) -> str:
     if not _NAME.fullmatch(name):
         raise ValueError(f"must be letters, digits, - and _, at most 64, got {name!r}")
     return name
-
-
-def _check_pattern(text: str) -> str:
-    try:
-        groups = re.compile(text).groups
-    except re.error as error:
-        raise ValueError(f"must be a regular expression ({error}), got {text!r}") from None
-    if not groups:
-        raise ValueError(f"must have a group (...) around the digits of the time, got {text!r}")
-    return text
 
 
 class AreaConfig(Section):
@@ -54,7 +44,7 @@ class AreaConfig(Section):
     rule: Rule = "latest"
     resampling: Resampling = "bilinear"
     block_px: int = Field(default=2048, ge=CHUNK_PX, le=16 * CHUNK_PX, strict=True)
-    time_pattern: Annotated[str, AfterValidator(_check_pattern)] | None = None
+    time_pattern: TimePattern | None = None
     workers: Literal["auto"] | Annotated[int, Field(ge=1, le=256, strict=True)] = "auto"
 
     @model_validator(mode="after")

@@ -36,7 +36,8 @@ class OutputConfig(Section):
     publish_minutes: float = Field(default=60.0, ge=0, le=10_080, allow_inf_nan=False)
 
 
-SHIPPED_NETWORKS = ("bundled", "bundled-fine")
+SHIPPED_NETWORKS = ("bundled", "bundled-fine", "bundled-lite0")
+"""The second is another name of the first."""
 
 
 class ModelConfig(Section):

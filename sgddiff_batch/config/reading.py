@@ -48,6 +48,20 @@ def _check_scheme(uri: str) -> str:
 Uri = Annotated[str, Field(min_length=1), AfterValidator(_check_scheme)]
 """A local path, or a bucket by one of :data:`sgddiff_batch.core.schemes.SCHEMES`."""
 
+
+def _check_pattern(text: str) -> str:
+    try:
+        groups = re.compile(text).groups
+    except re.error as error:
+        raise ValueError(f"must be a regular expression ({error}), got {text!r}") from None
+    if not groups:
+        raise ValueError(f"must have a group (...) around the digits of the time, got {text!r}")
+    return text
+
+
+TimePattern = Annotated[str, AfterValidator(_check_pattern)]
+"""A regular expression whose groups hold the digits of a time: 2026, 202601, 20260131, 20260131120000."""
+
 Config = TypeVar("Config", bound=BaseModel)
 
 _NO_YAML = (yaml.YAMLError, ValueError, RecursionError)

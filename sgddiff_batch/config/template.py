@@ -28,7 +28,7 @@ _KEYS: tuple[tuple[str, str], ...] = (
     ("output.uri", "mosaics, ledger, catalogue, reports: a folder or s3://"),
     ("output.keep_generations", "versions of the catalogue that readers can be turned back to"),
     ("output.publish_minutes", "so often a run that goes on publishes what is done; 0: only at its end"),
-    ("model.checkpoint", "bundled | bundled-fine | a checkpoint folder"),
+    ("model.checkpoint", "bundled | bundled-lite0 (the one before) | a checkpoint folder"),
     ("model.device", "auto | cpu | cuda"),
     ("model.batch_tiles", "tiles in the network at once; null: 1 on a CPU, by their size on a GPU"),
     ("model.precision", "fp32 | bf16 | fp16 | auto (fp16 on a GPU); other than fp32 is a new run key"),
@@ -59,6 +59,7 @@ _MORE: Mapping[str, str] = {
   #asset: auto                # the scene of a STAC item: its key, or {role: data}
   #access: own                # how the bucket is asked: own | anonymous | requester-pays
   #headers_from_env: {}       # of a private STAC API: {Authorization: NAME_OF_A_VARIABLE}
+  #time_pattern: null         # where no catalogue knows a scene's time: a pattern around the digits of its id
   #also: []                   # more sources: [{uri: s3://bucket/catalog.json}]
   #filters: {names: ["*.tif"], exclude: ["test/*"]}   # also datetime, bbox, cloud_cover_below, size
   #duplicates: {key: '(\\w+)_v(?P<version>\\d+)\\.tif$', newest_by: name}   # or datetime, modified

@@ -7,13 +7,16 @@ Three steps, each of which tells what it leaves out and why: :func:`reconcile` (
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import numpy as np
 
 from sgddiff_batch.core.candidate_table import CandidateTable, taken
+from sgddiff_batch.core.periods import span_in_name
 from sgddiff_batch.core.selection import Candidate, Duplicates, Filters, merge_facts
 
 
@@ -55,6 +58,17 @@ def _joined(same: Sequence[Candidate]) -> Candidate:
     first = min(same, key=lambda c: (min(c.sources), c.scene.scene_id, c.scene.version, repr(c)))
     sources = frozenset[int]().union(*(candidate.sources for candidate in same))
     return replace(first, facts=merge_facts(candidate.facts for candidate in same), sources=sources)
+
+
+def dated(candidates: Sequence[Candidate], pattern: re.Pattern[str]) -> Sequence[Candidate]:
+    """Return candidates with the times that a pattern finds in the ids of those that have none."""
+    return tuple(map(partial(_dated, pattern=pattern), candidates))
+
+
+def _dated(candidate: Candidate, pattern: re.Pattern[str]) -> Candidate:
+    facts = candidate.facts
+    span = None if facts.time else span_in_name(candidate.scene.scene_id, pattern)
+    return candidate if span is None else replace(candidate, facts=replace(facts, time=span))
 
 
 def choose(candidates: Sequence[Candidate], filters: Filters) -> Choice:

@@ -13,7 +13,8 @@ class ObjectsFile:
 
     ``file`` (a row an object) and ``mosaics`` (a row a mosaic) are paths below the output, and the digests
     the hex SHA-256 of their bytes; ``rows`` is the number of objects. ``settings``: the digest of what they
-    are drawn and matched by; ``made_of``: that of the generation whose mosaics they are of.
+    are drawn and matched by; ``made_of``: that of the generation whose mosaics they are of, empty where some
+    of these could not be drawn.
     """
 
     file: str

@@ -74,5 +74,11 @@ def span_of_digits(text: str) -> TimeSpan | None:
         return None
 
 
+def span_in_name(name: str, pattern: re.Pattern[str]) -> TimeSpan | None:
+    """Return the time that is in a name where a pattern finds it: in its groups; None where there is none."""
+    found = pattern.search(name)
+    return span_of_digits("".join(group or "" for group in found.groups())) if found else None
+
+
 def _seconds(number: int, unit: Literal["D", "M", "Y"]) -> float:
     return float(np.datetime64(number, unit).astype("datetime64[s]").astype(np.int64))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
@@ -62,6 +63,7 @@ class ArchiveQuery:
     The first source is the archive itself: scene ids count from its folder. ``hosts`` are those that links
     may lead to besides the sources' own; ``folders`` the local folders besides the sources' own; ``buckets``
     say by which ``s3://bucket/prefix`` the files of a host are read; ``access``, how each bucket is asked.
+    ``time_pattern`` is searched in the ids of scenes whose time no catalogue knows: its groups are digits.
     """
 
     sources: tuple[Source, ...]
@@ -71,3 +73,10 @@ class ArchiveQuery:
     folders: tuple[str, ...] = ()
     buckets: Mapping[str, str] = field(default_factory=dict)
     access: BucketAccess = OWN
+    time_pattern: re.Pattern[str] | None = None
+
+    @property
+    def asks_times(self) -> bool:
+        """Whether the time of a scene decides whether it is wanted."""
+        by_time = self.duplicates is not None and self.duplicates.newest_by == "datetime"
+        return by_time or self.filters.time is not None

@@ -22,8 +22,8 @@ from sgddiff_batch.core.window import Window
 from sgddiff_batch.engine.memory import SharedMemory
 from sgddiff_batch.engine.retries import Retries, one_line
 from sgddiff_batch.engine.work import QuarantineWork
-from sgddiff_batch.errors import RetryableError, SceneError
-from sgddiff_batch.lifecycle import Begun, MosaicLifecycle
+from sgddiff_batch.errors import RetryableError, SceneError, is_unforeseen
+from sgddiff_batch.lifecycle import Begun, MosaicLifecycle, Undrawn
 from sgddiff_batch.pipeline import TaskPixels, infer_task, mark_task, read_task, store_task
 from sgddiff_batch.protocols import (
     Activity,
@@ -70,7 +70,7 @@ class Computed:
     """A task that is stored: its blocks, the steps of its codes across borders and inside, what is shown of
     it, where that was wished for, and its rims, by which it is compared with other tasks.
 
-    ``drawn``: the part of its mosaic, where it is the only task and parts are wanted.
+    ``drawn``: the part of its mosaic, where it is the only task and parts are wanted, or why there is none.
     """
 
     blocks: tuple[BlockRecord, ...]
@@ -161,12 +161,18 @@ class Steps:
             return Computed(blocks, seam, preview, rims, self._drawn(task, codes, whole, seconds))
 
     def _drawn(self, task: Task, codes: NDArray[np.uint8], whole: Claim | None, seconds: Seconds) -> object:
-        """Return the part of a mosaic of one task, where parts are wanted."""
+        """Return the part of a mosaic of one task, where parts are wanted, or why it could not be drawn."""
         parts = self.lifecycle.parts
         if parts is None or whole is None:
             return None
-        with timed(seconds, "objects"):
-            return parts.drawn(task.mosaic, whole.root, codes)
+        try:
+            with timed(seconds, "objects"):
+                return parts.drawn(task.mosaic, whole.root, codes)
+        except Exception as error:
+            # No storage is asked here, so what the operating system says is no fault of it.
+            if isinstance(error, OSError) or is_unforeseen(error):
+                return Undrawn.by(error, task.mosaic.path)
+            raise
 
     def commit(
         self,

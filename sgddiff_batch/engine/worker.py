@@ -233,9 +233,10 @@ class _Known:
         """Return the outcome of a scene whose mosaic is current."""
         row = result_of_record(work.scene, recorded.record, "done")
         row = replace(computed(row, *self._tiles()), seconds=self.seconds, seam=self.seam)
-        if self.mosaic is not None:
-            row = replace(row, notes=self.mosaic.profile.notes)
-        return SceneOutcome(work, row, recorded)
+        notes = () if self.mosaic is None else self.mosaic.profile.notes
+        if recorded.undrawn is not None:
+            notes = (*notes, f"its worker could not draw its objects: {recorded.undrawn}")
+        return SceneOutcome(work, replace(row, notes=notes), recorded)
 
     def _tiles(self) -> tuple[int, int]:
         """Return how many tiles were computed, all, once anything was to be stored, and their px."""

@@ -70,14 +70,17 @@ def conclude(
     ending: Ending,
     previews: Mapping[str, Preview] = MappingProxyType({}),
     costs: Costs = NOTHING,
+    more: Mapping[str, object] = MappingProxyType({}),
 ) -> RunEnd:
     """Write the report, also of a run that is being broken off.
 
     results: what became of each scene of the plan but those that are unchanged. previews: for the page, by
-    the path of the mosaic; what it shows besides is read. costs: of the workers.
+    the path of the mosaic; what it shows besides is read. costs: of the workers. more: what the report says
+    of the run besides.
     """
     rows, seconds = Joined(results, damaged_rows(run)), run.bench.attempt.seconds
     report = _report(run, rows, results, seconds, ending, costs)
+    report["run"].update(more)
     try:
         uri = write_report(run.bench.output, report)
     except (SgddiffBatchError, OSError) as error:

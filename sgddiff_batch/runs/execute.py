@@ -132,7 +132,8 @@ def execute(run: Run, view: RunView, engine: Engine, *, over: threading.Event | 
         published = publisher.publish_safely()
         ending = broken or judged(bench.ledger, results, published=published)
         shown = gallery.previews if gallery else {}
-        view.ended(conclude(run, results, ending, shown, costs.total))
+        objects = publisher.objects_report()
+        view.ended(conclude(run, results, ending, shown, costs.total, objects))
     forget_deaths(run, results)
     return ending_of(bench.ledger, results, published=published, unchanged=unchanged_ids(run))
 

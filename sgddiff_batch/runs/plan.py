@@ -12,6 +12,7 @@ from functools import reduce
 from sgddiff_batch.core.scene import Scene
 from sgddiff_batch.core.store_names import id_of
 from sgddiff_batch.core.withdrawals import Withdrawals
+from sgddiff_batch.core.words import printable
 from sgddiff_batch.engine.driver import scene_work
 from sgddiff_batch.engine.results import SceneResult
 from sgddiff_batch.engine.retries import no_retries
@@ -107,6 +108,10 @@ def plan_run(
     tell_postponed(plan)
     if not (listing.scenes or listing.missing or listing.not_listed):
         log.warning("archive.uri: there are no .tif or .tiff files in %s", bench.query.sources[0].uri)
+    if listing.scenes and listing.undated and listing.undated[0] == len(listing.scenes):
+        log.warning(
+            "archive.time_pattern: it finds no time in any id, such as %s", printable(listing.undated[1])
+        )
     needs, refused, error = (*open_all(bench, plan, records), 0.0) if exact else _sampled(bench, plan)
     numbers = forecast(plan, needs, bench.crew, refused=len(refused), error=error)
     return Run(bench, listing, records, plan, numbers, withdrawals, marks, refused)

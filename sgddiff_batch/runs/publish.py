@@ -7,7 +7,6 @@ always what it would say if it were broken off just then.
 from __future__ import annotations
 
 import logging
-import math
 import threading
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -17,7 +16,6 @@ from functools import cached_property
 from typing import Any
 
 from sgddiff_batch.config import ObjectsConfig
-from sgddiff_batch.core.fact_table import FactTable
 from sgddiff_batch.core.generations import Generation, ObjectsFile
 from sgddiff_batch.core.texts import TextSet
 from sgddiff_batch.core.times import TimeSpan
@@ -29,12 +27,14 @@ from sgddiff_batch.io.catalogue import PublishContext, Recordings
 from sgddiff_batch.io.ledger import ObjectLedger, record_table
 from sgddiff_batch.io.objects import MOST_DRAWN_PX, ObjectsMaker
 from sgddiff_batch.io.reports import Packed
-from sgddiff_batch.io.sources import Listing
 from sgddiff_batch.io.storage import Store
 from sgddiff_batch.runs.plan import Run
 from sgddiff_batch.runs.withdrawals import archive_name, listed_ids
 
 log = logging.getLogger(__name__)
+
+_MOST_TOLD = 100
+"""So many mosaics without objects a report names; the rows of their scenes say it of each."""
 
 
 def restore_returned(ledger: ObjectLedger, withdrawals: Withdrawals) -> None:
@@ -133,6 +133,10 @@ class Publisher:
             log.info("the catalogue is at generation %d: %s", generation.number, rows)
         return generation
 
+    def objects_report(self) -> dict[str, object]:
+        """Return what the report says of mosaics whose objects could not be drawn; nothing where all were."""
+        return {} if self._objects is None else self._objects.report()
+
     def _withdraw(self) -> None:
         """Mark, each once, the scenes that are gone, and the older versions whose newer one is done."""
         now = datetime.now(UTC).isoformat(timespec="seconds")
@@ -158,7 +162,7 @@ class Publisher:
     def _archive(self) -> tuple[str, TextSet, Mapping[str, TimeSpan]]:
         """What was listed, the ids that it has, and when its scenes were taken."""
         listing = self._run.listing
-        return archive_name(self._run.bench.query.sources), listed_ids(listing), _times(listing)
+        return archive_name(self._run.bench.query.sources), listed_ids(listing), listing.times
 
 
 @dataclass
@@ -193,6 +197,13 @@ class SafeObjects:
             log.debug("where it stopped:", exc_info=True)
             return None
 
+    def report(self) -> dict[str, object]:
+        """Return what a report says of mosaics that they could not be drawn of: how many, the first, why."""
+        undrawn = self.maker.undrawn
+        first = [row for row in self.maker.mosaics if row.store in undrawn][:_MOST_TOLD]
+        rows = [{"scene_id": row.scene_id, "store": row.store, "reason": row.reason} for row in first]
+        return {"objects_undrawn": {"mosaics": len(undrawn), "first": rows}} if undrawn else {}
+
 
 def objects_of(store: Store, wanted: ObjectsConfig | None) -> SafeObjects | None:
     """Return what makes the objects of an output's generations, None where none are wanted."""
@@ -226,14 +237,3 @@ def published_meanwhile(
     finally:
         ended.set()
         thread.join()
-
-
-def _times(listing: Listing) -> dict[str, TimeSpan]:
-    # Of a scene that no catalogue names, nobody knows when it was taken.
-    known = listing.facts.more if isinstance(listing.facts, FactTable) else listing.facts
-    spans = {scene_id: facts.time for scene_id, facts in known.items() if facts.time}
-    return {
-        scene_id: span
-        for scene_id, span in spans.items()
-        if math.isfinite(span.start_s) and math.isfinite(span.stop_s)
-    }

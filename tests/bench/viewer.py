@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
-import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -22,11 +21,11 @@ from sgddiff_batch.core.grid import Grid, Transform
 from sgddiff_batch.core.planning import Tiling
 from sgddiff_batch.io.ledger import ObjectLedger
 from sgddiff_batch.io.storage import open_store
-from tests.io.catalogue_examples import GRID, publish_all, put_mosaic, record_of, store_of
+from tests.io.catalogue_examples import publish_all, record_of, store_of
 from tests.io.mosaic_examples import build, mosaic_of
 from tests.kit.browser import Visit, run_browser, visits
 from tests.kit.file_server import FileServer, serving
-from tests.viewer.page.examples import PAGE, config_of, settle, wkt
+from tests.viewer.page.examples import PAGE, config_of, first_picture, settle, wkt, write_catalogue
 
 CUT = Tiling(576, 64, 4096)
 DRAGS = 4
@@ -57,18 +56,6 @@ def large_output(folder: Path, side_px: int) -> str:
     ObjectLedger(open_store(str(folder))).finish(record_of("large.tif", height_px=side_px, width_px=side_px))
     publish_all(open_store(str(folder)))
     return store
-
-
-def many_output(folder: Path, count: int) -> None:
-    """Write an output of many mosaics over a continent, each without pixels."""
-    store, rng = open_store(str(folder)), np.random.default_rng(0)
-    for number in range(count):
-        x, y = rng.uniform(200_000, 800_000), rng.uniform(3_000_000, 8_000_000)
-        grid = Grid(1000, 1000, Transform(10, 0, float(x), 0, -10, float(y)), wkt(32601 + number % 60))
-        name = f"scene-{number}.tif"
-        put_mosaic(store, store_of(name), grid)
-        ObjectLedger(store).finish(record_of(name, height_px=GRID.height_px))
-    publish_all(store)
 
 
 def cpu_s() -> dict[str, float]:
@@ -106,12 +93,15 @@ def measured(output: Path, words: str) -> None:
     """Open the page of an output, and print what it cost and how it moves."""
     server = FileServer({"page": PAGE, "output": output}, {"/page/config.json": config_of()})
     with serving(server), run_browser() as browser, visits(browser) as visit:
-        start = time.monotonic()
         one = visit(f"{server.address}/page/index.html#{words}", window=(1000, 700))
         settle(one)
-        first_s = time.monotonic() - start
-        size = sum(count for *_, count in server.log)
-        print(f"  first picture {first_s:.1f} s, {len(server.log)} requests, {size / 1e6:.2f} MB", flush=True)
+        first = first_picture(one)
+        whole = sum(count for *_, count in server.log) / 1e6
+        print(
+            f"  first picture {first.after_s:.1f} s, {first.requests} requests, {first.bytes / 1e6:.2f} MB; "
+            f"with what follows it {len(server.log)} requests, {whole:.2f} MB",
+            flush=True,
+        )
         for zoom in range(3):
             print(f"  panning, zoomed in {zoom} times: {dragged(one)}", flush=True)
             one.page.click("#zoom-in")
@@ -127,7 +117,7 @@ def main() -> int:
         store = large_output(Path(folder) / "large", options.side_px)
         print(f"a mosaic of {options.side_px} px")
         measured(Path(folder) / "large", f"mosaic={store}&threshold=0")
-        many_output(Path(folder) / "many", options.footprints)
+        write_catalogue(Path(folder) / "many", options.footprints)
         print(f"{options.footprints} footprints")
         measured(Path(folder) / "many", "")
     return 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -181,3 +182,14 @@ def test_every_local_path_of_the_section_is_resolved_and_nothing_else(tmp_path: 
     ]
     assert moved.allow_folders == (f"/moved{tmp_path}/more",)
     assert (moved.uri, moved.host_buckets) == (archive.uri, archive.host_buckets)
+
+
+def test_a_pattern_of_times_is_told_as_that_of_areas_and_is_no_part_of_the_run_key(tmp_path: Path) -> None:
+    text = "archive: {uri: scenes}\noutput: {uri: mosaics}\n"
+    assert load(tmp_path, text).archive.query().time_pattern is None
+    config = load(tmp_path, text, r"archive.time_pattern='_(\d{8})'")
+    assert config.archive.query().time_pattern == re.compile(r"_(\d{8})")
+    for wrong, words in (("[", "must be a regular expression"), (r"\d{8}", r"must have a group (...)")):
+        with pytest.raises(ConfigError) as refusal:
+            load(tmp_path, text, f"archive.time_pattern='{wrong}'")
+        assert f"archive.time_pattern: {words}" in str(refusal.value)

@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sgddiff_batch.core.boxes import Box
-from sgddiff_batch.core.choosing import choose, keep_newest, only_in, reconcile
-from sgddiff_batch.core.selection import Candidate, Duplicates, Filters
-from sgddiff_batch.core.times import TimeSpan
+from sgddiff_batch.core.choosing import choose, dated, keep_newest, only_in, reconcile
+from sgddiff_batch.core.selection import Candidate, Duplicates, Facts, Filters
+from sgddiff_batch.core.times import TimeSpan, parse_span
 from tests.core.candidate_examples import BOXES, candidates, scene
 from tests.core.test_candidate_table import tables
 
@@ -170,3 +170,11 @@ def test_what_only_one_source_names_is_counted_for_it() -> None:
     alone = [replace(scene(name), sources=frozenset({at})) for name, at in [("b", 0), ("d", 1), ("c", 1)]]
     assert only_in([both, *alone], 2) == (("b",), ("c", "d"))
     assert only_in([scene("a")], 1) == ((),)
+
+
+def test_a_pattern_dates_those_of_which_no_catalogue_knows_a_time():
+    known = TimeSpan(1.0, 2.0)
+    found = [scene("a_20260131.tif"), scene("b_20260131.tif", modified_s=3.0, time=known), scene("c.tif")]
+    first, second, third = dated(found, re.compile(r"_(\d{8})"))
+    assert first == replace(found[0], facts=Facts(time=parse_span("2026-01-31")))
+    assert (second, third) == (found[1], found[2])

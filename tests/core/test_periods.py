@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sgddiff_batch.core.periods import period_of, span_of_digits
+from sgddiff_batch.core.periods import period_of, span_in_name, span_of_digits
 from sgddiff_batch.core.times import parse_span, parse_time
 
 KINDS = ["day", "month", "quarter", "year"]
@@ -81,3 +82,18 @@ def test_digits_that_write_no_time_are_none(text):
 def test_a_day_of_a_period_ends_where_a_day_of_a_catalogue_does():
     day = parse_time("2026-01-31")
     assert period_of(day.start_s + timedelta(hours=5).total_seconds(), "day").span == day
+
+
+@pytest.mark.parametrize(
+    ("name", "pattern", "span"),
+    [
+        ("b/S2_20260131_x.tif", r"_(\d{8})_", "2026-01-31"),
+        ("2026/01/31/x.tif", r"(\d{4})/(\d\d)/(\d\d)", "2026-01-31"),
+        ("x_20260131T120059.tif", r"_(\d{8})T(\d{6})", "2026-01-31T12:00:59Z"),
+        ("x_20260131.tif", r"_(\d{8})(T\d{6})?", "2026-01-31"),
+        ("x_20269931.tif", r"_(\d{8})", None),
+        ("x.tif", r"_(\d{8})", None),
+    ],
+)
+def test_a_pattern_finds_the_digits_in_its_groups(name, pattern, span):
+    assert span_in_name(name, re.compile(pattern)) == (span and parse_span(span))

@@ -1,13 +1,15 @@
 """What is asked of an archive, where nobody says more: everything, with the environment's credentials."""
 
 import pickle
+import re
 from dataclasses import replace
 from typing import get_args
 
 import pytest
 
 from sgddiff_batch.core.query import OWN, Access, ArchiveQuery, AssetRule, BucketAccess, Source
-from sgddiff_batch.core.selection import Facts
+from sgddiff_batch.core.selection import Duplicates, Facts, Filters
+from sgddiff_batch.core.times import TimeSpan
 
 
 def test_a_bucket_is_asked_as_it_is_named_and_all_others_with_ones_own_credentials():
@@ -47,3 +49,10 @@ def test_a_query_can_be_sent_to_a_worker_and_is_changed_by_nobody():
 
 def test_ones_own_credentials_are_a_way_to_ask():
     assert get_args(Access)[0] == "own"
+
+
+def test_times_are_asked_for_by_a_filter_and_by_the_rule_of_what_is_newest():
+    sources, key = (Source("s3://bucket/scenes"),), re.compile("(a)")
+    assert not ArchiveQuery(sources, duplicates=Duplicates(key)).asks_times
+    assert ArchiveQuery(sources, duplicates=Duplicates(key, "datetime")).asks_times
+    assert ArchiveQuery(sources, Filters(time=TimeSpan(0.0, 1.0))).asks_times

@@ -19,7 +19,7 @@ from sgddiff_batch.engine.work import (
     TaskWork,
 )
 from sgddiff_batch.engine.worker import Worker, shares_of, threads_of
-from sgddiff_batch.errors import FatalError, RetryableError, SceneError
+from sgddiff_batch.errors import FatalError, LostClaimError, RetryableError, SceneError, StuckError
 from sgddiff_batch.io.scenes.guarded_reader import GuardedReader
 from sgddiff_batch.lifecycle import MosaicLifecycle
 from tests.engine.archives import ONE_BLOCK
@@ -55,8 +55,8 @@ class Parts:
         self.predictor, self.ledger, self.writer = ToyPredictor(), MemoryLedger(), writer or MemoryWriter()
         self.pauses, self.activity = [], NotedActivity()
 
-    def worker(self, reader=None):
-        lifecycle = MosaicLifecycle(self.writer, self.ledger, "key", lambda mosaic: {})
+    def worker(self, reader=None, drawer=None):
+        lifecycle = MosaicLifecycle(self.writer, self.ledger, "key", lambda mosaic: {}, parts=drawer)
         limits = TaskLimits(TINY, ONE_BLOCK, 3 * ONE_BLOCK)
         retries = Retries(sleep=self.pauses.append)
         return Worker(
@@ -377,3 +377,65 @@ def test_an_outcome_tells_what_its_process_took_and_retries_are_in_it():
     outcome, works = parts.shared(worker)
     assert outcome.costs.worker_memory_bytes > 0
     assert worker.run(works[0]).costs.worker_memory_bytes > 0
+
+
+class FailingDrawer:
+    """Draws parts; fails with an error while one is drawn of codes at hand, or while it is put."""
+
+    def __init__(self, stage, error):
+        self.stage, self.error = stage, error
+
+    def drawn(self, mosaic, root, codes):
+        if self.stage == "drawn":
+            raise self.error
+        return "a part"
+
+    def put(self, record, root, drawn=None):
+        if self.stage == "put":
+            raise self.error
+
+
+@pytest.mark.parametrize("name", ["a.tif", "large.tif"])
+@pytest.mark.parametrize("stage", ["drawn", "put"])
+@pytest.mark.parametrize("error", [RuntimeError("a bug"), MemoryError("too much"), SceneError("it is odd")])
+def test_what_nobody_foresaw_of_objects_leaves_the_mosaic_done_and_is_told(name, stage, error):
+    parts = Parts()
+    worker = parts.worker(drawer=FailingDrawer(stage, error))
+    outcome = worker.run(parts.scene(name))
+    if isinstance(outcome, SharedScene):
+        blocks = [block for task in outcome.tasks for block in worker.run(TaskWork(task)).blocks]
+        outcome = worker.run(CommitWork(outcome.mosaic, outcome.claim, tuple(blocks)))
+    assert (outcome.result.state, outcome.result.reason) == ("done", None)
+    assert parts.ledger.records()[name].store == outcome.result.store
+    is_told = any(type(error).__name__ in note and str(error) in note for note in outcome.result.notes)
+    assert is_told == (stage == "put" or name == "a.tif"), "of several tasks nothing is drawn at hand"
+
+
+@pytest.mark.parametrize(
+    "error", [OSError("the disk is full"), RetryableError("503"), StuckError("it hangs")]
+)
+def test_what_storage_says_of_a_part_is_no_mosaic_without_objects(error):
+    parts = Parts()
+    outcome = parts.worker(drawer=FailingDrawer("put", error)).run(parts.scene("a.tif"))
+    assert outcome.result.state == "failed"
+    assert str(error) in outcome.result.reason
+    assert not parts.ledger.records(), "the next run finds its mosaic, and puts the part"
+
+
+@pytest.mark.parametrize("stage", ["drawn", "put"])
+def test_a_lost_lease_and_a_lost_claim_are_not_hidden_by_objects(stage):
+    parts = Parts()
+    with pytest.raises(FatalError, match="lease"):
+        parts.worker(drawer=FailingDrawer(stage, FatalError("the lease is lost"))).run(parts.scene("a.tif"))
+    parts = Parts()
+    worker = parts.worker(drawer=FailingDrawer(stage, LostClaimError("taken")))
+    assert isinstance(worker.run(parts.scene("a.tif")), TakenOver)
+
+
+def test_a_mosaic_that_was_found_complete_is_recorded_though_its_objects_cannot_be_drawn():
+    parts = Parts()
+    parts.worker().run(parts.scene("a.tif"))
+    parts.ledger._records.clear()
+    outcome = parts.worker(drawer=FailingDrawer("put", RuntimeError("a bug"))).run(parts.scene("a.tif"))
+    assert (outcome.result.state, outcome.result.tiles) == ("done", 0)
+    assert "a.tif" in parts.ledger.records()

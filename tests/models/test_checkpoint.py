@@ -147,7 +147,12 @@ def test_unknown_sizes_are_refused_with_the_nearest_known_one(folder):
 
 @pytest.mark.parametrize(
     ("name", "kind"),
-    [("bundled", "student"), ("bundled-teacher", "teacher"), ("bundled-fine", "student-fine")],
+    [
+        ("bundled", "student-fine"),
+        ("bundled-fine", "student-fine"),
+        ("bundled-lite0", "student"),
+        ("bundled-teacher", "teacher"),
+    ],
 )
 def test_the_networks_that_ship_are_in_the_package_with_their_cards(name, kind):
     folder = resolve_checkpoint(name)
@@ -157,10 +162,10 @@ def test_the_networks_that_ship_are_in_the_package_with_their_cards(name, kind):
     assert checkpoint.digest in (folder / "README.md").read_text()
 
 
-def test_the_bundled_checkpoint_is_a_verified_student_of_at_most_twenty_megabytes():
-    folder = resolve_checkpoint("bundled")
-    assert sum(p.stat().st_size for p in folder.iterdir()) <= 20e6
-    assert load_checkpoint("bundled").network.config == preset("student")
+def test_the_student_before_still_loads_as_it_was():
+    before = load_checkpoint("bundled-lite0")
+    assert before.network.config == preset("student")
+    assert before.digest.startswith("44b710cb0446")
 
 
 def test_the_fine_student_comes_back_from_its_checkpoint(tmp_path):
@@ -171,7 +176,7 @@ def test_the_fine_student_comes_back_from_its_checkpoint(tmp_path):
     assert sizes["decoder"]["head"] == "pyramid"
 
 
-def test_the_fine_student_that_ships_is_of_its_preset_and_at_most_25_megabytes():
-    folder = resolve_checkpoint("bundled-fine")
+def test_the_student_that_ships_is_of_its_preset_and_at_most_25_megabytes():
+    folder = resolve_checkpoint("bundled")
     assert sum(p.stat().st_size for p in folder.iterdir()) <= 25e6
-    assert load_checkpoint("bundled-fine").network.config == preset("student-fine")
+    assert load_checkpoint("bundled").network.config == preset("student-fine")

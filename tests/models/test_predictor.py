@@ -329,20 +329,21 @@ def test_unknown_devices_are_refused():
         choose_device("gpu")
 
 
-def test_the_bundled_student_gives_the_same_bytes_twice():
+@pytest.mark.parametrize("name", ["bundled", "bundled-lite0"])
+def test_a_student_that_ships_gives_the_same_bytes_twice(name):
     tile = np.random.default_rng(0).integers(0, 256, (1, 3, 128, 128), dtype=np.uint8)
     origin = np.array([[512, 1024]])
-    first, second = (load_predictor("bundled", "cpu").predict_tiles(tile, origin) for _ in range(2))
+    first, second = (load_predictor(name, "cpu").predict_tiles(tile, origin) for _ in range(2))
     assert np.array_equal(first, second)
     assert first.max() <= 254
 
 
-def test_a_tile_of_the_fine_student_has_the_same_bytes_alone_and_in_any_place_of_a_batch():
+def test_a_tile_of_the_bundled_student_has_the_same_bytes_alone_and_in_any_place_of_a_batch():
     tiles = np.random.default_rng(0).integers(0, 256, (3, 3, 192, 192), dtype=np.uint8)
     origins = np.array([[0, 0], [512, 1024], [32, 96]])
-    together = load_predictor("bundled-fine", "cpu", 3).predict_tiles(tiles, origins)
+    together = load_predictor("bundled", "cpu", 3).predict_tiles(tiles, origins)
     for index in (0, 2):
-        alone = load_predictor("bundled-fine", "cpu", 1).predict_tiles(
+        alone = load_predictor("bundled", "cpu", 1).predict_tiles(
             tiles[index : index + 1], origins[index : index + 1]
         )
         assert np.array_equal(alone[0], together[index])

@@ -12,10 +12,11 @@ import sgddiff_batch
 from sgddiff_batch.config import load_config
 from sgddiff_batch.io.ledger import DamageBook
 from sgddiff_batch.io.objects import find_objects
-from sgddiff_batch.io.objects.parts import part_key
+from sgddiff_batch.io.objects.parts import PartDrawing, part_key
 from sgddiff_batch.runs import Ending, leased_bench, open_bench, run_all
 from tests.kit import jobs
 from tests.kit.networks import BrightNetwork, KeptView
+from tests.kit.pages import seen
 
 OBJECTS = ("objects.threshold=0.6", "objects.simplify_px=0")
 SEVERAL_TASKS = ("tiling.task_memory_gib=0.003",)
@@ -94,3 +95,34 @@ def test_damaged_ids_hinder_no_mosaic_and_the_run_says_so(scenes, caplog):
         assert run_all(bench, KeptView()) is Ending.FAILED
     assert "the objects are still those of before" in caplog.text
     assert len(sgddiff_batch.list_mosaics(str(out))) == 3
+
+
+@pytest.mark.parametrize("more", [(), SEVERAL_TASKS])
+def test_a_mistake_in_drawing_costs_objects_of_its_scene_alone_and_they_come_the_next_night(
+    scenes, monkeypatch, caplog, more
+):
+    def failing(self, window, codes):
+        if self._shows.scene_id == "a.tif":
+            raise RuntimeError("a bug")
+        return add(self, window, codes)
+
+    add = PartDrawing.add
+    with monkeypatch.context() as patch:
+        patch.setattr(PartDrawing, "add", failing)
+        _, out, _ = night(scenes, "out", *OBJECTS, *more)
+    assert sorted(row.scene_id for row in sgddiff_batch.list_mosaics(str(out))) == ["a.tif", "b.tif"]
+    assert set(geopandas.read_parquet(out / "objects.parquet")["scene"]) == {"b.tif"}
+    (report,) = jobs.reports(out)
+    told = report["run"]["objects_undrawn"]
+    assert (told["mosaics"], [row["scene_id"] for row in told["first"]]) == (1, ["a.tif"])
+    notes = {row["scene_id"]: row["notes"] for row in report["scenes"]}
+    assert any("could not draw its objects: RuntimeError: a bug" in note for note in notes["a.tif"])
+    assert not any("objects" in note for note in notes["b.tif"])
+    (page,) = out.glob("report-*.html")
+    text = seen(page.read_bytes()).text
+    assert "1 mosaic has no objects: a.tif (RuntimeError: a bug)" in text
+    assert f"sgddiff objects {out} --threshold 0.6 " in text
+    assert caplog.text.count("a bug") == 1, "the log says it once"
+    night(scenes, "out", *OBJECTS, *more)
+    assert set(geopandas.read_parquet(out / "objects.parquet")["scene"]) == {"a.tif", "b.tif"}
+    assert "objects_undrawn" not in jobs.reports(out)[-1]["run"]

@@ -4,13 +4,16 @@ import json
 import logging
 import os
 
+import pyarrow.parquet as pq
 import pytest
 import yaml
 
 import sgddiff_batch
 from jobs import infer_archive
 from jobs.exits import Exit
+from sgddiff_batch.core.times import parse_time
 from sgddiff_batch.io.ledger.marks import ObjectLedger
+from sgddiff_batch.io.objects import Published, output
 from sgddiff_batch.io.reports import build_report, write_report
 from sgddiff_batch.io.storage.store import open_store
 from tests.kit import jobs
@@ -202,3 +205,48 @@ def test_a_config_that_asks_for_items_has_them_and_a_night_without_change_writes
     pointer = (out / "_catalogue" / "current.json").read_bytes()
     assert night(archive, "--set", "catalogue.stac=true") == Exit.DONE
     assert (out / "_catalogue" / "current.json").read_bytes() == pointer
+
+
+def test_times_in_names_are_laid_on_later_without_computing_or_opening_anything(
+    night, out, tmp_path, caplog, monkeypatch
+):
+    names = ["a_20260105.tif", "b_20260106T101500.tif", "c.tif"]
+    archive = write_scenes(tmp_path / "scenes", *names)
+    more = ("--set", "catalogue.stac=true", "--set", "objects={}")
+    assert night(archive, *more) == Exit.DONE
+    assert [entry.scene_id for entry in sgddiff_batch.list_mosaics(str(out))] == names
+    before = pq.read_table(out / "catalogue.parquet")
+    assert before["sgddiff:time_known"].to_pylist() == [False] * 3
+    objects = pq.read_table(out / "objects.parquet")
+    assert objects["time"].null_count == len(objects) > 0
+    stores = sorted(path for path in out.rglob("*.zarr/*") if path.is_file())
+    changed = [path.stat().st_mtime_ns for path in stores]
+    with counted_store_calls() as counts, monkeypatch.context() as patch:
+        patch.setattr(output, "part_of", None)
+        assert night(archive, *more, time_pattern=r"_(\d{8})(?:T(\d{6}))?") == Exit.DONE
+    assert "mosaic" not in {folder for _, folder in counts.by_kind}
+    assert "objects_undrawn" not in newest_report(out)["run"], "no part was read"
+    assert [path.stat().st_mtime_ns for path in stores] == changed
+    after = pq.read_table(out / "catalogue.parquet")
+    begun = [str(time)[:19] for time in after["start_datetime"].to_pylist()]
+    assert begun[:2] == ["2026-01-05 00:00:00", "2026-01-06 10:15:00"]
+    assert after["sgddiff:time_known"].to_pylist() == [True, True, False]
+    same = [
+        name
+        for name in before.schema.names
+        if "datetime" not in name and name[:7] not in ("links", "sgddiff")
+    ]
+    assert after.select(same).equals(before.select(same)), "the rest, run keys too, is as it was"
+    items = [json.loads((out / path).read_text()) for path in after["sgddiff:item"].to_pylist()]
+    assert [item["properties"]["start_datetime"][:10] for item in items[:2]] == ["2026-01-05", "2026-01-06"]
+    drawn = pq.read_table(out / "objects.parquet")
+    assert {str(time)[:10] for time in drawn["time"].to_pylist() if time} == {"2026-01-05", "2026-01-06"}
+    assert sorted(drawn["id"].to_pylist()) == sorted(objects["id"].to_pylist())
+    news, _ = Published(str(out)).new_since(parse_time("2026-01-05").start_s)
+    assert {one.scene for one in news} & set(names[:2]), "though they were matched as of no time"
+    assert Published(str(out)).new_since(parse_time("2026-01-07").start_s)[0] == []
+    assert newest_report(out)["run"]["listing"]["undated"] == 1
+    pointer = (out / "_catalogue" / "current.json").read_bytes()
+    assert night(archive, *more, time_pattern="z([0-9]+)z") == Exit.DONE
+    assert (out / "_catalogue" / "current.json").read_bytes() == pointer, "what was told stays"
+    assert "archive.time_pattern: it finds no time in any id, such as a_20260105.tif" in caplog.text

@@ -15,7 +15,7 @@ from rasterio.errors import CRSError
 
 from sgddiff_batch.core.cells import Cell, CellGrid
 from sgddiff_batch.core.composite_planning import AreaScene
-from sgddiff_batch.core.periods import period_of, span_of_digits
+from sgddiff_batch.core.periods import period_of, span_in_name
 from sgddiff_batch.core.times import TimeSpan
 from sgddiff_batch.errors import ConfigError
 from sgddiff_batch.io.areas.cells import Placing, RefusedError
@@ -100,7 +100,7 @@ def find_members(output: Store, cells: CellGrid, time_pattern: str | None = None
 
 
 def _scene(row: Mapping[str, Any], pattern: re.Pattern[str] | None) -> AreaScene:
-    span = _catalogued_span(row) or (pattern and _span_of_name(row["id"], pattern))
+    span = _catalogued_span(row) or (pattern and span_in_name(row["id"], pattern))
     if span is None:
         hint = "and there is no time_pattern"
         if pattern is not None:
@@ -127,8 +127,3 @@ def _catalogued_span(row: Mapping[str, Any]) -> TimeSpan | None:
 
 def _seconds(time: datetime) -> float:
     return (time - datetime(1970, 1, 1, tzinfo=UTC)).total_seconds()
-
-
-def _span_of_name(scene_id: str, pattern: re.Pattern[str]) -> TimeSpan | None:
-    found = pattern.search(scene_id)
-    return span_of_digits("".join(group or "" for group in found.groups())) if found else None

@@ -12,6 +12,7 @@ from sgddiff_batch.io.catalogue.generations import (
     publish,
     read_catalogue,
     read_pointer,
+    read_published,
     rollback,
 )
 from sgddiff_batch.io.catalogue.items import STATIC
@@ -41,6 +42,7 @@ __all__ = [
     "read_catalogue",
     "read_generation",
     "read_pointer",
+    "read_published",
     "rollback",
     "shown_json",
 ]

@@ -15,14 +15,12 @@ import json
 import logging
 from collections.abc import Callable, Mapping, Set
 from dataclasses import replace
-from typing import Protocol
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from sgddiff_batch.core.generations import (
     Generation,
-    ObjectsFile,
     Pointer,
     next_number,
     pointer_of,
@@ -40,7 +38,7 @@ from sgddiff_batch.io.catalogue.objects import (
 )
 from sgddiff_batch.io.catalogue.schema import LEAN
 from sgddiff_batch.io.catalogue.static import with_items
-from sgddiff_batch.io.catalogue.update import COMPARED, PublishContext, is_current, updated
+from sgddiff_batch.io.catalogue.update import COMPARED, MakesObjects, PublishContext, is_current, updated
 from sgddiff_batch.io.storage import Store, flip
 from sgddiff_batch.protocols import SceneRecord
 
@@ -50,20 +48,6 @@ POINTER = f"{CATALOGUE}/current.json"
 KEEP_GENERATIONS = 7
 
 _ATTEMPTS = 5
-
-
-class MakesObjects(Protocol):
-    """Makes the objects of the mosaics of a generation: two files, which nobody sees before the flip."""
-
-    @property
-    def columns(self) -> list[str]:
-        """What it has to know of the mosaics: columns of the catalogue."""
-
-    def is_made(self, generation: Generation) -> bool:
-        """Say whether a generation has the objects that this makes."""
-
-    def make(self, rows: pa.Table, made_of: str, before: ObjectsFile | None) -> ObjectsFile | None:
-        """Make those of the mosaics of a generation of that digest; None where those of before stay."""
 
 
 def publish(
@@ -135,10 +119,10 @@ def _written(
     store: Store, pointer: Pointer | None, rows: pa.Table, run_id: str, objects: MakesObjects | None
 ) -> Generation:
     """Write a generation that nobody sees yet, with its objects, or those of before."""
+    before = None if pointer is None else pointer.newest.objects
     if pointer is not None and pointer.is_turned_back:
         log.warning("the catalogue was at generation %d by a rollback; it goes on", pointer.current)
     new = write_generation(store, rows, next_number(pointer), run_id)
-    before = None if pointer is None else pointer.newest.objects
     made = None if objects is None else objects.make(rows, new.digest, before)
     # Where no mosaic is shown, no object may be: an area that was withdrawn.
     return replace(new, objects=made or (before if rows.num_rows else None))
@@ -185,9 +169,15 @@ def read_pointer(store: Store) -> Pointer | None:
 def read_catalogue(
     store: Store, generation: int | None = None, columns: list[str] | None = None
 ) -> pa.Table | None:
-    """Return the current catalogue, or a kept generation: one row a mosaic, sorted by id.
+    """Return the rows that :func:`read_published` does, one a mosaic, sorted by id."""
+    found = read_published(store, generation, columns)
+    return None if found is None else found[1]
 
-    None where no catalogue was ever published.
+
+def read_published(
+    store: Store, generation: int | None = None, columns: list[str] | None = None
+) -> tuple[Generation, pa.Table] | None:
+    """Return the current generation, or a kept one, with its rows; None where nothing was ever published.
 
     Raises:
         FatalError: if the pointer or the file is damaged.
@@ -200,7 +190,7 @@ def read_catalogue(
             return None
         chosen = pointer.generation if generation is None else pointer.find(generation)
         try:
-            return read_generation(store, chosen, columns)
+            return chosen, read_generation(store, chosen, columns)
         except FileNotFoundError as error:
             missing = error  # removed after the pointer was read: it names others now
     raise FatalError(f"{POINTER} in {store.uri} names a file that is not there: {missing}")
@@ -226,10 +216,10 @@ def rollback(store: Store, to: int | None = None) -> Pointer:
 
 
 def drop_mosaics(store: Store, stores: Set[str]) -> Pointer | None:
-    """Take mosaics out of all kept generations, so that no rollback brings them back.
+    """Take mosaics out of all kept generations, so that no rollback brings them back; return the pointer.
 
-    Generations that name one are written anew without it, and the pointer names the new files in one write.
-    The files that held them go then. Returns the pointer, None where there is no catalogue.
+    Generations that name one are written anew without it, the pointer names the new files in one write, and
+    the files that held them go. None where there is no catalogue.
     """
 
     def without(pointer: Pointer) -> Pointer:

@@ -8,11 +8,17 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
 
+from sgddiff_batch.core.span_table import SpanTable
+from sgddiff_batch.core.texts import Rows, TextSet
 from sgddiff_batch.core.times import TimeSpan
+from sgddiff_batch.io.arrow import texts_of
 from sgddiff_batch.io.catalogue.former import FIRST_PICTURE
-from sgddiff_batch.io.catalogue.schema import ITEM, LEAN, TIME_KNOWN, TIMES
+from sgddiff_batch.io.catalogue.schema import ITEM, LEAN, TIME, TIME_KNOWN, TIMES
 from sgddiff_batch.io.catalogue.shown import Shown
 from sgddiff_batch.io.geodesy import Footprint
 from sgddiff_batch.protocols import SceneRecord
@@ -22,6 +28,10 @@ DONE, QUARANTINED = "done", "quarantined"
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _FAR_AWAY = datetime(2200, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+NO_TIME = -(2**63)
+"""Stands for a null among microseconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +95,62 @@ def times_of(span: TimeSpan | None, created: datetime | None) -> list[Any]:
             start, end = (_EPOCH + timedelta(seconds=seconds) for seconds in (span.start_s, span.stop_s))
             return [True, start if start == end else None, start, end]
     return [False, *([created] * 3 if created else [None, FIRST_PICTURE, _FAR_AWAY])]
+
+
+class TakenTimes:
+    """When scenes were taken, as rows of the catalogue say it: whole columns are compared and filled."""
+
+    def __init__(self, times: Mapping[str, TimeSpan]) -> None:
+        """Take the times of scenes by id; what no row can say (open ends) is as if it were not there."""
+        table = SpanTable.of(times)
+        spans, which = table.distinct()
+        told = [times_of(span, None) for span in spans]
+        is_known = np.array([one[0] for one in told], np.bool_)
+        which[(which >= 0) & ~np.append(is_known, False)[which]] = -1
+        self._ids, self._which = TextSet(table.ids), which
+        ends = [microseconds(time) for one in told for time in one[1:]]
+        self._told = np.array(ends, np.int64).reshape(-1, len(TIMES))
+
+    def others(self, table: pa.Table) -> tuple[Rows, NDArray[np.int64]]:
+        """Return the rows (n) whose scenes were taken at another time than they say, and that (n, 3).
+
+        It is what TIMES are to be: microseconds since 1970, NO_TIME of what is null.
+        """
+        rows = self._ids.rows(texts_of(table["id"]))
+        which = np.where(rows >= 0, self._which[rows], -1) if len(self._which) else rows
+        there = np.flatnonzero(which >= 0)
+        wanted = self._told[which[there]]
+        part = table.select([TIME_KNOWN, *TIMES]).take(there)
+        said = np.stack([_microseconds_of(part[name]) for name in TIMES], axis=1)
+        is_other = (said != wanted).any(axis=1) | ~part[TIME_KNOWN].to_numpy()
+        return there[is_other], wanted[is_other]
+
+    def laid_on(self, table: pa.Table) -> pa.Table:
+        """Return rows that say these times; those that change lose their Items, which say others."""
+        rows, wanted = self.others(table)
+        if not len(rows):
+            return table
+        is_new = np.zeros(table.num_rows, np.bool_)
+        is_new[rows] = True
+        for name, values in zip(TIMES, wanted.T, strict=True):
+            times = _microseconds_of(table[name]).copy()
+            times[rows] = values
+            column = pa.array(times, pa.int64(), mask=times == NO_TIME).cast(TIME)
+            table = table.set_column(table.schema.get_field_index(name), name, column)
+        is_known = pa.array(table[TIME_KNOWN].to_numpy() | is_new)
+        items = pc.if_else(pa.array(is_new), pa.scalar(None, pa.string()), table[ITEM].combine_chunks())
+        table = table.set_column(table.schema.get_field_index(TIME_KNOWN), TIME_KNOWN, is_known)
+        return table.set_column(table.schema.get_field_index(ITEM), ITEM, items)
+
+
+def _microseconds_of(column: pa.ChunkedArray) -> NDArray[np.int64]:
+    found: NDArray[np.int64] = column.cast(pa.int64()).fill_null(NO_TIME).to_numpy()
+    return found
+
+
+def microseconds(time: datetime | None) -> int:
+    """Return a time as columns have it: microseconds since 1970, NO_TIME of none."""
+    return NO_TIME if time is None else (time - _EPOCH) // _MICROSECOND
 
 
 def instant(text: str) -> datetime | None:

@@ -8,16 +8,16 @@ from collections.abc import Iterable, Iterator, Mapping, Set
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 from functools import partial
 from itertools import islice
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from sgddiff_batch.core.comparing import is_among
+from sgddiff_batch.core.generations import Generation, ObjectsFile
 from sgddiff_batch.core.record_columns import RecordColumns
 from sgddiff_batch.core.texts import Mask, Rows, Texts, TextSet, same
 from sgddiff_batch.core.times import TimeSpan
@@ -38,9 +38,6 @@ log = logging.getLogger(__name__)
 _REQUESTS = 16
 _OPENED = 256
 _CONVERTED = 8192
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
-_NO_TIME = -(2**63)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +57,20 @@ class PublishContext:
     shown: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
     places: tuple[str, ...] = ()
     stac: bool = False
+
+
+class MakesObjects(Protocol):
+    """Makes the objects of the mosaics of a generation: two files, which nobody sees before the flip."""
+
+    @property
+    def columns(self) -> list[str]:
+        """What it has to know of the mosaics: columns of the catalogue."""
+
+    def is_made(self, generation: Generation) -> bool:
+        """Say whether a generation has the objects that this makes."""
+
+    def make(self, rows: pa.Table, made_of: str, before: ObjectsFile | None) -> ObjectsFile | None:
+        """Make those of the mosaics of a generation of that digest; None where those of before stay."""
 
 
 _TOLD = ("created", TIME_KNOWN, *TIMES)
@@ -100,9 +111,11 @@ def updated(
 ) -> pa.Table:
     """Return a catalogue brought up to date: rows that still hold are taken over, the others made anew.
 
+    Where a scene was taken at another time than its row says, that is laid on it; nothing is opened for it.
     A mosaic whose store is gone or not complete is left out with a warning.
     """
     current = _Current(RecordColumns.of(records), withdrawn, context.times)
+    before = current.timed(before)
     holds = current.holds(before)
     # Of a million rows that all hold, no copy is made.
     table = before if holds.all() else before.filter(pa.array(holds, pa.bool_()))
@@ -128,7 +141,7 @@ class _Current:
 
     def __init__(self, records: RecordColumns, withdrawn: Set[str], times: Mapping[str, TimeSpan]) -> None:
         self._records, self._ids = records, TextSet(records.ids)
-        self._taken, self._spans = TextSet(times), list(times.values())
+        self._times = rows.TakenTimes(times)
         self._is_wanted = (records.stores.lengths() > 0) & ~is_among(records.ids, withdrawn)
 
     def holds(self, table: pa.Table) -> Mask:
@@ -143,20 +156,13 @@ class _Current:
         says &= _same_times(table["created"].take(there), self._records, here)
         found = np.zeros(table.num_rows, np.bool_)
         found[there[says]] = True
-        found[list(self._with_other_times(table, ids))] = False
+        found[self._times.others(table)[0]] = False
         self._is_wanted[rows[found]] = False
         return found
 
-    def _with_other_times(self, table: pa.Table, ids: Texts) -> Iterator[int]:
-        """Yield the rows of scenes that were taken at another time than they say."""
-        spans = self._taken.rows(ids)
-        rows_of_spans = np.flatnonzero(spans >= 0)
-        for start in range(0, len(rows_of_spans), _CONVERTED):
-            part = rows_of_spans[start : start + _CONVERTED]
-            told = _values(table.select(_TOLD).take(part), *_TOLD)
-            for row, span, (created, *taken) in zip(part.tolist(), spans[part].tolist(), told, strict=True):
-                if taken != rows.times_of(self._spans[span], created):
-                    yield row
+    def timed(self, table: pa.Table) -> pa.Table:
+        """Return rows with the times of their scenes."""
+        return self._times.laid_on(table)
 
     def missing(self) -> Texts:
         """Return the scenes whose mosaics no row so far shows as they are."""
@@ -173,20 +179,11 @@ def _same_reasons(said: pa.ChunkedArray, records: RecordColumns, here: Rows) -> 
 
 def _same_times(created: pa.ChunkedArray, records: RecordColumns, here: Rows) -> Mask:
     """Say whether mosaics are of the time of their records; that of one in quarantine is of the attempt."""
-    said = created.cast(pa.int64()).fill_null(_NO_TIME).to_numpy()
-    finished = np.fromiter(map(_microseconds, records.finished_at.take(here)), np.int64, len(here))
+    said = created.cast(pa.int64()).fill_null(rows.NO_TIME).to_numpy()
+    finished_at = map(rows.instant, records.finished_at.take(here))
+    finished = np.fromiter(map(rows.microseconds, finished_at), np.int64, len(here))
     same_times: Mask = (said == finished) | records.has_reason[here]
     return same_times
-
-
-def _microseconds(text: str) -> int:
-    time = rows.instant(text)
-    return _NO_TIME if time is None else (time - _EPOCH) // _MICROSECOND
-
-
-def _values(table: pa.Table, *names: str) -> Iterator[tuple[Any, ...]]:
-    """Yield some columns row by row as Python's own values."""
-    return zip(*(table[name].to_pylist() for name in names), strict=True)
 
 
 def _fresh_tables(

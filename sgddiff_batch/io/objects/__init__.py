@@ -6,7 +6,7 @@ all. Mosaics, ledger and catalogue are read alone.
 
 from __future__ import annotations
 
-from sgddiff_batch.io.objects.asking import History, ObjectNews, Published
+from sgddiff_batch.io.objects.asking import History, ObjectNews, Published, RunCounts, count_objects
 from sgddiff_batch.io.objects.drawing import PartDrawer
 from sgddiff_batch.io.objects.generation import GENERATIONS
 from sgddiff_batch.io.objects.output import (
@@ -29,6 +29,8 @@ __all__ = [
     "OutputObjects",
     "PartDrawer",
     "Published",
+    "RunCounts",
+    "count_objects",
     "find_objects",
     "store_of_part",
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -15,7 +15,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from sgddiff_batch.core.fingerprint import bytes_digest
-from sgddiff_batch.core.object_ids import MERGED, VANISHED
+from sgddiff_batch.core.generations import ObjectsFile
+from sgddiff_batch.core.object_ids import MERGED, VANISHED, region_id
 from sgddiff_batch.core.object_settings import ObjectSettings
 from sgddiff_batch.errors import FatalError
 from sgddiff_batch.io.arrow import parquet_of
@@ -27,6 +28,7 @@ from sgddiff_batch.io.objects.lasting import names_as_told
 from sgddiff_batch.io.objects.parts import part_key
 from sgddiff_batch.io.storage import Store, open_store
 
+_COUNTED = ["id", "run", "state", "parents", "store", "row", "col"]
 _SHOWN = ["id", "scene", "time", "area_m2", "saliency_max", "lon", "lat"]
 
 
@@ -81,6 +83,54 @@ class History:
     into: str | None
     children: tuple[str, ...]
     sightings: tuple[Sighting, ...] = field(default=())
+
+
+@dataclass(frozen=True, slots=True)
+class RunCounts:
+    """What became of an output's objects with a run, as its current mosaics tell; each counts once a field.
+
+    ``new``: they were the first to show it, ``split`` of these from others; ``again``: others did before;
+    ``merged`` into another; ``vanished``: they have data of it, and do not show it. ``states``: how many of
+    all objects are of each state now.
+    """
+
+    states: Mapping[str, int]
+    new: int
+    split: int
+    again: int
+    merged: int
+    vanished: int
+
+
+def count_objects(
+    output: Store, objects: ObjectsFile, run_id: str, made: Set[str] = frozenset()
+) -> RunCounts:
+    """Return what became of the objects of a generation with a run.
+
+    made: paths of the mosaics that the run made, as far as known: those without an object have no row.
+
+    Raises:
+        FileNotFoundError, ValueError: if the file of the objects is gone, or is no such file.
+        SgddiffBatchError: as the store does, or if what is known of ids is damaged.
+    """
+    with output.open(objects.file) as file:
+        stored = pq.ParquetFile(file)
+        rows, about = stored.read(columns=_COUNTED), json.loads(stored.metadata.metadata[ABOUT])
+    own = rows.filter(pc.fill_null(pc.equal(rows["run"], run_id), False))
+    names, parents, *places = (own[name].to_pylist() for name in ("id", "parents", "store", "row", "col"))
+    # By ids, not by what other runs made: once scenes are computed again, no mosaic of theirs is current.
+    new = {name for name, *place in zip(names, *places, strict=True) if name == region_id(*place)}
+    split = {name for name, told in zip(names, parents, strict=True) if name in new and told}
+    others = rows.filter(pc.fill_null(pc.not_equal(rows["run"], run_id), True))["store"]
+    stores = {*places[0]} | (made - set(others.unique().to_pylist()))
+    told = {VANISHED: 0, MERGED: 0}
+    if stores:
+        state = IdLedger(output, ObjectSettings(**about["settings"]), about["match_iou"]).state()
+        by_run = np.array([key.path in stores for key in state.scenes], np.bool_)[state.told_by]
+        told = {kind: int(np.count_nonzero(by_run & (state.state == kind))) for kind in told}
+    each = rows.group_by("id").aggregate([("state", "max")])["state_max"].value_counts().to_pylist()
+    states = {row["values"]: row["counts"] for row in each if row["values"] is not None}
+    return RunCounts(states, len(new), len(split), len({*names} - new), told[MERGED], told[VANISHED])
 
 
 class Published:
@@ -146,17 +196,23 @@ class Published:
         found = zip(state.ids[gone].tolist(), scenes, strict=True)
         return self._news(((own, VANISHED, key) for own, key in found), since_s)
 
+    @cached_property
+    def _times(self) -> Mapping[str, str]:
+        """When scenes of current mosaics were taken, by path: it may be known since they were matched."""
+        rows = self._rows.select(["store", "time"]).group_by("store").aggregate([("time", "max")]).to_pylist()
+        return {row["store"]: row["time_max"].isoformat() for row in rows if row["time_max"] is not None}
+
     def _news(self, found: Any, since_s: float) -> tuple[list[ObjectNews], int]:  # noqa: ANN401
         news, unknown = list[ObjectNews](), 0
         for own, state, key in found:
-            row = self._last.get(own.decode())
+            row, time = self._last.get(own.decode()), key.time or self._times.get(key.path)
             if row is None:
                 continue
-            if key.time is None:
+            if time is None:
                 unknown += 1
-            elif datetime.fromisoformat(key.time).timestamp() >= since_s:
+            elif datetime.fromisoformat(time).timestamp() >= since_s:
                 measures = (row[name] for name in ("area_m2", "saliency_max", "lon", "lat"))
-                news.append(ObjectNews(row["id"], STATES[state], key.time, key.scene_id, *measures))
+                news.append(ObjectNews(row["id"], STATES[state], time, key.scene_id, *measures))
         return sorted(news, key=lambda one: (datetime.fromisoformat(one.time), one.id)), unknown
 
     def history(self, own: str) -> History:
@@ -172,7 +228,7 @@ class Published:
         told_by, kind = state.scenes[state.told_by[place]], int(state.state[place])
         into = state.into[place].decode() if kind == MERGED else None
         return History(
-            own, STATES[kind], told_by.scene_id, told_by.time, into or None,
+            own, STATES[kind], told_by.scene_id, told_by.time or self._times.get(told_by.path), into or None,
             tuple(sorted(self._children(name))), tuple(self._sightings(name)),
         )  # fmt: skip
 
@@ -192,7 +248,9 @@ class Published:
         is_current = key.path in current
         parents = tuple(parent.decode() for parent in row["parents"])
         measures = self._measures(key, row["region"])
-        return Sighting(key.scene_id, key.time, key.path, is_current, parents, **measures)
+        return Sighting(
+            key.scene_id, key.time or self._times.get(key.path), key.path, is_current, parents, **measures
+        )
 
     def _measures(self, key: SceneKey, region: bytes) -> dict[str, Any]:
         try:

@@ -95,6 +95,13 @@ def read_mosaics(store: Store, objects: ObjectsFile) -> list[MosaicRow]:
     return [MosaicRow(**row) for row in table.select(_MOSAICS.names).to_pylist()]
 
 
+def still_holding(former: Sequence[MosaicRow], wanted: Sequence[MosaicRow]) -> dict[str, MosaicRow]:
+    """Return by path the mosaics of before whose rows still hold, with the times that are known by now."""
+    now = {row.store: row for row in wanted}
+    timed_anew = (replace(row, time=now[row.store].time) for row in former if row.store in now)
+    return {row.store: row for row in timed_anew if row.reason is None and row.bare() == now[row.store]}
+
+
 class FormerObjects:
     """The rows of a generation, taken in their order, a row group in memory at a time."""
 
@@ -123,3 +130,20 @@ class FormerObjects:
             found.append(self._rows.slice(start - self._begin, end - start))
             start = end
         return pa.concat_tables(found)
+
+
+class TakenRows:
+    """The rows that are taken of the objects of before, mosaic by mosaic, in their order."""
+
+    def __init__(self, store: Store, before: ObjectsFile | None, mosaics: Sequence[MosaicRow]) -> None:
+        """Open them; FileNotFoundError or ValueError if that is not possible."""
+        assert before is not None, "there are rows of before"
+        self._file = FormerObjects(store.read(before.file), before.digest)
+        self._starts, start = dict[str, int](), 0
+        for row in mosaics:
+            self._starts[row.store] = start
+            start += row.objects
+
+    def rows_of(self, row: MosaicRow) -> pa.Table:
+        """Return those of a mosaic; none of a call may be of one before that of an earlier one."""
+        return self._file.take(self._starts[row.store], row.objects)

@@ -47,9 +47,8 @@ class LastingIds:
         columns = {
             "id": told["id"].cast(pa.string()),
             "parents": told["parents"].cast(pa.list_(pa.string())),
-            "time": pa.repeat(pa.scalar(time, SCHEMA.field("time").type), part.num_rows),
         }
-        return self.as_now(_with(part, columns))
+        return self.as_now(timed(_with(part, columns), time))
 
     def as_now(self, rows: pa.Table) -> pa.Table:
         """Return rows of objects with what is known of these now."""
@@ -69,6 +68,11 @@ class LastingIds:
                 "command again: all objects are matched anew then, and some will have other ids"
             )
         return rows
+
+
+def timed(rows: pa.Table, time: datetime | None) -> pa.Table:
+    """Return the rows of a mosaic with the time of its scene; None: not known."""
+    return _with(rows, {"time": pa.repeat(pa.scalar(time, SCHEMA.field("time").type), rows.num_rows)})
 
 
 def _with(rows: pa.Table, columns: Mapping[str, pa.Array]) -> pa.Table:

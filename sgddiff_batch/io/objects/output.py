@@ -15,15 +15,16 @@ import pyarrow.compute as pc
 from sgddiff_batch.core.fingerprint import digest
 from sgddiff_batch.core.generations import Generation, ObjectsFile
 from sgddiff_batch.core.object_settings import LEAST_IOU, ObjectSettings
-from sgddiff_batch.core.words import counted, redact_uri
+from sgddiff_batch.core.words import counted, first_of, on_one_line, redact_uri
+from sgddiff_batch.errors import is_unforeseen
 from sgddiff_batch.io.catalogue import OBJECTS, TIME_KNOWN, draw_objects, read_pointer
 from sgddiff_batch.io.mosaics import DamagedObjectError
 from sgddiff_batch.io.objects.drawing import part_of
-from sgddiff_batch.io.objects.generation import FormerObjects, MosaicRow, read_mosaics, write_files
+from sgddiff_batch.io.objects.generation import MosaicRow, TakenRows, read_mosaics, still_holding, write_files
 from sgddiff_batch.io.objects.geoparquet import ObjectFile, decode
 from sgddiff_batch.io.objects.id_ledger import IdLedger
 from sgddiff_batch.io.objects.id_state import SceneKey
-from sgddiff_batch.io.objects.lasting import LastingIds, content_of, lasting_ids
+from sgddiff_batch.io.objects.lasting import LastingIds, content_of, lasting_ids, timed
 from sgddiff_batch.io.objects.parts import FORMAT, PARTS, part_key
 from sgddiff_batch.io.storage import Store, open_store
 
@@ -56,12 +57,16 @@ class MosaicObjects:
 
 @dataclass(frozen=True, slots=True)
 class LeftOut:
-    """A current mosaic whose objects could not be had: ``is_damaged``, or removed meanwhile."""
+    """A current mosaic whose objects could not be had: ``is_damaged``, removed meanwhile, or ``is_undrawn``.
+
+    The last one is one of which drawing itself failed; it is tried again each time.
+    """
 
     scene_id: str
     store: str
     reason: str
     is_damaged: bool
+    is_undrawn: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +108,9 @@ def find_objects(output_uri: str, settings: ObjectSettings, least_iou: float = L
         for row in told
     )
     left_out = (
-        LeftOut(row.scene_id, row.store, row.reason, row.is_damaged) for row in maker.mosaics if row.reason
+        LeftOut(row.scene_id, row.store, row.reason, row.is_damaged, row.store in maker.undrawn)
+        for row in maker.mosaics
+        if row.reason
     )
     return OutputObjects(store.uri_of(OBJECTS), settings, tuple(mosaics), tuple(left_out))
 
@@ -114,7 +121,8 @@ class ObjectsMaker:
 
     ``anew``: all parts are read, and none of the rows of before are taken. ``most_px``: of mosaics without a
     part no more are drawn; where there are more, the objects stay those of before, and somebody is told.
-    ``mosaics``, and the paths of those whose part was ``made``, are those of the last generation.
+    ``mosaics``, the paths of those whose part was ``made``, and why others, by path, are ``undrawn``, are
+    those of the last generation.
     """
 
     store: Store
@@ -124,6 +132,7 @@ class ObjectsMaker:
     anew: bool = False
     mosaics: list[MosaicRow] = field(default_factory=list)
     made: set[str] = field(default_factory=set)
+    undrawn: dict[str, str] = field(default_factory=dict)
     columns: list[str] = field(
         default_factory=lambda: [
             *("id", "store", "start_datetime", "created", TIME_KNOWN, "proj:code", "proj:wkt2"),
@@ -152,25 +161,30 @@ class ObjectsMaker:
         """
         wanted = [_mosaic_of(row) for row in rows.to_pylist()]
         former = self._former(before)
-        plain = set(wanted)
-        kept = {row.store: row for row in former if row.reason is None and row.bare() in plain}
+        kept = still_holding(former, wanted)
         new = [row for row in wanted if row.store not in kept]
         if self._is_too_much(rows, new):
             return None
-        self.mosaics, self.made = [], set()
+        self.mosaics, self.made, self.undrawn = [], set(), {}
         parts = {row.store: (row, key) for row, key in self._drawn(new)}
+        self._tell_undrawn()
         self.mosaics = [kept.get(row.store) or parts[row.store][0] for row in wanted]
         if before is not None and former == self.mosaics and before.is_there(self.store.stat):
-            return replace(before, made_of=made_of)
+            return replace(before, made_of=self._whole(made_of))
         try:
-            taken = _Taken(self.store, before, former) if kept else None
+            taken = TakenRows(self.store, before, former) if kept else None
         except (FileNotFoundError, ValueError) as error:
             log.warning("the objects are put together anew of their parts: %s", error)
             return self.make(rows, made_of, None)
-        files = [(key, part_key(row.store, self.settings), row.objects) for row, key in parts.values() if key]
+        told = [(key, part_key(row.store, self.settings), row.objects) for row, key in parts.values() if key]
         ledger = IdLedger(self.store, self.settings, self.least_iou)
-        data = self._file(_crss_of(rows), lasting_ids(ledger, self.store, files), taken)
-        return write_files(self.store, data, self.mosaics, (self.key, made_of), before)
+        data = self._file(_crss_of(rows), lasting_ids(ledger, self.store, told), taken)
+        files = write_files(self.store, data, self.mosaics, (self.key, made_of), before)
+        return replace(files, made_of=self._whole(made_of))
+
+    def _whole(self, made_of: str) -> str:
+        """Return which generation objects are of: none where some failed, or no later run would try again."""
+        return "" if self.undrawn else made_of
 
     def _former(self, before: ObjectsFile | None) -> list[MosaicRow]:
         """Return the mosaics of before whose rows may be taken, none where they cannot."""
@@ -212,7 +226,7 @@ class ObjectsMaker:
             while some := list(islice(waiting, _HELD)):
                 for row, (found, is_new) in zip(some, pool.map(self._part, some), strict=True):
                     if isinstance(found, Exception):
-                        yield _left_out(row, found), None
+                        yield self._left_out(row, found), None
                         continue
                     if is_new:
                         self.made.add(row.store)
@@ -223,8 +237,32 @@ class ObjectsMaker:
             return part_of(self.store, row.store, row.scene_id, row.completed, self.settings)
         except (DamagedObjectError, FileNotFoundError) as error:
             return error, False
+        except Exception as error:
+            if not is_unforeseen(error):
+                raise
+            log.debug("%s could not be drawn", row.store, exc_info=True)
+            return error, False
 
-    def _file(self, crss: Sequence[str | None], lasting: LastingIds, taken: _Taken | None) -> bytes:
+    def _left_out(self, row: MosaicRow, error: Exception) -> MosaicRow:
+        is_damaged, is_gone = (isinstance(error, one) for one in (DamagedObjectError, FileNotFoundError))
+        if is_damaged or is_gone:
+            reason = redact_uri(on_one_line(error)) if is_damaged else "it was removed meanwhile"
+            log.warning("%s is left out of the objects: %s", row.scene_id, reason)
+            return replace(row, reason=reason, is_damaged=is_damaged)
+        reason = redact_uri(f"{type(error).__name__}: {on_one_line(error)}")
+        self.undrawn[row.store] = reason
+        return replace(row, reason=reason)
+
+    def _tell_undrawn(self) -> None:
+        if self.undrawn:
+            log.warning(
+                "%s left out of the objects, for drawing them failed; the next run, or `sgddiff objects`, "
+                "tries again: %s",
+                counted(len(self.undrawn), "mosaic", "are"),
+                first_of([f"{store} ({reason})" for store, reason in self.undrawn.items()]),
+            )
+
+    def _file(self, crss: Sequence[str | None], lasting: LastingIds, taken: TakenRows | None) -> bytes:
         """Return the file of all objects, put together mosaic by mosaic."""
         file = ObjectFile(next(iter(crss), None), several=len(crss) > 1)
         for row in self.mosaics:
@@ -234,25 +272,9 @@ class ObjectsMaker:
                 part, _ = decode(self.store.read(part_key(row.store, self.settings)))
                 file.add(lasting.laid_on(part, row.store, row.time))
             elif taken is not None:
-                file.add(lasting.as_now(taken.rows_of(row)))
+                file.add(lasting.as_now(timed(taken.rows_of(row), row.time)))
         about = {"format": FORMAT, "settings": self.settings.to_json(), "match_iou": self.least_iou}
         return file.finish(about)
-
-
-class _Taken:
-    """The rows that are taken of the objects of before, mosaic by mosaic, in their order."""
-
-    def __init__(self, store: Store, before: ObjectsFile | None, mosaics: Sequence[MosaicRow]) -> None:
-        """Open them; FileNotFoundError or ValueError if that is not possible."""
-        assert before is not None, "there are rows of before"
-        self._file = FormerObjects(store.read(before.file), before.digest)
-        self._starts, start = dict[str, int](), 0
-        for row in mosaics:
-            self._starts[row.store] = start
-            start += row.objects
-
-    def rows_of(self, row: MosaicRow) -> pa.Table:
-        return self._file.take(self._starts[row.store], row.objects)
 
 
 def _mosaic_of(row: Mapping[str, Any]) -> MosaicRow:
@@ -273,10 +295,3 @@ def _key_of(row: MosaicRow, part: pa.Table) -> SceneKey:
 def _counted(row: MosaicRow, part: pa.Table) -> MosaicRow:
     pixels, area_m2 = pc.sum(part["pixels"]).as_py() or 0, pc.sum(part["area_m2"]).as_py()
     return replace(row, objects=part.num_rows, pixels=pixels, area_m2=area_m2)
-
-
-def _left_out(row: MosaicRow, error: Exception) -> MosaicRow:
-    is_damaged = isinstance(error, DamagedObjectError)
-    reason = redact_uri(str(error)) if is_damaged else "it was removed meanwhile"
-    log.warning("%s is left out of the objects: %s", row.scene_id, reason)
-    return replace(row, reason=reason, is_damaged=is_damaged)

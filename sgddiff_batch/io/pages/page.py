@@ -16,7 +16,7 @@ from sgddiff_batch.io.pages import charts, effort, sections
 from sgddiff_batch.io.pages.charts import drawing
 from sgddiff_batch.io.pages.comparing import compared, runs_before
 from sgddiff_batch.io.pages.digest import Digest, digest_of, salient_share, seconds_of
-from sgddiff_batch.io.pages.drawn_objects import object_counts
+from sgddiff_batch.io.pages.drawn_objects import object_news
 from sgddiff_batch.io.pages.pictures import Drawn, draw_all
 from sgddiff_batch.io.pages.rendering import rendered
 from sgddiff_batch.io.pages.seen import placed, read_seen
@@ -62,6 +62,7 @@ def page_of(
     before = runs_before(output, str(facts.get("run_id", "")), limits.runs)
     context = {
         **_state(output, report, digest, notes, before),
+        **object_news(output, seen, str(facts.get("run_id", "")), digest.ids),
         **_pictures(drawn, digest),
         **placed(seen, digest.ids),
         **compared(measures_of(facts), before, limits),
@@ -95,7 +96,7 @@ def _state(
         "verdict": sections.verdict(facts),
         "notes": [*map(printable, notes)],
         "steps": sections.steps(facts, digest, output.uri),
-        "counts": [*sections.counts(facts), *object_counts(output, str(facts.get("run_id", "")))],
+        "counts": sections.counts(facts),
         "changes": sections.changes(facts),
         "reasons": [(printable(reason), f"{count:,}") for reason, count in digest.reasons],
         "troubles": sections.troubles(facts, digest, output.uri),

@@ -69,6 +69,11 @@ def steps(facts: Facts, digest: Digest, output: str) -> list[dict[str, str | Non
                 else ("sgddiff", "quarantine", "replay", "--all", "--output", output)
             ),
         )
+    if undrawn := _undrawn(facts)[0]:
+        words = counted(undrawn, "mosaic", "have")
+        step(
+            f"{words} no objects, for drawing them failed; this tries again:", *drawing_objects(facts, output)
+        )
     if digest.states.get(DAMAGED):
         step("Records of the ledger are damaged; this tells what else is:", "sgddiff", "verify", output)
     return found or [{"words": "Nothing.", "command": None}]
@@ -112,11 +117,32 @@ def changes(facts: Facts) -> list[str]:
             lines.append(f"{counted(count, 'scene')} {words}: {printable(first_of(first))}")
     if listing and not listing.get("is_whole", True):
         lines.append("The listing of the archive was not whole, so that nothing was withdrawn by it.")
+    count, first = _undrawn(facts)
+    if count:
+        lines.append(f"{counted(count, 'mosaic', 'have')} no objects: {printable(first_of(first))}")
     ignored = facts.get("ignored") or []
     if ignored:
         reasons = {str(row.get("reason", "?")) for row in ignored if isinstance(row, Mapping)}
         lines.append(f"Files or scenes were left out: {printable(first_of(sorted(reasons)))}")
     return lines
+
+
+def _undrawn(facts: Facts) -> tuple[int, list[str]]:
+    """Return how many mosaics objects could not be drawn of, and the first of them with the reason."""
+    told = object_of(object_of(facts.get("run")).get("objects_undrawn"))
+    count, rows = told.get("mosaics"), told.get("first")
+    first = [object_of(row) for row in rows] if isinstance(rows, list) else []
+    words = [f"{row.get('scene_id', '?')} ({row.get('reason', '?')})" for row in first]
+    return (count if isinstance(count, int) else 0), words
+
+
+def drawing_objects(facts: Facts, output: str) -> tuple[str, ...]:
+    """Return the command that draws objects as the run's config has it."""
+    wanted = object_of(object_of(facts.get("config")).get("objects"))
+    flags = (
+        (f"--{name.replace('_', '-')}", str(value)) for name, value in wanted.items() if value is not None
+    )
+    return ("sgddiff", "objects", output, *(word for flag in flags for word in flag))
 
 
 _AREA_REPLAY = ("sgddiff", "compose", "--config", "archive.yaml", "--retry-quarantined")

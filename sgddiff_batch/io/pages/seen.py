@@ -5,28 +5,46 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence, Set
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from sgddiff_batch.core.generations import ObjectsFile
 from sgddiff_batch.core.words import counted, on_one_line
 from sgddiff_batch.errors import SgddiffBatchError
-from sgddiff_batch.io.catalogue import read_catalogue
+from sgddiff_batch.io.catalogue import TIME_KNOWN, read_published
 from sgddiff_batch.io.pages.charts import drawing
 from sgddiff_batch.io.pages.maps import MOST_DRAWN, Footprints, map_of
 from sgddiff_batch.io.storage import Store
 
 log = logging.getLogger(__name__)
 
+_COLUMNS = ["id", "bbox", "salient_share", "store", "start_datetime", TIME_KNOWN]
+
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """The current mosaics of an output: ids, boxes (n, 4) in degrees, salient shares (n,); NaN: not known."""
+    """The current mosaics of an output: ids, boxes (n, 4) in degrees, salient shares (n,); NaN: not known.
+
+    ``stores``: their paths; ``times``: when their scenes were taken, None where that is not known.
+    ``objects``: what readers see of objects, None where there are none.
+    """
 
     ids: Sequence[str]
     boxes: NDArray[np.float64]
     shares: NDArray[np.float64]
+    stores: pa.ChunkedArray
+    times: pa.ChunkedArray
+    objects: ObjectsFile | None = None
+
+    def made(self, of_run: Set[str] | None) -> tuple[frozenset[str], datetime | None]:
+        """Return the paths of the mosaics of these ids, and when the first of their scenes was taken."""
+        chosen = pa.array([name in (of_run or ()) for name in self.ids], pa.bool_())
+        return frozenset(self.stores.filter(chosen).to_pylist()), pc.min(self.times.filter(chosen)).as_py()
 
     @property
     def typical_share(self) -> float | None:
@@ -38,18 +56,20 @@ class Seen:
 def read_seen(output: Store) -> Seen | None:
     """Return what readers see of an output; None where nothing was published, or it cannot be read."""
     try:
-        table = read_catalogue(output, columns=["id", "bbox", "salient_share"])
+        found = read_published(output, columns=_COLUMNS)
     except (SgddiffBatchError, OSError) as error:
         log.warning("the catalogue could not be read for the report's page: %s", on_one_line(error))
         return None
-    if table is None:
+    if found is None:
         return None
+    generation, table = found
     boxes = table["bbox"].combine_chunks()
     edges = [boxes.field(n).to_numpy(zero_copy_only=False).astype(np.float64) for n in range(4)]
     unknown = boxes.is_null().to_numpy(zero_copy_only=False)
     corners = np.where(unknown[:, None], np.nan, np.stack(edges, axis=1))
     shares = table["salient_share"].to_numpy().astype(np.float64)
-    return Seen(table["id"].to_pylist(), corners, shares)
+    times = pc.if_else(table[TIME_KNOWN], table["start_datetime"], None)
+    return Seen(table["id"].to_pylist(), corners, shares, table["store"], times, generation.objects)
 
 
 def placed(seen: Seen | None, of_run: Set[str] | None) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from itertools import chain
 
 from sgddiff_batch.core.candidate_table import as_columns
-from sgddiff_batch.core.choosing import choose, keep_newest, only_in, reconcile
+from sgddiff_batch.core.choosing import choose, dated, keep_newest, only_in, reconcile
 from sgddiff_batch.core.query import ArchiveQuery, Source
 from sgddiff_batch.core.scene import escape_scene_id
 from sgddiff_batch.core.schemes import bucket_of
@@ -28,7 +28,7 @@ from sgddiff_batch.io.archive import (
     split_glob,
 )
 from sgddiff_batch.io.sources.kinds import Question, source_for
-from sgddiff_batch.io.sources.result import Listing
+from sgddiff_batch.io.sources.result import Listing, times_of
 from sgddiff_batch.io.stac import (
     AllowedLinks,
     Web,
@@ -167,6 +167,9 @@ class _Reconciliation:
     def conclude(self) -> Listing:
         found = self.found[0] if len(self.found) == 1 else chain.from_iterable(self.found)
         candidates, clashing = reconcile(found)
+        pattern = self.query.time_pattern
+        if pattern is not None and self.query.asks_times:
+            candidates = dated(candidates, pattern)
         self.ignored.append(
             IgnoredFile(printable(name_of(uri, self.root)), reason) for uri, reason in clashing.items()
         )
@@ -176,6 +179,7 @@ class _Reconciliation:
         sources = [source.uri for source in self.query.sources]
         alone = only_in(newest, len(sources))
         scenes, facts = as_columns(newest)
+        times, undated = times_of(scenes.ids, facts, pattern)
         return Listing(
             scenes=scenes,
             ignored=merged_ignored(self.ignored),
@@ -187,6 +191,8 @@ class _Reconciliation:
             facts=facts,
             items_left_out=sum((Counter(places.unusable) for places in self.named.values()), Counter()),
             is_whole=self.is_whole and not any(file.lost for file in self.missing),
+            times=times,
+            undated=undated,
         )
 
     def _told_missing(self, candidates: Iterable[Candidate]) -> list[IgnoredFile]:

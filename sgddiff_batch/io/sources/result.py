@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import math
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
+
+from sgddiff_batch.core.fact_table import FactTable
 from sgddiff_batch.core.scene import Scene
 from sgddiff_batch.core.selection import Facts
+from sgddiff_batch.core.span_table import SpanTable
+from sgddiff_batch.core.texts import Texts
+from sgddiff_batch.core.times import TimeSpan
+from sgddiff_batch.core.words import printable
 from sgddiff_batch.io.archive import IgnoredFile
 
 _NAMED = 100
@@ -25,7 +34,9 @@ class Listing:
     older versions, with the id of the newest. ``only_in``: for each of several sources, the wanted scenes
     that no other names. ``facts``: what is known of each wanted scene. ``items_left_out``: how many items
     of catalogues, and documents, no scene can be had of, by reason. ``scenes`` and ``facts`` of an archive
-    are columns (:class:`SceneTable`, :class:`FactTable`), however many there are.
+    are columns (:class:`SceneTable`, :class:`FactTable`), however many there are. ``times``: when scenes were
+    taken, as catalogues say, or else a pattern finds in their ids; ``undated``, how many have no time though
+    there is a pattern, and the first of them; None: there is no pattern.
 
     A scene that is in none of them is not in the archive any more, but only where the listing ``is_whole``:
     otherwise a server was asked for a part, or some place could not be looked at.
@@ -41,12 +52,16 @@ class Listing:
     facts: Mapping[str, Facts] = field(default_factory=dict)
     items_left_out: Mapping[str, int] = field(default_factory=dict)
     is_whole: bool = True
+    times: Mapping[str, TimeSpan] = field(default_factory=dict)
+    undated: tuple[int, str] | None = None
 
     def rows(self) -> list[tuple[str, str]]:
         """Return what a plan prints of the listing: words and a number each, only what there is."""
         counts = {f"only in {source}": len(ids) for source, ids in self.only_in.items()}
         counts |= {f"left out: {reason}": n for reason, n in sorted(Counter(self.left_out.values()).items())}
         counts["superseded by newer versions"] = len(self.superseded)
+        undated, first = self.undated or (0, "")
+        counts[f"time_pattern finds no time, as in {printable(first)}"] = undated
         counts["named, but missing"] = len(self.missing)
         counts["not listed"] = len(self.not_listed)
         counts |= {f"catalogue items left out: {reason}": n for reason, n in self.item_counts().items()}
@@ -71,8 +86,27 @@ class Listing:
             "left_out": dict(map(_numbered, left_out.items())),
             "superseded": {"scenes": len(superseded), "first": dict(superseded[:_NAMED])},
             "missing": len(self.missing),
+            **({} if self.undated is None else {"undated": self.undated[0]}),
             "not_listed": {file.path: file.reason for file in self.not_listed},
         }
+
+
+def times_of(
+    ids: Texts, facts: Mapping[str, Facts], pattern: re.Pattern[str] | None
+) -> tuple[Mapping[str, TimeSpan], tuple[int, str] | None]:
+    """Return ``times`` and ``undated`` of a listing. ids: of its scenes, sorted."""
+    told = facts.more if isinstance(facts, FactTable) else facts
+    spans = {scene_id: one.time for scene_id, one in told.items() if one.time}
+    known = {
+        scene_id: span
+        for scene_id, span in spans.items()
+        if math.isfinite(span.start_s) and math.isfinite(span.stop_s)
+    }
+    if pattern is None:
+        return known, None
+    times = SpanTable.named(ids, pattern, known)
+    missing = np.flatnonzero(np.isnan(times.start_s))
+    return times, (len(missing), ids[int(missing[0])] if len(missing) else "")
 
 
 def _numbered(named: tuple[str, Iterable[str]]) -> tuple[str, dict[str, object]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from types import MappingProxyType
 
 from sgddiff_batch.config import ArchiveJobConfig, AreaConfig
 from sgddiff_batch.core.composite_planning import AreaPlan, AreaSettings, Changes
@@ -145,8 +146,11 @@ def log_result(result: AreaResult) -> None:
         log.info("%s: %s, of %s", result.scene_id, result.state, counted(result.scenes, "scene"))
 
 
-def publish_area(run: AreaRun) -> bool:
-    """Publish all current mosaics of the area in one flip; log what hinders it."""
+def publish_area(run: AreaRun, told: dict[str, object] | None = None) -> bool:
+    """Publish all current mosaics of the area in one flip; log what hinders it.
+
+    told: takes what the report says of objects that could not be drawn.
+    """
     objects = objects_of(run.area_store, run.config.objects)
     try:
         ledger = ObjectLedger(run.area_store)
@@ -173,6 +177,8 @@ def publish_area(run: AreaRun) -> bool:
             generation.number,
             counted(generation.rows, "mosaic"),
         )
+    if told is not None and objects is not None:
+        told.update(objects.report())
     return objects is None or not objects.has_failed
 
 
@@ -189,8 +195,14 @@ class AreaEnd:
     page_uri: str | None = None
 
 
-def write_area_report(run: AreaRun, results: list[AreaResult], attempt: Attempt, ending: Ending) -> AreaEnd:
-    """Write the report of a run; log what hinders it."""
+def write_area_report(
+    run: AreaRun,
+    results: list[AreaResult],
+    attempt: Attempt,
+    ending: Ending,
+    more: Mapping[str, object] = MappingProxyType({}),
+) -> AreaEnd:
+    """Write the report of a run; log what hinders it. more: what it says of the run besides."""
     seconds = attempt.seconds
     report = build_report(
         run.run_id,
@@ -208,6 +220,7 @@ def write_area_report(run: AreaRun, results: list[AreaResult], attempt: Attempt,
             "withdrawals_refused": run.changes.refusal,
             "peak_memory_bytes": run.peak_memory_bytes,
             **attempt.facts(),
+            **more,
         },
         scenes=[asdict(result) for result in results],
         ignored=[{"path": scene.scene_id, "reason": scene.reason} for scene in run.members.refused],

@@ -261,9 +261,10 @@ def compose_area(
         known = {result.scene_id for result in results}
         touched = (plan.area_id for plan in run.changes.touched)
         results += [AreaResult(area_id, "pending") for area_id in touched if area_id not in known]
-        published = publish_area(run)
+        objects = dict[str, object]()
+        published = publish_area(run, objects)
         ending = broken or judged_area(run, results, published=published)
-        ended(write_area_report(run, results, attempt, ending))
+        ended(write_area_report(run, results, attempt, ending, objects))
     return area_ending(run, results, published=published)
 
 

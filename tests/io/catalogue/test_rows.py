@@ -7,11 +7,13 @@ from datetime import UTC, datetime
 
 import pytest
 import shapely
+from hypothesis import given
+from hypothesis import strategies as st
 
 from sgddiff_batch.core.grid import Grid
 from sgddiff_batch.core.times import TimeSpan
-from sgddiff_batch.io.catalogue.rows import QUARANTINED, Current, instant, row, table_of, times_of
-from sgddiff_batch.io.catalogue.schema import LEAN
+from sgddiff_batch.io.catalogue.rows import QUARANTINED, Current, TakenTimes, instant, row, table_of, times_of
+from sgddiff_batch.io.catalogue.schema import ITEM, LEAN, TIME_KNOWN, TIMES
 from sgddiff_batch.io.catalogue.shown import shown_of
 from sgddiff_batch.io.geodesy import FootprintMaker
 from sgddiff_batch.io.mosaics import root_attributes
@@ -114,3 +116,29 @@ def test_a_time_that_is_not_known_is_the_mosaic_s_own_or_the_widest_true_span(sp
 )
 def test_a_text_is_an_instant_in_utc_or_none(text, wanted):
     assert instant(text) == wanted
+
+
+SECONDS = st.one_of(st.integers(0, 3), st.floats(0.0, 4e9), st.sampled_from([math.inf, -math.inf, 1e20]))
+SPANS = st.builds(lambda ends: TimeSpan(*sorted(ends)), st.tuples(SECONDS, SECONDS))
+
+
+@given(
+    st.dictionaries(st.sampled_from("abcdef"), st.none() | SPANS, min_size=1),
+    st.dictionaries(st.sampled_from("abcdefgh"), SPANS),
+)
+def test_times_are_laid_on_as_rows_made_anew_would_have_them_and_then_all_hold(said, known):
+    one = row_of()
+    before = table_of(
+        one | dict(zip((TIME_KNOWN, *TIMES), times_of(span, NOON), strict=True)) | {"id": name, ITEM: "old"}
+        for name, span in sorted(said.items())
+    )
+    times = TakenTimes(known)
+    after = times.laid_on(before)
+    assert after.schema == before.schema
+    for old, new in zip(before.to_pylist(), after.to_pylist(), strict=True):
+        told = times_of(known.get(old["id"]), NOON)
+        wanted = old | (dict(zip((TIME_KNOWN, *TIMES), told, strict=True)) if told[0] else {})
+        assert new | {ITEM: None} == wanted | {ITEM: None}
+        assert new[ITEM] == ("old" if wanted == old else None)
+    assert not len(times.others(after)[0])
+    assert times.laid_on(after) is after

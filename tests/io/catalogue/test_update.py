@@ -77,12 +77,12 @@ def test_what_is_withdrawn_or_has_no_record_leaves(store):
     assert (list(rows), opened) == (["b.tif"], [])
 
 
-def test_a_time_that_became_known_makes_the_row_anew_and_one_that_is_not_given_keeps_it(store):
+def test_a_time_that_became_known_is_laid_on_the_row_and_one_that_is_not_given_keeps_it(store):
     finish(store, "a.tif")
     before, _, _ = bring(store)
     context = PublishContext("run", times={"a.tif": TimeSpan(0.0, 0.0)})
     after, _, opened = bring(store, before, context=context)
-    assert len(opened) == 1
+    assert opened == []
     assert after["datetime"].to_pylist()[0].isoformat() == "1970-01-01T00:00:00+00:00"
     again, _, opened = bring(store, after)
     assert opened == []

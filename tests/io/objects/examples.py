@@ -42,6 +42,7 @@ def put_scene(
     crs: str | None = UTM,
     strides: int = 2,
     finished_s: int | None = None,
+    run_id: str = "run",
 ) -> str:
     """Write a complete mosaic of codes (h, w) and its record; return its path below the output.
 
@@ -52,7 +53,7 @@ def put_scene(
     path = f"{scene_id}/{version_of(number)}-aaaaaaaaaaaa.zarr"
     mosaic = SceneMosaic.at(path, scene, profile, Tiling(32, 8, 24 * strides))
     writer = ZarrBlockWriter(output)
-    claim = begun(writer, mosaic, provenance_of(scene))
+    claim = begun(writer, mosaic, {**provenance_of(scene), "run_id": run_id})
     blocks = []
     for block in mosaic.blocks():
         part = codes[block.slices]

@@ -8,7 +8,7 @@ from sgddiff_batch.core.times import parse_time
 from sgddiff_batch.errors import FatalError
 from sgddiff_batch.io.catalogue import read_pointer, rollback
 from sgddiff_batch.io.ledger.marks import ObjectLedger
-from sgddiff_batch.io.objects.asking import Published
+from sgddiff_batch.io.objects.asking import Published, RunCounts, count_objects
 from sgddiff_batch.io.storage.store import open_store
 from tests.io.objects.examples import put_scene
 from tests.io.objects.test_generation import PIER, SHIP, night, picture
@@ -118,3 +118,25 @@ def test_an_output_without_objects_and_damaged_ones_are_told(output, tmp_path):
     output.write(read_pointer(output).generation.objects.file, b"torn")
     with pytest.raises(FatalError, match="is damaged: remove it"):
         Published(output.uri)
+
+
+def test_what_became_of_objects_with_a_run_is_told_apart(tmp_path):
+    store = open_store(str(tmp_path / "out"))
+    barge, twins = slice(2, 8), slice(50, 55)
+    before = [(barge, slice(40, 60)), (twins, slice(10, 20)), (twins, slice(21, 30))]
+    after = [(barge, slice(40, 49)), (barge, slice(50, 60)), (twins, slice(10, 30))]
+    pictures = {"a.tif": picture(PIER, SHIP, *before), "b.tif": picture(PIER, *after), "c.tif": picture()}
+
+    def counts(run, made=()):
+        return count_objects(store, read_pointer(store).generation.objects, run, frozenset(made))
+
+    paths = {}
+    for run, (scene_id, codes) in enumerate(pictures.items(), 1):
+        paths[scene_id] = put_scene(store, scene_id, codes, run_id=str(run))
+        night(store, str(run))
+        if scene_id == "b.tif":
+            assert counts("1") == RunCounts({"merged": 1, "seen": 4, "vanished": 1}, 5, 0, 0, 0, 0)
+            assert counts("2") == RunCounts({"merged": 1, "seen": 4, "vanished": 1}, 1, 1, 3, 1, 1)
+            assert counts("2", paths.values()) == counts("2"), "the mosaics of others are not its own"
+    assert counts("3") == RunCounts({"merged": 1, "vanished": 5}, 0, 0, 0, 0, 0)
+    assert counts("3", [paths["c.tif"]]).vanished == 4, "a mosaic without an object has no row"

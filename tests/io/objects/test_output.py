@@ -13,12 +13,13 @@ import pyarrow.parquet as pq
 import pytest
 
 from sgddiff_batch.core.object_settings import ObjectSettings
-from sgddiff_batch.io.catalogue import OBJECTS
+from sgddiff_batch.errors import FatalError, RetryableError
+from sgddiff_batch.io.catalogue import OBJECTS, draw_objects, read_catalogue, read_pointer
 from sgddiff_batch.io.catalogue.generations import rollback
 from sgddiff_batch.io.ledger.marks import ObjectLedger
 from sgddiff_batch.io.mosaics import empty_root
 from sgddiff_batch.io.objects import drawing
-from sgddiff_batch.io.objects.output import find_objects
+from sgddiff_batch.io.objects.output import ObjectsMaker, find_objects
 from sgddiff_batch.io.objects.parts import make_part
 from sgddiff_batch.io.storage.store import open_store
 from sgddiff_batch.io.upkeep.garbage import find_garbage
@@ -202,3 +203,47 @@ def test_objects_are_no_garbage_and_no_mosaics(output):
     found = find_garbage(output, 0)
     assert (found.garbage, found.broken, found.unknown) == ((), (), ())
     assert len(output.keys("_objects/parts")) == 3
+
+
+def test_a_mosaic_of_which_drawing_fails_is_left_out_and_tried_again_the_next_time(
+    output, monkeypatch, caplog
+):
+    def made(mosaic, *args):
+        if mosaic.mosaic.path.startswith("a.tif"):
+            raise RuntimeError("a bug in\nour s3://user:secret@b/ code")
+        return make_part(mosaic, *args)
+
+    def publish():
+        return ObjectsMaker(output, EXACT).make(rows, "0" * 64, before)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(drawing, "make_part", made)
+        found = find_objects(output.uri, EXACT)
+        rows, before = read_catalogue(output), read_pointer(output).generation.objects
+        files = output.keys("_objects/generations")
+        assert publish() == before, "what failed again is as it was"
+        assert output.keys("_objects/generations") == files
+    (left,) = found.left_out
+    assert (left.scene_id, left.is_damaged, left.is_undrawn) == ("a.tif", False, True)
+    assert left.reason == "RuntimeError: a bug in our s3://b/ code"
+    assert [one.scene_id for one in found.mosaics] == ["b.tif", "sea.tif"]
+    assert caplog.text.count("1 mosaic is left out of the objects, for drawing them failed") == 2
+    assert {row["scene"] for row in shown_rows(output.read(OBJECTS))} == {"b.tif"}
+    maker = ObjectsMaker(output, EXACT)
+    assert not maker.is_made(read_pointer(output).generation), "the next run has to try again"
+    draw_objects(output, maker)
+    assert maker.is_made(read_pointer(output).generation)
+    assert {row["scene"] for row in shown_rows(output.read(OBJECTS))} == {"a.tif", "b.tif"}
+    assert not maker.undrawn
+
+
+@pytest.mark.parametrize(
+    "error", [RetryableError("503"), OSError("the disk is full"), FatalError("no lease")]
+)
+def test_what_storage_says_while_parts_are_drawn_is_no_mosaic_without_objects(output, monkeypatch, error):
+    def made(*args):
+        raise error
+
+    monkeypatch.setattr(drawing, "make_part", made)
+    with pytest.raises(type(error), match=str(error)):
+        find_objects(output.uri, EXACT)

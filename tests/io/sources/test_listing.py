@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 import s3fs
 
 from sgddiff_batch.core.boxes import Box
+from sgddiff_batch.core.periods import span_of_digits
 from sgddiff_batch.core.query import ArchiveQuery, Source
 from sgddiff_batch.core.selection import Duplicates, Filters
 from sgddiff_batch.core.times import parse_span
@@ -141,6 +143,36 @@ class TestFiltersAndVersions:
         listing = list_archive(ArchiveQuery((Source(str(tmp_path)),), duplicates=rule))
         assert ids(listing) == ["plain.tif", "t_N0510.tif", "u_N0400.tif"]
         assert listing.superseded == {"t_N0509.tif": "t_N0510.tif"}
+
+    def test_names_tell_times_where_no_catalogue_does_and_who_has_none_is_told(self, archive: Path) -> None:
+        put(archive, "n_20260110.tif", "n_20250110.tif")
+        pattern = re.compile(r"_(\d{8})")
+        listing = list_archive(ArchiveQuery(sources(archive), time_pattern=pattern))
+        told = {name: facts.time for name, facts in listing.facts.items() if facts.time}
+        names = {name: span_of_digits(name) for name in ids(listing) if name.startswith("n_")}
+        assert told
+        assert dict(listing.times) == {**told, **names}
+        undated = sorted(set(ids(listing)) - set(listing.times))
+        assert listing.undated == (len(undated), undated[0])
+        assert (f"time_pattern finds no time, as in {undated[0]}", str(len(undated))) in listing.rows()
+        plain = list_archive(ArchiveQuery(sources(archive)))
+        assert (dict(plain.times), plain.undated) == (told, None)
+
+    def test_filters_and_versions_go_by_the_times_of_names(self, tmp_path: Path) -> None:
+        put(tmp_path, "a-x_20260110.tif", "a-y_20260109.tif", "b-x_20250101.tif", "c.tif")
+        pattern, filters = re.compile(r"_(\d{8})"), Filters(time=parse_span("2026-01-01/.."))
+        query = ArchiveQuery((Source(str(tmp_path)),), filters, time_pattern=pattern)
+        listing = list_archive(query)
+        assert ids(listing) == ["a-x_20260110.tif", "a-y_20260109.tif"]
+        assert listing.left_out == {
+            "b-x_20250101.tif": "its time is not asked for",
+            "c.tif": "its time is not known, and archive.filters asks for it",
+        }
+        assert listing.undated == (0, "")
+        rule = Duplicates(re.compile(r"^(\w)"), "datetime")
+        newest = list_archive(replace(query, filters=Filters(), duplicates=rule))
+        assert ids(newest) == ["a-x_20260110.tif", "b-x_20250101.tif", "c.tif"]
+        assert list(newest.times) == ids(newest)[:2]
 
     def test_the_file_written_last_wins_where_asked(self, tmp_path: Path) -> None:
         put(tmp_path, "a_1.tif", "a_2.tif")

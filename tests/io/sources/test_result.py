@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import math
+import re
+
+from sgddiff_batch.core.periods import span_of_digits
+from sgddiff_batch.core.selection import Facts
+from sgddiff_batch.core.texts import Texts
+from sgddiff_batch.core.times import TimeSpan
 from sgddiff_batch.io.archive import IgnoredFile
-from sgddiff_batch.io.sources.result import Listing
+from sgddiff_batch.io.sources.result import Listing, times_of
 
 MANY = [f"{number:03}.tif" for number in range(250)]
 
@@ -72,3 +79,19 @@ def test_the_keys_of_a_report_are_a_format() -> None:
     assert list(Listing().report()) == [
         "is_whole", "ignored", "only_in", "left_out", "superseded", "missing", "not_listed",
     ]  # fmt: skip
+
+
+def test_scenes_without_a_time_are_told_only_where_a_pattern_was_to_find_it() -> None:
+    assert Listing(undated=None).rows() == Listing(undated=(0, "")).rows() == []
+    assert Listing(undated=(3, "a\nb.tif")).rows() == [(r"time_pattern finds no time, as in a\nb.tif", "3")]
+    assert "undated" not in Listing().report()
+    assert Listing(undated=(3, "a.tif")).report()["undated"] == 3
+
+
+def test_what_is_open_at_an_end_is_no_time_and_its_name_is_asked() -> None:
+    facts = {"a_2026.tif": Facts(time=TimeSpan(0.0, math.inf)), "b.tif": Facts(time=TimeSpan(0.0, 1.0))}
+    ids = Texts.of(sorted(facts))
+    assert times_of(ids, facts, None) == ({"b.tif": TimeSpan(0.0, 1.0)}, None)
+    times, undated = times_of(ids, facts, re.compile(r"_(\d{4})"))
+    assert dict(times) == {"a_2026.tif": span_of_digits("2026"), "b.tif": TimeSpan(0.0, 1.0)}
+    assert undated == (0, "")

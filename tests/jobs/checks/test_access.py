@@ -211,3 +211,20 @@ def test_credentials_are_named_and_never_shown(tmp_path, environment, words):
 
 def test_local_folders_need_no_credentials(tmp_path):
     assert list(check_credentials(config_of(tmp_path, "scenes"), KEYS)) == []
+
+
+@pytest.mark.parametrize(
+    ("pattern", "state", "found"),
+    [(r"_(\d{8})", "ok", "known of 2 of 2 scenes"), (r"_(\d{8})_", "note", "known of 0 of 2 scenes")],
+)
+def test_a_pattern_that_finds_no_time_is_told_with_a_name_in_which_it_finds_none(
+    tmp_path, pattern, state, found
+):
+    for number, name in enumerate(("a_20260101.tif", "b_20260102.tif")):
+        jobs.write_scene(tmp_path / "scenes" / name, 30, 40, number)
+    checks, _ = check_archive(config_of(tmp_path, "scenes"))
+    assert "times" not in [check.what for check in checks]
+    config = load_config(str(tmp_path / "a.yaml"), [f"archive.time_pattern='{pattern}'"])
+    (check,) = [check for check in check_archive(config)[0] if check.what == "times"]
+    assert (check.state, check.found) == (state, found)
+    assert ("'a_20260101.tif'" in check.mend) == (state == "note")

@@ -334,7 +334,7 @@ class Dying:
 
         with self.monkeypatch.context() as patch:
             patch.setattr(Attempt, "settled", dies)
-            patch.setattr(compose, "publish_area", lambda run: False)
+            patch.setattr(compose, "publish_area", lambda *_: False)
             patch.setattr(compose, "write_area_report", lambda *_: None)
             with pytest.raises(KeyboardInterrupt):
                 self.attempt(**flags)

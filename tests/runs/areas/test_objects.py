@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from jobs import cli
+from sgddiff_batch.io.objects.parts import PartDrawing
 from sgddiff_batch.io.storage.store import open_store
 from tests.io.area_examples import publish_scenes, put_scene
 from tests.runs.areas.test_compose import World
@@ -69,5 +70,20 @@ def test_the_command_draws_them_where_the_config_does_not_and_asks_by_period(wor
     assert len(rows(world)) == 3
     assert cli.main(["objects", world.area.uri, "--vanished-since", "2026-02-01"]) == 0
     assert "1 object" in capsys.readouterr().out
+    assert world.night(*ON) == 0
+    assert len(rows(world)) == 3
+
+
+def test_a_mistake_in_drawing_leaves_area_mosaics_and_exit_code_as_they_are_and_is_told(world, monkeypatch):
+    def failing(self, window, codes):
+        raise RuntimeError("a bug")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(PartDrawing, "add", failing)
+        assert world.night(*ON) == 0
+    report = world.report()
+    assert report["totals"]["states"] == {"done": 2}
+    assert report["run"]["objects_undrawn"]["mosaics"] == 2
+    assert report["run"]["objects_undrawn"]["first"][0]["reason"] == "RuntimeError: a bug"
     assert world.night(*ON) == 0
     assert len(rows(world)) == 3

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import shapely
 from numpy.typing import NDArray
 from PIL import Image
 from rasterio.crs import CRS
@@ -17,6 +19,8 @@ from sgddiff_batch.core.grid import Grid, Transform
 from sgddiff_batch.core.planning import SceneMosaic, Tiling
 from sgddiff_batch.core.scene import Scene, SceneProfile
 from sgddiff_batch.core.times import TimeSpan
+from sgddiff_batch.io.catalogue.files import encode
+from sgddiff_batch.io.catalogue.schema import LEAN, TIME_KNOWN
 from sgddiff_batch.io.catalogue.update import PublishContext
 from sgddiff_batch.io.ledger import ObjectLedger
 from sgddiff_batch.io.mosaics import ZarrBlockWriter
@@ -183,6 +187,53 @@ def facts(visit: Visit, part: str) -> dict[str, str]:
     visit.page.wait_for_selector(f"#{part}-facts dd")
     rows = visit.page.locator(f"#{part}-facts")
     return dict(zip(rows.locator("dt").all_inner_texts(), rows.locator("dd").all_inner_texts(), strict=True))
+
+
+def write_catalogue(folder: Path, count: int) -> None:
+    """Write a catalogue of scenes over a continent, each a turned square of 0.1 degrees, of which no two
+    are equal in anything that differs among real ones. There are no mosaics to it.
+    """
+    rng = np.random.default_rng(0)
+    west, south = rng.uniform(-120, -80, count), rng.uniform(25, 50, count)
+    corners = np.array([(0.01, 0), (0.1, 0.01), (0.09, 0.1), (0, 0.09), (0.01, 0)])
+    shapes = shapely.polygons(np.stack([west, south], -1)[:, None] + corners)
+    boxes = shapely.bounds(shapes).tolist()
+    times = (rng.uniform(1.6e9, 1.8e9, count).astype("int64") * 1_000_000).tolist()
+    rows = []
+    for number, (shape, box, time) in enumerate(zip(shapely.to_wkb(shapes), boxes, times, strict=True)):
+        name, version, share = f"2026/scene-{number}.tif", f"{rng.integers(2**63):016x}", rng.random()
+        edges = dict(zip(("xmin", "ymin", "xmax", "ymax"), box, strict=True))
+        facts = {"id": name, "geometry": shape, "bbox": edges, TIME_KNOWN: True, "state": "done"}
+        facts |= dict.fromkeys(("datetime", "start_datetime", "end_datetime", "created"), time)
+        facts |= {"scene_uri": f"s3://archive/{name}", "scene_version": version, "model_digest": "d" * 64}
+        facts |= {"run_key": "a" * 12, "salient_share": share, "salient_km2": 100 * share}
+        rows.append(facts | {"store": f"{name}/{version}-aaaaaaaaaaaa.zarr"})
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "catalogue.parquet").write_bytes(encode(pa.Table.from_pylist(rows, LEAN), str(folder)))
+
+
+@dataclass(frozen=True)
+class FirstPicture:
+    """What a page had asked for when its first picture was there."""
+
+    requests: int
+    bytes: int
+    after_s: float
+
+
+def first_picture(visit: Visit) -> FirstPicture:
+    """Return what the first picture took, as the browser has noted it; wait until all of it is there."""
+    visit.page.wait_for_selector("html[data-whole=true]", state="attached")
+    return FirstPicture(**visit.page.evaluate(_FIRST_PICTURE))
+
+
+_FIRST_PICTURE = """() => {
+  const at = performance.getEntriesByName('picture')[0].startTime;
+  const asked = [...performance.getEntriesByType('navigation'), ...performance.getEntriesByType('resource')]
+    .filter((one) => one.startTime < at && !one.name.startsWith('data:'));
+  const bytes = asked.reduce((sum, one) => sum + one.encodedBodySize, 0);
+  return { requests: asked.length, bytes, after_s: at / 1000 };
+}"""
 
 
 def config_of(**changes: object) -> bytes:

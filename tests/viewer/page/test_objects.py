@@ -8,7 +8,9 @@ import pytest
 from sgddiff_batch.core.object_settings import ObjectSettings
 from sgddiff_batch.core.times import TimeSpan
 from sgddiff_batch.io.objects import find_objects
+from tests.io.area_examples import publish_scenes, put_scene
 from tests.kit.browser import visits
+from tests.runs.areas.test_compose import World
 from tests.viewer.page.examples import GRIDS, PAGE, facts, go, seen, settle, show, size_of, words_of
 from tests.viewer.site_examples import served
 
@@ -77,3 +79,96 @@ def test_its_history_has_every_scene_that_shows_it_the_oldest_first(one, output)
         ["2001-09-09 01:46 UTC", "UTM south"],
         ["2001-09-10 01:46 UTC", "UTM south, later"],
     ]
+
+
+def region(rows, cols):
+    return slice(*rows), slice(*cols)
+
+
+ROWS, BELOW = (100, 140), (200, 240)
+FATES = {
+    "1 before": (
+        region(ROWS, (100, 200)),
+        region(ROWS, (210, 250)),
+        region((20, 40), (20, 40)),
+        region(BELOW, (100, 220)),
+    ),
+    "2 after": (region(ROWS, (100, 250)), region(BELOW, (100, 170)), region(BELOW, (180, 220))),
+}
+"""Two regions become one, a third one is no more, and a fourth one falls apart."""
+
+
+@pytest.fixture(scope="module")
+def fates(tmp_path_factory):
+    folder, grid = tmp_path_factory.mktemp("fates") / "out", GRIDS["UTM north"]
+    shown, times = {}, {}
+    for number, (name, places) in enumerate(FATES.items()):
+        codes = np.full((grid.height_px, grid.width_px), 20, np.uint8)
+        for place in places:
+            codes[place] = 230
+        shown[name] = grid, codes
+        times[name] = TimeSpan(1e9 + number * DAY_S, 1e9 + number * DAY_S)
+    stores = show(folder, shown, times)
+    find_objects(str(folder), ObjectSettings(threshold=0.5))
+    return folder, stores
+
+
+def told_of(one, store, pixel, area=""):
+    """Return the id, the state and the history of the object at a pixel."""
+    go(one, words_of(area=area, mosaic=store, pixel=pixel))
+    told = facts(one, "object")
+    history = [line.split(" · ") for line in one.page.locator("#history li").all_inner_texts()]
+    return one.page.inner_text("#object-id"), told["state now"], history
+
+
+def test_merged_vanished_and_split_objects_are_told_apart_and_have_their_history(browser, fates):
+    folder, stores = fates
+    with served(str(folder), PAGE) as asker, visits(browser) as visit:
+        one = visit(asker.server.url, window=(760, 560))
+        settle(one)
+        before, after = (stores[name] for name in FATES)
+        small, state, history = told_of(one, before, "120,230")
+        large, stays, both = told_of(one, before, "120,150")
+        assert (state, stays) == (f"merged: part of {large} now", "seen")
+        assert [line[1] for line in history] == ["1 before"]
+        assert [line[1:2] + line[3:] for line in both] == [["1 before"], ["2 after", f"took in {small}"]]
+        _, state, history = told_of(one, before, "30,30")
+        assert state == "vanished: a later mosaic has data here and does not show it"
+        assert [line[1] for line in history] == ["1 before"]
+        whole, state, _ = told_of(one, before, "220,200")
+        assert state == "seen"
+        _, state, history = told_of(one, after, "220,200")
+        assert (state, [line[3:] for line in history]) == ("seen", [[f"split from {whole}"]])
+
+
+def test_the_line_of_the_mosaic_that_is_open_is_marked(browser, fates):
+    folder, stores = fates
+    with served(str(folder), PAGE) as asker, visits(browser) as visit:
+        one = visit(asker.server.url)
+        settle(one)
+        told_of(one, stores["2 after"], "120,150")
+        assert "2 after" in one.page.inner_text("#history li[aria-current=true]")
+
+
+def test_objects_of_an_area_have_their_periods_and_what_vanished_is_said(browser, tmp_path):
+    world = World(tmp_path)
+    pier, ship = (slice(5, 60), slice(5, 12)), (slice(30, 40), slice(40, 70))
+    for name, places in (("jan.tif", (pier, ship)), ("feb.tif", (pier,))):
+        codes = np.zeros((80, 80), np.uint8)
+        for place in places:
+            codes[place] = 230
+        put_scene(world.output, name, codes)
+    publish_scenes(world.output, {"jan.tif": "2026-01-05T10:00:00Z", "feb.tif": "2026-02-05T10:00:00Z"})
+    assert world.night("--set", "objects.threshold=0.7") == 0
+    (january,) = (uri for name, uri in world.mosaics().items() if name.startswith("2026-01"))
+    store = january.removeprefix(f"{world.area.uri}/")
+    with served(str(tmp_path / "out"), PAGE) as asker, visits(browser) as visit:
+        one = visit(asker.server.url)
+        settle(one)
+        _, state, history = told_of(one, store, "35,50", area="monthly")
+        assert state.startswith("vanished: ")
+        assert [line[0] for line in history] == ["2026-01-01 00:00 UTC"]
+        _, state, history = told_of(one, store, "20,8", area="monthly")
+        assert state == "seen"
+        assert [line[0][:7] for line in history] == ["2026-01", "2026-02"]
+        assert [line[1][:7] for line in history] == ["2026-01", "2026-02"]

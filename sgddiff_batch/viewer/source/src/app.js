@@ -14,6 +14,7 @@ import { Look } from './panel/look.js';
 import { MapButtons } from './panel/map_buttons.js';
 import { Asked } from './asked.js';
 import { opened, sceneLayer } from './opened.js';
+import { readRest } from './rest.js';
 import { capturedView, centreOf, restoredView } from './viewing.js';
 
 export class App {
@@ -21,9 +22,7 @@ export class App {
   constructor(config) {
     this.config = config;
     this.state = startState();
-    this.open = null;
-    this.other = null;
-    this.turn = 0;
+    Object.assign(this, { open: null, other: null, catalogue: null, turn: 0 });
     this.view = new MapView(byId('map'), config.basemap);
     this.swipe = new Swipe(byId('divider'), this.view.map, (split) => this.#keep({ split }));
     this.finder = new Finder({
@@ -48,6 +47,11 @@ export class App {
     });
     this.view.map.on('moveend', () => this.#moved());
     await this.#follow(stateOf(location.hash));
+  }
+
+  /** @returns {import('./data/catalogue.js').Entry[]} */
+  get entries() {
+    return this.catalogue.entries;
   }
 
   /** @returns {import('./config.js').Output} */
@@ -83,7 +87,7 @@ export class App {
   async #follow(state) {
     const turn = (this.turn += 1);
     this.buttons.begin();
-    const isNew = !this.entries || this.catalogueOf !== state.area;
+    const isNew = !this.catalogue || this.catalogueOf !== state.area;
     this.state = state;
     try {
       if (isNew) await this.#readCatalogue(turn);
@@ -96,24 +100,33 @@ export class App {
     } finally {
       this.buttons.end();
     }
+    if (turn === this.turn && this.catalogue) readRest(this, this.catalogue);
   }
 
   async #readCatalogue(turn) {
     const { place, catalogue, objects } = this.output;
     notice('Reading the catalogue…');
-    const entries = await readCatalogue(place, catalogue);
+    const found = await readCatalogue(place, catalogue);
     if (turn !== this.turn) return;
     notice('');
-    this.entries = entries;
+    this.catalogue = found;
     this.objects = objects ? new Objects(place, objects) : null;
     this.catalogueOf = this.state.area;
-    this.view.footprints.setEntries(entries);
+    this.view.footprints.setEntries(this.entries);
+  }
+
+  /** Tell of the mosaic that is open what the catalogue knows by now. */
+  tellOfOpen() {
+    const { entry, mosaic } = this.open;
+    showMosaic(entry, mosaic);
+    this.look.setOthers(this.#othersOf(entry));
+    this.look.show(this.state);
   }
 
   #failed(error) {
     notice(error.message, true);
     if (this.open) this.#keep({ mosaic: this.open.entry.store, view: capturedView(this.view, this.open) });
-    else if (this.entries) this.#showWorld();
+    else if (this.catalogue) this.#showWorld();
   }
 
   #showWorld() {
@@ -164,9 +177,8 @@ export class App {
     Object.assign(this.view.footprints, { chosen: entry, isFaint: true });
     this.view.viewMosaic(one.mosaic);
     this.#lay('saliency', one.layer, () => this.#sideOfSaliency());
-    showMosaic(entry, one.mosaic);
     this.finder.mark(entry);
-    this.look.setOthers(this.#othersOf(entry));
+    this.tellOfOpen();
   }
 
   #sideOfSaliency() {

@@ -75,7 +75,7 @@ export class Asked {
     const { view, objects } = this.app;
     const sighting = view.outlines.at(...applied(one.plane.transform, col + 0.5, row + 0.5));
     view.outlines.choose(sighting?.id ?? null);
-    const history = sighting ? await objects.history(sighting.id, this.boxOf(one)) : [];
+    const history = sighting ? await objects.history(sighting.id, this.boxOf(one)) : null;
     if (turn === this.turn) showObject(sighting, history);
   }
 

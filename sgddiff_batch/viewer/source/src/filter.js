@@ -17,9 +17,14 @@ export function filtered(entries, filter) {
     (entry) =>
       (!text || entry.id.toLowerCase().includes(text)) &&
       (!filter.state || entry.state === filter.state) &&
-      (!filter.leastPercent || 100 * (entry.share ?? 0) >= filter.leastPercent) &&
+      (!filter.leastPercent || isSalient(entry, filter.leastPercent)) &&
       isWithin(entry, from, to),
   );
+}
+
+/** Of what is not read yet nothing is left out. */
+function isSalient({ share }, leastPercent) {
+  return share === undefined || 100 * (share ?? 0) >= leastPercent;
 }
 
 /** Who asks for a time leaves out what has none. */

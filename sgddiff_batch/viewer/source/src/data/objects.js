@@ -18,6 +18,13 @@ const MOST_ROWS = 1_000_000;
  * @property {boolean} isNative Whether that is in the mosaic's own CRS (or pixels), or in degrees.
  */
 
+/**
+ * @typedef {object} History
+ * @property {object[]} seen All sightings of an object, the oldest first, without outlines; each with what it was
+ *   `splitFrom`, and which others `tookIn` names: they became part of it in that mosaic.
+ * @property {string[]} into Objects that it became part of.
+ */
+
 export class Objects {
   /** @param {import('./place.js').Place} place @param {string} path */
   constructor(place, path) {
@@ -44,15 +51,14 @@ export class Objects {
   /**
    * @param {string} id
    * @param {number[]|null} box Where it lies, in degrees.
-   * @returns {Promise<object[]>} All sightings of it, the oldest first, without outlines.
+   * @returns {Promise<History>}
    */
   async history(id, box) {
     const found = [];
     for (const rows of await this.#groups(box)) {
-      const all = await readRows(await this.#table(), MEASURES, rows);
-      found.push(...all.filter((row) => row.id === id));
+      found.push(...(await readRows(await this.#table(), MEASURES, rows)));
     }
-    return found.sort((a, b) => Number(a.time ?? 0) - Number(b.time ?? 0));
+    return historyOf(id, found);
   }
 
   async #table() {
@@ -74,6 +80,21 @@ export class Objects {
     if (count > MOST_ROWS) throw new Error(`${count} objects lie around here: too many to look through`);
     return near;
   }
+}
+
+/** @param {string} id @param {object[]} rows All that may be of it. @returns {History} */
+export function historyOf(id, rows) {
+  const shown = new Set(rows.map((row) => `${row.id} ${row.store}`));
+  // Who is named as a parent and still shown in that mosaic was split; who is not, is part of the other one.
+  const isThere = (parent, { store }) => shown.has(`${parent} ${store}`);
+  const own = rows.filter((row) => row.id === id).sort((a, b) => Number(a.time ?? 0) - Number(b.time ?? 0));
+  const seen = own.map((row) => {
+    const parents = row.parents ?? [];
+    const splitFrom = parents.filter((parent) => isThere(parent, row));
+    return { ...row, splitFrom, tookIn: parents.filter((parent) => !splitFrom.includes(parent)) };
+  });
+  const into = rows.filter((row) => row.parents?.includes(id) && !isThere(id, row)).map((row) => row.id);
+  return { seen, into: [...new Set(into)] };
 }
 
 function sighting(row) {

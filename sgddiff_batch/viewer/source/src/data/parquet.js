@@ -14,6 +14,7 @@ const compressors = { ZSTD: (bytes, size) => decompress(bytes, new Uint8Array(si
  * @typedef {object} Table
  * @property {import('hyparquet').AsyncBuffer} file
  * @property {import('hyparquet').FileMetaData} metadata
+ * @property {boolean} isInMemory Whether all of it was read at once.
  */
 
 /**
@@ -24,9 +25,10 @@ const compressors = { ZSTD: (bytes, size) => decompress(bytes, new Uint8Array(si
  */
 export async function openTable(place, path) {
   const byteLength = await place.size(path);
-  const file = byteLength <= WHOLE_BYTES ? whole(place, path, byteLength) : parts(place, path, byteLength);
+  const isInMemory = byteLength <= WHOLE_BYTES;
+  const file = isInMemory ? whole(place, path, byteLength) : parts(place, path, byteLength);
   try {
-    return { file, metadata: await parquetMetadataAsync(file, { initialFetchSize: FOOTER_BYTES }) };
+    return { file, metadata: await parquetMetadataAsync(file, { initialFetchSize: FOOTER_BYTES }), isInMemory };
   } catch (error) {
     throw new Error(`${path} is no table that can be read (${error.message})`);
   }
@@ -43,6 +45,19 @@ export function readRows({ file, metadata }, columns, rows) {
   const range = rows ? { rowStart: rows.start, rowEnd: rows.end } : {};
   const asked = columns.filter((name) => there.has(name));
   return parquetReadObjects({ file, metadata, columns: asked, compressors, utf8: false, ...range });
+}
+
+/** @param {Table} table @param {string} column @returns {boolean} Whether it has such a column. */
+export function has({ metadata }, column) {
+  return metadata.schema.some(({ name }) => name === column);
+}
+
+/** @param {Table} table @param {string} column @returns {boolean} Whether it is known to have a value in every row. */
+export function isAllThere({ metadata }, column) {
+  return metadata.row_groups.every((group) => {
+    const chunk = group.columns.find(({ meta_data: about }) => about?.path_in_schema.join('.') === column);
+    return Number(chunk?.meta_data?.statistics?.null_count ?? 1) === 0;
+  });
 }
 
 function whole(place, path, byteLength) {

@@ -7,6 +7,7 @@ import proj4 from 'proj4';
  * @property {(x: number, y: number) => number[]} toGlobe [lon, lat] in degrees.
  * @property {(lon: number, lat: number) => number[]} fromGlobe [x, y]; not finite: the CRS does not reach there.
  * @property {boolean} isDegrees
+ * @property {number} metresPerUnit Of degrees at the equator; by it tiles of another CRS find their level.
  */
 
 /**
@@ -24,7 +25,10 @@ export function crsLink(code, wkt) {
 }
 
 /** Of degrees nothing is computed: datums differ by less than a footprint's line is wide. */
-const DEGREES = { toGlobe: (x, y) => [x, y], fromGlobe: (lon, lat) => [lon, lat], isDegrees: true };
+const DEGREES = {
+  ...{ toGlobe: (x, y) => [x, y], fromGlobe: (lon, lat) => [lon, lat] },
+  ...{ isDegrees: true, metresPerUnit: 111_319.49 },
+};
 
 function projected(name) {
   try {
@@ -33,6 +37,7 @@ function projected(name) {
       toGlobe: (x, y) => guarded(() => converter.inverse([x, y])),
       fromGlobe: (lon, lat) => guarded(() => converter.forward([lon, lat])),
       isDegrees: false,
+      metresPerUnit: converter.oProj?.to_meter ?? 1,
     };
   } catch {
     return null;

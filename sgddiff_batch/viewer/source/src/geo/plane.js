@@ -57,7 +57,8 @@ function made(code, mosaic, middle, isTurned) {
   const link = crsLink(mosaic.code, mosaic.wkt);
   const toCrs = isTurned ? turned(transform, drawn(transform, mosaic.wkt ?? mosaic.code)) : IDENTITY;
   const fromCrs = inverted(toCrs);
-  const projection = new Projection({ code, units: link?.isDegrees ? 'degrees' : 'm', metersPerUnit: 1 });
+  const units = link?.isDegrees ? 'degrees' : 'm';
+  const projection = new Projection({ code, units, metersPerUnit: link?.metresPerUnit ?? 1 });
   const plane = {
     projection,
     isOnGlobe: Boolean(link && finite(link.toGlobe(...middle))),

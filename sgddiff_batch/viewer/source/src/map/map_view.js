@@ -27,7 +27,7 @@ export class MapView {
     this.footprints = new Footprints(theme);
     this.outlines = new Outlines(theme);
     this.mark = new Mark(theme);
-    this.plane = null;
+    Object.assign(this, { plane: null, centre: null });
     this.map = new OlMap({ target, controls: [], interactions: defaultInteractions({ altShiftDragRotate: false, pinchRotate: false }) });
     const above = [this.graticule, this.footprints, this.outlines, this.mark];
     this.drawn = [this.land, ...above];
@@ -59,8 +59,14 @@ export class MapView {
 
   /** @param {import('../geo/plane.js').Plane} plane @param {number[]|null} centre [lon, lat]; null: the globe. */
   setPlane(plane, centre) {
-    this.plane = plane;
+    Object.assign(this, { plane, centre });
     for (const one of [this.land, this.graticule, this.footprints]) one.setPlane(plane, centre);
+  }
+
+  /** Footprints are others now. */
+  placeFootprints() {
+    if (this.plane) this.footprints.setPlane(this.plane, this.centre);
+    this.footprints.layer.changed();
   }
 
   /** Show the whole globe, or what of it has mosaics. */

@@ -42,7 +42,10 @@ export function showExplained(facts, problem = '') {
   fillFacts(byId('explained-facts'), facts ? explainedFacts(facts) : [['not told', problem]]);
 }
 
-/** @param {import('../data/objects.js').Sighting|null} sighting @param {object[]} history */
+/**
+ * @param {import('../data/objects.js').Sighting|null} sighting
+ * @param {import('../data/objects.js').History|null} history
+ */
 export function showObject(sighting, history) {
   byId('object').hidden = !sighting;
   if (!sighting) return;
@@ -53,15 +56,25 @@ export function showObject(sighting, history) {
     ['length, width', size && `${size}, turned by ${sighting.angle_deg?.toFixed(0)}°`],
     ['pixels', String(sighting.pixels)],
     ['saliency', `mean ${sighting.saliency_mean.toFixed(3)}, most ${sighting.saliency_max.toFixed(3)}`],
-    ['state now', sighting.state ?? ''],
-    ['came from', (sighting.parents ?? []).join(', ')],
+    ['state now', stateText(sighting.state, history.into)],
   ]);
-  byId('history').replaceChildren(...history.map(seen));
+  byId('history').replaceChildren(...history.seen.map((row) => seen(row, row.store === sighting.store)));
 }
 
-function seen(row) {
-  const facts = [timeText(row.time), row.scene, areaText(row.area_m2), row.state ?? ''];
-  return element('li', {}, facts.filter(Boolean).join(' · '));
+/** What is known of an object by now, by all mosaics: of an older one, too, on which it is still to be seen. */
+function stateText(state, into) {
+  if (state === 'vanished') return 'vanished: a later mosaic has data here and does not show it';
+  if (state === 'merged') return `merged: part of ${into.join(', ') || 'another object'} now`;
+  return state ?? '';
+}
+
+function seen(row, isHere) {
+  const facts = [timeText(row.time), row.scene, areaText(row.area_m2)];
+  if (row.splitFrom.length) facts.push(`split from ${row.splitFrom.join(', ')}`);
+  if (row.tookIn.length) facts.push(`took in ${row.tookIn.join(', ')}`);
+  const line = element('li', {}, facts.join(' · '));
+  if (isHere) line.setAttribute('aria-current', 'true');
+  return line;
 }
 
 function modelText(mosaic, entry) {

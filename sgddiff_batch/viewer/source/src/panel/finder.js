@@ -61,6 +61,13 @@ export class Finder {
     }
   }
 
+  /** More is known of the entries: list them anew, and keep the place of who is in the list by keys. */
+  again() {
+    const place = document.activeElement?.closest('#list button')?.dataset.place;
+    this.#changed(false);
+    if (place !== undefined) byId('list').querySelector(`[data-place="${place}"]`)?.focus({ preventScroll: true });
+  }
+
   #changed(isByHand = true) {
     this.found = filtered(this.entries, this.filter).reverse();
     const all = this.entries.length;
