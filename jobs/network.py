@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import logging
 import os
 from dataclasses import dataclass
@@ -50,6 +51,7 @@ class Student:
         from models.checkpoint import CheckpointError
         from models.predictor import BATCH_TILES, describe_predictor
 
+        self._check_kernels(device)
         try:
             model = describe_predictor(
                 self.checkpoint, device, self.batch_tiles, self.precision, self.kernels
@@ -58,6 +60,13 @@ class Student:
             raise ConfigError(f"model.checkpoint: {error}") from None
         tiles = self.batch_tiles or BATCH_TILES[device]
         return NetworkFacts(model, tiles, _at_once(device), ACTIVATION_BYTES_PER_PX)
+
+    def _check_kernels(self, device: str) -> None:
+        wants = self.kernels == "triton" and device == "cuda" and self.is_here
+        if wants and importlib.util.find_spec("triton") is None:
+            raise ConfigError(
+                "model.kernels: is triton, which is not installed here; pip install triton, or use torch"
+            )
 
     def load(self, device: str, predictors: int = 1) -> Predictor:
         """Load the network onto a device, with the number of threads that belongs to its results."""

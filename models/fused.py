@@ -40,7 +40,9 @@ class Depthwise(nn.Module):
         # An even kernel begins with a row and a column of zeros, see `FoldedConv`.
         is_widened = kernel % 2 == 0
         self.before = (kernel - 1) // 2 - is_widened
-        self.register_buffer("weight", layer.weight[..., is_widened:, is_widened:].detach())
+        weight = layer.weight[..., is_widened:, is_widened:].detach()
+        # A tap's channels lie together, as the kernel reads them: so no call copies them.
+        self.register_buffer("weight", weight.permute(2, 3, 1, 0).contiguous().permute(3, 2, 0, 1))
         self.register_buffer("bias", None if layer.bias is None else layer.bias.detach())
 
     def forward(self, x: Tensor) -> Tensor:

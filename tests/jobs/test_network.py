@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import pickle
 from dataclasses import replace
 
@@ -59,6 +60,15 @@ def test_the_precision_of_the_config_is_that_of_the_network_and_of_the_run_key(s
 def test_a_checkpoint_that_is_none_names_its_key(student, tmp_path):
     with pytest.raises(ConfigError, match=r"model\.checkpoint"):
         replace(student, checkpoint=str(tmp_path / "none")).describe("cpu")
+
+
+def test_kernels_that_cannot_be_had_here_name_their_key(student, monkeypatch):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    wants = replace(student, kernels="triton")
+    with pytest.raises(ConfigError, match=r"model\.kernels: is triton, which is not installed here"):
+        wants.describe("cuda")
+    assert wants.describe("cpu").model == student.describe("cpu").model
+    assert replace(wants, is_here=False).describe("cuda").model["kernels"] == "triton"
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here")

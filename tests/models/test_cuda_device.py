@@ -122,9 +122,12 @@ def _no_autocast(monkeypatch):
 
 
 @pytest.mark.usefixtures("_no_autocast")
-@pytest.mark.parametrize("name", ["tiny", "student", "student-fine"])
-def test_the_network_makes_no_tensor_on_the_cpu_and_asks_for_no_number(name):
-    network = prepare_network(SGDDiff(preset(name)), CPU).to("meta")
+@pytest.mark.parametrize(
+    ("name", "precision"),
+    [("tiny", "fp32"), ("student", "fp32"), ("student", "fp16"), ("student-fine", "fp32")],
+)
+def test_the_network_makes_no_tensor_on_the_cpu_and_asks_for_no_number(name, precision):
+    network = prepare_network(SGDDiff(preset(name)), CPU, precision).to("meta")
     tiles = torch.empty(2, 3, 256, 256, dtype=torch.uint8, device="meta")
     with torch.inference_mode(), OnOneDevice("meta") as watch:
         assert network(tiles, torch.empty(2, 2, dtype=torch.int64, device="meta")).is_meta

@@ -16,7 +16,7 @@ from models.fused import Depthwise, choose_kernels, is_depthwise, use_kernels
 from models.predictor import describe_predictor, prepare_network
 from models.presets import preset
 from models.sgddiff import SGDDiff
-from models.stem import FoldedConv
+from models.stem import ConvNorm, FoldedConv
 
 # The interpreter counts a loop with arrays of one number.
 pytestmark = pytest.mark.filterwarnings("ignore:Conversion of an array with ndim:DeprecationWarning")
@@ -46,6 +46,17 @@ def test_nothing_that_a_kernel_can_do_is_left(name):
     assert all(module.scan_map is not None for module in modules if isinstance(module, SS2D))
     attends = {module.attend.__name__ for module in modules if isinstance(module, DeformableAttention)}
     assert attends == {"deformable_sample"}
+
+
+@pytest.mark.parametrize(("kernel", "stride", "before"), [(3, 1, 1), (5, 1, 2), (3, 2, 0), (5, 2, 1)])
+def test_the_weights_of_a_stem_are_taken_without_their_zeros_and_lie_as_they_are_read(kernel, stride, before):
+    layer = FoldedConv(ConvNorm(6, 6, kernel, stride, groups=6))
+    part = Depthwise(layer)
+    assert part.weight.shape == (6, 1, kernel, kernel)
+    assert torch.equal(part.weight, layer.weight[..., -kernel:, -kernel:])
+    assert part.weight.reshape(6, -1).t().data_ptr() == part.weight.data_ptr()
+    assert part.weight.reshape(6, -1).t().is_contiguous()
+    assert (part.stride, part.before) == (stride, before)
 
 
 @pytest.mark.usefixtures("_interpreted")

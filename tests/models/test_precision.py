@@ -80,7 +80,7 @@ def extreme_tiles() -> torch.Tensor:
     return tiles
 
 
-@pytest.mark.parametrize("name", ["bundled", "bundled-fine"])
+@pytest.mark.parametrize("name", ["bundled", "bundled-lite0"])
 @pytest.mark.parametrize("precision", HALF)
 def test_extreme_tiles_give_numbers_as_in_float32(name, precision):
     tiles = extreme_tiles()

@@ -15,7 +15,7 @@ from models.predictor import prepare_network
 from models.presets import preset
 from models.sgddiff import SGDDiff, pad_to_multiple, to_channels_last
 
-SHIPPED = ("bundled", "bundled-fine")
+SHIPPED = ("bundled", "bundled-lite0")
 
 
 class MadeOnTheHost(TorchDispatchMode):
