@@ -24,8 +24,9 @@ Explain = Callable[[str, int, int], dict[str, Any]]
 
 PAGE = Path(__file__).parent / "page"
 INDEX = "index.html"
+_ROOT = ".zarr/zarr.json"
 _KEPT_S = 300.0
-"""How long what was seen of a mosaic's object is believed: it is written once."""
+"""How long what was seen of a mosaic's object in a bucket is believed: it is written once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +72,14 @@ class Site:
     def _object(self, parts: tuple[str, ...]) -> Served:
         key = object_key(parts)
         _check_inside(self.output, key)
-        return self.looks.at(self.output, key, _KEPT_S if is_of_a_store(key) else 0.0)
+        return self.looks.at(self.output, key, self._kept_s(key))
+
+    def _kept_s(self, key: str) -> float:
+        """How long a look is believed: not at all where it costs nothing, or where it is asked by the page
+        whether the mosaic is still there.
+        """
+        is_cheap = self.output.local_path() is not None
+        return _KEPT_S if is_of_a_store(key) and not is_cheap and not key.endswith(_ROOT) else 0.0
 
     def _page_file(self, name: str) -> Served:
         if not (name[0].isalnum() and name.replace("-", "").replace(".", "").replace("_", "").isalnum()):

@@ -11,6 +11,7 @@ from sgddiff_batch.core.query import BucketAccess
 from sgddiff_batch.errors import ConfigError
 from sgddiff_batch.io.storage import open_store
 from sgddiff_batch.viewer import open_site
+from tests.io.catalogue_examples import store_of
 from tests.kit.guarded_buckets import CREDENTIALS, guarded_buckets
 from tests.kit.s3 import lead_to, new_bucket
 from tests.viewer.site_examples import SHARD, add_scene, page_in, served
@@ -73,6 +74,14 @@ def test_an_object_that_is_replaced_has_another_etag_and_never_mixed_bytes(asker
     assert (first.body, second.status) == (b"one" * 5, 412)
     assert asker.get("output/objects.parquet", Range="bytes=0-3").body == b"two!"
     store.delete("objects.parquet")
+
+
+def test_a_mosaic_that_was_removed_is_gone_for_who_asks_for_its_root(asker):
+    add_scene("s3://viewed/out", "gone.tif", SCENE)
+    root = f"output/{store_of('gone.tif')}/zarr.json"
+    assert asker.get(root, "HEAD").status == 200
+    open_store("s3://viewed/out").delete_tree(store_of("gone.tif"))
+    assert asker.get(root, "HEAD").status == 404
 
 
 def test_scenes_are_asked_for_as_the_config_says_and_a_refusal_is_told_without_secrets(tmp_path, monkeypatch):

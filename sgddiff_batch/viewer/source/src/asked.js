@@ -72,11 +72,19 @@ export class Asked {
   }
 
   async #object(one, row, col, turn) {
-    const { view, objects } = this.app;
+    const { view } = this.app;
     const sighting = view.outlines.at(...applied(one.plane.transform, col + 0.5, row + 0.5));
     view.outlines.choose(sighting?.id ?? null);
-    const history = sighting ? await objects.history(sighting.id, this.boxOf(one)) : null;
+    const history = sighting ? await this.#history(sighting, one) : null;
     if (turn === this.turn) showObject(sighting, history);
+  }
+
+  /** Where that cannot be read, what is known of the object here is told all the same. */
+  #history(sighting, one) {
+    return this.app.objects.history(sighting.id, this.boxOf(one)).catch((error) => {
+      notice(`The history of the object could not be read: ${error.message}`, true);
+      return { seen: [], into: [] };
+    });
   }
 
   async #explain({ entry }, row, col, turn) {

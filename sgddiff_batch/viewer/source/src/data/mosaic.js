@@ -1,12 +1,15 @@
 /** A mosaic: its levels, as its own root describes them, and their codes. */
 
 import * as zarr from 'zarrita';
-import { MissingError } from './place.js';
+import { ChangedError, MissingError } from './place.js';
 
 export const NO_DATA = 255;
 export const MAX_CODE = 254;
 const ARRAY = 'saliency';
 const GRID_MAPPING = 'spatial_ref';
+const ROOT = 'zarr.json';
+/** So long a mosaic is believed to be there. */
+const BELIEVED_MS = 5000;
 /** Chunks of codes that are kept, of a quarter of a megabyte each. */
 const KEPT_CHUNKS = 96;
 
@@ -97,7 +100,7 @@ export class Mosaic {
  * @throws {MissingError} If it is not there. @throws {Error} If its root is no mosaic's.
  */
 export async function openMosaic(place, store) {
-  const bytes = await place.read(`${store}/zarr.json`);
+  const bytes = await place.read(`${store}/${ROOT}`);
   if (!bytes) throw new MissingError(`${store} is not there, or may not be read: the catalogue may be newer by now`);
   let root;
   try {
@@ -111,12 +114,25 @@ export async function openMosaic(place, store) {
 /** What zarrita reads from: metadata out of the root, objects from the place. */
 function storeOf(place, store, nodes) {
   const path = (key) => `${store}${key}`;
+  const check = checking(place, store);
   return {
     async get(key) {
-      if (!key.endsWith('/zarr.json')) return place.read(path(key));
+      if (!key.endsWith('/zarr.json')) return (await place.read(path(key))) ?? check();
       const node = nodes[key.slice(1, -'/zarr.json'.length)];
       return node && new TextEncoder().encode(JSON.stringify(node));
     },
-    getRange: (key, range) => place.readRange(path(key), range),
+    getRange: async (key, range) => (await place.readRange(path(key), range)) ?? check(),
+  };
+}
+
+/** What is not stored has no data, unless the mosaic itself was removed meanwhile: then nobody knows. */
+function checking(place, store) {
+  let [asked, answer] = [-Infinity, null];
+  return async () => {
+    if (performance.now() - asked > BELIEVED_MS) {
+      [asked, answer] = [performance.now(), place.isThere(`${store}/${ROOT}`)];
+    }
+    if (!(await answer)) throw new ChangedError(store);
+    return undefined;
   };
 }

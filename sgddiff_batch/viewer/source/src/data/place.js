@@ -5,12 +5,21 @@
  * @property {(path: string) => Promise<Uint8Array|undefined>} read A whole file; undefined: there is none.
  * @property {(path: string, range: Range) => Promise<Uint8Array|undefined>} readRange
  * @property {(path: string) => Promise<number>} size In bytes.
+ * @property {(path: string) => Promise<boolean>} isThere By now.
  */
 
 /** @typedef {{offset: number, length: number}|{suffixLength: number}} Range In bytes. */
 
 /** A file that is asked for must be there, and is not, or may not be read. */
 export class MissingError extends Error {}
+
+/** A file of which parts were read is another one now, or gone. */
+export class ChangedError extends Error {
+  /** @param {string} path */
+  constructor(path) {
+    super(`${path} has changed since this page was opened: load the page again`);
+  }
+}
 
 /** Files below an address, by HTTP. */
 export class HttpPlace {
@@ -31,8 +40,8 @@ export class HttpPlace {
   async readRange(path, range) {
     const headers = { Range: await this.#header(path, range), ...this.#asSeen(path) };
     const answer = await fetch(this.#address(path), { headers });
-    if (isMissing(answer)) return undefined;
-    if (answer.status === 412) throw new Error(`${path} has changed since this page was opened: load the page again`);
+    if (isMissing(answer) && !this.versions.has(path)) return undefined;
+    if (isMissing(answer) || answer.status === 412 || this.#isAnother(path, answer)) throw new ChangedError(path);
     const bytes = await bytesOf(answer);
     // A server that does not know ranges answers with the whole file.
     return answer.status === 206 ? bytes : cut(bytes, range);
@@ -49,10 +58,23 @@ export class HttpPlace {
     return Number(length);
   }
 
+  async isThere(path) {
+    const answer = await fetch(this.#address(path), { method: 'HEAD', cache: 'no-cache' });
+    return !isMissing(answer);
+  }
+
   /** Parts of one file are of one version; another server would be asked twice for the leave to be told which. */
   #asSeen(path) {
-    const version = this.isOurs ? this.versions.get(path) : null;
+    const version = this.isOurs && this.sizes.has(path) ? this.versions.get(path) : null;
     return version ? { 'If-Match': version } : {};
+  }
+
+  /** Files whose size nobody asked for (shards) are told apart by the answers: with a condition none is cached. */
+  #isAnother(path, answer) {
+    const [before, now] = [this.versions.get(path), answer.headers.get('ETag')];
+    if (!this.isOurs || !answer.ok || !now) return false;
+    if (!before) this.versions.set(path, now);
+    return Boolean(before) && before !== now;
   }
 
   #address(path) {
@@ -86,6 +108,10 @@ export class FolderPlace {
     if (!file) return undefined;
     const [start, end] = limits(file.size, range);
     return new Uint8Array(await file.slice(start, end).arrayBuffer());
+  }
+
+  async isThere(path) {
+    return this.files.has(this.prefix + path);
   }
 
   async size(path) {

@@ -73,7 +73,7 @@ export class MapView {
   viewWorld(extent) {
     const projection = this.plane.projection;
     this.map.setView(new View({ projection, minResolution: this.#metre(1), showFullExtent: true, center: [0, 0], zoom: 1 }));
-    this.map.getView().fit(extent ?? projection.getExtent(), { padding: [40, 40, 40, 40], maxZoom: 11 });
+    this.map.getView().fit(extent ?? projection.getExtent(), { padding: [40, 64, 40, 40], maxZoom: 11 });
   }
 
   /** Show a mosaic, all of it. */

@@ -6,6 +6,8 @@ import { byId, element } from './dom.js';
 
 /** Entries in the list; a filter brings up the others. */
 const LISTED = 100;
+/** As the style sheet has it: there a summary folds the filters, where it is wide there is none. */
+const NARROW = '(max-width: 700px)';
 
 export class Finder {
   /**
@@ -21,6 +23,7 @@ export class Finder {
     this.form.addEventListener('input', () => this.#changed());
     this.form.addEventListener('submit', (event) => event.preventDefault());
     this.form.addEventListener('reset', () => setTimeout(() => this.#changed()));
+    matchMedia(NARROW).addEventListener('change', () => this.#fold());
     byId('area').addEventListener('change', ({ target }) => told.areaChosen(target.value));
     byId('list').addEventListener('click', ({ target }) => {
       const button = target.closest('button');
@@ -43,7 +46,14 @@ export class Finder {
     const options = states.map((state) => element('option', { value: state }, state));
     byId('state').replaceChildren(element('option', { value: '' }, 'any'), ...options);
     for (const [name, value] of Object.entries(filter)) this.form.elements[name].value = String(value);
+    this.#fold();
     this.#changed(false);
+  }
+
+  /** On a phone the list is what there is room for, unless it is one of several, or filtered: then by what. */
+  #fold() {
+    const isUsed = Object.values(this.filter).some(Boolean) || !byId('area-row').hidden;
+    byId('filters-fold').open = !matchMedia(NARROW).matches || isUsed;
   }
 
   /** @returns {import('../filter.js').Filter} */
