@@ -32,9 +32,9 @@ def rings_of(corners: Corners) -> Rings:
     Raises:
         ValueError: if the corners are not those of whole regions.
     """
-    region, row, col, is_first, is_second = _nodes(corners)
-    across = _pairs(np.lexsort((is_first, col, row, region)), region, row)
-    down = _pairs(np.lexsort((is_second, row, col, region)), region, col)
+    region, row, col, in_row, is_second = _nodes(corners)
+    across = _pairs(in_row, region, row)
+    down = _pairs(_by_columns(region, row, col, is_second), region, col)
     order, start = _walked(across, down)
     heads = order[start[:-1]]
     counts = np.diff(start)
@@ -50,20 +50,25 @@ def _nodes(corners: Corners) -> tuple[Ints, Ints, Ints, Ints, Ints]:
     """Return corners with one edge along each axis: where two pixels touch in a point there are two.
 
     Each of the two bounds one of the two gaps, so that the ring goes on with the other pixel: a line that
-    closes there would touch itself. The last two columns say which of the two is first along a row, and
-    along a column.
+    closes there would touch itself. The last two columns are the nodes in their order along rows, which is
+    theirs but for such a pair, and which of two is the second one along a column.
     """
     twice = np.where(np.abs(corners.charge) == 2, 2, 1)
     place = np.repeat(np.arange(len(corners)), twice)
     second = np.concatenate([[0], (np.diff(place) == 0).astype(np.int64)])[: len(place)]
     is_two = corners.charge[place] == 2  # pixels above left and below right: the gap above right is first
-    return (
-        corners.region[place],
-        corners.row[place],
-        corners.col[place],
-        np.where(is_two, 1 - second, second),
-        second,
-    )
+    in_row = np.arange(len(place)) + np.where(is_two, 1 - 2 * second, 0)
+    return corners.region[place], corners.row[place], corners.col[place], in_row, second
+
+
+def _by_columns(region: Ints, row: Ints, col: Ints, is_second: Ints) -> Ints:
+    """Return nodes in their order along columns: by one key, which is much faster than by four."""
+    if not len(region):
+        return region
+    top, left = int(row.min()), int(col.min())
+    height, width = int(row.max()) - top + 1, int(col.max()) - left + 1
+    found: Ints = np.argsort((((region * width + col - left) * height + row - top) << 1) + is_second)
+    return found
 
 
 def _pairs(order: Ints, region: Ints, line: Ints) -> Ints:

@@ -1,6 +1,7 @@
 """What it costs to match a million objects and to write them: CPU seconds, wall seconds, peak memory.
 
     python -m tests.bench.objects [--objects 1000000] [--scenes 20]
+    python -m tests.bench.objects --part          # CPU of drawing parts of maps of 560 px instead
 
 Parts of scenes with polygons of 17 points, two scenes a place, the second's a little to the side, are made
 in a process of their own and not counted. Then one night publishes all scenes but the last, and a second one
@@ -16,16 +17,25 @@ import resource
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 import numpy as np
 import pyarrow as pa
 import shapely
+from numpy.typing import NDArray
 
+from sgddiff_batch.core.grid import Grid, Transform
 from sgddiff_batch.core.object_settings import ObjectSettings
+from sgddiff_batch.core.region_join import RegionJoin
+from sgddiff_batch.core.regions import Regions, block_regions
+from sgddiff_batch.core.window import Window
+from sgddiff_batch.io.geodesy import Ground
 from sgddiff_batch.io.objects.geoparquet import SCHEMA, ObjectFile
 from sgddiff_batch.io.objects.output import ObjectsMaker
 from sgddiff_batch.io.objects.parts import about_part, part_key
+from sgddiff_batch.io.objects.polygons import polygons_of
+from sgddiff_batch.io.objects.rows import Shows, table_of
 from sgddiff_batch.io.storage import open_store
 
 SETTINGS = ObjectSettings()
@@ -39,7 +49,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--objects", type=int, default=1_000_000)
     parser.add_argument("--scenes", type=int, default=20)
+    parser.add_argument("--part", action="store_true")
     options = parser.parse_args()
+    if options.part:
+        print(json.dumps([part_costs(smooth) for smooth in (14, 5, 2)]))
+        return 0
     each = options.objects // options.scenes
     with tempfile.TemporaryDirectory(prefix="objects.") as folder:
         making = multiprocessing.get_context("spawn").Process(
@@ -51,6 +65,45 @@ def main() -> int:
         told = measured(folder, options.scenes, each)
     print(json.dumps({"objects": each * options.scenes, "scenes": options.scenes} | told))
     return 0
+
+
+def part_costs(smooth: int, side: int = 560, rounds: int = 12) -> dict[str, float]:
+    """Return what drawing the part of a map costs, half of it salient: the smoother, the fewer objects.
+
+    The least of so many rounds, in ms of CPU; and how much of that GEOS takes for fewer points.
+    """
+    codes = smooth_codes(smooth, side)
+    grid = Grid(side, side, Transform(10, 0, 5e5, 0, -10, 5e6), CRS)
+    whole = Window(0, side, 0, side)
+    shows, ground = Shows("a.tif", "a.tif/v-k.zarr", "run", "d" * 64, CRS), Ground(CRS)
+
+    def drawn() -> tuple[Regions, pa.Table]:
+        regions = RegionJoin(side, side, SETTINGS.high_code).add(
+            block_regions(codes, whole, SETTINGS.low_code)
+        )
+        return regions, table_of(regions, grid, shows, ground, SETTINGS.simplify_px)
+
+    regions, table = drawn()
+    polygons = polygons_of(regions)
+    simplify_ms = _least_ms(lambda: shapely.simplify(polygons, SETTINGS.simplify_px), rounds)
+    return {"objects": table.num_rows, "cpu_ms": _least_ms(drawn, rounds), "simplify_ms": simplify_ms}
+
+
+def smooth_codes(smooth: int, side: int) -> NDArray[np.uint8]:
+    """Return codes (side, side): noise, averaged three times over so many pixels each way."""
+    noise = np.random.default_rng(3).normal(size=(side, side))
+    for axis in (0, 1) * 3:
+        noise = np.mean([np.roll(noise, step, axis) for step in range(smooth)], axis=0)
+    return np.where(noise >= np.median(noise), 200, 0).astype(np.uint8)
+
+
+def _least_ms(call: Callable[[], object], rounds: int) -> float:
+    found = []
+    for _ in range(rounds):
+        start = time.thread_time()
+        call()
+        found.append(time.thread_time() - start)
+    return round(1e3 * min(found), 1)
 
 
 def write_parts(folder: str, scenes: int, each: int) -> None:

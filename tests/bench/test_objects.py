@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sgddiff_batch.io.objects.geoparquet import decode
 from sgddiff_batch.io.storage import open_store
-from tests.bench.objects import measured, write_parts
+from tests.bench.objects import measured, part_costs, write_parts
 
 
 def test_a_small_bench_knows_as_many_objects_as_places_have_squares(tmp_path):
@@ -16,3 +16,9 @@ def test_a_small_bench_knows_as_many_objects_as_places_have_squares(tmp_path):
     rows = max((decode(store.read(key))[0] for key in files), key=len)
     assert (rows.num_rows, len(rows["id"].unique())) == (200, 100)
     assert set(rows["state"].to_pylist()) == {"seen"}
+
+
+def test_the_cost_of_a_part_is_that_of_more_objects_the_less_smooth_its_map_is():
+    few, many = (part_costs(smooth, side=120, rounds=1) for smooth in (14, 2))
+    assert 1 < few["objects"] < many["objects"] / 4
+    assert set(few) == {"objects", "cpu_ms", "simplify_ms"}

@@ -17,6 +17,7 @@ from sgddiff_batch.io.geodesy.transformations import Floats
 
 Shapes = NDArray[np.object_]
 
+_ROUNDING = 1e-9
 _HALF_TURN = TURN / 2
 
 
@@ -56,7 +57,7 @@ class Ground:
         longest: in units of the CRS; longer edges are curves on the globe, and get points in between.
         """
         if self.unit_m is not None and longest is not None:
-            polygons = shapely.segmentize(polygons, longest)
+            polygons = _segmentized(polygons, longest)
         points, owner = shapely.get_coordinates(polygons, return_index=True)
         with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is off the map
             lon, lat = self._globe.places(points[:, 0], points[:, 1])
@@ -114,6 +115,20 @@ class Ground:
         else:
             ring = unwrapped(lon, lat)
         return shape_of(ring, lambda: self._globe.places(inside[:, 0], inside[:, 1]))
+
+
+def _segmentized(polygons: Shapes, longest: float) -> Shapes:
+    """Return polygons (n) with points in between on edges that are longer; most have none, and stay."""
+    points, owner = shapely.get_coordinates(polygons, return_index=True)
+    lengths = np.hypot(*np.diff(points, axis=0).T)
+    # Steps from one ring to the next may count, too: then nothing is added.
+    is_long = (lengths > longest * (1 - _ROUNDING)) & (owner[1:] == owner[:-1])
+    chosen = np.unique(owner[1:][is_long])
+    if not len(chosen):
+        return polygons
+    found = polygons.copy()
+    found[chosen] = shapely.segmentize(polygons[chosen], longest)
+    return found
 
 
 def _are_usual(lon: Floats, owner: NDArray[np.intp], count: int) -> NDArray[np.bool_]:

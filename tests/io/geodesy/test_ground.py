@@ -10,7 +10,7 @@ from rasterio.crs import CRS
 
 from sgddiff_batch.core.grid import Transform
 from sgddiff_batch.io.geodesy.footprints import FootprintMaker
-from sgddiff_batch.io.geodesy.ground import Ground, ellipsoid_m2
+from sgddiff_batch.io.geodesy.ground import Ground, _segmentized, ellipsoid_m2
 
 GEOD = Geod(ellps="WGS84")
 POLAR = "EPSG:3413"
@@ -95,3 +95,18 @@ def test_no_polygons_are_none():
 def test_a_crs_without_a_place_on_the_globe_is_refused(crs):
     with pytest.raises(ValueError, match=r"no place on the globe|neither metres"):
         Ground(crs)
+
+
+def test_long_edges_alone_get_points_in_between_and_all_bytes_are_those_of_segmentize():
+    def pierced(side):
+        hole = shapely.box(side / 4, side / 4, side / 2, side / 2)
+        return shapely.box(0, 0, side, side).difference(hole)
+
+    some = shapes(
+        *map(pierced, (1.0, 10.0, 10.0 + 1e-12, 11.0, 19.0, 100.0)), shapely.box(5e5, 0, 5e5 + 1, 1)
+    )
+    found = _segmentized(some, 10.0)
+    np.testing.assert_array_equal(shapely.to_wkb(found), shapely.to_wkb(shapely.segmentize(some, 10.0)))
+    assert shapely.get_num_coordinates(found)[[0, 5]].tolist() == [10, 54]
+    assert _segmentized(some[:1], 10.0)[0] is some[0]
+    assert len(_segmentized(some[:0], 10.0)) == 0
