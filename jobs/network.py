@@ -11,8 +11,8 @@ from sgddiff_batch.config import ArchiveJobConfig
 from sgddiff_batch.errors import ConfigError
 from sgddiff_batch.protocols import NetworkFacts, Predictor
 
-ACTIVATION_BYTES_PER_PX = 420
-"""Of a tile in the network on a CPU: the peak that was measured, 380, and a tenth."""
+ACTIVATION_BYTES_PER_PX = {"torch": 420, "openvino": 970}
+"""Of a tile in the network on a CPU: the peak that was measured (380, 884), and a tenth."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +20,8 @@ class Student:
     """The distilled network of a checkpoint, see :class:`sgddiff_batch.protocols.NetworkSource`.
 
     ``wanted``: auto, cpu or cuda; ``is_here``: whether it works in this process, and not on a cluster;
-    ``tile_px``: the tiles that a GPU is made ready for while other things are done.
+    ``tile_px``: the longest side of tiles, which a GPU is made ready for while other things are done.
+    ``backend`` and ``precision``: as in a config.
     """
 
     checkpoint: str
@@ -28,6 +29,8 @@ class Student:
     batch_tiles: int | None
     is_here: bool
     tile_px: int | None = None
+    backend: str = "torch"
+    precision: str = "fp32"
 
     def device(self) -> str:
         """Return cpu or cuda; auto is cuda where this process sees a GPU."""
@@ -48,11 +51,15 @@ class Student:
         from models.predictor import BATCH_TILES, describe_predictor
 
         try:
-            model = describe_predictor(self.checkpoint, device, self.batch_tiles)
+            model = describe_predictor(
+                self.checkpoint, device, self.batch_tiles, self.backend, self.precision, self.tile_px
+            )
         except CheckpointError as error:
             raise ConfigError(f"model.checkpoint: {error}") from None
+        except ValueError as error:
+            raise ConfigError(f"model.backend: {str(error).removeprefix('model.backend: ')}") from None
         tiles = self.batch_tiles or BATCH_TILES[device]
-        return NetworkFacts(model, tiles, _at_once(device), ACTIVATION_BYTES_PER_PX)
+        return NetworkFacts(model, tiles, _at_once(device), ACTIVATION_BYTES_PER_PX[self.backend])
 
     def load(self, device: str, predictors: int = 1) -> Predictor:
         """Load the network onto a device, with the number of threads that belongs to its results."""
@@ -61,7 +68,15 @@ class Student:
         if not self.is_here:  # in a Ray actor; where there is a log, it stays
             start_log(logging.WARNING)
         limit_threads()
-        return load_predictor(self.checkpoint, device, self.batch_tiles, predictors, self.tile_px)
+        return load_predictor(
+            self.checkpoint,
+            device,
+            self.batch_tiles,
+            predictors,
+            self.tile_px,
+            self.backend,
+            self.precision,
+        )
 
 
 def _at_once(device: str) -> int:
@@ -86,4 +101,12 @@ def network_of(config: ArchiveJobConfig) -> Student:
     """Return the network of a config; nothing is loaded, and nothing looked at."""
     model = config.model
     is_here = config.engine.kind == "local"
-    return Student(model.checkpoint, model.device, model.batch_tiles, is_here, config.tiling.tile_px)
+    return Student(
+        model.checkpoint,
+        model.device,
+        model.batch_tiles,
+        is_here,
+        config.tiling.tile_px,
+        model.backend,
+        model.precision,
+    )

@@ -18,10 +18,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from .checkpoint import load_checkpoint, read_facts
+from .checkpoint import Checkpoint, load_checkpoint, read_facts
 from .cuda_device import CudaDevice
 from .devices import HostDevice
+from .exporting import check_exportable
 from .layouts import NO_DATA, Shape, TileLayout, plan_task
+from .openvino_network import PRECISIONS, OpenVINOCodes, describe_runtime
 from .scan import choose_backend
 from .sgddiff import SGDDiff, to_channels_last
 from .stem import fold_batch_norms
@@ -30,6 +32,7 @@ from .tile_queue import TileQueue
 
 log = logging.getLogger(__name__)
 
+BACKENDS = ("torch", "openvino")
 THREADS = 1
 BATCH_TILES = {"cpu": 1, "cuda": 16}
 """Of the size at which a device has enough to do: so many tiles of 576 px."""
@@ -69,11 +72,11 @@ class TaskPredictor:
         self._digest = digest
 
     @classmethod
-    def on(cls, device: HostDevice) -> TaskPredictor:
+    def on(cls, device: HostDevice, digest: str = "") -> TaskPredictor:
         """A predictor on a device that has its network."""
         predictor = cls.__new__(cls)
         predictor._serve(device)
-        predictor._digest = ""
+        predictor._digest = digest
         return predictor
 
     def _serve(self, device: HostDevice) -> None:
@@ -199,16 +202,22 @@ def load_predictor(
     batch_tiles: int | None = None,
     predictors: int = 1,
     tile_px: int | None = None,
+    backend: str = "torch",
+    precision: str = "fp32",
 ) -> TaskPredictor:
     """A predictor of a checkpoint folder, or of the one that comes with the package ("bundled").
 
     `batch_tiles` defaults to 1 on a CPU, and on CUDA to what makes `BATCH_PX` of a shape. predictors: how
     many batches a CPU computes at once.
     tile_px: the tiles that a CUDA device is made ready for in the background, as soon as there is a network.
-    Raises CheckpointError, and ValueError for a device that is not there.
+    backend, precision: see `check_backend`.
+    Raises CheckpointError, and ValueError for a device or a backend that is not there.
     """
     place = choose_device(device)
+    check_backend(backend, precision, place.type)
     loaded = load_checkpoint(checkpoint)
+    if backend == "openvino":
+        return _on_openvino(loaded, batch_tiles, predictors, precision)
     predictor = TaskPredictor(loaded.network, loaded.digest, place, batch_tiles, predictors)
     if tile_px and place.type == "cuda":
         predictor.start(tile_px)
@@ -216,15 +225,59 @@ def load_predictor(
     return predictor
 
 
-def describe_predictor(checkpoint: str, device: str, batch_tiles: int | None = None) -> dict[str, Any]:
+def _on_openvino(
+    loaded: Checkpoint, batch_tiles: int | None, predictors: int, precision: str
+) -> TaskPredictor:
+    codes = OpenVINOCodes(loaded.network, predictors, precision)
+    device = HostDevice(codes, batch_tiles or BATCH_TILES["cpu"], predictors, is_filled=False)
+    log.info("student %s on OpenVINO, %s", loaded.digest[:12], precision)
+    return TaskPredictor.on(device, loaded.digest)
+
+
+def check_backend(backend: str, precision: str, device: str) -> None:
+    """Raise ValueError where a backend ("torch", "openvino") does not compute in a precision on a device.
+
+    precision: "fp32", or "bf16" by OpenVINO, whose weights and maps are then bfloat16. device: cpu or cuda.
+    """
+    if backend not in BACKENDS:
+        raise ValueError(f"model.backend must be one of {', '.join(BACKENDS)}, found {backend!r}")
+    if backend == "openvino" and device != "cpu":
+        raise ValueError(
+            f"model.backend: openvino computes on CPUs, and the device is {device}; "
+            "set model.device: cpu, or model.backend: torch"
+        )
+    if precision != "fp32" and (backend != "openvino" or precision not in PRECISIONS):
+        raise ValueError(
+            f"model.precision: {backend} computes in fp32, found {precision!r}; "
+            "bf16 is there with model.backend: openvino"
+        )
+
+
+def describe_predictor(
+    checkpoint: str,
+    device: str,
+    batch_tiles: int | None = None,
+    backend: str = "torch",
+    precision: str = "fp32",
+    tile_px: int | None = None,
+) -> dict[str, Any]:
     """All of a predictor that decides pixels, as plain values for the run key, without loading its weights.
 
-    device: "cpu" or "cuda", of the process that will predict, which need not be this one. The digest is what
-    the checkpoint says of itself; loading it checks that. Raises CheckpointError.
+    device: "cpu" or "cuda", of the process that will predict, which need not be this one, though OpenVINO and
+    the instruction set are looked up here. The digest is what the checkpoint says of itself; loading it
+    checks that. tile_px: the longest side of tiles. Raises CheckpointError, and ValueError for a backend that
+    is not there, or cannot compute this network.
     """
+    check_backend(backend, precision, device)
     facts, place = read_facts(checkpoint), torch.device(device)
     is_by_shape = place.type == "cuda" and not batch_tiles
+    # Left out for PyTorch: the run keys of before there was another stay as they were.
+    runtime = {}
+    if backend == "openvino":
+        check_exportable(facts["sizes"]["encoder"]["scan"], facts["sizes"]["stride"], tile_px)
+        runtime = {"backend": describe_runtime(precision)}
     return {
+        **runtime,
         "digest": facts["digest"],
         "preset": facts["preset"],
         "sizes": facts["sizes"],

@@ -43,11 +43,24 @@ class ModelConfig(Section):
     """The network: one that ships, by its name, or a checkpoint folder; and the device that it runs on.
 
     ``batch_tiles`` is the one size of every network batch; null: one for each shape of tiles, by the device.
+    ``backend`` computes it: torch, or openvino, an extra for CPUs. ``precision``: fp32, or bf16 by openvino.
     """
 
     checkpoint: str = "bundled"
     device: Literal["auto", "cpu", "cuda"] = "auto"
     batch_tiles: int | None = Field(default=None, ge=1, le=1024)
+    backend: Literal["torch", "openvino"] = "torch"
+    precision: Literal["fp32", "bf16"] = "fp32"
+
+    @model_validator(mode="after")
+    def _backend_fits(self) -> ModelConfig:
+        if self.backend == "openvino" and self.device == "cuda":
+            raise ValueError(
+                "backend openvino computes on CPUs, and device is cuda; set one of them otherwise"
+            )
+        if self.precision != "fp32" and self.backend != "openvino":
+            raise ValueError(f"precision {self.precision} is there with backend openvino, not {self.backend}")
+        return self
 
 
 def _check_stretch(ends: tuple[float, float]) -> tuple[float, float]:

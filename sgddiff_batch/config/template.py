@@ -31,6 +31,8 @@ _KEYS: tuple[tuple[str, str], ...] = (
     ("model.checkpoint", "bundled | bundled-fine | a checkpoint folder"),
     ("model.device", "auto | cpu | cuda"),
     ("model.batch_tiles", "tiles in the network at once; null: 1 on a CPU, by their size on a GPU"),
+    ("model.backend", "torch | openvino (CPUs alone; pip install 'sgddiff-batch[openvino]')"),
+    ("model.precision", "fp32 | bf16 (openvino alone)"),
     ("input.bands", "auto, or three band numbers from 1: [4, 3, 2]"),
     ("input.stretch", "auto (one a scene, where it is not uint8) | none | [low, high]"),
     ("tiling.tile_px", "longest side of what the network sees at once; a multiple of 32"),

@@ -1,11 +1,12 @@
 """What a tile costs on one CPU thread, by part of the network, beside a plain FPN of the same stem.
 
-    python -m tests.bench.network [--checkpoint bundled-fine] [--tile 576] [--repeat 9] [--backend torch]
+    python -m tests.bench.network [--checkpoint bundled-fine] [--tile 576] [--repeat 9] [--backend NAMES]
 
 Student, FPN and a matrix product of float32 (the core's peak) take turns in one process, so that whatever
 else the machine does touches all of them; seconds are CPU of the whole process, medians over the turns. The
 FPN has the student's stem with its weights. Multiply-adds are those of convolutions and matrix products; the
-recurrence of the scan, norms and sampling have none. The last line is JSON:
+recurrence of the scan, norms and sampling have none. The last line is JSON,
+of the last backend:
 
     {"backend", "student_s", "fpn_s", "ratio", "share_of_peak", "peak_gmac_per_s", "parts"}
 
@@ -21,16 +22,23 @@ import statistics
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import torch
 
 from models.checkpoint import load_checkpoint
+from models.openvino_network import is_installed
 from models.predictor import limit_threads
+from tests.bench.network_openvino import OpenVINOSubject
 from tests.bench.network_parts import PEAK_GMAC, Subject, TorchSubject, sgemm
 from tests.bench.tables import markdown
 
-BACKENDS: dict[str, Callable[[Any, Any, int], Subject]] = {"torch": TorchSubject}
+BACKENDS: dict[str, Callable[[Any, Any, int], Subject]] = {
+    "torch": TorchSubject,
+    "openvino": OpenVINOSubject,
+    "openvino-bf16": partial(OpenVINOSubject, precision="bf16"),
+}
 """By name: what makes a subject of the student, the FPN and the tile's side."""
 
 
@@ -38,8 +46,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Measure with each backend, print a table a backend, and the last one's numbers as JSON."""
     options = _parser().parse_args(arguments)
     limit_threads()
-    student = load_checkpoint(options.checkpoint).network
-    for name in options.backend:
+    for name in options.backend or (["torch", "openvino"] if is_installed() else ["torch"]):
+        student = load_checkpoint(options.checkpoint).network
         subject = BACKENDS[name](student, fpn_of(student), options.tile)
         found = {"backend": name, **measure(subject, options.repeat)}
         print(f"{options.checkpoint}, {options.tile} px, {name}\n\n{table(found)}\n")
@@ -131,7 +139,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--tile", type=_side, default=576, metavar="PX", help="of a side (%(default)s)")
     parser.add_argument("--repeat", type=int, default=9, help="turns that count (%(default)s)")
     parser.add_argument(
-        "--backend", nargs="+", choices=list(BACKENDS), default=list(BACKENDS), help="all that are here"
+        "--backend", nargs="+", choices=list(BACKENDS), help="torch, and openvino where it is installed"
     )
     return parser
 

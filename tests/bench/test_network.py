@@ -9,9 +9,11 @@ import torch
 from torch import nn
 
 from models.checkpoint import load_checkpoint
+from models.openvino_network import is_installed
 from models.presets import preset
 from models.sgddiff import SGDDiff
 from tests.bench import network
+from tests.bench.network_openvino import by_part
 from tests.bench.network_parts import INNER_PARTS, PEAK_GMAC, TOP_PARTS, Meter, TorchSubject
 
 
@@ -85,6 +87,37 @@ def test_the_fpn_has_the_students_stem():
     assert torch.equal(rival.stem.blocks[3].expand.weight, student.stem.blocks[3].expand.weight)
     with pytest.raises(ValueError, match="'conv'"):
         network.fpn_of(SGDDiff(preset("tiny")))
+
+
+def test_nodes_of_a_graph_are_counted_in_each_part_they_lie_in():
+    prefixes = {
+        "stem": ["__module.network.stem"],
+        "encoder": ["__module.network.encoder"],
+        "encoder.gdb": ["__module.network.encoder.stages.0.0.local"],
+    }
+    nodes = {
+        "__module.network.stem.blocks.3/aten::convolution": 1.0,
+        "__module.network.encoder.stages.0.0.local.project/aten::convolution": 2.0,
+        "__module.network.encoder.stages.0.0.locality/aten::add": 4.0,
+        "__module.network/aten::sigmoid": 8.0,
+        "Convert_1": 16.0,
+    }
+    spent = by_part(nodes.items(), prefixes)
+    assert {part: s for part, s in spent.items() if s} == {
+        **{"stem": 1.0, "encoder": 6.0, "encoder.gdb": 2.0},
+        "rest": 24.0,
+    }
+
+
+@pytest.mark.skipif(not is_installed(), reason="OpenVINO is not installed")
+def test_openvino_tells_its_parts(capsys, monkeypatch):
+    monkeypatch.setattr(network, "limit_threads", lambda: None)
+    monkeypatch.setattr("models.scan.SCAN_LEVELS", 4)
+    asked = ["--tile", "64", "--repeat", "1", "--checkpoint", "bundled-fine", "--backend", "openvino"]
+    assert network.main(asked) == 0
+    found = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert found["backend"] == "openvino"
+    assert all(found["parts"][name]["ms"] > 0 for name in (*TOP_PARTS, *INNER_PARTS))
 
 
 def test_the_last_line_is_what_a_script_reads(capsys, monkeypatch):

@@ -21,6 +21,7 @@ from models.devices import HostDevice
 from models.predictor import (
     BATCH_PX,
     TaskPredictor,
+    check_backend,
     choose_device,
     describe_predictor,
     load_predictor,
@@ -322,6 +323,20 @@ def test_a_loaded_predictor_answers_like_the_network_it_was_saved_from(tmp_path,
     with torch.inference_mode():
         expected = quantise(tiny(torch.from_numpy(tiles)))[:, 0].numpy()
     assert np.abs(found.astype(int) - expected).max() <= 1
+
+
+@pytest.mark.parametrize(
+    ("backend", "precision", "device", "words"),
+    [
+        ("onnx", "fp32", "cpu", r"model\.backend must be one of torch, openvino, found 'onnx'"),
+        ("openvino", "fp32", "cuda", r"model\.backend: openvino computes on CPUs, and the device is cuda"),
+        ("torch", "bf16", "cpu", r"model\.precision: torch computes in fp32, found 'bf16'"),
+        ("openvino", "fp8", "cpu", r"model\.precision: openvino .* found 'fp8'"),
+    ],
+)
+def test_a_backend_that_cannot_do_what_is_asked_is_refused(backend, precision, device, words):
+    with pytest.raises(ValueError, match=words):
+        check_backend(backend, precision, device)
 
 
 def test_unknown_devices_are_refused():
