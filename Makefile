@@ -30,7 +30,7 @@ $(STAMP): pyproject.toml constraints-py311.txt
 	@$(PYTHON) -m venv .venv
 	@$(PIP) install $(CONSTRAINTS) uv
 	@$(PIP) install $(CONSTRAINTS) torch==2.13.0
-	@.venv/bin/uv pip install --quiet --python $(PY) $(CONSTRAINTS) -e '.[cluster,test,dev,train]'
+	@.venv/bin/uv pip install --quiet --python $(PY) $(CONSTRAINTS) -e '.[cluster,test,dev,train,openvino]'
 	@touch $(STAMP)
 
 ## demo       draw a small archive, make its mosaics, and a picture of each: see demo-output/

@@ -12,8 +12,8 @@ from sgddiff_batch.config import ArchiveJobConfig
 from sgddiff_batch.errors import ConfigError
 from sgddiff_batch.protocols import NetworkFacts, Predictor
 
-ACTIVATION_BYTES_PER_PX = 420
-"""Of a tile in the network on a CPU: the peak that was measured, 380, and a tenth."""
+ACTIVATION_BYTES_PER_PX = {"torch": 420, "openvino": 970}
+"""Of a tile in the network on a CPU: the peak that was measured (380, 884), and a tenth."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,8 +21,8 @@ class Student:
     """The distilled network of a checkpoint, see :class:`sgddiff_batch.protocols.NetworkSource`.
 
     ``wanted``: auto, cpu or cuda; ``is_here``: whether it works in this process, and not on a cluster;
-    ``tile_px``: the tiles that a GPU is made ready for while other things are done; ``precision``: auto,
-    fp32, bf16 or fp16; ``kernels``: torch, or on a GPU triton.
+    ``tile_px``: the longest side of tiles, which a GPU is made ready for while other things are done.
+    ``precision``, ``kernels``, ``backend``: as in a config.
     """
 
     checkpoint: str
@@ -32,6 +32,7 @@ class Student:
     tile_px: int | None = None
     precision: str = "fp32"
     kernels: str = "torch"
+    backend: str = "torch"
 
     def device(self) -> str:
         """Return cpu or cuda; auto is cuda where this process sees a GPU."""
@@ -53,13 +54,14 @@ class Student:
 
         self._check_kernels(device)
         try:
-            model = describe_predictor(
-                self.checkpoint, device, self.batch_tiles, self.precision, self.kernels
-            )
+            model = describe_predictor(self.checkpoint, device, self.batch_tiles, *self._ways, self.tile_px)
         except CheckpointError as error:
             raise ConfigError(f"model.checkpoint: {error}") from None
+        except ValueError as error:
+            words = str(error)
+            raise ConfigError(words if words.startswith("model.") else f"model.backend: {words}") from None
         tiles = self.batch_tiles or BATCH_TILES[device]
-        return NetworkFacts(model, tiles, _at_once(device), ACTIVATION_BYTES_PER_PX)
+        return NetworkFacts(model, tiles, _at_once(device), ACTIVATION_BYTES_PER_PX[self.backend])
 
     def _check_kernels(self, device: str) -> None:
         wants = self.kernels == "triton" and device == "cuda" and self.is_here
@@ -76,8 +78,11 @@ class Student:
             start_log(logging.WARNING)
         limit_threads()
         sizes = self.batch_tiles, predictors, self.tile_px
-        precision, kernels = self.precision, self.kernels
-        return load_predictor(self.checkpoint, device, *sizes, precision=precision, kernels=kernels)
+        return load_predictor(self.checkpoint, device, *sizes, *self._ways)
+
+    @property
+    def _ways(self) -> tuple[str, str, str]:
+        return self.precision, self.kernels, self.backend
 
 
 def _at_once(device: str) -> int:
@@ -109,4 +114,5 @@ def network_of(config: ArchiveJobConfig) -> Student:
         config.tiling.tile_px,
         model.precision,
         model.kernels,
+        model.backend,
     )

@@ -32,8 +32,11 @@ class SS2D(nn.Module):
     """VMamba's 2-D selective scan: (B, C, H, W) to (B, C, H, W).
 
     `scan="s6"`: a decay a channel and state, `expand` times the channels; `gated` adds the SiLU gate branch
-    of the original. `scan="ssd"`: one decay a head of 16 channels, by matrix products.
+    of the original. `scan="ssd"`: one decay a head of 16 channels, by matrix products. `backend`: what
+    computes S6, see `grouped_scan`; None: by the device.
     """
+
+    backend: str | None = None
 
     def __init__(self, channels: int, config: EncoderConfig) -> None:
         super().__init__()
@@ -96,7 +99,7 @@ class SS2D(nn.Module):
     def _scan(self, u: Tensor, step: Tensor, B: Tensor, C: Tensor) -> Tensor:
         A = -torch.exp(self.A_log.float())
         if self.kind == "s6":
-            return grouped_scan(u, step, A, B, C, self.D, choose_backend(u.device))
+            return grouped_scan(u, step, A, B, C, self.D, self.backend or choose_backend(u.device))
         with torch.autocast(u.device.type, enabled=False):
             batch = u.shape[0]
             u, step, B, C = (v.float().flatten(0, 1) for v in (u, step, B, C))

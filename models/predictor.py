@@ -18,11 +18,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from .checkpoint import load_checkpoint, read_facts
+from .backends import check_backend
+from .checkpoint import Checkpoint, load_checkpoint, read_facts
 from .cuda_device import CudaDevice
 from .devices import HostDevice
+from .exporting import check_exportable
 from .fused import choose_kernels, use_kernels
 from .layouts import NO_DATA, Shape, TileLayout, plan_task
+from .openvino_network import OpenVINOCodes, describe_runtime
 from .precision import choose_precision, lower_precision
 from .scan import choose_backend
 from .sgddiff import SGDDiff, to_channels_last
@@ -63,7 +66,7 @@ class TaskPredictor:
         """Take a network, which is changed; `predictors` batches are computed at once on a CPU.
 
         batch_tiles: of every batch; None: on a CPU one, on CUDA as many of a shape as make `BATCH_PX`.
-        precision: one of `PRECISIONS`. kernels: one of `KERNELS`.
+        precision: one of `precision.PRECISIONS`. kernels: one of `KERNELS`.
         """
         codes = CodesOf(prepare_network(network, device, precision, kernels))
         self._serve(
@@ -74,11 +77,11 @@ class TaskPredictor:
         self._digest = digest
 
     @classmethod
-    def on(cls, device: HostDevice) -> TaskPredictor:
+    def on(cls, device: HostDevice, digest: str = "") -> TaskPredictor:
         """A predictor on a device that has its network."""
         predictor = cls.__new__(cls)
         predictor._serve(device)
-        predictor._digest = ""
+        predictor._digest = digest
         return predictor
 
     def _serve(self, device: HostDevice) -> None:
@@ -177,9 +180,9 @@ def _close_queue(queue: TileQueue[TaskTensors], pid: int) -> None:
 def prepare_network(
     network: SGDDiff, device: torch.device, precision: str = "fp32", kernels: str = "torch"
 ) -> SGDDiff:
-    """Ready for inference: norms folded, in a precision of `PRECISIONS`, channels-last, on the device.
+    """Ready for inference: norms folded, in a precision, channels-last, on the device.
 
-    kernels: one of `KERNELS`. Changes `network` and returns it.
+    precision: one of `precision.PRECISIONS`; kernels: one of `KERNELS`. Changes `network` and returns it.
     """
     network.eval().requires_grad_(False)
     fold_batch_norms(network)
@@ -211,18 +214,23 @@ def load_predictor(
     tile_px: int | None = None,
     precision: str = "fp32",
     kernels: str = "torch",
+    backend: str = "torch",
 ) -> TaskPredictor:
     """A predictor of a checkpoint folder, or of the one that comes with the package ("bundled").
 
     `batch_tiles` defaults to 1 on a CPU, and on CUDA to what makes `BATCH_PX` of a shape. predictors: how
     many batches a CPU computes at once.
     tile_px: the tiles that a CUDA device is made ready for in the background, as soon as there is a network.
-    precision: auto, fp32, bf16 or fp16, see `choose_precision`; kernels: torch or triton, `choose_kernels`.
-    Raises CheckpointError, and ValueError for a device that is not there, or another name.
+    precision: auto, fp32, bf16 or fp16, see `choose_precision`; kernels: torch or triton, `choose_kernels`;
+    backend: torch or openvino, `check_backend`.
+    Raises CheckpointError, and ValueError for a device or a backend that is not there, or another name.
     """
     place = choose_device(device)
     chosen = choose_precision(precision, place.type), choose_kernels(kernels, place.type)
+    check_backend(backend, chosen[0], place.type)
     loaded = load_checkpoint(checkpoint)
+    if backend == "openvino":
+        return _on_openvino(loaded, batch_tiles, predictors, chosen[0])
     predictor = TaskPredictor(loaded.network, loaded.digest, place, batch_tiles, predictors, *chosen)
     if tile_px and place.type == "cuda":
         predictor.start(tile_px)
@@ -231,24 +239,48 @@ def load_predictor(
     return predictor
 
 
+def _on_openvino(
+    loaded: Checkpoint, batch_tiles: int | None, predictors: int, precision: str
+) -> TaskPredictor:
+    codes = OpenVINOCodes(loaded.network, predictors, precision)
+    device = HostDevice(codes, batch_tiles or BATCH_TILES["cpu"], predictors, is_filled=False)
+    log.info("student %s on OpenVINO, %s", loaded.digest[:12], precision)
+    return TaskPredictor.on(device, loaded.digest)
+
+
 def describe_predictor(
     checkpoint: str,
     device: str,
     batch_tiles: int | None = None,
     precision: str = "fp32",
     kernels: str = "torch",
+    backend: str = "torch",
+    tile_px: int | None = None,
 ) -> dict[str, Any]:
     """All of a predictor that decides pixels, as plain values for the run key, without loading its weights.
 
-    device: "cpu" or "cuda", of the process that will predict, which need not be this one. The digest is what
-    the checkpoint says of itself; loading it checks that. precision, kernels: see `choose_precision`
-    and `choose_kernels`; fp32 and torch are not said, so that mosaics made before there were others keep
-    their key. Raises CheckpointError.
+    device: "cpu" or "cuda", of the process that will predict, which need not be this one, though OpenVINO and
+    the instruction set are looked up here. The digest is what the checkpoint says of itself; loading it
+    checks that. precision, kernels, backend: see `choose_precision`, `choose_kernels` and `check_backend`;
+    fp32 and torch are not said, so that mosaics made before there were others keep their key. tile_px: the
+    longest side of tiles. Raises CheckpointError, and ValueError for a backend that is not there, or cannot
+    compute this network.
     """
     facts, place = read_facts(checkpoint), torch.device(device)
     chosen, ours = choose_precision(precision, place.type), choose_kernels(kernels, place.type)
+    check_backend(backend, chosen, device)
     is_by_shape = place.type == "cuda" and not batch_tiles
+    # Left out where they are as they were before there were others, as run keys stay, too.
+    ways: dict[str, Any] = {}
+    if backend == "openvino":
+        check_exportable(facts["sizes"]["encoder"]["scan"], facts["sizes"]["stride"], tile_px)
+        ways["backend"] = describe_runtime(chosen)
+    elif chosen != "fp32":
+        ways["precision"] = chosen
+    if ours != "torch":
+        ways["kernels"] = ours
     return {
+        **ways,
         "digest": facts["digest"],
         "preset": facts["preset"],
         "sizes": facts["sizes"],
@@ -257,6 +289,4 @@ def describe_predictor(
         "threads": THREADS if place.type == "cpu" else None,
         "batch_tiles": None if is_by_shape else batch_tiles or BATCH_TILES[place.type],
         "batch_px": BATCH_PX if is_by_shape else None,
-        **({} if chosen == "fp32" else {"precision": chosen}),
-        **({} if ours == "torch" else {"kernels": ours}),
     }

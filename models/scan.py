@@ -18,6 +18,9 @@ from torch.nn import functional as fn
 
 SSD_SEGMENT = 64
 
+SCAN_LEVELS = 16
+"""Halvings that `linear_scan_levels` makes: of up to 2^16 steps, a tile of 2048 px at stride 8."""
+
 
 def linear_scan_loop(a: Tensor, b: Tensor) -> Tensor:
     """The reference of `linear_scan`: one step after another. a, b (..., L, C); returns h (..., L, C)."""
@@ -111,6 +114,27 @@ def _scan_pairs_back(a: Tensor, b: Tensor) -> Tensor:
     return g
 
 
+def linear_scan_levels(a: Tensor, b: Tensor, levels: int | None = None) -> Tensor:
+    """`linear_scan` of up to 2^levels steps (`SCAN_LEVELS`), with no branch that depends on their number.
+
+    It has no gradient. What is recorded of it for one length (`exporting`) holds for all others. An odd step
+    at the end is paired with one of zeros, which changes nothing: a level that is not needed pairs a single
+    step.
+    """
+    levels = SCAN_LEVELS if levels is None else levels
+    if levels == 0:
+        return b
+    length = b.shape[-2]
+    odd = length % 2
+    pairs_a, pairs_b = (torch.unflatten(fn.pad(x, (0, 0, 0, odd)), -2, (-1, 2)) for x in (a, b))
+    a_first, a_second = pairs_a[..., 0, :], pairs_a[..., 1, :]
+    b_first, b_second = pairs_b[..., 0, :], pairs_b[..., 1, :]
+    h_second = linear_scan_levels(a_first * a_second, b_second + a_second * b_first, levels - 1)
+    before = fn.pad(h_second[..., :-1, :], (0, 0, 1, 0))
+    h = torch.stack([b_first + a_first * before, h_second], dim=-2)
+    return h.flatten(-3, -2)[..., :length, :]
+
+
 def grouped_scan(
     u: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor, D: Tensor, backend: str = "torch"
 ) -> Tensor:
@@ -118,20 +142,22 @@ def grouped_scan(
 
     u, delta (batch, G, L, E), delta before its softplus and with its bias; A (G, E, N) negative;
     B, C (batch, G, L, N); D (G, E). Returns (batch, G, L, E) in u's dtype; everything inside is float32 or
-    wider. Source: Gu and Dao 2023, with VMamba's grouping. `backend`: see `choose_backend`.
+    wider. Source: Gu and Dao 2023, with VMamba's grouping. `backend`: see `choose_backend`; "levels" is
+    "torch" by `linear_scan_levels`.
     """
     if backend == "mamba_ssm":
         return _grouped_scan_mamba(u, delta, A, B, C, D)
+    scan = linear_scan_levels if backend == "levels" else linear_scan
     with torch.autocast(u.device.type, enabled=False):
         wide = torch.promote_types(u.dtype, torch.float32)
         uw, step = u.to(wide), fn.softplus(delta.to(wide))
         A, B, C, D = (x.to(wide) for x in (A, B, C, D))
         if A.shape[-1] == 1:
-            h = linear_scan(torch.exp(step * A[:, None, :, 0]), step * uw * B)
+            h = scan(torch.exp(step * A[:, None, :, 0]), step * uw * B)
             return torch.addcmul(C * h, D[:, None], uw).to(u.dtype)
         decay = torch.exp(step[..., None] * A[:, None])
         inflow = (step * uw)[..., None] * B[..., None, :]
-        h = linear_scan(decay.flatten(-2), inflow.flatten(-2)).view(decay.shape)
+        h = scan(decay.flatten(-2), inflow.flatten(-2)).view(decay.shape)
         return torch.addcmul((h @ C[..., None]).squeeze(-1), D[:, None], uw).to(u.dtype)
 
 

@@ -460,13 +460,26 @@ def test_nobody_asks_which_kind_of_storage_it_has(module: Module) -> None:
 
 def storage_kinds_asked(module: Module) -> list[str]:
     """Return where a module looks past the verbs of storage at what serves them."""
+    names = (
+        {"filesystem", "is_local"} if _is_of_networks(module.name) else {"filesystem", "backend", "is_local"}
+    )
     return [
         f"{module.name}:{node.lineno} {ast.unparse(node)}"
         for node in module.nodes
-        if (isinstance(node, ast.Attribute) and node.attr in ("filesystem", "backend", "is_local"))
+        if (isinstance(node, ast.Attribute) and node.attr in names)
         or (isinstance(node, ast.Name) and node.id == "is_local")
         or _tells_schemes_apart(node)
     ]
+
+
+def _is_of_networks(name: str) -> bool:
+    """Whether a `backend` in a module is what computes the network: `model.backend` of a config."""
+    return name.startswith("models.") or name in {
+        "sgddiff_batch.config.job",
+        "jobs.network",
+        "jobs.evaluation.request",
+        "jobs.verbs.evaluate",
+    }
 
 
 def _tells_schemes_apart(node: ast.AST) -> bool:
@@ -490,6 +503,7 @@ _LOOKS = {"startswith", "removeprefix", "partition", "split", "match", "fullmatc
     [
         "store.filesystem.ls('a')",
         "if is_local(uri): pass",
+        "store.backend",
         "x = store.is_local",
         "if any(uri.startswith('s3://') for uri in uris): pass",
         "uri.startswith(('s3://', 'https://'))",

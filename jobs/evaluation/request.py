@@ -19,7 +19,7 @@ class Request:
 
     images, labels, score_maps: read. maps, worst: written, one file a picture. report: the file of the
     report. scores: whether scores are asked for in any form. checkpoint and device: the student's, where maps
-    are made. objects: match whole objects, too.
+    are made; backend and precision as in a config. objects: match whole objects, too.
     """
 
     images: Path | None = None
@@ -32,6 +32,8 @@ class Request:
     checkpoint: str | None = None
     device: str = "auto"
     objects: bool = False
+    backend: str = "torch"
+    precision: str = "fp32"
 
     def check(self) -> None:
         """Raise ConfigError for what makes no sense, or would overwrite what is read."""
@@ -73,8 +75,16 @@ class Request:
         from models.checkpoint import BUNDLED, CheckpointError
 
         try:
-            return load_student(self.checkpoint or BUNDLED, self.device)
+            return load_student(self.checkpoint or BUNDLED, self.device, self.backend, self.precision)
         except CheckpointError as error:
             raise ConfigError(f"--checkpoint: {error}") from None
         except ValueError as error:
-            raise ConfigError(f"--device: {str(error).removeprefix('model.device ')}") from None
+            raise ConfigError(_by_flag(str(error))) from None
+
+
+def _by_flag(complaint: str) -> str:
+    """What is wrong with a key of the config, said of the flag of that name."""
+    for key in ("device", "backend", "precision"):
+        if complaint.startswith(f"model.{key}"):
+            return f"--{key}: {complaint.removeprefix(f'model.{key}').lstrip(' :')}"
+    return f"--backend: {complaint}"

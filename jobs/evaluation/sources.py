@@ -79,22 +79,25 @@ class MapFolder:
         return {"source": "folder", "folder": str(self.folder), "resized": self.resized}
 
 
-def load_student(checkpoint: str, device: str) -> Student:
+def load_student(checkpoint: str, device: str, backend: str = "torch", precision: str = "fp32") -> Student:
     """Load a checkpoint folder, or one that ships by its name, onto "auto", "cpu" or "cuda".
+
+    backend, precision: as `model.backend` and `model.precision` of a config.
 
     Raises:
         CheckpointError: if the checkpoint cannot be used.
-        ValueError: if the device is not there.
+        ValueError: if the device or the backend is not there.
     """
     from models.checkpoint import SHIPPED, resolve_checkpoint
     from models.predictor import choose_device, describe_predictor, limit_threads, load_predictor
 
     limit_threads()
     kind = choose_device(device).type
-    settings = describe_predictor(checkpoint, kind)
+    settings = describe_predictor(checkpoint, kind, backend=backend, precision=precision)
     settings.pop("sizes")
     name = checkpoint if checkpoint in SHIPPED else str(resolve_checkpoint(checkpoint))
-    return Student(load_predictor(checkpoint, device), name, settings)
+    predictor = load_predictor(checkpoint, device, backend=backend, precision=precision)
+    return Student(predictor, name, settings)
 
 
 def codes_to_bytes(codes: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -50,6 +50,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--worst", "draw the ten pictures of the lowest S here (default: <FILE>-worst beside --json=FILE)")
     parser.add_argument("--objects", action="store_true", help="match whole objects, too (F1 at IoU 0.5)")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    parser.add_argument("--backend", choices=("torch", "openvino"), default="torch", help="what computes it")
+    parser.add_argument("--precision", choices=("fp32", "bf16"), default="fp32", help="bf16: openvino alone")
     add_json(parser)
     add_verbose(parser)
 
@@ -80,6 +82,8 @@ def _request(options: argparse.Namespace) -> Request:
         options.checkpoint,
         options.device,
         options.objects,
+        options.backend,
+        options.precision,
     )
 
 

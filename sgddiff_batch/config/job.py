@@ -44,15 +44,27 @@ class ModelConfig(Section):
     """The network: one that ships, by its name, or a checkpoint folder; and the device that it runs on.
 
     ``batch_tiles`` is the one size of every network batch; null: one for each shape of tiles, by the device.
-    ``precision``: of weights and maps; auto: fp16 on a GPU, fp32 on a CPU. ``kernels``: of depthwise filters,
-    scans and deformable samples on a GPU.
+    ``backend`` computes it: torch, or openvino, an extra for CPUs. ``precision``: of weights and maps; auto:
+    fp16 on a GPU, fp32 on a CPU; openvino has fp32 and bf16. ``kernels``: of depthwise filters, scans and
+    deformable samples on a GPU.
     """
 
     checkpoint: str = "bundled"
     device: Literal["auto", "cpu", "cuda"] = "auto"
     batch_tiles: int | None = Field(default=None, ge=1, le=1024)
+    backend: Literal["torch", "openvino"] = "torch"
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "fp32"
     kernels: Literal["torch", "triton"] = "torch"
+
+    @model_validator(mode="after")
+    def _backend_fits(self) -> ModelConfig:
+        if self.backend == "openvino" and self.device == "cuda":
+            raise ValueError(
+                "backend openvino computes on CPUs, and device is cuda; set one of them otherwise"
+            )
+        if self.backend == "openvino" and self.precision == "fp16":
+            raise ValueError("backend openvino computes in fp32 or bf16, and precision is fp16")
+        return self
 
 
 def _check_stretch(ends: tuple[float, float]) -> tuple[float, float]:

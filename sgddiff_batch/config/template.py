@@ -31,6 +31,7 @@ _KEYS: tuple[tuple[str, str], ...] = (
     ("model.checkpoint", "bundled | bundled-lite0 (the one before) | a checkpoint folder"),
     ("model.device", "auto | cpu | cuda"),
     ("model.batch_tiles", "tiles in the network at once; null: 1 on a CPU, by their size on a GPU"),
+    ("model.backend", "torch | openvino (CPUs alone; pip install 'sgddiff-batch[openvino]')"),
     ("model.precision", "fp32 | bf16 | fp16 | auto (fp16 on a GPU); other than fp32 is a new run key"),
     ("model.kernels", "torch | triton: our own kernels on a GPU, not timed yet; a new run key"),
     ("input.bands", "auto, or three band numbers from 1: [4, 3, 2]"),

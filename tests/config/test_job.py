@@ -81,6 +81,7 @@ def test_a_relative_output_under_a_ray_job_is_refused(write):
         ("engine.kind=spark", ["engine.kind", "'local' or 'ray'", "'spark'"]),
         ("engine.workers=0", ["engine.workers", "0"]),
         ("model.device=tpu", ["model.device", "'cpu'", "'tpu'"]),
+        ("model.backend=onnx", ["model.backend", "'torch' or 'openvino'", "'onnx'"]),
         ("input.bands=[1, 2]", ["input", "three band numbers", "[1, 2]"]),
         ("input.bands=[0, 1, 2]", ["input.bands", "0"]),
         ("input.stretch=[5, 5]", ["input.stretch", "below", "[5"]),
@@ -104,6 +105,13 @@ def test_a_wrong_value_is_refused_with_its_key_what_was_found_and_what_is_allowe
         load_config(write(MINIMAL), [assignment])
     for word in words:
         assert word in str(refusal.value)
+
+
+def test_a_backend_for_cpus_is_refused_for_a_gpu(write):
+    asked = ["model.backend=openvino", "model.precision=bf16"]
+    assert load_config(write(MINIMAL), asked).model.precision == "bf16"
+    with pytest.raises(ConfigError, match=r"model.*openvino computes on CPUs, and device is cuda"):
+        load_config(write(MINIMAL), [*asked, "model.device=cuda"])
 
 
 def test_a_missing_key_is_named(write):

@@ -44,9 +44,9 @@ def test_a_cpu_computes_as_many_batches_at_once_as_it_is_told(student):
 
 def test_it_knows_the_tiles_that_a_gpu_is_made_ready_for(student, monkeypatch):
     given = []
-    monkeypatch.setattr("models.predictor.load_predictor", lambda *them, **named: given.append((them, named)))
+    monkeypatch.setattr("models.predictor.load_predictor", lambda *them: given.append(them))
     student.load("cuda", 2)
-    assert given == [((student.checkpoint, "cuda", None, 2, 96), {"precision": "fp32", "kernels": "torch"})]
+    assert given == [(student.checkpoint, "cuda", None, 2, 96, "fp32", "torch", "torch")]
 
 
 def test_the_precision_of_the_config_is_that_of_the_network_and_of_the_run_key(student):
@@ -55,6 +55,34 @@ def test_the_precision_of_the_config_is_that_of_the_network_and_of_the_run_key(s
     assert half.load("cpu")._device._network.network.maps_dtype == torch.bfloat16
     assert replace(student, precision="auto").describe("cuda").model["precision"] == "fp16"
     assert replace(student, kernels="triton").describe("cuda").model["kernels"] == "triton"
+
+
+def test_a_backend_that_is_not_there_is_refused_with_its_key(student, monkeypatch):
+    wanted = replace(student, backend="openvino")
+    assert wanted.tile_px == 96
+    with pytest.raises(ConfigError, match=r"model\.backend: openvino computes on CPUs"):
+        wanted.describe("cuda")
+    with pytest.raises(ConfigError, match=r"model\.backend: a graph .* tiling\.tile_px is 4096"):
+        replace(wanted, tile_px=4096).describe("cpu")
+    monkeypatch.setattr("models.openvino_network.is_installed", lambda: False)
+    with pytest.raises(ConfigError, match=r"model\.backend: OpenVINO is not installed.*\[openvino\]"):
+        wanted.describe("cpu")
+
+
+def test_a_backend_and_a_precision_are_in_the_run_key_and_torch_is_as_it_was(student, monkeypatch):
+    monkeypatch.setattr("models.predictor.describe_runtime", lambda precision: {"precision": precision})
+    plain, other, half, auto = (
+        replace(student, backend=backend, precision=precision).describe("cpu").model
+        for backend, precision in (
+            ("torch", "fp32"),
+            ("openvino", "fp32"),
+            ("openvino", "bf16"),
+            ("openvino", "auto"),
+        )
+    )
+    assert "backend" not in plain
+    assert other == auto == {**plain, "backend": {"precision": "fp32"}}
+    assert half == {**plain, "backend": {"precision": "bf16"}}
 
 
 def test_a_checkpoint_that_is_none_names_its_key(student, tmp_path):

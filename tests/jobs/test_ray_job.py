@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from models.openvino_network import is_installed
 from tests.kit import jobs, trainings
 from tests.kit.ray_head import run_ray_head, submit
 
@@ -31,6 +32,18 @@ def test_a_submitted_job_makes_the_mosaics_of_a_local_run(head, tmp_path, archiv
     costs = report["run"]["costs"]
     assert costs["storage_writes"] > len(report["scenes"]), "of its workers, too"
     assert 0 < costs["device_busy_s"] <= costs["device_there_s"]
+
+
+def test_a_submitted_job_on_openvino_makes_the_mosaics_of_a_local_run(head, tmp_path, archive, checkpoint):
+    if not is_installed():
+        pytest.skip("OpenVINO is not installed")
+    asked = ("--set", "model.backend=openvino")
+    local = jobs.write_config(tmp_path / "local.yaml", archive, tmp_path / "here", checkpoint)
+    assert jobs.run_job(local, *asked) == 0
+    config = jobs.write_config(tmp_path / "run.yaml", archive, tmp_path / "out", checkpoint, kind="ray")
+    ended = submit_job(head, config, "--set", "engine.workers=1", *asked)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    jobs.assert_equal_mosaics(jobs.decoded(tmp_path / "out"), jobs.decoded(tmp_path / "here"))
 
 
 def test_a_relative_output_is_refused_under_a_job(head, tmp_path, archive, checkpoint):

@@ -10,6 +10,7 @@ from models.scan import (
     cross_merge,
     cross_scan,
     linear_scan,
+    linear_scan_levels,
     linear_scan_loop,
     selective_scan,
     selective_scan_loop,
@@ -150,3 +151,24 @@ def test_the_mamba_backend_gets_and_returns_the_same_scan_in_its_own_layout(monk
     inputs = _scan_inputs(3, states)
     out = selective_scan(**inputs, backend="mamba_ssm")
     torch.testing.assert_close(out, selective_scan(**inputs), rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("length", [1, 2, 3, 5, 8, 31, 64, 100, 128])
+def test_the_recurrence_by_a_fixed_number_of_levels_equals_the_loop(length):
+    a, b = torch.rand(2, 3, length, 5), torch.randn(2, 3, length, 5)
+    expected = linear_scan_loop(a, b)
+    torch.testing.assert_close(linear_scan_levels(a, b, 7), expected, rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(linear_scan_levels(a, b), expected, rtol=1e-5, atol=1e-5)
+
+
+def test_more_levels_than_are_needed_change_no_bit():
+    a, b = torch.rand(1, 37, 4), torch.randn(1, 37, 4)
+    assert torch.equal(linear_scan_levels(a, b, 6), linear_scan_levels(a, b, 16))
+
+
+@pytest.mark.parametrize("states", [1, 3])
+def test_the_selective_scan_is_the_same_by_levels(states):
+    inputs = _scan_inputs(2, states)
+    torch.testing.assert_close(
+        selective_scan(**inputs, backend="levels"), selective_scan(**inputs), rtol=1e-5, atol=1e-5
+    )
