@@ -6,10 +6,12 @@ OUTPUT/objects.parquet, a copy of what the catalogue shows with its current gene
 stay as they are, and a run may be at work.
 
 --new-since, --vanished-since and --history draw nothing: they ask what is known of the published objects.
-What has vanished was not shown by a scene that has data all over it and was taken since.
+What has vanished was not shown by a scene that has data all over it and was taken since. When scenes were
+taken a STAC catalogue says, or their names by archive.time_pattern of the config.
 
 Exit codes: 0 done; 5 a mosaic is damaged, and its objects are left out; 2 the command is wrong (no
-catalogue, no such object); 130 interrupted; 1 anything else.
+catalogue, no such object); 130 interrupted; 1 anything else, a mosaic of which drawing failed among it: its
+objects are left out, and the same command tries again.
 """
 
 from __future__ import annotations
