@@ -119,7 +119,7 @@ def compare(subject: Subject, case: Case, dtype: str) -> dict[str, float]:
     return {
         "torch_ms": round(took[0], 4),
         "triton_ms": round(took[1], 4),
-        "times": round(took[0] / took[1], 2),
+        "times": round(took[0] / max(took[1], 1e-6), 2),
         "off": off,
     }
 
@@ -230,7 +230,7 @@ def precision(subject: Subject, left_s: float) -> dict[str, Any]:
             off = np.abs(codes(*given).cpu().numpy().astype(int) - expected)
         rates = bare_rates(subject, subject.batch_tiles, codes)
         found[f"{name} {ours}"] = {
-            "mpx_per_s": {way: round(rate * subject.tile_px**2 / 1e6, 1) for way, rate in rates.items()},
+            "mpx_per_s": {way: round(rate * subject.tile_px**2 / 1e6, 3) for way, rate in rates.items()},
             "most_codes_from_cpu": int(off.max()),
             "mean_codes_from_cpu": float(off.mean()),
         }

@@ -46,7 +46,7 @@ def test_precisions_are_measured_and_held_against_the_cpu(tmp_path, pytestconfig
     found = json.loads(out.read_text())["precision"]
     assert found["fp32 torch"]["most_codes_from_cpu"] == 0
     assert found["bf16 torch"]["most_codes_from_cpu"] > 0
-    assert found["bf16 torch"]["mpx_per_s"]["calls"] > 0
+    assert found["bf16 torch"]["mpx_per_s"].keys() == {"calls"}
     monkeypatch.setattr(gpu_kernels, "MOST_CODES_OFF", {"fp32": 0, "bf16": 0})
     assert gpu.main([*SMALL, "--out", str(out), "--only", "precision"]) == 1
     assert json.loads(out.read_text())["precision"]["wrong"] == ["bf16 torch"]
