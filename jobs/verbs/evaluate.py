@@ -42,7 +42,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--images", "folder of 8-bit pictures of any sizes")
     add("--labels", "masks (0 and 255) of the same stems")
     source = parser.add_mutually_exclusive_group()
-    source.add_argument("--checkpoint", metavar="bundled|PATH", help="the student (default: bundled)")
+    source.add_argument(
+        "--checkpoint", metavar="NAME|PATH", help="bundled (default), bundled-lite0, or a folder"
+    )
     source.add_argument(
         "--score-maps", type=Path, metavar="DIR", help="score these maps of the same stems, by anybody"
     )
@@ -51,7 +53,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--objects", action="store_true", help="match whole objects, too (F1 at IoU 0.5)")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     parser.add_argument("--backend", choices=("torch", "openvino"), default="torch", help="what computes it")
-    parser.add_argument("--precision", choices=("fp32", "bf16"), default="fp32", help="bf16: openvino alone")
+    precisions = ("fp32", "bf16", "fp16", "auto")
+    parser.add_argument("--precision", choices=precisions, default="fp32", help="of weights and maps")
     add_json(parser)
     add_verbose(parser)
 
@@ -71,20 +74,9 @@ def run(options: argparse.Namespace) -> Exit:
 def _request(options: argparse.Namespace) -> Request:
     report = Path(options.json) if options.json not in (None, TO_STDOUT) else None
     beside = report.parent / f"{report.stem}-worst" if report else None
-    return Request(
-        options.images,
-        options.labels,
-        options.score_maps,
-        options.maps,
-        options.worst or beside,
-        report,
-        options.json is not None,
-        options.checkpoint,
-        options.device,
-        options.objects,
-        options.backend,
-        options.precision,
-    )
+    paths = options.images, options.labels, options.score_maps, options.maps, options.worst or beside, report
+    how = options.checkpoint, options.device, options.objects, options.backend, options.precision
+    return Request(*paths, options.json is not None, *how)
 
 
 def _evaluate(request: Request, json_target: str | None) -> None:

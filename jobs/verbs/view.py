@@ -35,9 +35,7 @@ EXAMPLES = (
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the output, and how it is shown."""
     add_output(parser, why="says where the output is, and how buckets of scenes are asked")
-    parser.add_argument(
-        "--port", type=int, default=0, metavar="N", help="listen there; else where it is free"
-    )
+    parser.add_argument("--port", type=int, default=0, metavar="N", help="listen there, else on a free one")
     parser.add_argument("--no-browser", action="store_true", help="open none; the address is printed anyhow")
     parser.add_argument(
         "--basemap", metavar="URL", help="lay pictures of a server below: https://host/{z}/{x}/{y}.png"

@@ -115,7 +115,7 @@ FLAGS = {
     "export png": "MOSAIC FILE --all --since --size --json --verbose",
     "train": f"{CONFIG} --check --cards --json --verbose",
     "evaluate": "--images --labels --checkpoint --score-maps --maps --json --worst --objects --device "
-    "--verbose",
+    "--backend --precision --verbose",
     "demo": "--folder --verbose",
     "init": "--archive --output --checkpoint --device --engine --workers --block-px --task-memory-gib "
     "--file --force --verbose",
