@@ -32,7 +32,7 @@ PRECISIONS = {"fp32": "f32", "bf16": "bf16"}
 """What computes, by our names and by OpenVINO's."""
 
 MOST_SHAPES = 4
-"""Compiled at once, the last that were used: those of a large mosaic. Each takes some 0.2 GiB."""
+"""Compiled at once, the last that were used: those of a large mosaic. Each takes some 0.2 GiB a caller."""
 
 _RECORDED_PX = 4
 """Of the picture that is recorded, in multiples of the network's."""
@@ -68,14 +68,14 @@ class MissingRuntimeError(ValueError):
 class OpenVINOCodes:
     """A student's codes by OpenVINO: see `graphs.Network`. May be called by several threads."""
 
-    def __init__(self, network: SGDDiff, streams: int = 1, precision: str = "fp32") -> None:
-        """Take a network, which is changed; `streams` tiles are computed at once, each by one thread.
+    def __init__(self, network: SGDDiff, precision: str = "fp32") -> None:
+        """Take a network, which is changed; each call has one thread.
 
         Raises MissingRuntimeError, and ValueError for a network or a precision that it cannot compute.
         """
         self._config, self._field = network.config, network.noise_field.clone()
         self._network = network
-        self._compiler = Compiler(exportable(network), self.examples(network), streams, precision)
+        self._compiler = Compiler(exportable(network), self.examples(network), precision)
 
     def __call__(self, tiles: Tensor, origins: Tensor) -> Tensor:
         """Tiles (B, 3, h, w) uint8 and origins (B, 2) to codes (B, h, w) uint8, each tile by itself."""
@@ -103,9 +103,9 @@ class OpenVINOCodes:
 
 
 class Compiler:
-    """A module as OpenVINO's graph, compiled for each shape of its first input; the last few are kept."""
+    """A module as OpenVINO's graph, compiled for each shape and caller at once; the last shapes are kept."""
 
-    def __init__(self, module: nn.Module, examples: Examples, streams: int, precision: str) -> None:
+    def __init__(self, module: nn.Module, examples: Examples, precision: str) -> None:
         if precision not in PRECISIONS:
             raise ValueError(f"model.precision must be one of {', '.join(PRECISIONS)}, found {precision!r}")
         openvino = import_openvino()
@@ -114,18 +114,23 @@ class Compiler:
         self._settings = {
             "INFERENCE_PRECISION_HINT": PRECISIONS[precision],
             "EXECUTION_MODE_HINT": "ACCURACY" if precision == "fp32" else "PERFORMANCE",
-            # Each call has one thread, so that its sums have one order; as many calls as streams at once.
-            "INFERENCE_NUM_THREADS": streams,
-            "NUM_STREAMS": streams,
+            # One thread a call, so that its sums have one order, and a compiled graph of its own: streams of
+            # one share weights, and give other numbers once a graph of another shape has gone.
+            "INFERENCE_NUM_THREADS": 1,
+            "NUM_STREAMS": 1,
             "ENABLE_CPU_PINNING": False,
         }
-        self._ready: OrderedDict[Shape, Compiled] = OrderedDict()
+        self._idle: OrderedDict[Shape, list[Compiled]] = OrderedDict()
         self._lock, self._compiling = threading.Lock(), threading.Lock()
 
     def run(self, *inputs: Tensor) -> Tensor:
         """The only output, for inputs on the CPU whose sizes the module can take."""
         shape = (inputs[0].shape[-2], inputs[0].shape[-1])
-        return (self._found(shape) or self._compile(shape, inputs)).run(inputs)
+        compiled = self._taken(shape) or self._compile(shape, inputs)
+        try:
+            return compiled.run(inputs)
+        finally:
+            self._give_back(shape, compiled)
 
     def compiled(self, *inputs: Tensor, **settings: object) -> CompiledModel:
         """OpenVINO's own compiled model for inputs like these, with further settings; nothing is kept."""
@@ -134,42 +139,37 @@ class Compiler:
         model: CompiledModel = self._core.compile_model(graph, "CPU", {**self._settings, **settings})
         return model
 
-    def _found(self, shape: Shape) -> Compiled | None:
+    def _taken(self, shape: Shape) -> Compiled | None:
         with self._lock:
-            if shape in self._ready:
-                self._ready.move_to_end(shape)
-            return self._ready.get(shape)
+            idle = self._idle.get(shape)
+            return idle.pop() if idle else None
 
     def _compile(self, shape: Shape, inputs: Examples) -> Compiled:
-        with self._compiling:  # who waited finds what was made meanwhile
-            found = self._found(shape)
+        with self._compiling:  # who waited takes what was given back meanwhile
+            found = self._taken(shape)
             if found is not None:
                 return found
             log.debug("OpenVINO compiles the network for tiles of %d x %d px", *shape)
-            made = Compiled(self.compiled(*inputs))
-            with self._lock:
-                self._ready[shape] = made
-                while len(self._ready) > MOST_SHAPES:
-                    self._ready.popitem(last=False)
-            return made
+            return Compiled(self.compiled(*inputs))
+
+    def _give_back(self, shape: Shape, compiled: Compiled) -> None:
+        with self._lock:
+            self._idle.setdefault(shape, []).append(compiled)
+            self._idle.move_to_end(shape)
+            while len(self._idle) > MOST_SHAPES:
+                self._idle.popitem(last=False)
 
 
 class Compiled:
-    """A compiled graph of one shape, and requests that nobody uses at the moment: one serves one call."""
+    """A compiled graph of one shape, for one call at a time."""
 
     def __init__(self, model: CompiledModel) -> None:
-        self._model, self._idle, self._lock = model, list[Request](), threading.Lock()
+        self._request = model.create_infer_request()
 
     def run(self, inputs: Examples) -> Tensor:
-        """The output, copied: the request's own memory is written over by its next call."""
-        with self._lock:
-            request = self._idle.pop() if self._idle else None
-        request = request or self._model.create_infer_request()
-        request.infer([x.contiguous().numpy() for x in inputs], share_inputs=True)
-        out = torch.from_numpy(request.get_output_tensor().data.copy())
-        with self._lock:
-            self._idle.append(request)
-        return out
+        """The output, copied: the memory is written over by the next call."""
+        self._request.infer([x.contiguous().numpy() for x in inputs], share_inputs=True)
+        return torch.from_numpy(self._request.get_output_tensor().data.copy())
 
 
 def import_openvino() -> ModuleType:

@@ -242,7 +242,7 @@ def load_predictor(
 def _on_openvino(
     loaded: Checkpoint, batch_tiles: int | None, predictors: int, precision: str
 ) -> TaskPredictor:
-    codes = OpenVINOCodes(loaded.network, predictors, precision)
+    codes = OpenVINOCodes(loaded.network, precision)
     device = HostDevice(codes, batch_tiles or BATCH_TILES["cpu"], predictors, is_filled=False)
     log.info("student %s on OpenVINO, %s", loaded.digest[:12], precision)
     return TaskPredictor.on(device, loaded.digest)

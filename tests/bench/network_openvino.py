@@ -28,9 +28,9 @@ class OpenVINOSubject:
             student.config.diffusion.trajectories, channels, cells, cells, generator=generator
         )
         self._given = (tile, noise)
-        self._student = Compiler(exportable(student), OpenVINOCodes.examples(student), 1, precision)
+        self._student = Compiler(exportable(student), OpenVINOCodes.examples(student), precision)
         plain_convolutions(fpn.requires_grad_(False))
-        self._fpn = Compiler(fpn, (tile,), 1, precision)
+        self._fpn = Compiler(fpn, (tile,), precision)
         model: Any = self._student.compiled(*self._given, PERF_COUNT=True)
         self._profiled = model.create_infer_request()
 

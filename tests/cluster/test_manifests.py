@@ -239,7 +239,9 @@ def test_the_cache_of_the_training_is_on_a_volume_of_its_own(tmp_path: Path) -> 
 def test_a_pod_has_the_memory_for_a_worker_on_each_of_its_devices(name: str, tmp_path: Path) -> None:
     config = config_of(JOB_SPECS[name]["entrypoint"], manifests.configs(), tmp_path)
     for kind, gpus in (("cpu", 0.0), ("gpu", 1.0)):
-        network_bytes = 0 if gpus else config.tiling.tile_px**2 * ACTIVATION_BYTES_PER_PX
+        network_bytes = (
+            0 if gpus else config.tiling.tile_px**2 * ACTIVATION_BYTES_PER_PX[config.model.backend]
+        )
         need = budget.worker_bytes(config.tiling.task_memory_bytes, network_bytes)
         node, workers = _node(RAY_PODS[f"{name}/{kind}"])
         taken = RAY_BYTES + float(GROUPS[f"{name}/{kind}"]["rayStartParams"]["object-store-memory"])

@@ -21,7 +21,8 @@ from tests.kit import jobs
 from tests.kit.processes import ended
 from tests.kit.s3 import lead_to
 
-SIDES = {f"{number:02d}.tif": (300, 400) if number % 12 == 0 else (40 + number, 50) for number in range(24)}
+SIDES = {f"{number:02d}.tif": (300, 400) if number in (0, 12) else (40 + number, 50) for number in range(48)}
+"""So many that there is work left for the last kill, however fast the workers are."""
 SMALL = ("--set", "tiling.block_px=64", "--set", "tiling.task_memory_gib=0.003")
 """So that the larger scenes have several tasks, and with them marks."""
 

@@ -54,7 +54,7 @@ def codes(folder):
     """A network for two calls at once, made while nobody can be told of it."""
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(socket.socket, "connect", lambda *_: pytest.fail("asks the network"))
-        return OpenVINOCodes(load_checkpoint(folder).network, 2)
+        return OpenVINOCodes(load_checkpoint(folder).network)
 
 
 def batch(shape, count=3, seed=0):
@@ -99,20 +99,34 @@ def test_shapes_that_were_not_used_for_long_are_forgotten_and_compiled_again(cod
     before = codes(*batch((96, 96)))
     for shape in ((112, 80), (32, 32)):  # the first is what (100, 70) is filled up to
         codes(*batch(shape, 1))
-    assert list(codes._compiler._ready) == [(112, 80), (32, 32)]
+    assert list(codes._compiler._idle) == [(112, 80), (32, 32)]
     assert torch.equal(codes(*batch((96, 96))), before)
 
 
 @needs_openvino
-def test_a_shape_that_several_want_at_once_is_compiled_once(codes, monkeypatch):
+def test_a_shape_is_compiled_for_each_caller_at_once_and_no_more(codes, monkeypatch):
     compiled = []
     ours = codes._compiler.compiled
     monkeypatch.setattr(codes._compiler, "compiled", lambda *given: compiled.append(1) or ours(*given))
     given = batch((32, 96), 1)
     with ThreadPoolExecutor(4) as pool:
         found = list(pool.map(lambda _: codes(*given), range(4)))
-    assert len(compiled) == 1
-    assert all(torch.equal(part, found[0]) for part in found)
+        again = list(pool.map(lambda _: codes(*given), range(20)))
+    assert 1 <= len(compiled) <= 4
+    assert all(torch.equal(part, found[0]) for part in found + again)
+
+
+@needs_openvino
+@pytest.mark.slow
+def test_bytes_stay_while_several_callers_let_shapes_come_and_go(codes, monkeypatch):
+    """Streams of one graph did not hold this: 4 of 86 calls gave other codes, up to 254 apart."""
+    monkeypatch.setattr(openvino_network, "MOST_SHAPES", 2)
+    tasks = [batch(shape, 1, seed) for seed, shape in enumerate([(64, 96), (64, 64), (96, 64)])]
+    expected = [codes(*task) for task in tasks]
+    order = torch.randint(0, 3, (60,), generator=torch.Generator().manual_seed(0)).tolist()
+    with ThreadPoolExecutor(2) as pool:
+        found = list(pool.map(lambda k: codes(*tasks[k]), order))
+    assert all(torch.equal(part, expected[k]) for part, k in zip(found, order, strict=True))
 
 
 @needs_openvino
@@ -127,7 +141,7 @@ def test_a_failed_compilation_is_the_error_of_its_call_and_the_next_one_works(co
 @needs_openvino
 def test_bfloat16_has_other_bytes_which_hold_up_as_well(folder, codes):
     given = batch((96, 96))
-    half = OpenVINOCodes(load_checkpoint(folder).network, 1, "bf16")
+    half = OpenVINOCodes(load_checkpoint(folder).network, "bf16")
     if instruction_set("bf16") not in {"amx_bf16", "avx512_bf16"}:
         pytest.skip("this processor computes bfloat16 in float32")
     found = half(*given)
@@ -163,7 +177,7 @@ def test_a_tile_with_more_steps_than_levels_is_refused(codes):
 @needs_openvino
 def test_an_unknown_precision_is_refused(tiny):
     with pytest.raises(ValueError, match=r"model\.precision must be one of fp32, bf16, found 'fp8'"):
-        OpenVINOCodes(tiny, 1, "fp8")
+        OpenVINOCodes(tiny, "fp8")
 
 
 @needs_openvino
