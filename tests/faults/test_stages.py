@@ -26,7 +26,7 @@ SIDES = {f"{number:02d}.tif": (300, 400) if number in (0, 12) else (40 + number,
 SMALL = ("--set", "tiling.block_px=64", "--set", "tiling.task_memory_gib=0.003")
 """So that the larger scenes have several tasks, and with them marks."""
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 
 @pytest.fixture(scope="module")
