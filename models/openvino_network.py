@@ -73,19 +73,18 @@ class OpenVINOCodes:
 
         Raises MissingRuntimeError, and ValueError for a network or a precision that it cannot compute.
         """
-        self._config, self._field = network.config, network.noise_field.clone()
-        self._network = network
+        self._network, self._field = network, network.noise_field.clone()
         self._compiler = Compiler(exportable(network), self.examples(network), precision)
 
     def __call__(self, tiles: Tensor, origins: Tensor) -> Tensor:
         """Tiles (B, 3, h, w) uint8 and origins (B, 2) to codes (B, h, w) uint8, each tile by itself."""
         height, width = tiles.shape[-2:]
-        padded = pad_to_multiple(tiles, self._config.multiple_px).to(torch.uint8)
+        padded = pad_to_multiple(tiles, self._network.config.multiple_px).to(torch.uint8)
         shape = (padded.shape[-2], padded.shape[-1])
-        most = longest_px(self._config.stride)
+        most = longest_px(self._network.config.stride)
         if shape[0] * shape[1] > most**2:
             raise ValueError(f"OpenVINO computes tiles of at most {most} x {most} px here, found {shape}")
-        cells = tuple(side // self._config.stride for side in shape)
+        cells = tuple(side // self._network.config.stride for side in shape)
         codes = []
         for k in range(len(tiles)):
             noise = noise_of(self._network, self._field, origins[k : k + 1], *cells)

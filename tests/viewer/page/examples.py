@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
@@ -27,8 +29,12 @@ from sgddiff_batch.io.mosaics import ZarrBlockWriter
 from sgddiff_batch.io.storage import open_store
 from tests.io.catalogue_examples import publish_all, record_of, store_of, version_of
 from tests.io.mosaic_examples import write_blocks
-from tests.kit.browser import Visit
+from tests.kit.browser import DESKTOP, Visit, visits
 from tests.kit.mosaics import begun, committed
+from tests.viewer.site_examples import served
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 PAGE = Path(__file__).parents[3] / "sgddiff_batch" / "viewer" / "page"
 CUT = Tiling(80, 16, 128)
@@ -145,6 +151,15 @@ class Screen:
 
 GREY = "colours=grey&threshold=0&opacity=1&scene=0"
 """The part of a link that shows codes as shades of grey, without anything below."""
+
+
+@contextmanager
+def on_a_map(browser: Browser, folder: Path, window: tuple[int, int] = DESKTOP) -> Iterator[Visit]:
+    """Serve an output, and yield its page in a browser, once all that was asked for is on the map."""
+    with served(str(folder), PAGE) as asker, visits(browser) as visit:
+        one = visit(asker.server.url, window=window)
+        settle(one)
+        yield one
 
 
 def settle(visit: Visit) -> None:

@@ -9,10 +9,8 @@ from sgddiff_batch.core.object_settings import ObjectSettings
 from sgddiff_batch.core.times import TimeSpan
 from sgddiff_batch.io.objects import find_objects
 from tests.io.area_examples import publish_scenes, put_scene
-from tests.kit.browser import visits
 from tests.runs.areas.test_compose import World
-from tests.viewer.page.examples import GRIDS, PAGE, facts, go, seen, settle, show, size_of, words_of
-from tests.viewer.site_examples import served
+from tests.viewer.page.examples import GRIDS, facts, go, on_a_map, seen, settle, show, size_of, words_of
 
 DAY_S = 86400.0
 SHIP = (slice(100, 140), slice(150, 230))
@@ -38,9 +36,7 @@ def output(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def one(browser, output):
-    with served(str(output[0]), PAGE) as asker, visits(browser) as visit:
-        opened = visit(asker.server.url, window=(760, 560))
-        settle(opened)
+    with on_a_map(browser, output[0], (760, 560)) as opened:
         yield opened
 
 
@@ -123,9 +119,7 @@ def told_of(one, store, pixel, area=""):
 
 def test_merged_vanished_and_split_objects_are_told_apart_and_have_their_history(browser, fates):
     folder, stores = fates
-    with served(str(folder), PAGE) as asker, visits(browser) as visit:
-        one = visit(asker.server.url, window=(760, 560))
-        settle(one)
+    with on_a_map(browser, folder, (760, 560)) as one:
         before, after = (stores[name] for name in FATES)
         small, state, history = told_of(one, before, "120,230")
         large, stays, both = told_of(one, before, "120,150")
@@ -143,9 +137,7 @@ def test_merged_vanished_and_split_objects_are_told_apart_and_have_their_history
 
 def test_the_line_of_the_mosaic_that_is_open_is_marked(browser, fates):
     folder, stores = fates
-    with served(str(folder), PAGE) as asker, visits(browser) as visit:
-        one = visit(asker.server.url)
-        settle(one)
+    with on_a_map(browser, folder) as one:
         told_of(one, stores["2 after"], "120,150")
         assert "2 after" in one.page.inner_text("#history li[aria-current=true]")
 
@@ -162,9 +154,7 @@ def test_objects_of_an_area_have_their_periods_and_what_vanished_is_said(browser
     assert world.night("--set", "objects.threshold=0.7") == 0
     (january,) = (uri for name, uri in world.mosaics().items() if name.startswith("2026-01"))
     store = january.removeprefix(f"{world.area.uri}/")
-    with served(str(tmp_path / "out"), PAGE) as asker, visits(browser) as visit:
-        one = visit(asker.server.url)
-        settle(one)
+    with on_a_map(browser, tmp_path / "out") as one:
         _, state, history = told_of(one, store, "35,50", area="monthly")
         assert state.startswith("vanished: ")
         assert [line[0] for line in history] == ["2026-01-01 00:00 UTC"]

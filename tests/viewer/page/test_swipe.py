@@ -8,19 +8,16 @@ from pyproj import Transformer
 from rasterio.crs import CRS
 
 from sgddiff_batch.core.grid import Grid, Transform
-from tests.kit.browser import visits
 from tests.viewer.page.examples import (
-    PAGE,
     TALL,
     WIDE,
     codes_in_squares,
     go,
+    on_a_map,
     seen,
-    settle,
     show,
     words_of,
 )
-from tests.viewer.site_examples import served
 
 CENTRE = 502_115.0, 5_798_535.0
 """Of all of them, in metres of UTM zone 33."""
@@ -55,9 +52,7 @@ def stores(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def one(browser, stores):
-    with served(str(stores[0]), PAGE) as asker, visits(browser) as visit:
-        opened = visit(asker.server.url, window=(760, 560))
-        settle(opened)
+    with on_a_map(browser, stores[0], (760, 560)) as opened:
         yield opened
 
 
