@@ -72,11 +72,12 @@ class Student:
 
     def load(self, device: str, predictors: int = 1) -> Predictor:
         """Load the network onto a device, with the number of threads that belongs to its results."""
-        from models.predictor import limit_threads, load_predictor
+        from models.predictor import load_predictor
+        from models.processes import prepare_process
 
         if not self.is_here:  # in a Ray actor; where there is a log, it stays
             start_log(logging.WARNING)
-        limit_threads()
+        prepare_process()
         sizes = self.batch_tiles, predictors, self.tile_px
         return load_predictor(self.checkpoint, device, *sizes, *self._ways)
 

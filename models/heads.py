@@ -49,9 +49,9 @@ class PyramidHead(nn.Module):
         """x (B, C, h, w) and the stem's {stride: map} to logits (B, 1, H/2, W/2)."""
         x = self.enter(self.reduce(x))
         for stride, lateral, smooth in zip(self.strides, self.lateral, self.smooth, strict=True):
-            x = smooth(double(x) + lateral(stem[stride]))
-        x = double(self.reduce_fine(x)) + self.lateral_fine(stem[2])
-        x = x + self.block(x)
+            x = smooth(double(x).add_(lateral(stem[stride])))
+        x = double(self.reduce_fine(x)).add_(self.lateral_fine(stem[2]))
+        x = self.block(x).add_(x)
         out: Tensor = self.logit(as_weight(fn.silu(self.smooth_fine(x)), self.logit))
         return out
 

@@ -27,6 +27,7 @@ from .fused import choose_kernels, use_kernels
 from .layouts import NO_DATA, Shape, TileLayout, plan_task
 from .openvino_network import OpenVINOCodes, describe_runtime
 from .precision import choose_precision, lower_precision
+from .processes import THREADS
 from .scan import choose_backend
 from .sgddiff import SGDDiff, to_channels_last
 from .stem import fold_batch_norms
@@ -35,7 +36,6 @@ from .tile_queue import TileQueue
 
 log = logging.getLogger(__name__)
 
-THREADS = 1
 BATCH_TILES = {"cpu": 1, "cuda": 16}
 """Of the size at which a device has enough to do: so many tiles of 576 px."""
 
@@ -196,14 +196,6 @@ def choose_device(name: str) -> torch.device:
     if name == "cuda" and not torch.cuda.is_available():
         raise ValueError("model.device is cuda, but PyTorch finds no CUDA device; use auto or cpu")
     return torch.device("cpu" if name == "cpu" or not torch.cuda.is_available() else "cuda")
-
-
-def limit_threads(threads: int = THREADS) -> None:
-    """Set PyTorch's threads of this process; whoever starts a process calls it once, before any prediction.
-
-    One a predictor on a CPU: two threads change the last bit, and more cores are used by more predictors.
-    """
-    torch.set_num_threads(threads)
 
 
 def load_predictor(

@@ -89,9 +89,10 @@ def load_student(checkpoint: str, device: str, backend: str = "torch", precision
         ValueError: if the device or the backend is not there.
     """
     from models.checkpoint import SHIPPED, resolve_checkpoint
-    from models.predictor import choose_device, describe_predictor, limit_threads, load_predictor
+    from models.predictor import choose_device, describe_predictor, load_predictor
+    from models.processes import prepare_process
 
-    limit_threads()
+    prepare_process()
     kind = choose_device(device).type
     settings = describe_predictor(checkpoint, kind, backend=backend, precision=precision)
     settings.pop("sizes")

@@ -14,6 +14,7 @@ from jobs.training.plan import Listeners, check_stages
 from jobs.training.results import write_cards
 from jobs.training.session import load_data, open_events, teach, worker_of
 from jobs.training.storage import lease_on, write_probe
+from models.processes import prepare_process
 from sgddiff_batch.errors import ConfigError
 from sgddiff_batch.io.ledger import Lease
 from sgddiff_batch.io.storage import open_store
@@ -37,6 +38,8 @@ def run_training(
         FatalError: if another run took the storage over while this one was paused.
     """
     on_ray = config.engine.kind == "ray"
+    if not on_ray:
+        prepare_process(config.engine.threads)
     # Ray's driver may lie on a node without a GPU.
     worker = worker_of(config.engine, 0, torch.device("cpu") if on_ray else None)
     check_stages(config, worker)
@@ -51,7 +54,6 @@ def run_training(
         del data  # each worker loads its own
         train_on_ray(config)
         return found
-    torch.set_num_threads(config.engine.threads)
     with lease_of(config.storage) as lease:
         teach(config, data, worker, Listeners(events_of(config)), lease)
     return found

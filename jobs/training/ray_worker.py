@@ -19,6 +19,7 @@ from jobs.training.events import EventGroup, Events
 from jobs.training.plan import Listeners
 from jobs.training.retries import retrying
 from jobs.training.session import WRONG, load_data, open_events, teach, worker_of
+from models.processes import prepare_process
 from models.training import TrainingError
 from models.worker import TrainingWorker
 from sgddiff_batch.core.words import on_one_line
@@ -67,7 +68,7 @@ def train_as(worker: TrainingWorker, config: TrainJobConfig, token: str, listene
         FatalError: if another run took the storage over.
         TrainingError: as a local training does.
     """
-    torch.set_num_threads(config.engine.threads)
+    prepare_process(config.engine.threads)
     store = open_store(config.storage)
     _check_shared(store, token, worker)
     data = load_data(config)

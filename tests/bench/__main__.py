@@ -24,7 +24,8 @@ import rasterio
 import yaml
 
 from jobs import infer_archive
-from models.predictor import limit_threads, load_predictor
+from models.predictor import load_predictor
+from models.processes import prepare_process
 from sgddiff_batch.core.blending import computed_tiles, gather_tile
 from sgddiff_batch.core.tiling import OVERLAP_PX, TILE_PX, Lattice
 from sgddiff_batch.core.window import Window
@@ -65,7 +66,7 @@ def _over(times: list[float], bare: list[float]) -> float:
 
 
 def _bare_network(scene: Path, threads: int) -> float:
-    limit_threads()
+    prepare_process()
     predictor = load_predictor("bundled", "cpu", None)
     tiles = _tiles(scene)
     with ThreadPoolExecutor(threads) as pool:

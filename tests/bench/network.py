@@ -29,7 +29,7 @@ import torch
 
 from models.checkpoint import load_checkpoint
 from models.openvino_network import is_installed
-from models.predictor import limit_threads
+from models.processes import prepare_process
 from tests.bench.network_openvino import OpenVINOSubject
 from tests.bench.network_parts import PEAK_GMAC, Subject, TorchSubject, sgemm
 from tests.bench.tables import markdown
@@ -45,7 +45,7 @@ BACKENDS: dict[str, Callable[[Any, Any, int], Subject]] = {
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure with each backend, print a table a backend, and the last one's numbers as JSON."""
     options = _parser().parse_args(arguments)
-    limit_threads()
+    prepare_process()
     for name in options.backend or (["torch", "openvino"] if is_installed() else ["torch"]):
         student = load_checkpoint(options.checkpoint).network
         subject = BACKENDS[name](student, fpn_of(student), options.tile)

@@ -20,7 +20,8 @@ import numpy as np
 
 from models.cuda_device import LANES
 from models.devices import HostDevice
-from models.predictor import TaskPredictor, limit_threads
+from models.predictor import TaskPredictor
+from models.processes import prepare_process
 from sgddiff_batch.core.tiling import Lattice
 from sgddiff_batch.core.window import Window
 from tests.kit.devices import SlowNetwork, first_band
@@ -64,7 +65,7 @@ def measure(
 
     seconds: what a batch takes on the stand-in device, however full it is.
     """
-    limit_threads()
+    prepare_process()
     device = HostDevice(SlowNetwork(seconds, first_band), batch, lanes=LANES, abreast=1)
     predictor = TaskPredictor.on(device)
     big = measured(predictor, lambda: predict_big(predictor, scenes))

@@ -60,7 +60,7 @@ class FPNDecoder(nn.Module):
         for fine in range(len(levels) - 2, -1, -1):
             levels[fine] = levels[fine] + fn.interpolate(levels[fine + 1], scale_factor=2, mode="nearest")
         parts = [head(smooth(x)) for x, smooth, head in zip(levels, self.smooth, self.heads, strict=True)]
-        return self.classify(torch.stack(parts).sum(0))
+        return self.classify(sum(parts[1:], parts[0]))
 
 
 class UNetDecoder(nn.Module):

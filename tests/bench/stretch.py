@@ -84,9 +84,10 @@ def seconds(call: Callable[[], object]) -> float:
 
 def tile_seconds(tiles: int) -> float:
     """Return the median seconds of CPU of one tile of the shipped network, on one thread."""
-    from models.predictor import limit_threads, load_predictor
+    from models.predictor import load_predictor
+    from models.processes import prepare_process
 
-    limit_threads()
+    prepare_process()
     predictor, size = load_predictor("bundled", "cpu", 1), 576
     pixels = np.random.default_rng(0).integers(1, 255, (3, size, size), dtype=np.uint8)
     valid = np.ones((size, size), dtype=np.bool_)

@@ -111,7 +111,7 @@ def test_nodes_of_a_graph_are_counted_in_each_part_they_lie_in():
 
 @pytest.mark.skipif(not is_installed(), reason="OpenVINO is not installed")
 def test_openvino_tells_its_parts(capsys, monkeypatch):
-    monkeypatch.setattr(network, "limit_threads", lambda: None)
+    monkeypatch.setattr(network, "prepare_process", lambda: None)
     monkeypatch.setattr("models.scan.SCAN_LEVELS", 4)
     asked = ["--tile", "64", "--repeat", "1", "--checkpoint", "bundled-fine", "--backend", "openvino"]
     assert network.main(asked) == 0
@@ -121,7 +121,7 @@ def test_openvino_tells_its_parts(capsys, monkeypatch):
 
 
 def test_the_last_line_is_what_a_script_reads(capsys, monkeypatch):
-    monkeypatch.setattr(network, "limit_threads", lambda: None)  # of the process with all other tests
+    monkeypatch.setattr(network, "prepare_process", lambda: None)  # of the process with all other tests
     assert network.main(["--tile", "64", "--repeat", "1", "--backend", "torch"]) == 0
     lines = capsys.readouterr().out.splitlines()
     found = json.loads(lines[-1])

@@ -28,7 +28,8 @@ from numpy.typing import NDArray
 from jobs.evaluation.pictures import Entry, match_pictures, read_label, read_picture
 from jobs.evaluation.scoring import Row, score_picture, sum_up
 from jobs.evaluation.sources import codes_to_bytes
-from models.predictor import TaskPredictor, limit_threads, load_predictor
+from models.predictor import TaskPredictor, load_predictor
+from models.processes import prepare_process
 from sgddiff_batch.core.grid import Grid
 from sgddiff_batch.core.planning import SceneMosaic, Tiling, plan_tasks
 from sgddiff_batch.core.scene import Scene, SceneProfile
@@ -64,7 +65,7 @@ def tiling_of(size: str) -> Tiling:
 
 def measure(data: Path, size: str, checkpoint: str) -> dict[str, Any]:
     """What there is to know of a size, as plain values."""
-    limit_threads()
+    prepare_process()
     tiling, predictor = tiling_of(size), load_predictor(checkpoint, "cpu")
     scene = _scene_scores(predictor, data / "scenes" / "truth", tiling)
     peak_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
