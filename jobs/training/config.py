@@ -48,6 +48,7 @@ class StageSection(_Settings):  # type: ignore[misc, valid-type]
     ``init``: a checkpoint, or an earlier stage of this run, whose tensors are taken where they fit.
     ``encoder``: a checkpoint, or an earlier stage, whose stem and encoder are taken and kept as they are (not
     for a student, which has its teacher's). ``checkpoint``: in place of training this stage, for later ones.
+    ``calibrate``: at the end, set the last logits of what is kept by the validation pictures, for higher S.
     """
 
     name: ClassVar[StageName]
@@ -56,6 +57,7 @@ class StageSection(_Settings):  # type: ignore[misc, valid-type]
     init: str | None = None
     encoder: str | None = None
     checkpoint: str | None = None
+    calibrate: bool = False
     steps: int = 2000
     crops: CropsSection = CropsSection()  # type: ignore[valid-type]
     weights: WeightsSection = WeightsSection()  # type: ignore[valid-type]
@@ -177,6 +179,13 @@ class TrainJobConfig(Section):
             raise ValueError(f"seeds must be different and at least 0, got {self.seeds}")
         if self.average and len(self.seeds) == 1:
             raise ValueError(f"average: there must be several seeds to average, got {self.seeds}")
+        wanting = [name for name in self.stages if self.section(name).calibrate]
+        if wanting and not self.data.validation:
+            raise ValueError(f"{wanting[0]}.calibrate: needs validation pictures, got data.validation 0")
+        if wanting and self.average:
+            raise ValueError(
+                f"{wanting[0]}.calibrate: a mean of seeds is not calibrated; leave one of both out"
+            )
         return self
 
     def section(self, name: StageName) -> StageSection:

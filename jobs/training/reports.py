@@ -18,6 +18,7 @@ from jobs.training.results import (
     ASSESSMENT_NAME,
     assess,
     assessment_of,
+    calibrate_kept,
     device_name,
     draw_curves,
     is_assessed,
@@ -29,7 +30,7 @@ from models.run import Listener, shown
 from models.sgddiff import SGDDiff
 from models.sod_metrics import score_map
 from models.stages import StageState
-from models.storage import Storage
+from models.storage import Below, Storage
 from sgddiff_batch.core.words import on_one_line
 from sgddiff_batch.errors import FatalError
 from sgddiff_batch.io.storage import Store
@@ -79,10 +80,18 @@ class Reporter(Listener):
         if self.plan.worker.is_first:
             if not self.plan.validation:
                 self._write(state)
+            elif self.plan.config.section(self.stage).calibrate:
+                self._calibrate()
             batch = self.plan.config.section(self.stage).batch
             record_assessment(self.stage, self.seed, self.plan, cost_of(self.plan, state, batch))
             write_cards(self.plan.store, self.stage)
             write_training_page(self.plan.store)
+
+    def _calibrate(self) -> None:
+        kept = read_checkpoint(f"{self.plan.root(self.stage, self.seed)}/{self.plan.kept}")
+        kept.network.to(self.plan.worker.device)
+        place = Below(self.storage, self.plan.kept)
+        calibrate_kept(kept, place, self.plan.validation, self.plan.config.section(self.stage).validate_as)
 
     def _write(self, state: StageState) -> None:
         losses = [

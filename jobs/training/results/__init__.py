@@ -1,4 +1,4 @@
-"""What a training leaves for people: curves, the assessment of a stage, and model cards.
+"""What a training leaves for people: curves, calibration, the assessment of a stage, and model cards.
 
 Inside is what is drawn and written of plain values and finished checkpoints. Nothing here trains, or knows
 which stage comes next.
@@ -14,6 +14,7 @@ from jobs.training.results.assessment import (
     is_assessed,
     read_assessment,
 )
+from jobs.training.results.calibrating import calibrate_kept
 from jobs.training.results.card_files import write_cards
 from jobs.training.results.curves import draw_curves
 
@@ -21,6 +22,7 @@ __all__ = [
     "ASSESSMENT_NAME",
     "assess",
     "assessment_of",
+    "calibrate_kept",
     "device_name",
     "draw_curves",
     "is_assessed",
