@@ -51,7 +51,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
         *_BASE,
         *(f"{_IO}.{room}" for room in ("arrow", "storage", "mosaics", "geodesy", "catalogue")),
     ),
-    f"{_IO}.vectors": (*_CORE, *(f"{_IO}.{room}" for room in ("storage", "mosaics", "catalogue"))),
+    f"{_IO}.vectors": (*_CORE, *(f"{_IO}.{room}" for room in ("arrow", "storage", "mosaics", "catalogue"))),
     f"{_IO}.pages": (
         *_CORE,
         *(f"{_IO}.{room}" for room in ("storage", "scenes", "mosaics", "catalogue", "objects", "reports")),
