@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from sgddiff_batch.core.composite_planning import AreaPlan, AreaSettings
 from sgddiff_batch.core.object_settings import ObjectSettings
 from sgddiff_batch.core.words import on_one_line
+from sgddiff_batch.costs import NOTHING, CostMeter, Costs
 from sgddiff_batch.engine.retries import Retries, one_line
 from sgddiff_batch.errors import ChangedSceneError, FatalError, LostClaimError, SceneError
 from sgddiff_batch.io.areas import Composer
 from sgddiff_batch.io.ledger import Fence, FileActivity, fenced, take_left
-from sgddiff_batch.io.storage import open_store
+from sgddiff_batch.io.storage import open_store, take_calls
 from sgddiff_batch.protocols import Activity, Left, SceneRecord
 from sgddiff_batch.runs.areas.area_run import AreaResult, settled_cell
 
@@ -45,19 +47,21 @@ class CellWork:
 
 @dataclass(frozen=True, slots=True)
 class CellOutcome:
-    """What became of a cell."""
+    """What became of a cell. ``costs``: what the worker's process took since it told last."""
 
     work: CellWork
     result: AreaResult
+    costs: Costs = NOTHING
 
 
 @dataclass(frozen=True, slots=True)
 class CellWorker:
-    """Composes cells; may be called from several threads."""
+    """Composes cells; may be called from several threads. ``take_costs`` tells what was not told yet."""
 
     composer: Composer
     activity: Activity
     retries: Retries
+    take_costs: Callable[[], Costs] = lambda: NOTHING
 
     def run(self, work: CellWork) -> CellOutcome:
         """Compose a cell to its end and say what became of it.
@@ -65,6 +69,9 @@ class CellWorker:
         Raises:
             FatalError: where going on would damage data.
         """
+        return CellOutcome(work, self._result(work), self.take_costs())
+
+    def _result(self, work: CellWork) -> AreaResult:
         plan, start = work.plan, time.perf_counter()
         try:
             with self.activity.reading(plan.area_id):
@@ -75,9 +82,9 @@ class CellWorker:
             log.debug("%s: where it stopped:", plan.area_id, exc_info=True)
             says_all = isinstance(error, ChangedSceneError | LostClaimError)
             reason = on_one_line(error) if says_all else one_line(error)
-            return CellOutcome(work, failed_cell(plan, reason))
+            return failed_cell(plan, reason)
         seconds = {"compose": time.perf_counter() - start}
-        return CellOutcome(work, settled_cell(plan, record, seconds))
+        return settled_cell(plan, record, seconds)
 
     def _settled(self, work: CellWork) -> SceneRecord:
         if work.reason is not None:
@@ -110,7 +117,9 @@ class CellRecipe:
         area = fenced(open_store(self.area_uri), self.fence)
         made_by = self.name, self.settings, self.block_px, self.run_id, self.objects
         composer = Composer(open_store(self.archive_uri), area, *made_by)
-        return CellWorker(composer, FileActivity(self.area_uri, label), Retries())
+        retries = Retries()
+        take_costs = CostMeter(lambda: retries.cost, None, take_calls).take
+        return CellWorker(composer, FileActivity(self.area_uri, label), retries, take_costs)
 
     def take_left(self, label: str) -> Left:
         """Return what the process was at work on that this one takes the place of."""

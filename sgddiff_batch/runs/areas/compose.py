@@ -20,6 +20,7 @@ from sgddiff_batch.core.composite_planning import (
     plan_areas,
 )
 from sgddiff_batch.core.words import first_of
+from sgddiff_batch.costs import CostSum
 from sgddiff_batch.engine.results import SceneResult
 from sgddiff_batch.errors import ConfigError
 from sgddiff_batch.io.areas import find_members, made_of, parse_crs
@@ -54,6 +55,7 @@ from sgddiff_batch.runs.areas.area_run import (
     AreaRun,
     area_ending,
     judged_area,
+    left_as_they_are,
     log_result,
     publish_area,
     rest_of_area,
@@ -239,20 +241,15 @@ def compose_area(
             ledger.restore(area_id)
     for area_id in run.changes.gone:
         ledger.withdraw(area_id, attempt.begun_at)
-    results += _left_as_they_are(run)
+    results += left_as_they_are(run)
     broken: Ending | None = None
+    costs = CostSum()
     tally = told_tally(run.lease, len(run.changes.touched))
     try:
-        for result in _composed(run, attempt, suspects):
+        for result in _composed(run, attempt, suspects, costs):
             log_result(result)
             tally.count(result.state)
-            done = SceneResult(result.scene_id, "", result.state, store=result.store)
-            settle_mark(ledger, run.marks, done)
-            if result.scene_id in waiting and result.state != "failed":
-                # Not before: what its record said till now is of scenes that had left.
-                ledger.restore(result.scene_id)
-            if result.state != "failed":
-                attempt.settled(result.scene_id, is_done=result.state != "quarantined")
+            _settle(run, attempt, result, is_back=result.scene_id in waiting)
             results.append(result)
     except BaseException as error:
         broken = ending_by(error)
@@ -264,22 +261,23 @@ def compose_area(
         objects = dict[str, object]()
         published = publish_area(run, objects)
         ending = broken or judged_area(run, results, published=published)
-        ended(write_area_report(run, results, attempt, ending, objects))
+        ended(write_area_report(run, results, attempt, ending, costs.total, objects))
     return area_ending(run, results, published=published)
 
 
-def _left_as_they_are(run: AreaRun) -> list[AreaResult]:
-    """Return the results of the area mosaics that nothing is composed of: those gone, and in quarantine."""
-    if run.changes.gone:
-        log.info("%d area mosaics have no scene left: %s", len(run.changes.gone), first_of(run.changes.gone))
-    results = [AreaResult(area_id, "gone") for area_id in run.changes.gone]
-    return results + [
-        AreaResult(area_id, "still quarantined", run.records[area_id].reason, run.records[area_id].store)
-        for area_id in run.changes.quarantined
-    ]
+def _settle(run: AreaRun, attempt: Attempt, result: AreaResult, *, is_back: bool) -> None:
+    """Note what became of a cell; is_back: it had been withdrawn, and counts again."""
+    done = SceneResult(result.scene_id, "", result.state, store=result.store)
+    settle_mark(run.ledger, run.marks, done)
+    if result.state == "failed":
+        return
+    if is_back:
+        # Not before: what its record said till now is of scenes that had left.
+        run.ledger.restore(result.scene_id)
+    attempt.settled(result.scene_id, is_done=result.state != "quarantined")
 
 
-def _composed(run: AreaRun, attempt: Attempt, suspects: Set[str]) -> Iterator[AreaResult]:
+def _composed(run: AreaRun, attempt: Attempt, suspects: Set[str], costs: CostSum) -> Iterator[AreaResult]:
     """Compose what was touched, and yield the results as they come."""
     waiting = deque(
         CellWork(plan, _earlier(run, plan), with_care=plan.area_id in suspects)
@@ -287,6 +285,7 @@ def _composed(run: AreaRun, attempt: Attempt, suspects: Set[str]) -> Iterator[Ar
     )
     for outcome in run_works(lambda: waiting.popleft() if waiting else None, run.recipe, run.engine, attempt):
         if isinstance(outcome, CellOutcome):
+            costs.add(outcome.costs)
             yield outcome.result
         elif outcome.is_own and outcome.work.reason is None:
             waiting.append(replace(outcome.work, reason=outcome.reason))

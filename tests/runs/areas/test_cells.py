@@ -9,6 +9,7 @@ import pytest
 from sgddiff_batch.core.cells import Cell
 from sgddiff_batch.core.composite_planning import AreaPlan
 from sgddiff_batch.core.periods import period_of
+from sgddiff_batch.costs import Costs
 from sgddiff_batch.engine.retries import Retries
 from sgddiff_batch.errors import ChangedSceneError, FatalError, LostClaimError, RetryableError, SceneError
 from sgddiff_batch.protocols import SceneRecord
@@ -81,6 +82,13 @@ def test_one_that_processes_died_of_is_put_into_quarantine_without_being_compose
     assert composer.quarantines == [(PLAN, None, "it died")]
 
 
+@pytest.mark.parametrize("answer", [RECORD, RetryableError("503")])
+def test_what_it_took_is_told_whatever_became_of_it(answer):
+    took = Costs(retries=3, storage_calls=9)
+    worker = CellWorker(Composer(answer), Activity(), Retries(sleep=lambda seconds: None), lambda: took)
+    assert worker.run(CellWork(PLAN)).costs == took
+
+
 @pytest.mark.parametrize(
     ("error", "reason"),
     [
@@ -107,3 +115,6 @@ def test_work_and_recipe_travel_and_the_recipe_opens_the_stores(tmp_path):
     worker = pickle.loads(pickle.dumps(recipe))("worker")
     assert worker.composer.area.root == str(tmp_path / "area")
     assert recipe.take_left("worker").reading == frozenset()
+    worker.take_costs()
+    worker.composer.area.stat("nothing")
+    assert (worker.take_costs().storage_calls, worker.take_costs().storage_calls) == (1, 0)

@@ -179,6 +179,18 @@ def test_a_night_leaves_a_page_on_which_its_mosaics_are_drawn_without_scenes(wor
     assert "5 mosaics have a place on the globe" in page.text
 
 
+def test_the_report_of_an_area_says_what_it_took_as_that_of_a_run_does(world):
+    assert world.night() == 0
+    run = world.report()["run"]
+    costs = run["costs"]
+    assert costs["storage_calls"] > costs["storage_writes"] >= 3 * len(ALL)
+    assert costs["retries"] == 0
+    assert costs["worker_memory_bytes"] > 2**20
+    assert costs["worker_memory_predicted_bytes"] == run["peak_memory_bytes"]
+    assert world.night() == 0
+    assert world.report()["run"]["costs"]["storage_calls"] < costs["storage_calls"]
+
+
 def test_a_dry_run_changes_nothing(world, capsys):
     before = world.output.keys("")
     assert world.night("--dry-run") == 0
