@@ -9,6 +9,7 @@ from types import MappingProxyType
 
 from sgddiff_batch.config import ArchiveJobConfig, AreaConfig
 from sgddiff_batch.core.composite_planning import AreaPlan, AreaSettings, Changes
+from sgddiff_batch.core.previews import Preview
 from sgddiff_batch.core.query import OWN
 from sgddiff_batch.core.words import counted, first_of, on_one_line
 from sgddiff_batch.costs import NOTHING, Costs
@@ -54,6 +55,11 @@ class AreaResult:
     salient_px: int = 0
     tiles: int = 0
     seconds: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def share(self) -> float | None:
+        """The salient share of its pixels with data, None where it has none."""
+        return self.salient_px / self.valid_px if self.valid_px else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,11 +226,13 @@ def write_area_report(
     attempt: Attempt,
     ending: Ending,
     costs: Costs = NOTHING,
+    previews: Mapping[str, Preview] = MappingProxyType({}),
     more: Mapping[str, object] = MappingProxyType({}),
 ) -> AreaEnd:
     """Write the report of a run; log what hinders it.
 
-    costs: of the workers. more: what it says of the run besides.
+    costs: of the workers. previews: for the page, by the path of the mosaic. more: what it says of the run
+    besides.
     """
     seconds = attempt.seconds
     report = build_report(
@@ -255,7 +263,7 @@ def write_area_report(
         log.error("the report could not be written: %s", error)
         uri, page = "none", None
     else:
-        page = write_page_at_end(run.area_store, uri, report, OWN)
+        page = write_page_at_end(run.area_store, uri, report, OWN, previews)
     return AreaEnd(uri, seconds, report["totals"], page)
 
 

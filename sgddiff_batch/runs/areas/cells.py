@@ -7,8 +7,14 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from sgddiff_batch.core.composite_planning import AreaPlan, AreaSettings
+from sgddiff_batch.core.gallery import PreviewWish
 from sgddiff_batch.core.object_settings import ObjectSettings
+from sgddiff_batch.core.previews import Preview, preview_of
+from sgddiff_batch.core.window import Window
 from sgddiff_batch.core.words import on_one_line
 from sgddiff_batch.costs import NOTHING, CostMeter, Costs
 from sgddiff_batch.engine.retries import Retries, one_line
@@ -26,13 +32,15 @@ log = logging.getLogger(__name__)
 class CellWork:
     """Compose an area mosaic; ``earlier`` is the record of the one that stays current if that fails.
 
-    ``reason``: it cannot be composed, and is put into quarantine for it.
+    ``reason``: it cannot be composed, and is put into quarantine for it. ``wish``: whether it is to come with
+    a preview.
     """
 
     plan: AreaPlan
     earlier: SceneRecord | None = None
     reason: str | None = None
     with_care: bool = False
+    wish: PreviewWish | None = None
 
     @property
     def scene_id(self) -> str:
@@ -47,11 +55,38 @@ class CellWork:
 
 @dataclass(frozen=True, slots=True)
 class CellOutcome:
-    """What became of a cell. ``costs``: what the worker's process took since it told last."""
+    """What became of a cell. ``costs``: what the worker's process took since it told last.
+
+    ``preview``: of the most salient of the blocks that were composed, as the work wished for.
+    """
 
     work: CellWork
     result: AreaResult
     costs: Costs = NOTHING
+    preview: Preview | None = None
+
+
+@dataclass(slots=True)
+class _Seen:
+    """Keeps a preview of the blocks of a cell. What goes wrong with it costs the preview, not the cell."""
+
+    wish: PreviewWish | None
+    preview: Preview | None = None
+
+    def see(self, codes: NDArray[np.uint8], block: Window, grid: Window) -> None:
+        if self.wish is None:
+            return
+        try:
+            shown = preview_of(codes, None, block, block, grid)
+        except Exception:
+            log.debug("no preview of %s", block, exc_info=True)
+            return
+        if shown is not None and (self.preview is None or shown.weight > self.preview.weight):
+            self.preview = shown
+
+    def wished(self, result: AreaResult) -> Preview | None:
+        is_for = self.wish is not None and self.wish.is_for(result.share, sum(result.seconds.values()))
+        return self.preview if is_for else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,13 +104,15 @@ class CellWorker:
         Raises:
             FatalError: where going on would damage data.
         """
-        return CellOutcome(work, self._result(work), self.take_costs())
+        seen = _Seen(work.wish)
+        result = self._result(work, seen)
+        return CellOutcome(work, result, self.take_costs(), seen.wished(result))
 
-    def _result(self, work: CellWork) -> AreaResult:
+    def _result(self, work: CellWork, seen: _Seen) -> AreaResult:
         plan, start = work.plan, time.perf_counter()
         try:
             with self.activity.reading(plan.area_id):
-                record = self.retries.call(plan.area_id, lambda: self._settled(work))
+                record = self.retries.call(plan.area_id, lambda: self._settled(work, seen))
         except FatalError:
             raise
         except Exception as error:  # whatever it is, it must not stop the others
@@ -86,11 +123,11 @@ class CellWorker:
         seconds = {"compose": time.perf_counter() - start}
         return settled_cell(plan, record, seconds)
 
-    def _settled(self, work: CellWork) -> SceneRecord:
+    def _settled(self, work: CellWork, seen: _Seen) -> SceneRecord:
         if work.reason is not None:
             return self.composer.quarantine(work.plan, work.earlier, work.reason)
         try:
-            return self.composer.compose(work.plan)
+            return self.composer.compose(work.plan, seen.see)
         except SceneError as error:
             reason = on_one_line(error)
             return self.composer.quarantine(work.plan, work.earlier, reason)

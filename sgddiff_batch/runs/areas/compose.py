@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Protocol
@@ -20,7 +19,6 @@ from sgddiff_batch.core.composite_planning import (
     plan_areas,
 )
 from sgddiff_batch.core.words import first_of
-from sgddiff_batch.costs import CostSum
 from sgddiff_batch.engine.results import SceneResult
 from sgddiff_batch.errors import ConfigError
 from sgddiff_batch.io.areas import find_members, made_of, parse_crs
@@ -36,7 +34,6 @@ from sgddiff_batch.io.ledger import (
 )
 from sgddiff_batch.io.reports import new_run_id
 from sgddiff_batch.io.storage import open_store
-from sgddiff_batch.protocols import SceneRecord
 from sgddiff_batch.runs import (
     Attempt,
     Ending,
@@ -44,7 +41,6 @@ from sgddiff_batch.runs import (
     check_output,
     ending_by,
     read_marks,
-    run_works,
     settle_mark,
     told_tally,
     undamaged,
@@ -61,7 +57,8 @@ from sgddiff_batch.runs.areas.area_run import (
     rest_of_area,
     write_area_report,
 )
-from sgddiff_batch.runs.areas.cells import CellOutcome, CellRecipe, CellWork, failed_cell
+from sgddiff_batch.runs.areas.cells import CellRecipe
+from sgddiff_batch.runs.areas.gathering import composed, gathering_of
 
 log = logging.getLogger(__name__)
 
@@ -243,10 +240,10 @@ def compose_area(
         ledger.withdraw(area_id, attempt.begun_at)
     results += left_as_they_are(run)
     broken: Ending | None = None
-    costs = CostSum()
+    told = gathering_of(run)
     tally = told_tally(run.lease, len(run.changes.touched))
     try:
-        for result in _composed(run, attempt, suspects, costs):
+        for result in composed(run, attempt, suspects, told):
             log_result(result)
             tally.count(result.state)
             _settle(run, attempt, result, is_back=result.scene_id in waiting)
@@ -261,7 +258,7 @@ def compose_area(
         objects = dict[str, object]()
         published = publish_area(run, objects)
         ending = broken or judged_area(run, results, published=published)
-        ended(write_area_report(run, results, attempt, ending, costs.total, objects))
+        ended(write_area_report(run, results, attempt, ending, told.costs.total, told.previews, objects))
     return area_ending(run, results, published=published)
 
 
@@ -275,24 +272,3 @@ def _settle(run: AreaRun, attempt: Attempt, result: AreaResult, *, is_back: bool
         # Not before: what its record said till now is of scenes that had left.
         run.ledger.restore(result.scene_id)
     attempt.settled(result.scene_id, is_done=result.state != "quarantined")
-
-
-def _composed(run: AreaRun, attempt: Attempt, suspects: Set[str], costs: CostSum) -> Iterator[AreaResult]:
-    """Compose what was touched, and yield the results as they come."""
-    waiting = deque(
-        CellWork(plan, _earlier(run, plan), with_care=plan.area_id in suspects)
-        for plan in run.changes.touched
-    )
-    for outcome in run_works(lambda: waiting.popleft() if waiting else None, run.recipe, run.engine, attempt):
-        if isinstance(outcome, CellOutcome):
-            costs.add(outcome.costs)
-            yield outcome.result
-        elif outcome.is_own and outcome.work.reason is None:
-            waiting.append(replace(outcome.work, reason=outcome.reason))
-        else:
-            yield failed_cell(outcome.work.plan, outcome.reason)
-
-
-def _earlier(run: AreaRun, plan: AreaPlan) -> SceneRecord | None:
-    """Return the record whose mosaic stays current if the new one fails; None if it was withdrawn."""
-    return None if plan.area_id in run.changes.returned else run.records.get(plan.area_id)

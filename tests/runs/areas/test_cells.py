@@ -4,11 +4,14 @@ import pickle
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 
+import numpy as np
 import pytest
 
 from sgddiff_batch.core.cells import Cell
 from sgddiff_batch.core.composite_planning import AreaPlan
+from sgddiff_batch.core.gallery import PreviewWish
 from sgddiff_batch.core.periods import period_of
+from sgddiff_batch.core.window import Window
 from sgddiff_batch.costs import Costs
 from sgddiff_batch.engine.retries import Retries
 from sgddiff_batch.errors import ChangedSceneError, FatalError, LostClaimError, RetryableError, SceneError
@@ -27,8 +30,11 @@ class Composer:
 
     answer: object = RECORD
     quarantines: list = field(default_factory=list)
+    blocks: list = field(default_factory=list)
 
-    def compose(self, plan):
+    def compose(self, plan, see):
+        for codes, block in self.blocks:
+            see(codes, block, Window(0, 2000, 0, 2000))
         if isinstance(self.answer, Exception):
             raise self.answer
         return self.answer
@@ -80,6 +86,35 @@ def test_one_that_processes_died_of_is_put_into_quarantine_without_being_compose
     result, composer = run(FatalError("it must not be composed"), reason="it died")
     assert (result.state, result.reason) == ("quarantined", "it died")
     assert composer.quarantines == [(PLAN, None, "it died")]
+
+
+def blocks(*codes):
+    """Blocks of a large cell beside each other, each of one code."""
+    size = 1000
+    return [
+        (np.full((size, size), code, np.uint8), Window(0, size, nth * size, (nth + 1) * size))
+        for nth, code in enumerate(codes)
+    ]
+
+
+def looked_at(wish, given):
+    worker = CellWorker(Composer(blocks=given), Activity(), Retries(sleep=lambda seconds: None))
+    outcome = worker.run(CellWork(PLAN, wish=wish))
+    assert outcome.result.state == "done"
+    return outcome.preview
+
+
+def test_where_it_is_wished_for_a_preview_of_the_most_salient_block_comes_with_a_cell():
+    shown = looked_at(PreviewWish(is_sure=True), blocks(3, 9))
+    assert (shown.codes.max(), shown.pixels, shown.is_whole) == (9, None, False)
+    assert shown.window.col_start >= 1000
+    assert looked_at(None, blocks(3, 9)) is None
+    assert looked_at(PreviewWish(is_sure=False, salient=0.39), blocks(3, 9)) is not None  # 2 of 5 px are
+    assert looked_at(PreviewWish(is_sure=False, salient=0.41), blocks(3, 9)) is None
+
+
+def test_a_preview_that_cannot_be_made_costs_no_cell():
+    assert looked_at(PreviewWish(is_sure=True), [(None, Window(0, 1, 0, 1))]) is None
 
 
 @pytest.mark.parametrize("answer", [RECORD, RetryableError("503")])
