@@ -69,7 +69,7 @@ def test_an_object_whose_rings_would_cross_is_simplified_with_its_topology():
     assert shapely.hausdorff_distance(found, exact) <= 1 + 1e-9
 
 
-def test_outlines_of_noise_of_which_many_would_cross_are_within_the_tolerance():
+def test_outlines_of_noise_of_which_some_would_cross_are_within_the_tolerance():
     noise = np.random.default_rng(7).random((160, 160)) < 0.56
     exact = polygons_of(regions_by_blocks(noise.astype(np.uint8), 999, 1, 1))
     found = simplified(exact, 1)
