@@ -16,6 +16,7 @@ from sgddiff_batch.errors import ConfigError
 
 if TYPE_CHECKING:
     from sgddiff_batch.config import ArchiveJobConfig
+    from sgddiff_batch.core.times import TimeSpan
 
 TO_STDOUT = "-"
 """The FILE of ``--json`` where none is given."""
@@ -70,7 +71,16 @@ def positive_count(text: str) -> int:
 
 
 def instant(text: str) -> float:
-    """Return the time that a flag was given, in seconds since 1970.
+    """Return the time that a flag was given, in seconds since 1970; of a day its beginning.
+
+    Raises:
+        argparse.ArgumentTypeError: if it is no date and no time.
+    """
+    return span(text).start_s
+
+
+def span(text: str) -> TimeSpan:
+    """Return the day, all of it, or the time that a flag was given.
 
     Raises:
         argparse.ArgumentTypeError: if it is no date and no time.
@@ -78,7 +88,7 @@ def instant(text: str) -> float:
     from sgddiff_batch.core.times import parse_time
 
     try:
-        return parse_time(text).start_s
+        return parse_time(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import math
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from jobs.exits import Exit
-from jobs.flags import TO_STDOUT, add_json, add_verbose, instant, write_json
+from jobs.flags import TO_STDOUT, add_json, add_verbose, instant, span, write_json
 from sgddiff_batch.errors import ConfigError
 
 if TYPE_CHECKING:
     from sgddiff_batch.config import ObjectsConfig
     from sgddiff_batch.core.object_settings import ObjectSettings
+    from sgddiff_batch.core.times import TimeSpan
 
 _SETTINGS = {
     "threshold": ("T", "an object holds saliency 0..1 of so much; default: 0.5"),
@@ -24,7 +26,7 @@ _SETTINGS = {
 EXPORT = (
     "write the published objects in the format of the file's suffix, in degrees (EPSG:4326)",
     "s3://my-bucket/saliency/ objects.gpkg",
-    "s3://my-bucket/saliency/ s3://my-bucket/objects.pmtiles --json",
+    "s3://my-bucket/saliency/ s3://my-bucket/november.pmtiles --since 2026-11-01 --until 2026-11-30",
 )
 """What an export of objects does, and two examples without the command."""
 _ASKED = {
@@ -59,6 +61,8 @@ def add_export(parser: argparse.ArgumentParser) -> None:
         help="the file to write, replaced if it is there; local or s3://; .parquet, .geojson, .fgb or .gpkg "
         "(extra vector), .pmtiles (extra tiles)",
     )
+    for flag, words in (("--since", "or later"), ("--until", "or earlier, a day being whole")):
+        parser.add_argument(flag, type=span, metavar="DATE", help=f"those of scenes taken then {words}")
     add_json(parser)
     add_verbose(parser)
 
@@ -119,11 +123,24 @@ def export(options: argparse.Namespace) -> Exit:
     from jobs.printing import print_objects_exported
     from sgddiff_batch.io.vectors import export_objects
 
-    written, left_out = export_objects(options.output, options.file)
-    print_objects_exported(options.file, written, left_out)
+    written = export_objects(options.output, options.file, _taken(options))
+    print_objects_exported(options.file, written)
     if options.json:
-        write_json({"file": options.file, "objects": written, "left_out": left_out}, options.json)
+        write_json({"file": options.file, **asdict(written)}, options.json)
     return Exit.DONE
+
+
+def _taken(options: argparse.Namespace) -> TimeSpan | None:
+    """Return the span of --since and --until, None where neither is given."""
+    from sgddiff_batch.core.times import TimeSpan
+
+    if options.since is None and options.until is None:
+        return None
+    start_s = -math.inf if options.since is None else options.since.start_s
+    stop_s = math.inf if options.until is None else options.until.stop_s
+    if start_s > stop_s:
+        raise ConfigError("--since lies after --until: no scene was taken then")
+    return TimeSpan(start_s, stop_s)
 
 
 def _flag(name: str) -> str:

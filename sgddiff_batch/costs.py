@@ -41,6 +41,17 @@ NOTHING = Costs()
 """What nothing took."""
 
 
+@dataclass(slots=True)
+class CostSum:
+    """What the work of a run took so far, as its workers told."""
+
+    total: Costs = NOTHING
+
+    def add(self, costs: Costs) -> None:
+        """Add what a worker told."""
+        self.total = self.total.plus(costs)
+
+
 @runtime_checkable
 class UsedDevice(Protocol):
     """A predictor that knows how long its devices computed."""

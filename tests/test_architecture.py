@@ -51,7 +51,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
         *_BASE,
         *(f"{_IO}.{room}" for room in ("arrow", "storage", "mosaics", "geodesy", "catalogue")),
     ),
-    f"{_IO}.vectors": (*_CORE, *(f"{_IO}.{room}" for room in ("storage", "mosaics", "catalogue"))),
+    f"{_IO}.vectors": (*_CORE, *(f"{_IO}.{room}" for room in ("arrow", "storage", "mosaics", "catalogue"))),
     f"{_IO}.pages": (
         *_CORE,
         *(f"{_IO}.{room}" for room in ("storage", "scenes", "mosaics", "catalogue", "objects", "reports")),
@@ -92,7 +92,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
     ),
     "sgddiff_batch.runs.areas": (
         *_BASE,
-        *(f"sgddiff_batch.{package}" for package in ("config", "engine", "runs")),
+        *(f"sgddiff_batch.{package}" for package in ("config", "costs", "engine", "runs")),
         *(f"{_IO}.{room}" for room in ("storage", "ledger", "catalogue", "areas", "reports")),
     ),
     "sgddiff_batch.networks": _BASE,

@@ -6,7 +6,7 @@ import pickle
 from dataclasses import fields
 
 from sgddiff_batch.core.retrying import RetryCost
-from sgddiff_batch.costs import NOTHING, CostMeter, Costs, peak_memory_bytes
+from sgddiff_batch.costs import NOTHING, CostMeter, Costs, CostSum, peak_memory_bytes
 
 
 class Used:
@@ -21,6 +21,13 @@ def test_parts_add_up_and_of_memory_the_most_counts():
     one, other = Costs(1, 2.0, 3, 1, 4.0, 5.0, 600), Costs(10, 20.0, 30, 10, 40.0, 50.0, 500)
     assert one.plus(other) == Costs(11, 22.0, 33, 11, 44.0, 55.0, 600) == other.plus(one)
     assert NOTHING.plus(one) == one == pickle.loads(pickle.dumps(one))
+
+
+def test_a_sum_grows_by_what_is_told():
+    total = CostSum()
+    for told in (Costs(1, 2.0, worker_memory_bytes=5), Costs(2, 0.5, worker_memory_bytes=4)):
+        total.add(told)
+    assert total.total == Costs(3, 2.5, worker_memory_bytes=5)
 
 
 def test_everything_is_told_to_one_alone():

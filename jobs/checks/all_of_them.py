@@ -10,7 +10,7 @@ from jobs.checks.check import Check
 from jobs.checks.checkpoint import check_checkpoint
 from jobs.checks.libraries import check_libraries
 from jobs.checks.memory import check_disk, check_memory
-from jobs.checks.versions import check_versions
+from jobs.checks.versions import check_pixels, check_versions
 from jobs.network import network_of
 from sgddiff_batch.config import ArchiveJobConfig
 from sgddiff_batch.errors import ConfigError
@@ -25,6 +25,7 @@ def examine(config: ArchiveJobConfig | None, environment: Mapping[str, str]) -> 
     yield from check_versions(on_ray)
     yield from check_libraries(config.model.device if config else "auto", kind == "local")
     yield check_checkpoint(config.model.checkpoint if config else "bundled")
+    yield check_pixels()
     if on_ray:
         yield from cluster.check_ray(environment)
     if config is not None:

@@ -12,6 +12,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from jobs.checks.check import Check, failed, note, ok, some
+from sgddiff_batch.runs import PIXELS_VERSION
 
 PROJECT = "sgddiff-batch"
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -27,6 +28,12 @@ def check_versions(needs_ray: bool) -> Iterator[Check]:
     wanted = [*ranges.get("", ()), *(ranges.get("cluster", ()) if needs_ray else ())]
     pins = read_pins(CHECKOUT / PINS) if sys.version_info[:2] == _OLDEST else {}
     yield from check_packages(wanted, installed_versions(), pins)
+
+
+def check_pixels() -> Check:
+    """Return which pixels this software makes of a scene, its model and settings."""
+    found = f"pixels_version {PIXELS_VERSION}; a run makes mosaics of another one anew"
+    return ok("pixels", f"{found} (`sgddiff verify` counts them)")
 
 
 def check_python(version: tuple[int, ...]) -> Check:

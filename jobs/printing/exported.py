@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 
 from sgddiff_batch.core.words import counted, printable
+from sgddiff_batch.io.vectors import Written
 from sgddiff_batch.runs import Exported
 
 
@@ -18,11 +19,14 @@ def print_exported(row: Exported) -> None:
         print(f"sgddiff export: {what}: {printable(row.reason or '')}", file=sys.stderr)
 
 
-def print_objects_exported(file: str, written: int, left_out: int) -> None:
+def print_objects_exported(file: str, written: Written) -> None:
     """Say how many objects were written to a file, and that some were not."""
-    print(f"wrote {printable(file)}: {counted(written, 'object')}", file=sys.stderr)
-    if left_out:
-        print(f"{counted(left_out, 'object', 'have')} no place on the globe", file=sys.stderr)
+    print(f"wrote {printable(file)}: {counted(written.objects, 'object')}", file=sys.stderr)
+    if written.left_out:
+        print(f"{counted(written.left_out, 'object', 'have')} no place on the globe", file=sys.stderr)
+    if written.other_times:
+        others = counted(written.other_times, "object", "are")
+        print(f"{others} of scenes that were taken at another time, or nobody knows when", file=sys.stderr)
 
 
 def print_export_counts(rows: Sequence[Exported]) -> None:

@@ -23,7 +23,7 @@ from sgddiff_batch.errors import ConfigError
 if TYPE_CHECKING:
     from sgddiff_batch.runs import Exported
 
-_MOSAIC = "s3://my-bucket/saliency/harbour/4f2a-9c1b.zarr"
+_MOSAIC = "s3://my-bucket/saliency/harbour.tif/4f2a-9c1b.zarr"
 _FORMATS = {
     "cog": (
         "write a Cloud-Optimized GeoTIFF: codes 0..254 (scale 1/254), no data 255; GDAL before 3.13 reads it",

@@ -29,7 +29,7 @@ _FLAGS = (
     ("checkpoint", "model.checkpoint", "a checkpoint folder, in place of the network of the package"),
     ("device", "model.device", "auto, cpu or cuda"),
     ("engine", "engine.kind", "local or ray"),
-    ("workers", "engine.workers", "predictors that run at once: a number, or auto"),
+    ("workers", "engine.workers", "predictors that run at once, with ray one a worker: a number, or auto"),
     ("block-px", "tiling.block_px", "side of a stored object"),
     ("task-memory-gib", "tiling.task_memory_gib", "what the tasks of one worker may take"),
 )

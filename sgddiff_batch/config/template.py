@@ -41,7 +41,7 @@ _KEYS: tuple[tuple[str, str], ...] = (
     ("tiling.block_px", "side of a stored object, and least of a task; a multiple of 512"),
     ("tiling.task_memory_gib", "what the tasks of one worker may take"),
     ("engine.kind", "local | ray"),
-    ("engine.workers", "predictors that run at once; auto: one a core or GPU"),
+    ("engine.workers", "predictors that run at once, with ray one a worker; auto: one a core or GPU"),
     ("lease.seconds", "after so long without a heartbeat a run on this output counts as dead"),
     ("catalogue.stac", "true: also a static STAC Item a mosaic, below _stac/, for STAC browsers"),
     ("report.html", "a page for people beside the JSON: pictures, map, alarms"),

@@ -84,21 +84,21 @@ def _pairs(order: Ints, region: Ints, line: Ints) -> Ints:
 
 def _walked(across: Ints, down: Ints) -> tuple[Ints, Ints]:
     """Return the nodes ring by ring, each begun with an edge along a row, and where the rings begin."""
-    rows, cols = across.tolist(), down.tolist()
-    seen = bytearray(len(rows))
-    order: list[int] = []
+    beside, onward = across.tolist(), down[across].tolist()
+    seen = bytearray(len(beside))
+    firsts: list[int] = []  # of the two ends of each edge along a row: few steps, for this is Python's loop
     start = [0]
-    for head in range(len(rows)):
-        if seen[head]:
-            continue
+    head = seen.find(0)
+    while head >= 0:
         node = head
         while not seen[node]:
-            beside = rows[node]
-            seen[node] = seen[beside] = 1
-            order += (node, beside)
-            node = cols[beside]
-        start.append(len(order))
-    return np.array(order, np.int64), np.array(start, np.int64)
+            seen[node] = seen[beside[node]] = 1
+            firsts.append(node)
+            node = onward[node]
+        start.append(2 * len(firsts))
+        head = seen.find(0, head)
+    first = np.array(firsts, np.int64)
+    return np.stack([first, across[first]], axis=1).ravel(), np.array(start, np.int64)
 
 
 def _turned(order: Ints, start: Ints, counts: Ints, is_turned: Ints) -> Ints:

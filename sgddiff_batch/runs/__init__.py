@@ -16,7 +16,15 @@ from sgddiff_batch.runs.bench import (
     open_ledger,
     open_used,
 )
-from sgddiff_batch.runs.conclude import Ending, RunEnd, ending_by, ending_of, expected_seconds, judged
+from sgddiff_batch.runs.conclude import (
+    Ending,
+    RunEnd,
+    ending_by,
+    ending_of,
+    expected_seconds,
+    judged,
+    told_costs,
+)
 from sgddiff_batch.runs.engines import EngineSettings, run_works
 from sgddiff_batch.runs.execute import run_all, told_tally
 from sgddiff_batch.runs.export import Exported, export_all
@@ -64,6 +72,7 @@ __all__ = [
     "run_all",
     "run_works",
     "settle_mark",
+    "told_costs",
     "told_tally",
     "undamaged",
     "write_page_at_end",

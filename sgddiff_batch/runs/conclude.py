@@ -241,7 +241,7 @@ def _report(
         config=bench.settings,
         run={"run_key": bench.run_key, "device": bench.device, **asdict(bench.crew), **asdict(run.forecast)}
         | {"model": bench.facts.model, "why": run.why_counts(), **_measured(bench)}
-        | {"costs": _costs(bench, costs)}
+        | {"costs": told_costs(costs, bench.crew.worker_bytes)}
         | report_withdrawals(run, results)
         | bench.attempt.facts(),
         scenes=Rows(rows),
@@ -258,12 +258,12 @@ def _measured(bench: Bench) -> dict[str, int]:
     return {"measured_memory_bytes": peak_memory_bytes()}
 
 
-def _costs(bench: Bench, costs: Costs) -> dict[str, float]:
-    """Return what the run took, its own calls of storage too, beside what a worker was predicted to take."""
+def told_costs(costs: Costs, worker_bytes: int) -> dict[str, float]:
+    """Return what a run took, its own calls of storage too, beside what a worker was predicted to take."""
     calls, writes = take_calls()
     both = asdict(costs.plus(Costs(storage_calls=calls, storage_writes=writes)))
     told = {name: round(value, 3) for name, value in both.items()}
-    return told | {"worker_memory_predicted_bytes": bench.crew.worker_bytes}
+    return told | {"worker_memory_predicted_bytes": worker_bytes}
 
 
 def _unchanged(run: Run) -> Unchanged:

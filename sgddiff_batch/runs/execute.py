@@ -7,13 +7,12 @@ import threading
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
 
 from sgddiff_batch.core.gallery import Gallery, typical_share
 from sgddiff_batch.core.progress import Tally
-from sgddiff_batch.costs import NOTHING, Costs
+from sgddiff_batch.costs import CostSum
 from sgddiff_batch.engine.driver import Driver
 from sgddiff_batch.engine.results import SceneResult, result_of_record
 from sgddiff_batch.engine.work import (
@@ -45,13 +44,6 @@ from sgddiff_batch.runs.publish import Publisher, published_meanwhile, restore_r
 from sgddiff_batch.runs.scope import EVERYTHING, Scope, settle_mark
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(slots=True)
-class CostSum:
-    """What the work of a run took so far, as its workers told."""
-
-    total: Costs = NOTHING
 
 
 class Progress(Protocol):
@@ -186,7 +178,7 @@ def _workers_of(bench: Bench) -> tuple[WorkerSource, EngineSettings]:
 def _heard(run: Run, progress: Progress, recordings: Recordings, costs: CostSum, outcome: Outcome) -> None:
     """Count the tiles of what was computed, and note what its worker recorded and what it found damaged."""
     if isinstance(outcome, SceneOutcome | SharedScene | TaskOutcome):
-        costs.total = costs.total.plus(outcome.costs)
+        costs.add(outcome.costs)
     if isinstance(outcome, SceneOutcome) and outcome.recorded is not None:
         recordings.add(outcome.recorded)
     if isinstance(outcome, SceneOutcome | SharedScene):

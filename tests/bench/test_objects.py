@@ -21,4 +21,4 @@ def test_a_small_bench_knows_as_many_objects_as_places_have_squares(tmp_path):
 def test_the_cost_of_a_part_is_that_of_more_objects_the_less_smooth_its_map_is():
     few, many = (part_costs(smooth, side=120, rounds=1) for smooth in (14, 2))
     assert 1 < few["objects"] < many["objects"] / 4
-    assert set(few) == {"objects", "cpu_ms", "simplify_ms"}
+    assert set(few) == {"objects", "cpu_ms", "simplify_ms", "topology_ms"}

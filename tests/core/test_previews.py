@@ -51,6 +51,15 @@ def test_pixels_are_those_of_their_places():
     assert np.abs(half[0, :, 0].astype(int) - (2 * np.arange(128) + 0.5)).max() <= 1.5
 
 
+def test_what_is_made_of_several_scenes_is_shown_without_one():
+    codes, pixels, grid = scene(560, 300)
+    codes[:40] = 9
+    alone, beside = (preview_of(codes, there, grid, grid, grid) for there in (None, pixels))
+    assert alone.pixels is None
+    np.testing.assert_array_equal(alone.codes, beside.codes)
+    assert (alone.window, alone.weight) == (beside.window, beside.weight)
+
+
 def test_of_a_small_mosaic_that_is_cut_into_tasks_no_strip_is_shown():
     codes, pixels, grid = scene(256, 600)
     upper = Window(0, 128, 0, 600)

@@ -111,7 +111,7 @@ FLAGS = {
     "--new-since --vanished-since --history --json --verbose",
     "gc": f"OUTPUT {CONFIG} --delete --older-than --json --verbose",
     "export cog": "MOSAIC FILE --all --since --json --verbose",
-    "export objects": "OUTPUT FILE --json --verbose",
+    "export objects": "OUTPUT FILE --since --until --json --verbose",
     "export png": "MOSAIC FILE --all --since --size --json --verbose",
     "train": f"{CONFIG} --check --cards --json --verbose",
     "evaluate": "--images --labels --checkpoint --score-maps --maps --json --worst --objects --device "

@@ -6,6 +6,7 @@ import argparse
 
 import pytest
 
+from jobs import cli
 from jobs.objects import add_asked, add_settings, is_asked, settings_of
 from sgddiff_batch.config import ObjectsConfig
 from sgddiff_batch.core.object_settings import LEAST_IOU, ObjectSettings
@@ -49,3 +50,9 @@ def test_only_one_thing_is_asked_at_once(capsys):
     with pytest.raises(SystemExit):
         parsed("--history", "x", "--new-since", "2026-01-01")
     assert "not allowed with" in capsys.readouterr().err
+
+
+def test_an_export_of_a_time_that_ends_before_it_begins_is_a_mistake(tmp_path, capsys):
+    words = ("--since", "2026-02-01", "--until", "2026-01-31")
+    assert cli.main(["export", "objects", str(tmp_path), str(tmp_path / "o.geojson"), *words]) == 2
+    assert "--since lies after --until" in capsys.readouterr().err

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -28,6 +28,8 @@ from sgddiff_batch.io.reports import versions
 from sgddiff_batch.io.storage import Store
 from sgddiff_batch.lifecycle import Begun, MosaicLifecycle
 from sgddiff_batch.protocols import BlockRecord, SceneRecord
+
+See = Callable[[NDArray[np.uint8], Window, Window], None]
 
 _BLOCK_BYTES = 32
 """A pixel of a block at its peak: the composite's 7, results, masks, levels, and a shard that is coded."""
@@ -56,8 +58,10 @@ class Composer:
     run_id: str
     objects: ObjectSettings | None = None
 
-    def compose(self, plan: AreaPlan) -> SceneRecord:
+    def compose(self, plan: AreaPlan, see: See | None = None) -> SceneRecord:
         """Make an area mosaic, or go on with it, and record it as done; return the record.
+
+        see: is called with each block that is composed: its codes, its window, and that of all of the mosaic.
 
         No complete one is composed over, for readers may see it: where the ledger lost its record, another
         store takes its place. One that was committed of just these scenes before is current again. One
@@ -75,7 +79,7 @@ class Composer:
         if isinstance(begun, SceneRecord):
             return begun
         try:
-            blocks = self._stored(plan, begun)
+            blocks = self._stored(plan, begun, see)
         except SceneError:
             lifecycle.remove(begun.mosaic, begun.claim)
             raise
@@ -109,7 +113,7 @@ class Composer:
         grid = self.settings.cells.grid(plan.cell)
         return Mosaic(plan.path, plan.area_id, plan.version, grid, tiling)
 
-    def _stored(self, plan: AreaPlan, begun: Begun[Mosaic]) -> list[BlockRecord]:
+    def _stored(self, plan: AreaPlan, begun: Begun[Mosaic], see: See | None) -> list[BlockRecord]:
         """Compose and store the blocks of a mosaic that are not there; return those of all its blocks."""
         ledger, writer, mosaic = ObjectLedger(self.area), AreaBlockWriter(self.area), begun.mosaic
         writer.describe(mosaic, begun.claim)
@@ -124,6 +128,8 @@ class Composer:
             writer.write_block(mosaic, block, codes)
             blocks[block] = _block_record(block, codes)
             ledger.mark_blocks(mosaic, block, [blocks[block]])
+            if see is not None:
+                see(codes, block, mosaic.grid.window)
         return [blocks[block] for block in mosaic.blocks()]
 
     def _composed(

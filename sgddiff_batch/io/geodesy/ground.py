@@ -119,11 +119,11 @@ class Ground:
 
 def _segmentized(polygons: Shapes, longest: float) -> Shapes:
     """Return polygons (n) with points in between on edges that are longer; most have none, and stay."""
-    points, owner = shapely.get_coordinates(polygons, return_index=True)
+    rings, polygon = shapely.get_rings(polygons, return_index=True)
+    points, ring = shapely.get_coordinates(rings, return_index=True)
     lengths = np.hypot(*np.diff(points, axis=0).T)
-    # Steps from one ring to the next may count, too: then nothing is added.
-    is_long = (lengths > longest * (1 - _ROUNDING)) & (owner[1:] == owner[:-1])
-    chosen = np.unique(owner[1:][is_long])
+    is_long = (lengths > longest * (1 - _ROUNDING)) & (ring[1:] == ring[:-1])
+    chosen = np.unique(polygon[ring[1:][is_long]])
     if not len(chosen):
         return polygons
     found = polygons.copy()

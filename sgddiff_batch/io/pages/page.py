@@ -20,7 +20,7 @@ from sgddiff_batch.io.pages.drawn_objects import object_news
 from sgddiff_batch.io.pages.pictures import Drawn, draw_all
 from sgddiff_batch.io.pages.rendering import rendered
 from sgddiff_batch.io.pages.seen import placed, read_seen
-from sgddiff_batch.io.pages.views import View, view_of
+from sgddiff_batch.io.pages.views import OF_SEVERAL, View, view_of
 from sgddiff_batch.io.pages.words import at, duration, share
 from sgddiff_batch.io.reports import StoredReport
 from sgddiff_batch.io.storage import Store
@@ -74,7 +74,10 @@ def page_of(
 def _view(previews: Mapping[str, Preview], look: Callable[[str], View], store: str) -> View:
     """Return what is there to be shown already, else what there is to read."""
     ready = previews.get(store)
-    return look(store) if ready is None else View(ready.codes, ready.pixels, ready.window, ready.is_whole)
+    if ready is None:
+        return look(store)
+    lacking = OF_SEVERAL if ready.pixels is None else ""
+    return View(ready.codes, ready.pixels, ready.window, ready.is_whole, lacking)
 
 
 def _state(

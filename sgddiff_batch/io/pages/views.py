@@ -19,6 +19,9 @@ from sgddiff_batch.io.mosaics import DamagedObjectError, Level, StoredMosaic
 from sgddiff_batch.io.scenes import GeoTiffReader
 from sgddiff_batch.io.storage import Store, open_store
 
+OF_SEVERAL = "it is made of several scenes"
+"""Why the scene of an area's mosaic is lacking."""
+
 _SEARCH_PX = 2048
 """The salient part is looked for in the finest level whose sides are at most so long."""
 
@@ -63,7 +66,7 @@ def _scene(
 ) -> tuple[NDArray[np.uint8] | None, str]:
     provenance = stored.provenance
     if not provenance.source_uri:
-        return None, "it is made of several scenes"
+        return None, OF_SEVERAL
     try:
         reader, scene = _reader(provenance, access), provenance.scene
         profile = reader.profile(scene)

@@ -40,20 +40,29 @@ def endpoint_of(environment: Mapping[str, str]) -> str | None:
 
 def _endpoint_of_profile(environment: Mapping[str, str]) -> str | None:
     """Return the endpoint_url of the profile that is asked for by name, which GDAL would not read."""
+    profile, services = _profile(environment)
+    url = services.get(profile.get("services", ""), {}).get("s3", {}).get("endpoint_url")
+    return url or profile.get("endpoint_url")
+
+
+def _authorities_of(environment: Mapping[str, str]) -> str | None:
+    """Return the file with the authorities whose certificates botocore trusts, None for those of all."""
+    return environment.get("AWS_CA_BUNDLE") or _profile(environment)[0].get("ca_bundle")
+
+
+def _profile(environment: Mapping[str, str]) -> tuple[Mapping[str, str], Mapping[str, Any]]:
+    """Return the settings of the profile that is asked for by name, and the services of its file."""
     name = environment.get("AWS_PROFILE")
     if not name:
-        return None
+        return {}, {}
     from botocore.configloader import load_config
     from botocore.exceptions import BotoCoreError
 
     try:
         found = load_config(environment.get("AWS_CONFIG_FILE") or "~/.aws/config")
     except BotoCoreError:
-        return None  # whoever signs with it tells
-    profile = found["profiles"].get(name, {})
-    services = found.get("services", {}).get(profile.get("services"), {})
-    url = services.get("s3", {}).get("endpoint_url") or profile.get("endpoint_url")
-    return str(url) if url else None
+        return {}, {}  # whoever signs with it tells
+    return found["profiles"].get(name, {}), found.get("services", {})
 
 
 def credentials_words(environment: Mapping[str, str]) -> str:
@@ -234,6 +243,9 @@ def gdal_access_options(access: Access, environment: Mapping[str, str]) -> dict[
         told["AWS_NO_SIGN_REQUEST"] = "YES"
     elif access == "requester-pays":
         told = {"AWS_NO_SIGN_REQUEST": "NO", "AWS_REQUEST_PAYER": "requester"}
+    if authorities := _authorities_of(environment):
+        # rasterio's wheels have another name for it than GDAL, and tell it certifi's authorities under that.
+        told |= dict.fromkeys(("CURL_CA_BUNDLE", "GDAL_CURL_CA_BUNDLE"), authorities)
     url = endpoint_of(environment)
     return told if url is None else told | _endpoint_options(url, environment)
 

@@ -6,6 +6,6 @@ come group by group, and nothing in the output is changed.
 
 from __future__ import annotations
 
-from sgddiff_batch.io.vectors.export import FORMATS, export_objects
+from sgddiff_batch.io.vectors.export import FORMATS, Written, export_objects
 
-__all__ = ["FORMATS", "export_objects"]
+__all__ = ["FORMATS", "Written", "export_objects"]

@@ -9,8 +9,10 @@ from types import MappingProxyType
 
 from sgddiff_batch.config import ArchiveJobConfig, AreaConfig
 from sgddiff_batch.core.composite_planning import AreaPlan, AreaSettings, Changes
+from sgddiff_batch.core.previews import Preview
 from sgddiff_batch.core.query import OWN
 from sgddiff_batch.core.words import counted, first_of, on_one_line
+from sgddiff_batch.costs import NOTHING, Costs
 from sgddiff_batch.engine.work import WorkerSource
 from sgddiff_batch.errors import SgddiffBatchError
 from sgddiff_batch.io import catalogue
@@ -27,6 +29,7 @@ from sgddiff_batch.runs import (
     ending_of,
     judged,
     objects_of,
+    told_costs,
     write_page_at_end,
 )
 
@@ -52,6 +55,11 @@ class AreaResult:
     salient_px: int = 0
     tiles: int = 0
     seconds: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def share(self) -> float | None:
+        """The salient share of its pixels with data, None where it has none."""
+        return self.salient_px / self.valid_px if self.valid_px else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,10 +100,16 @@ class AreaRun:
     @property
     def peak_memory_bytes(self) -> int:
         """What the run takes at most, by its plan."""
-        at_once = min(self.workers, max(1, len(self.changes.touched)))
-        if self.config.engine.kind == "local":
-            return self._worker_bytes(at_once)
-        return at_once * self._worker_bytes(1)
+        return self.worker_bytes if self.config.engine.kind == "local" else self._at_once * self.worker_bytes
+
+    @property
+    def worker_bytes(self) -> int:
+        """What a process takes at most, by the plan."""
+        return self._worker_bytes(self._at_once if self.config.engine.kind == "local" else 1)
+
+    @property
+    def _at_once(self) -> int:
+        return min(self.workers, max(1, len(self.changes.touched)))
 
     def _worker_bytes(self, cells: int) -> int:
         return _PROCESS_BYTES + cells * cell_bytes(self.area.block_px)
@@ -136,6 +150,17 @@ def rest_of_area(run: AreaRun, attempt: Attempt) -> tuple[AreaRun, list[AreaResu
         quarantined=tuple(area_id for area_id in run.changes.quarantined if area_id not in own),
     )
     return replace(run, changes=changes), [*gone, *own.values()]
+
+
+def left_as_they_are(run: AreaRun) -> list[AreaResult]:
+    """Return the results of the area mosaics that nothing is composed of: those gone, and in quarantine."""
+    if run.changes.gone:
+        log.info("%d area mosaics have no scene left: %s", len(run.changes.gone), first_of(run.changes.gone))
+    results = [AreaResult(area_id, "gone") for area_id in run.changes.gone]
+    return results + [
+        AreaResult(area_id, "still quarantined", run.records[area_id].reason, run.records[area_id].store)
+        for area_id in run.changes.quarantined
+    ]
 
 
 def log_result(result: AreaResult) -> None:
@@ -200,9 +225,15 @@ def write_area_report(
     results: list[AreaResult],
     attempt: Attempt,
     ending: Ending,
+    costs: Costs = NOTHING,
+    previews: Mapping[str, Preview] = MappingProxyType({}),
     more: Mapping[str, object] = MappingProxyType({}),
 ) -> AreaEnd:
-    """Write the report of a run; log what hinders it. more: what it says of the run besides."""
+    """Write the report of a run; log what hinders it.
+
+    costs: of the workers. previews: for the page, by the path of the mosaic. more: what it says of the run
+    besides.
+    """
     seconds = attempt.seconds
     report = build_report(
         run.run_id,
@@ -219,6 +250,7 @@ def write_area_report(
             "newly_left_out": len(run.left_out),
             "withdrawals_refused": run.changes.refusal,
             "peak_memory_bytes": run.peak_memory_bytes,
+            "costs": told_costs(costs, run.worker_bytes),
             **attempt.facts(),
             **more,
         },
@@ -231,7 +263,7 @@ def write_area_report(
         log.error("the report could not be written: %s", error)
         uri, page = "none", None
     else:
-        page = write_page_at_end(run.area_store, uri, report, OWN)
+        page = write_page_at_end(run.area_store, uri, report, OWN, previews)
     return AreaEnd(uri, seconds, report["totals"], page)
 
 

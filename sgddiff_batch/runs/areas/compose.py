@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Protocol
@@ -35,7 +34,6 @@ from sgddiff_batch.io.ledger import (
 )
 from sgddiff_batch.io.reports import new_run_id
 from sgddiff_batch.io.storage import open_store
-from sgddiff_batch.protocols import SceneRecord
 from sgddiff_batch.runs import (
     Attempt,
     Ending,
@@ -43,7 +41,6 @@ from sgddiff_batch.runs import (
     check_output,
     ending_by,
     read_marks,
-    run_works,
     settle_mark,
     told_tally,
     undamaged,
@@ -54,12 +51,14 @@ from sgddiff_batch.runs.areas.area_run import (
     AreaRun,
     area_ending,
     judged_area,
+    left_as_they_are,
     log_result,
     publish_area,
     rest_of_area,
     write_area_report,
 )
-from sgddiff_batch.runs.areas.cells import CellOutcome, CellRecipe, CellWork, failed_cell
+from sgddiff_batch.runs.areas.cells import CellRecipe
+from sgddiff_batch.runs.areas.gathering import composed, gathering_of
 
 log = logging.getLogger(__name__)
 
@@ -239,20 +238,15 @@ def compose_area(
             ledger.restore(area_id)
     for area_id in run.changes.gone:
         ledger.withdraw(area_id, attempt.begun_at)
-    results += _left_as_they_are(run)
+    results += left_as_they_are(run)
     broken: Ending | None = None
+    told = gathering_of(run)
     tally = told_tally(run.lease, len(run.changes.touched))
     try:
-        for result in _composed(run, attempt, suspects):
+        for result in composed(run, attempt, suspects, told):
             log_result(result)
             tally.count(result.state)
-            done = SceneResult(result.scene_id, "", result.state, store=result.store)
-            settle_mark(ledger, run.marks, done)
-            if result.scene_id in waiting and result.state != "failed":
-                # Not before: what its record said till now is of scenes that had left.
-                ledger.restore(result.scene_id)
-            if result.state != "failed":
-                attempt.settled(result.scene_id, is_done=result.state != "quarantined")
+            _settle(run, attempt, result, is_back=result.scene_id in waiting)
             results.append(result)
     except BaseException as error:
         broken = ending_by(error)
@@ -264,36 +258,17 @@ def compose_area(
         objects = dict[str, object]()
         published = publish_area(run, objects)
         ending = broken or judged_area(run, results, published=published)
-        ended(write_area_report(run, results, attempt, ending, objects))
+        ended(write_area_report(run, results, attempt, ending, told.costs.total, told.previews, objects))
     return area_ending(run, results, published=published)
 
 
-def _left_as_they_are(run: AreaRun) -> list[AreaResult]:
-    """Return the results of the area mosaics that nothing is composed of: those gone, and in quarantine."""
-    if run.changes.gone:
-        log.info("%d area mosaics have no scene left: %s", len(run.changes.gone), first_of(run.changes.gone))
-    results = [AreaResult(area_id, "gone") for area_id in run.changes.gone]
-    return results + [
-        AreaResult(area_id, "still quarantined", run.records[area_id].reason, run.records[area_id].store)
-        for area_id in run.changes.quarantined
-    ]
-
-
-def _composed(run: AreaRun, attempt: Attempt, suspects: Set[str]) -> Iterator[AreaResult]:
-    """Compose what was touched, and yield the results as they come."""
-    waiting = deque(
-        CellWork(plan, _earlier(run, plan), with_care=plan.area_id in suspects)
-        for plan in run.changes.touched
-    )
-    for outcome in run_works(lambda: waiting.popleft() if waiting else None, run.recipe, run.engine, attempt):
-        if isinstance(outcome, CellOutcome):
-            yield outcome.result
-        elif outcome.is_own and outcome.work.reason is None:
-            waiting.append(replace(outcome.work, reason=outcome.reason))
-        else:
-            yield failed_cell(outcome.work.plan, outcome.reason)
-
-
-def _earlier(run: AreaRun, plan: AreaPlan) -> SceneRecord | None:
-    """Return the record whose mosaic stays current if the new one fails; None if it was withdrawn."""
-    return None if plan.area_id in run.changes.returned else run.records.get(plan.area_id)
+def _settle(run: AreaRun, attempt: Attempt, result: AreaResult, *, is_back: bool) -> None:
+    """Note what became of a cell; is_back: it had been withdrawn, and counts again."""
+    done = SceneResult(result.scene_id, "", result.state, store=result.store)
+    settle_mark(run.ledger, run.marks, done)
+    if result.state == "failed":
+        return
+    if is_back:
+        # Not before: what its record said till now is of scenes that had left.
+        run.ledger.restore(result.scene_id)
+    attempt.settled(result.scene_id, is_done=result.state != "quarantined")

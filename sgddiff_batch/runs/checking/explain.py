@@ -59,6 +59,7 @@ def explain_pixel(stored: StoredMosaic, row: int, col: int, access: BucketAccess
         "tiles": _tiles(stored, row, col),
         "weight_total": weight_total(stored.mosaic.lattice),
         "pixels": _age(stored),
+        "pixels_version": stored.provenance.pixels_version,
         "block": {
             "window": asdict(block),
             "object": stored.shard_key(level, block),

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from sgddiff_batch.core.composite_planning import AreaPlan
+from sgddiff_batch.core.window import Window
 from sgddiff_batch.errors import ChangedSceneError, FatalError, RetryableError, SceneError
 from sgddiff_batch.io.areas import compose as composing
 from sgddiff_batch.io.areas.compose import Composer
@@ -101,6 +102,22 @@ def test_a_cell_holds_what_its_rule_says_of_its_scenes(archive, area, rule):
     assert saliency.shape == (80, 80)
     assert saliency.attrs["provenance"]["area"]["period"] == "2026-01"
     assert [scene["id"] for scene in saliency.attrs["provenance"]["scenes"]] == sorted(TIMES)
+
+
+def test_who_looks_on_sees_each_block_that_is_composed_and_none_that_was_there(archive, area):
+    composer = composer_of(archive, area, block_px=32)
+    plan = plan_of(archive, composer.settings)
+    whole, seen = np.zeros((80, 80), np.uint8), []
+
+    def see(codes, block, grid):
+        whole[block.slices] = codes
+        seen.append((block, grid))
+
+    composer.compose(plan, see)
+    np.testing.assert_array_equal(whole, arrays_of(area, plan.path)["0/saliency"])
+    assert {grid for _, grid in seen} == {Window(0, 80, 0, 80)}
+    assert len({block for block, _ in seen}) == len(seen) == 9
+    composer.compose(plan, lambda *block: pytest.fail(f"{block} is there"))
 
 
 @pytest.mark.parametrize("rule", RULES)

@@ -162,6 +162,14 @@ def test_previews_are_shown_of_mosaics_and_scenes_that_nobody_can_read(tmp_path)
     assert "cannot be read" not in page.text
 
 
+def test_a_preview_without_a_scene_says_that_it_is_made_of_several(tmp_path):
+    codes, whole = np.full((20, 30), 200, dtype=np.uint8), Window(0, 20, 0, 30)
+    previews = {row("a")["store"]: Preview(codes, None, whole, True, 1)}
+    page = page_without_outputs(tmp_path, {}, [row("a")], previews=previews)
+    assert [image["alt"].partition(":")[0] for image in page.all("img")] == ["saliency"]
+    assert "it is made of several scenes" in page.text
+
+
 def test_a_broken_preview_leaves_its_place_with_a_word(tmp_path):
     broken = Preview(np.zeros((0, 3), np.uint8), np.zeros((3, 1, 9), np.uint8), Window(0, 1, 0, 1), True, 0)
     page = page_without_outputs(tmp_path, {}, [row("a")], previews={row("a")["store"]: broken})

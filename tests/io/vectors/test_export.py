@@ -9,10 +9,11 @@ import geopandas
 import pytest
 import shapely
 
+from sgddiff_batch.core.times import parse_span
 from sgddiff_batch.errors import ConfigError, FatalError
 from sgddiff_batch.io.catalogue import OBJECTS, read_pointer
 from sgddiff_batch.io.storage.store import open_store
-from sgddiff_batch.io.vectors import FORMATS, export_objects, formats
+from sgddiff_batch.io.vectors import FORMATS, Written, export_objects, formats
 from sgddiff_batch.io.vectors.export import export_objects as exported
 from tests.io.objects.examples import put_scene
 from tests.io.objects.test_generation import PIER, SHIP, night, picture
@@ -33,7 +34,7 @@ def output(tmp_path_factory):
 @pytest.mark.parametrize("suffix", [".geojson", ".fgb", ".gpkg"])
 def test_other_tools_read_the_same_objects_in_degrees(output, tmp_path, suffix):
     file = tmp_path / f"objects{suffix}"
-    assert export_objects(output.uri, str(file)) == (4, 1)
+    assert export_objects(output.uri, str(file)) == Written(4, 1)
     found = geopandas.read_file(file).set_index("id").sort_index()
     wanted = geopandas.read_parquet(f"{output.uri}/{OBJECTS}").set_index("id").sort_index()
     wanted = wanted[wanted.geometry.notna()]
@@ -48,13 +49,43 @@ def test_other_tools_read_the_same_objects_in_degrees(output, tmp_path, suffix):
 
 
 def test_geoparquet_is_what_is_published_to_the_byte(output, tmp_path):
-    assert exported(output.uri, str(tmp_path / "o.parquet")) == (5, 0)
+    assert exported(output.uri, str(tmp_path / "o.parquet")) == Written(5)
     assert (tmp_path / "o.parquet").read_bytes() == output.read(OBJECTS)
+
+
+DAYS = ("2026-01-01", "2026-01-02")
+
+
+@pytest.mark.parametrize("suffix", [".geojson", ".parquet"])
+@pytest.mark.parametrize(
+    ("span", "scenes"),
+    [
+        (f"{DAYS[0]}/{DAYS[0]}", {"a.tif"}),
+        (f"{DAYS[1]}/..", {"b.tif"}),
+        (f"{DAYS[0]}/..", {"a.tif", "b.tif"}),
+        ("../2025-12-31", set()),
+    ],
+)
+def test_those_of_a_time_alone(output, tmp_path, suffix, span, scenes):
+    file = tmp_path / f"o{suffix}"
+    told = export_objects(output.uri, str(file), parse_span(span))
+    found = geopandas.read_parquet(file) if suffix == ".parquet" else geopandas.read_file(file)
+    assert told == Written(len(found), 0, 5 - len(found))
+    assert {*found["scene"]} == scenes if len(found) else not scenes
+
+
+def test_geoparquet_of_a_time_is_read_by_boxes_as_the_published_one(output, tmp_path):
+    export_objects(output.uri, str(tmp_path / "o.parquet"), parse_span(f"{DAYS[1]}/.."))
+    whole = geopandas.read_parquet(f"{output.uri}/{OBJECTS}")
+    later = whole[whole["scene"] == "b.tif"]
+    found = geopandas.read_parquet(tmp_path / "o.parquet", bbox=tuple(later.total_bounds))
+    assert found.crs == whole.crs
+    assert sorted(found["id"]) == sorted(later["id"])
 
 
 def test_tiles_are_pmtiles_of_the_objects(output, tmp_path):
     file = tmp_path / "objects.pmtiles"
-    assert export_objects(output.uri, str(file)) == (4, 1)
+    assert export_objects(output.uri, str(file)) == Written(4, 1)
     data = file.read_bytes()
     assert (data[:7], data[7]) == (b"PMTiles", 3)
     assert [path.name for path in tmp_path.iterdir()] == [file.name]

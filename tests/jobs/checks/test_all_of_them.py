@@ -8,7 +8,7 @@ from jobs.checks.all_of_them import examine
 from sgddiff_batch.config import load_config
 from tests.kit import jobs
 
-MACHINE = ["python", "gdal", "cuda", "mamba_ssm", "checkpoint"]
+MACHINE = ["python", "gdal", "cuda", "mamba_ssm", "checkpoint", "pixels"]
 
 
 @pytest.fixture
@@ -33,14 +33,14 @@ def test_without_a_config_this_machine_alone_is_looked_at():
 
 def test_what_the_config_names_comes_after_the_machine(config_of):
     names, states = found(config_of())
-    assert names[:7] == [*MACHINE, "memory", "task"]
+    assert names[:8] == [*MACHINE, "memory", "task"]
     assert names.index("archive") < names.index("output") < names.index("disk") == len(names) - 1
     assert {states[name] for name in ("checkpoint", "archive", "output")} == {"ok"}
 
 
 def test_a_cluster_is_looked_at_where_a_run_would_use_it(config_of):
     for names in (found(config_of("engine.kind=ray"))[0], found(None, RAY_ADDRESS="local")[0]):
-        assert names[5] == "ray"
+        assert names[6] == "ray"
 
 
 def test_a_cluster_that_a_run_starts_here_takes_this_machines_memory(config_of):

@@ -4,7 +4,15 @@ from pathlib import Path
 
 import pytest
 
-from jobs.checks.versions import check_packages, check_python, installed_versions, read_pins, read_ranges
+from jobs.checks.versions import (
+    check_packages,
+    check_pixels,
+    check_python,
+    installed_versions,
+    read_pins,
+    read_ranges,
+)
+from sgddiff_batch.runs import PIXELS_VERSION
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -53,3 +61,9 @@ def test_the_pins_are_read_without_their_comments():
     assert pins["zarr"].startswith("3.")
     assert read_pins(ROOT / "no-such-file.txt") == {}
     assert installed_versions()["pydantic"]
+
+
+def test_the_pixels_of_this_software_are_named_by_their_version():
+    check = check_pixels()
+    assert check.state == "ok"
+    assert check.found.startswith(f"pixels_version {PIXELS_VERSION};")

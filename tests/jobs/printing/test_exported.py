@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from jobs.printing import print_export_counts, print_exported, print_objects_exported
+from sgddiff_batch.io.vectors import Written
 from sgddiff_batch.runs import Exported
 
 WRITTEN = Exported("a", "o/a/v-k.zarr", "to/a.tif", "written")
@@ -22,5 +23,9 @@ def test_all_are_counted(capsys):
 
 
 def test_objects_that_could_not_be_written_are_counted(capsys):
-    print_objects_exported("o\n.fgb", 3, 1)
-    assert capsys.readouterr().err == "wrote o\\n.fgb: 3 objects\n1 object has no place on the globe\n"
+    print_objects_exported("o\n.fgb", Written(3, 1, 2))
+    assert capsys.readouterr().err.splitlines() == [
+        "wrote o\\n.fgb: 3 objects",
+        "1 object has no place on the globe",
+        "2 objects are of scenes that were taken at another time, or nobody knows when",
+    ]

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import rasterio
 from PIL import Image
 
 from jobs.cli import main
@@ -16,6 +17,7 @@ from sgddiff_batch.io.storage.store import open_store
 from tests.io.catalogue.test_mosaics import record, write_ledger
 from tests.io.mosaic_examples import NORTH_UP, UTM, build, codes_of, mosaic_of
 from tests.kit.mosaics import begun
+from tests.runs.areas.test_compose import World
 
 GRID = Grid(101, 75, NORTH_UP, UTM)
 
@@ -121,3 +123,19 @@ def test_objects_are_exported_by_the_suffix_and_what_cannot_be_ends_with_2(night
     assert facts["objects"] == len(features) > 0
     assert f"wrote {tmp_path / 'o.geojson'}" in told.err
     assert main(["export", "objects", str(night.output), str(tmp_path / "o.shp")]) == Exit.WRONG
+
+
+def test_an_area_is_exported_by_its_own_place_and_not_with_its_output(tmp_path, capsys):
+    world = World(tmp_path)
+    world.put("a.tif")
+    world.publish()
+    assert world.night() == 0
+    capsys.readouterr()
+    assert main(["export", "cog", world.output.uri, str(tmp_path / "scenes"), "--all"]) == 0
+    assert main(["export", "cog", world.area.uri, str(tmp_path / "cells"), "--all"]) == 0
+    cells = [f"{name}.tif" for name in world.mosaics()]
+    for folder, files in (("scenes", 1), ("cells", len(cells))):
+        assert len([*(tmp_path / folder).rglob("*.tif")]) == files > 0
+    with rasterio.open(tmp_path / "cells" / cells[0]) as cog:
+        assert (cog.count, cog.nodata) == (1, 255)
+        assert (cog.read(1) < 255).any()

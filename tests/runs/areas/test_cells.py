@@ -4,11 +4,15 @@ import pickle
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 
+import numpy as np
 import pytest
 
 from sgddiff_batch.core.cells import Cell
 from sgddiff_batch.core.composite_planning import AreaPlan
+from sgddiff_batch.core.gallery import PreviewWish
 from sgddiff_batch.core.periods import period_of
+from sgddiff_batch.core.window import Window
+from sgddiff_batch.costs import Costs
 from sgddiff_batch.engine.retries import Retries
 from sgddiff_batch.errors import ChangedSceneError, FatalError, LostClaimError, RetryableError, SceneError
 from sgddiff_batch.protocols import SceneRecord
@@ -26,8 +30,11 @@ class Composer:
 
     answer: object = RECORD
     quarantines: list = field(default_factory=list)
+    blocks: list = field(default_factory=list)
 
-    def compose(self, plan):
+    def compose(self, plan, see):
+        for codes, block in self.blocks:
+            see(codes, block, Window(0, 2000, 0, 2000))
         if isinstance(self.answer, Exception):
             raise self.answer
         return self.answer
@@ -81,6 +88,42 @@ def test_one_that_processes_died_of_is_put_into_quarantine_without_being_compose
     assert composer.quarantines == [(PLAN, None, "it died")]
 
 
+def blocks(*codes):
+    """Blocks of a large cell beside each other, each of one code."""
+    size = 1000
+    return [
+        (np.full((size, size), code, np.uint8), Window(0, size, nth * size, (nth + 1) * size))
+        for nth, code in enumerate(codes)
+    ]
+
+
+def looked_at(wish, given):
+    worker = CellWorker(Composer(blocks=given), Activity(), Retries(sleep=lambda seconds: None))
+    outcome = worker.run(CellWork(PLAN, wish=wish))
+    assert outcome.result.state == "done"
+    return outcome.preview
+
+
+def test_where_it_is_wished_for_a_preview_of_the_most_salient_block_comes_with_a_cell():
+    shown = looked_at(PreviewWish(is_sure=True), blocks(3, 9))
+    assert (shown.codes.max(), shown.pixels, shown.is_whole) == (9, None, False)
+    assert shown.window.col_start >= 1000
+    assert looked_at(None, blocks(3, 9)) is None
+    assert looked_at(PreviewWish(is_sure=False, salient=0.39), blocks(3, 9)) is not None  # 2 of 5 px are
+    assert looked_at(PreviewWish(is_sure=False, salient=0.41), blocks(3, 9)) is None
+
+
+def test_a_preview_that_cannot_be_made_costs_no_cell():
+    assert looked_at(PreviewWish(is_sure=True), [(None, Window(0, 1, 0, 1))]) is None
+
+
+@pytest.mark.parametrize("answer", [RECORD, RetryableError("503")])
+def test_what_it_took_is_told_whatever_became_of_it(answer):
+    took = Costs(retries=3, storage_calls=9)
+    worker = CellWorker(Composer(answer), Activity(), Retries(sleep=lambda seconds: None), lambda: took)
+    assert worker.run(CellWork(PLAN)).costs == took
+
+
 @pytest.mark.parametrize(
     ("error", "reason"),
     [
@@ -107,3 +150,6 @@ def test_work_and_recipe_travel_and_the_recipe_opens_the_stores(tmp_path):
     worker = pickle.loads(pickle.dumps(recipe))("worker")
     assert worker.composer.area.root == str(tmp_path / "area")
     assert recipe.take_left("worker").reading == frozenset()
+    worker.take_costs()
+    worker.composer.area.stat("nothing")
+    assert (worker.take_costs().storage_calls, worker.take_costs().storage_calls) == (1, 0)

@@ -21,6 +21,7 @@ from sgddiff_batch.io.catalogue import generations as archive_catalogue
 from sgddiff_batch.io.catalogue.generations import POINTER
 from sgddiff_batch.io.ledger.lease import Lease
 from sgddiff_batch.io.ledger.marks import ObjectLedger
+from sgddiff_batch.io.pages import page as page_module
 from sgddiff_batch.io.storage.store import open_store
 from sgddiff_batch.runs import Attempt, Ending
 from sgddiff_batch.runs.areas import compose
@@ -177,6 +178,30 @@ def test_a_night_leaves_a_page_on_which_its_mosaics_are_drawn_without_scenes(wor
     assert [image["alt"].partition(":")[0] for image in page.all("img")] == ["saliency"] * len(ALL)
     assert page.text.count("it is made of several scenes") == len(ALL)
     assert "5 mosaics have a place on the globe" in page.text
+
+
+@pytest.mark.parametrize("wanted", [True, False])
+def test_pictures_of_new_mosaics_come_with_them_and_nothing_is_read_for_the_page(world, monkeypatch, wanted):
+    read = []
+    monkeypatch.setattr(page_module, "view_of", lambda output, path, access: read.append(path))
+    flags = () if wanted else ("--set", "report.html=false")
+    assert world.night(*flags) == 0
+    pages = [*Path(world.area.root).glob("report-*.html")]
+    assert (len(pages), read) == (int(wanted), [])
+    if wanted:
+        assert len(seen(pages[0].read_bytes()).all("img")) == len(ALL)
+
+
+def test_the_report_of_an_area_says_what_it_took_as_that_of_a_run_does(world):
+    assert world.night() == 0
+    run = world.report()["run"]
+    costs = run["costs"]
+    assert costs["storage_calls"] > costs["storage_writes"] >= 3 * len(ALL)
+    assert costs["retries"] == 0
+    assert costs["worker_memory_bytes"] > 2**20
+    assert costs["worker_memory_predicted_bytes"] == run["peak_memory_bytes"]
+    assert world.night() == 0
+    assert world.report()["run"]["costs"]["storage_calls"] < costs["storage_calls"]
 
 
 def test_a_dry_run_changes_nothing(world, capsys):

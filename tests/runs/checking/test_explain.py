@@ -111,6 +111,7 @@ def test_the_rule_of_the_mask_is_told_and_why_it_leaves_a_pixel_out(unbroken, ca
     assert facts["scene"]["mask_rule"] == "nodata"
     assert facts["no_data"].endswith("every shown band has its no-data value, or a sample is not finite")
     assert facts["pixels"] == f"pixels_version {bench.PIXELS_VERSION}, that of this software"
+    assert facts["pixels_version"] == bench.PIXELS_VERSION
     assert facts_of(capsys, uri_of(unbroken, "a.tif"), 1, 1)["scene"]["mask_rule"] == "none"
 
 
@@ -129,6 +130,7 @@ def test_of_an_older_mosaic_its_own_rule_is_told(tmp_path, checkpoint, monkeypat
     capsys.readouterr()
     facts = facts_of(capsys, uri, 5, 5)
     assert facts["pixels"].startswith(f"pixels_version 1; this software makes {bench.PIXELS_VERSION}")
+    assert facts["pixels_version"] == 1
     assert facts["no_data"].startswith(
         "the mask by which the mosaic was made (mask rule nodata, pixels_version 1)"
     )
