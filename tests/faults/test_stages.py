@@ -69,15 +69,17 @@ def assert_all_is_as_if_nothing_had_happened(config, quiet):
     assert cli.main(["verify", "--config", str(config)]) == Exit.DONE
 
 
-@pytest.mark.parametrize(("kind", "first"), [("local", "before"), ("ray", "after")])
+# The largest scenes come first, and they alone have marks.
+_ORDER = ("mark", *(stage for stage in STAGES if stage != "mark"))
+AT_ALL = [(stage, ("before", "after")[number % 2]) for number, stage in enumerate(_ORDER)]
+BETWEEN = [("mark", "after"), ("claim", "after"), ("block", "after"), ("record", "after")]
+"""What is after a stage is before the next: with no death at all for "before read", each state of a scene."""
+
+
+@pytest.mark.parametrize(("kind", "kills"), [("local", AT_ALL), ("ray", BETWEEN)])
 def test_a_process_that_dies_at_every_stage_costs_no_scene_and_no_byte(
-    tmp_path, checkpoint, quiet, storm, kind, first
+    tmp_path, checkpoint, quiet, storm, kind, kills
 ):
-    others = (
-        stage for stage in STAGES if stage != "mark"
-    )  # the largest come first, and they alone have marks
-    other = {"before": "after", "after": "before"}[first]
-    kills = [(stage, (first, other)[number % 2]) for number, stage in enumerate(("mark", *others))]
     config = jobs.write_config(
         tmp_path / "run.yaml", "s3://stages/scenes", "s3://stages/out", checkpoint, kind=kind, workers=2
     )
