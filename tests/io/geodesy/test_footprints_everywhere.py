@@ -22,15 +22,22 @@ EVERY = 1 if os.environ.get("HYPOTHESIS_PROFILE") == "thorough" else 5
 """Of how many CRSs, in the order of their codes, one is looked at: neighbours are zones of one family."""
 
 
+def picked(infos):
+    """The first of each way to project, and of all others one in `EVERY`; the same each time."""
+    first = {info.projection_method_name: info.code for info in reversed(infos)}
+    return [info for k, info in enumerate(infos) if k % EVERY == 0 or info.code in first.values()]
+
+
 @pytest.mark.slow
-def test_the_footprint_is_as_gdal_says_in_projected_crss_of_all_families():
+def test_the_footprint_is_as_gdal_says_in_crss_of_every_projection():
     infos = sorted(projected_codes(), key=lambda info: int(info.code))
     assert len(infos) > 5000
-    infos = infos[::EVERY]
-    faults, unknown = [], 0
+    infos = picked(infos)
+    faults, unknown = [], []
     for info in infos:
         fault = fault_of(info, FootprintMaker())
         faults += [fault] if fault else []
-        unknown += place_of(info) is None if fault is None and int(info.code) % 50 == 0 else 0
+        if fault is None and int(info.code) % 50 == 0:
+            unknown.append(place_of(info) is None)
     assert faults == []
-    assert unknown < 10 / EVERY, "GDAL knows hardly any of them: nothing was compared"
+    assert sum(unknown) < len(unknown) / 5, "GDAL knows hardly any of them: nothing was compared"
