@@ -69,14 +69,19 @@ def assert_all_is_as_if_nothing_had_happened(config, quiet):
     assert cli.main(["verify", "--config", str(config)]) == Exit.DONE
 
 
+# What is after a stage is before the next, so no state of a scene is met twice; the two lists have them all.
 # The largest scenes come first, and they alone have marks.
-_ORDER = ("mark", *(stage for stage in STAGES if stage != "mark"))
-AT_ALL = [(stage, ("before", "after")[number % 2]) for number, stage in enumerate(_ORDER)]
-BETWEEN = [("mark", "after"), ("claim", "after"), ("block", "after"), ("record", "after")]
-"""What is after a stage is before the next: with no death at all for "before read", each state of a scene."""
+LOCAL = [
+    ("mark", "before"),
+    ("read", "after"),
+    ("metadata", "after"),
+    ("commit", "after"),
+    ("digests", "after"),
+]
+ON_RAY = [("mark", "after"), ("claim", "after"), ("block", "after"), ("record", "after")]
 
 
-@pytest.mark.parametrize(("kind", "kills"), [("local", AT_ALL), ("ray", BETWEEN)])
+@pytest.mark.parametrize(("kind", "kills"), [("local", LOCAL), ("ray", ON_RAY)])
 def test_a_process_that_dies_at_every_stage_costs_no_scene_and_no_byte(
     tmp_path, checkpoint, quiet, storm, kind, kills
 ):
