@@ -53,17 +53,14 @@ def test_a_relative_output_is_refused_under_a_job(head, tmp_path, archive, check
     assert "output.uri is the relative path 'out'" in ended.stdout + ended.stderr
 
 
-def test_a_submitted_training_says_how_it_goes_and_fails_where_its_config_is_wrong(head, tmp_path):
+def test_a_submitted_training_says_how_it_goes(head, tmp_path):
     config = trainings.write_config(
         tmp_path / "run.yaml", trainings.write_data(tmp_path / "data"), tmp_path / "out"
     )
-    job = ("jobs/train_distill.py", "--config", str(config), "--set", "engine.kind=ray")
-    ended = submit(head, jobs.ROOT, *job, "--set", "stages=[teacher]")
+    flags = ("--config", str(config), "--set", "engine.kind=ray", "--set", "stages=[teacher]")
+    ended = submit(head, jobs.ROOT, "jobs/train_distill.py", *flags)
     said = ended.stdout + ended.stderr
     assert ended.returncode == 0, said
     assert re.search(r"step 6/6 loss \d", said)
     assert "validation step 6" in said
     assert (tmp_path / "out" / "seed-0" / "teacher" / "best" / "checkpoint.json").is_file()
-    refused = submit(head, jobs.ROOT, *job, "--set", "engine.workers=4")
-    assert refused.returncode != 0
-    assert "engine.workers 4: the cluster has 2 CPUs" in refused.stdout + refused.stderr

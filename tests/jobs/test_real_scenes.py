@@ -100,12 +100,33 @@ SHIPS = [(45, 135), (67, 307), (84, 445), (305, 365)]
 """Centres of the four ships, (row, column)."""
 
 
-def test_the_ray_engine_and_other_blocks_give_the_same_bytes_and_states(local, scenes, tmp_path):
+MANY_TILES = ["odd/cog_1band_uint16_2658x2667_epsg32621.tif", "odd/cog_dateline.tif"]
+"""Nearly half of all tiles; others are of several blocks, too."""
+ALIKE = ["real/m_4709963_se_14_1_20090818.tif", "real/m_4709963_se_14_1_20140720.tif"]
+"""A third of the same place is looked at."""
+
+
+@pytest.fixture(scope="module")
+def fewer(scenes, tmp_path_factory):
+    """The same scenes but those that cost most or are like others; links, so of the same versions."""
+    folder = tmp_path_factory.mktemp("fewer")
+    for path in scenes.glob("*/*"):
+        name = path.relative_to(scenes)
+        if str(name) not in MANY_TILES + ALIKE:
+            (folder / name).parent.mkdir(exist_ok=True)
+            os.link(path, folder / name)
+    return folder
+
+
+def test_the_ray_engine_and_other_blocks_give_the_same_bytes_and_states(local, fewer, tmp_path):
     output, code, report = local
-    other_code, other = run(tmp_path, scenes, "ray", block_px=1024, task_memory_gib=1)
+    other_code, other = run(tmp_path, fewer, "ray", block_px=1024, task_memory_gib=1)
     assert other_code == code
-    assert states(other) == states(report)
-    jobs.assert_equal_mosaics(jobs.decoded(tmp_path / "out"), jobs.decoded(output))
+    left_out = MANY_TILES + ALIKE
+    assert states(other) == [row for row in states(report) if row["scene_id"] not in left_out]
+    wanted = jobs.decoded(output)
+    wanted = {name: wanted[name] for name in wanted if not name.startswith(tuple(f"/{n}/" for n in left_out))}
+    jobs.assert_equal_mosaics(jobs.decoded(tmp_path / "out"), wanted)
 
 
 def states(report):

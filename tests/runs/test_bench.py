@@ -111,7 +111,7 @@ def test_a_worker_has_memory_for_the_tiles_in_its_network_by_what_that_takes_of_
 
 def test_a_lease_that_is_held_is_told_before_anything_is_opened(config, tmp_path):
     network = BrightNetwork()
-    held = Lease(open_store(str(tmp_path / "out")), "another", 120.0, alone=True)
+    held = Lease(open_store(str(tmp_path / "out")), "another", 5.0, alone=True)
     with held, pytest.raises(LeaseHeldError), leased_bench(loaded(config), network):
         pytest.fail("two runs at once")
     assert network.asked == []

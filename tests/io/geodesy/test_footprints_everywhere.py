@@ -1,5 +1,7 @@
 """Footprints in every projected CRS of EPSG, by the witness of GDAL's own transformations."""
 
+import os
+
 import pytest
 
 from sgddiff_batch.io.geodesy.footprints import FootprintMaker
@@ -16,14 +18,26 @@ def test_the_footprint_is_as_gdal_says_where_axes_go_the_other_way_and_in_common
     assert [fault for info in infos if (fault := fault_of(info, footprints))] == []
 
 
+EVERY = 1 if os.environ.get("HYPOTHESIS_PROFILE") == "thorough" else 5
+"""Of how many CRSs, in the order of their codes, one is looked at: neighbours are zones of one family."""
+
+
+def picked(infos):
+    """The first of each way to project, and of all others one in `EVERY`; the same each time."""
+    first = {info.projection_method_name: info.code for info in reversed(infos)}
+    return [info for k, info in enumerate(infos) if k % EVERY == 0 or info.code in first.values()]
+
+
 @pytest.mark.slow
-def test_the_footprint_is_as_gdal_says_in_every_projected_crs():
-    infos = projected_codes()
+def test_the_footprint_is_as_gdal_says_in_crss_of_every_projection():
+    infos = sorted(projected_codes(), key=lambda info: int(info.code))
     assert len(infos) > 5000
-    faults, unknown = [], 0
+    infos = picked(infos)
+    faults, unknown = [], []
     for info in infos:
         fault = fault_of(info, FootprintMaker())
         faults += [fault] if fault else []
-        unknown += place_of(info) is None if fault is None and int(info.code) % 50 == 0 else 0
+        if fault is None and int(info.code) % 50 == 0:
+            unknown.append(place_of(info) is None)
     assert faults == []
-    assert unknown < 10, "GDAL knows hardly any of them: nothing was compared"
+    assert sum(unknown) < len(unknown) / 5, "GDAL knows hardly any of them: nothing was compared"

@@ -2,6 +2,7 @@
 
 import pytest
 
+from sgddiff_batch.core import leasing
 from sgddiff_batch.errors import LeaseHeldError
 from sgddiff_batch.io.ledger import Lease
 from sgddiff_batch.io.storage import open_store
@@ -44,7 +45,9 @@ def test_beside_a_run_nothing_is_looked_for_and_nothing_removed(output):
     assert mosaics(output) == BOTH
 
 
-def test_no_run_begins_while_garbage_is_collected_and_one_may_afterwards(output):
+def test_no_run_begins_while_garbage_is_collected_and_one_may_afterwards(output, monkeypatch):
+    monkeypatch.setattr(leasing, "renewal_s", lambda seconds: 0.05)  # the collecting one shows life soon
+
     def begin_a_run(_inventory):
         with pytest.raises(LeaseHeldError, match="gc-"):
             Lease(output, "a run", 5.0, alone=True).acquire()

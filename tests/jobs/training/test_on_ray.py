@@ -64,13 +64,19 @@ def run(config, *settings):
 
 
 def run_on(cluster, config, *settings, **environment):
-    """Run the command with two workers of the cluster; its exit code and what it said.
+    """Run the command with two workers of the cluster; its exit code and what it said."""
+    with training_on(cluster, config, *settings, **environment) as training:
+        return training.end(), training.said
+
+
+def training_on(cluster, config, *settings, **environment):
+    """Begin the command with two workers of the cluster.
 
     In a process of its own: where a process has had another cluster before, Ray (2.60) loses the controller
     of Ray Train as soon as it has made it.
     """
     loopback = {"RAY_ADDRESS": cluster, "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
-    return trainings.run(config, *settings, *ON_RAY, **loopback, **environment)
+    return trainings.Training(config, *settings, *ON_RAY, **loopback, **environment)
 
 
 @pytest.fixture(scope="module")
@@ -112,7 +118,7 @@ def test_a_run_leaves_nothing_of_ray_trains_in_the_storage_but_a_marker(together
 
 def test_a_killed_worker_and_then_ctrl_c_change_no_number(cluster, config, together):
     storage = config.parent / "hurt"
-    with trainings.Training(config, f"storage={storage}", *ON_RAY) as training:  # on a cluster of its own
+    with training_on(cluster, config, f"storage={storage}") as training:
         training.wait_for("step 3/6")
         os.kill(first_worker(training), signal.SIGKILL)
         training.wait_for("resumed at step [2-6]")

@@ -37,6 +37,14 @@ def config(tmp_path):
     return write_three_stages(tmp_path)
 
 
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A config whose three stages are trained, into `run` beside it."""
+    config = write_three_stages(tmp_path_factory.mktemp("trained"))
+    assert train(config, "events.tensorboard=board") == 0
+    return config
+
+
 def train(config, *assignments, check=False):
     return train_here(config, *assignments, *(["--check"] if check else []))
 
@@ -49,10 +57,10 @@ def times(run):
 
 
 @pytest.mark.slow
-def test_one_command_trains_all_stages_and_leaves_what_a_person_looks_at(config, tmp_path):
-    assert train(config, "events.tensorboard=board") == 0
+def test_one_command_trains_all_stages_and_leaves_what_a_person_looks_at(trained):
+    beside = trained.parent
     for stage in ("direct", "teacher", "student"):
-        folder = tmp_path / "run" / "seed-0" / stage
+        folder = beside / "run" / "seed-0" / stage
         names = {path.relative_to(folder).as_posix().split("/")[0] for path in folder.rglob("*")}
         assert {"best", "last", "state.train", "history.json", "curves.png", "contact-sheet.png"} <= names
         history = json.loads((folder / "history.json").read_text())
@@ -61,8 +69,8 @@ def test_one_command_trains_all_stages_and_leaves_what_a_person_looks_at(config,
         assert {"rate", "loss", "bce", "pictures_per_s", "left_s", "data_share"} <= set(history["losses"][0])
         with Image.open(folder / "contact-sheet.png") as sheet:
             assert sheet.width > 600
-        assert list((tmp_path / "board" / stage).iterdir())
-    seed = tmp_path / "run" / "seed-0"
+        assert list((beside / "board" / stage).iterdir())
+    seed = beside / "run" / "seed-0"
     best = {stage: load_checkpoint(seed / stage / "best") for stage in ("direct", "teacher", "student")}
     assert best["student"].training["teacher"] == best["teacher"].digest
     assert best["student"].training["settings"]["weights"]["features"] == 1.0
@@ -72,19 +80,17 @@ def test_one_command_trains_all_stages_and_leaves_what_a_person_looks_at(config,
 
 
 @pytest.mark.slow
-def test_the_student_is_one_that_the_main_job_takes(config, tmp_path):
+def test_the_student_is_one_that_the_main_job_takes(trained):
     from models.predictor import load_predictor
 
-    assert train(config) == 0
-    load_predictor(str(tmp_path / "run" / "seed-0" / "student" / "best"), "cpu")
+    load_predictor(str(trained.parent / "run" / "seed-0" / "student" / "best"), "cpu")
 
 
 @pytest.mark.slow
-def test_a_finished_run_does_nothing_when_it_is_started_again(config, tmp_path):
-    assert train(config) == 0
-    before = times(tmp_path / "run")
-    assert train(config) == 0
-    assert times(tmp_path / "run") == before
+def test_a_finished_run_does_nothing_when_it_is_started_again(trained):
+    before = times(trained.parent / "run")
+    assert train(trained) == 0
+    assert times(trained.parent / "run") == before
 
 
 @pytest.mark.slow
@@ -117,9 +123,8 @@ def test_the_mean_of_the_seeds_is_what_a_later_stage_takes(config, tmp_path):
 
 
 @pytest.mark.slow
-def test_the_student_alone_takes_a_teacher_from_elsewhere(config, tmp_path):
-    assert train(config, "stages=[direct, teacher]") == 0
-    teacher = tmp_path / "run" / "seed-0" / "teacher" / "best"
+def test_the_student_alone_takes_a_teacher_from_elsewhere(config, trained, tmp_path):
+    teacher = trained.parent / "run" / "seed-0" / "teacher" / "best"
     assert train(config, "stages=[student]", "storage=alone", f"teacher.checkpoint={teacher}",
                  "student.init=null") == 0  # fmt: skip
     student = load_checkpoint(tmp_path / "alone" / "seed-0" / "student" / "best")
@@ -137,15 +142,15 @@ def _final(folder):
 
 
 @pytest.mark.slow
-def test_a_job_that_is_killed_again_and_again_ends_as_an_unbroken_one(config, tmp_path):
-    assert train(config) == 0
-    arguments = [sys.executable, "jobs/train_distill.py", "--config", str(config), "--set", "storage=killed"]
+def test_a_job_that_is_killed_again_and_again_ends_as_an_unbroken_one(trained):
+    beside = trained.parent
+    arguments = [sys.executable, "jobs/train_distill.py", "--config", str(trained), "--set", "storage=killed"]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
     kills = 0
     for marker in ("seed-0/direct/state.train", "seed-0/teacher/best/checkpoint.json", "seed-0/student/last"):
         with ended(subprocess.Popen(arguments, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL)) as job:
             deadline = time.monotonic() + 120
-            while not (tmp_path / "killed" / marker).exists() and time.monotonic() < deadline:
+            while not (beside / "killed" / marker).exists() and time.monotonic() < deadline:
                 assert job.poll() is None, "the job ended before it could be killed"
                 time.sleep(0.01)
             job.send_signal(signal.SIGKILL)
@@ -154,15 +159,14 @@ def test_a_job_that_is_killed_again_and_again_ends_as_an_unbroken_one(config, tm
     assert subprocess.run(arguments, cwd=ROOT, env=environment, check=False).returncode == 0
     for stage in ("direct", "teacher", "student")[:2]:
         state = [
-            torch.load(tmp_path / name / "seed-0" / stage / "state.train", weights_only=True)
+            torch.load(beside / name / "seed-0" / stage / "state.train", weights_only=True)
             for name in ("run", "killed")
         ]
         assert [row["loss"] for row in state[0]["history"]["losses"]] == [
             row["loss"] for row in state[1]["history"]["losses"]
         ]
-    assert _final(tmp_path / "killed" / "seed-0" / "student") == _final(
-        tmp_path / "run" / "seed-0" / "student"
-    )
+    final = [_final(beside / name / "seed-0" / "student") for name in ("killed", "run")]
+    assert final[0] == final[1]
 
 
 @pytest.mark.parametrize(

@@ -247,6 +247,7 @@ def test_a_scene_is_left_out_anew_at_a_new_version_and_after_it_was_taken(world)
     assert world.night() == Exit.QUARANTINED
 
 
+@pytest.mark.usefixtures("hurried")
 @pytest.mark.parametrize(("broken", "code"), [(KeyboardInterrupt, Exit.INTERRUPTED), (OSError, Exit.FAILED)])
 def test_a_scene_that_a_broken_run_left_out_is_told_of_by_the_next(world, broken, code):
     put_scene(world.output, "timeless.tif", smooth(8, 8))

@@ -157,6 +157,7 @@ def test_a_damaged_note_of_the_ledger_about_one_scene_stops_no_other(world):
     assert set(world.mosaics()) == ALL - {HERE}
 
 
+@pytest.mark.usefixtures("hurried")
 def test_a_quarantine_of_a_run_that_was_broken_off_is_told_by_the_next(world):
     entry = next(e for e in sgddiff_batch.list_mosaics(world.output.uri) if e.scene_id == "c.tif")
     key = entry.uri.removeprefix(f"{world.output.uri}/") + "/0/saliency/c/0/0"
