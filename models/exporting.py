@@ -11,6 +11,7 @@ import warnings
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as fn
 
 from .diffusion import periodic_noise
 from .encoder import SS2D
@@ -47,11 +48,40 @@ def exportable(network: SGDDiff) -> NoiseAsInput:
     """The student for `record`, on a CPU; changes `network`. Raises ValueError where it has no such graph."""
     check_exportable(network.config.encoder.scan, network.config.stride)
     network.eval().requires_grad_(False)
-    plain_convolutions(network)
+    plain_parts(network)
     for module in network.modules():
         if isinstance(module, SS2D):
             module.backend = "levels"
     return NoiseAsInput(network).eval()
+
+
+class ChannelsLastGroupNorm(nn.Module):
+    """A group norm by means over positions: (B, C, H, W) to the same.
+
+    A runtime that takes groups apart by reshaping lays a map out anew before it and after it.
+    """
+
+    weight: Tensor
+    bias: Tensor
+    share: Tensor
+
+    def __init__(self, part: nn.GroupNorm) -> None:
+        super().__init__()
+        each = part.num_channels // part.num_groups
+        same = torch.kron(torch.eye(part.num_groups), torch.full((each, each), 1.0 / each))
+        self.eps = part.eps
+        self.register_buffer("share", same[:, :, None, None])
+        self.register_buffer("weight", part.weight.detach()[:, None, None])
+        self.register_buffer("bias", part.bias.detach()[:, None, None])
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, H, W) to the same."""
+        away = x - self._of_groups(x)
+        return away * (self.weight * torch.rsqrt(self._of_groups(away * away) + self.eps)) + self.bias
+
+    def _of_groups(self, x: Tensor) -> Tensor:
+        """The mean of a channel's group, at each channel: (B, C, 1, 1)."""
+        return fn.conv2d(x.mean((2, 3), keepdim=True), self.share)
 
 
 def check_exportable(scan: str, stride: int, tile_px: int | None = None) -> None:
@@ -68,13 +98,17 @@ def check_exportable(scan: str, stride: int, tile_px: int | None = None) -> None
         )
 
 
-def plain_convolutions(network: nn.Module) -> None:
-    """Fold the norms of the stem, and put plain 1x1 convolutions where PyTorch is given dilated ones."""
+def plain_parts(network: nn.Module) -> None:
+    """Fold the norms of the stem, put plain 1x1 convolutions where PyTorch is given dilated ones, and group
+    norms that leave maps as they lie.
+    """
     fold_batch_norms(network)
     for parent in list(network.modules()):
         for name, part in list(parent.named_children()):
             if isinstance(part, Pointwise) or (isinstance(part, FoldedConv) and part.weight.shape[-1] == 1):
                 setattr(parent, name, _plain(part))
+            elif isinstance(part, nn.GroupNorm):
+                setattr(parent, name, ChannelsLastGroupNorm(part))
 
 
 def noise_of(network: SGDDiff, field: Tensor, origins: Tensor, height: int, width: int) -> Tensor:

@@ -34,6 +34,9 @@ PRECISIONS = {"fp32": "f32", "bf16": "bf16"}
 MOST_SHAPES = 4
 """Compiled at once, the last that were used: those of a large mosaic. Each takes some 0.2 GiB a caller."""
 
+GRAPH = "2"
+"""Raised by hand when what is recorded changes codes. 2: group norms by means over positions."""
+
 _RECORDED_PX = 4
 """Of the picture that is recorded, in multiples of the network's."""
 
@@ -195,6 +198,7 @@ def describe_runtime(precision: str) -> dict[str, str]:
         raise MissingRuntimeError(f"OpenVINO is not installed; {_INSTALL}")
     return {
         "runtime": f"openvino {version('openvino')}",
+        "graph": GRAPH,
         "precision": precision,
         "instructions": instruction_set(precision),
     }

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from models.exporting import exportable, plain_convolutions
+from models.exporting import exportable, plain_parts
 from models.openvino_network import Compiler, OpenVINOCodes
 from models.sgddiff import SGDDiff
 from tests.bench.network_parts import INNER_PARTS, TOP_PARTS, TorchSubject, parts_of
@@ -29,7 +29,7 @@ class OpenVINOSubject:
         )
         self._given = (tile, noise)
         self._student = Compiler(exportable(student), OpenVINOCodes.examples(student), precision)
-        plain_convolutions(fpn.requires_grad_(False))
+        plain_parts(fpn.requires_grad_(False))
         self._fpn = Compiler(fpn, (tile,), precision)
         model: Any = self._student.compiled(*self._given, PERF_COUNT=True)
         self._profiled = model.create_infer_request()

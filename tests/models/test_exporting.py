@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from models.exporting import check_exportable, exportable, longest_px, noise_of, record
+from models.exporting import ChannelsLastGroupNorm, check_exportable, exportable, longest_px, noise_of, record
 from models.presets import preset
 from models.sgddiff import SGDDiff
 
@@ -65,3 +65,19 @@ def test_a_scan_by_segments_and_tiles_beyond_the_levels_are_refused():
     with pytest.raises(ValueError, match="at most 2048 px"):
         check_exportable("s6", 8, 2080)
     assert longest_px(16) == 4096
+
+
+@pytest.mark.parametrize(("groups", "channels"), [(8, 24), (1, 5), (6, 6)])
+def test_a_group_norm_by_means_has_the_numbers_of_pytorchs(groups, channels):
+    torch.manual_seed(0)
+    norm = torch.nn.GroupNorm(groups, channels)
+    torch.nn.init.normal_(norm.weight)
+    torch.nn.init.normal_(norm.bias)
+    x = 3 * torch.randn(2, channels, 7, 9) + 50
+    torch.testing.assert_close(ChannelsLastGroupNorm(norm)(x), norm(x), rtol=1e-4, atol=1e-4)
+
+
+def test_no_group_norm_of_pytorch_is_left_in_what_is_recorded():
+    network = exportable(SGDDiff(preset("student-fine")).eval())
+    assert not [part for part in network.modules() if isinstance(part, torch.nn.GroupNorm)]
+    assert [part for part in network.modules() if isinstance(part, ChannelsLastGroupNorm)]

@@ -15,6 +15,7 @@ import torch
 from models import openvino_network
 from models.checkpoint import load_checkpoint
 from models.openvino_network import (
+    GRAPH,
     MissingRuntimeError,
     OpenVINOCodes,
     describe_runtime,
@@ -185,6 +186,7 @@ def test_the_description_names_runtime_precision_and_instructions(folder):
     ours = describe_predictor(folder, "cpu", backend="openvino", precision="bf16")
     assert ours.pop("backend") == {
         "runtime": "openvino 2026.4.1",
+        "graph": GRAPH,
         "precision": "bf16",
         "instructions": instruction_set("bf16"),
     }
