@@ -24,9 +24,10 @@ Examples = tuple[Tensor, ...]
 
 
 class NoiseAsInput(nn.Module):
-    """A student whose noise is given: pixels (1, 3, H, W) uint8 and noise (T, K, h, w) to (1, 1, H, W).
+    """A student whose noise is given: pixels (1, 3, H, W) uint8 and noise (T, K, h, w) to (T, 1, H/2, W/2).
 
-    H and W are multiples of `multiple_px`; the noise has a map for each of the T trajectories.
+    H and W are multiples of `multiple_px`; the noise has a map for each of the T trajectories. What is left
+    to do is `saliency_of`: PyTorch enlarges a map of one channel in a tenth of what OpenVINO takes.
     """
 
     def __init__(self, network: SGDDiff) -> None:
@@ -34,14 +35,20 @@ class NoiseAsInput(nn.Module):
         self.network = network
 
     def forward(self, pixels: Tensor, noise: Tensor) -> Tensor:
-        """Saliency 0..1, float32: the mean over the trajectories."""
+        """Logits of each trajectory at stride 2, float32."""
         network = self.network
         encoded = network.encode(pixels)
         maps = [
-            torch.sigmoid(network.refine(encoded, network.sample(encoded, noise[k : k + 1]).last))
+            network.refine_head(network.sample(encoded, noise[k : k + 1]).last.layers[-1], encoded.stem)
             for k in range(network.config.diffusion.trajectories)
         ]
-        return maps[0] if len(maps) == 1 else torch.stack(maps).mean(0)
+        return maps[0] if len(maps) == 1 else torch.cat(maps)
+
+
+def saliency_of(logits: Tensor) -> Tensor:
+    """Logits (T, 1, H/2, W/2) of trajectories to saliency (1, 1, H, W), 0..1: their mean at full size."""
+    whole = fn.interpolate(logits.float(), scale_factor=2, mode="bilinear", align_corners=False)
+    return torch.sigmoid(whole).mean(0, keepdim=True)
 
 
 def exportable(network: SGDDiff) -> NoiseAsInput:

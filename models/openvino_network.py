@@ -21,7 +21,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
-from .exporting import Examples, exportable, longest_px, noise_of, record
+from .exporting import Examples, exportable, longest_px, noise_of, record, saliency_of
 from .layouts import Shape
 from .sgddiff import SGDDiff, pad_to_multiple
 from .tasks import quantise
@@ -35,7 +35,8 @@ MOST_SHAPES = 4
 """Compiled at once, the last that were used: those of a large mosaic. Each takes some 0.2 GiB a caller."""
 
 GRAPH = "2"
-"""Raised by hand when what is recorded changes codes. 2: group norms by means over positions."""
+"""Raised by hand when what is recorded changes codes. 2: group norms by means over positions, and
+the last enlargement by PyTorch."""
 
 _RECORDED_PX = 4
 """Of the picture that is recorded, in multiples of the network's."""
@@ -91,7 +92,7 @@ class OpenVINOCodes:
         codes = []
         for k in range(len(tiles)):
             noise = noise_of(self._network, self._field, origins[k : k + 1], *cells)
-            saliency = self._compiler.run(padded[k : k + 1], noise)
+            saliency = saliency_of(self._compiler.run(padded[k : k + 1], noise))
             codes.append(quantise(saliency[0, 0, :height, :width]))
         return torch.stack(codes)
 

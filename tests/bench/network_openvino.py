@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from models.exporting import exportable, plain_parts
+from models.exporting import exportable, plain_parts, saliency_of
 from models.openvino_network import Compiler, OpenVINOCodes
 from models.sgddiff import SGDDiff
 from tests.bench.network_parts import INNER_PARTS, TOP_PARTS, TorchSubject, parts_of
@@ -36,7 +36,7 @@ class OpenVINOSubject:
 
     def student(self) -> Tensor:
         """Saliency (1, 1, H, W)."""
-        return self._student.run(*self._given)
+        return saliency_of(self._student.run(*self._given))
 
     def fpn(self) -> Tensor:
         """Saliency (1, 1, H, W)."""
