@@ -68,20 +68,19 @@ def calibrate(
         score(Calibration(scale, shift), logits, masks) for scale, shift in itertools.product(SCALES, SHIFTS)
     ]
     chosen = choose(scored)
-    log.info(
-        "calibrated: logits times %g, %+g: validation s %.4f", chosen.scale, chosen.shift, _s(scored, chosen)
-    )
-    set_logits(network, chosen)
-    return chosen
+    found = chosen.calibration
+    log.info("calibrated: logits times %g, %+g: validation s %.4f", found.scale, found.shift, chosen.s)
+    set_logits(network, found)
+    return found
 
 
-def choose(scored: Sequence[Scored]) -> Calibration:
+def choose(scored: Sequence[Scored]) -> Scored:
     """The one of the highest S among those that find as much of small objects, to MOST_LOST, as the first.
 
     The first is the network as it is; of equal ones the one that comes first is taken.
     """
     enough = [each for each in scored if each.found >= scored[0].found - MOST_LOST]
-    return max(enough, key=lambda each: each.s).calibration
+    return max(enough, key=lambda each: each.s)
 
 
 def score(calibration: Calibration, logits: Sequence[Logits], masks: Sequence[NDArray[np.bool_]]) -> Scored:
@@ -117,7 +116,3 @@ def _logits(network: SGDDiff, pair: Pair) -> Logits:
     pixels = torch.from_numpy(pair.pixels)[None].to(network.noise_field.device)
     logits: Logits = torch.logit(network(pixels)[0, 0].double(), eps=1e-9).float().cpu().numpy()
     return logits
-
-
-def _s(scored: Sequence[Scored], chosen: Calibration) -> float:
-    return next(each.s for each in scored if each.calibration == chosen)

@@ -17,7 +17,7 @@ from .diffusion import periodic_noise
 from .encoder import SS2D
 from .layers import Pointwise
 from .scan import SCAN_LEVELS
-from .sgddiff import SGDDiff
+from .sgddiff import SGDDiff, enlarge
 from .stem import FoldedConv, fold_batch_norms
 
 Examples = tuple[Tensor, ...]
@@ -39,7 +39,7 @@ class NoiseAsInput(nn.Module):
         network = self.network
         encoded = network.encode(pixels)
         maps = [
-            network.refine_head(network.sample(encoded, noise[k : k + 1]).last.layers[-1], encoded.stem)
+            network.fine_logits(encoded, network.sample(encoded, noise[k : k + 1]).last)
             for k in range(network.config.diffusion.trajectories)
         ]
         return maps[0] if len(maps) == 1 else torch.cat(maps)
@@ -47,8 +47,7 @@ class NoiseAsInput(nn.Module):
 
 def saliency_of(logits: Tensor) -> Tensor:
     """Logits (T, 1, H/2, W/2) of trajectories to saliency (1, 1, H, W), 0..1: their mean at full size."""
-    whole = fn.interpolate(logits.float(), scale_factor=2, mode="bilinear", align_corners=False)
-    return torch.sigmoid(whole).mean(0, keepdim=True)
+    return torch.sigmoid(enlarge(logits)).mean(0, keepdim=True)
 
 
 def exportable(network: SGDDiff) -> NoiseAsInput:

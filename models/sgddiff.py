@@ -99,8 +99,12 @@ class SGDDiff(nn.Module):
 
     def refine(self, encoded: Encoded, denoised: Denoised) -> Tensor:
         """Logits (B, 1, H, W) at the picture's full size, computed at stride 2."""
-        logit = self.refine_head(denoised.layers[-1], encoded.stem)
-        return fn.interpolate(logit.float(), scale_factor=2, mode="bilinear", align_corners=False)
+        return enlarge(self.fine_logits(encoded, denoised))
+
+    def fine_logits(self, encoded: Encoded, denoised: Denoised) -> Tensor:
+        """Logits (B, 1, H/2, W/2), at the finest stride that is computed."""
+        logits: Tensor = self.refine_head(denoised.layers[-1], encoded.stem)
+        return logits
 
     def sample(self, encoded: Encoded, noise: Tensor, steps: int | None = None) -> Sampled:
         """Deterministic DDIM from `noise` (B, K, h, w), with soft feedback, so that gradients flow."""
@@ -134,6 +138,11 @@ class SGDDiff(nn.Module):
         height, width = encoded.features[0].shape[-2:]
         noise = periodic_noise(self.noise_field, origins, height, width, self.config.stride, index)
         return torch.sigmoid(self.refine(encoded, self.sample(encoded, noise, steps).last))
+
+
+def enlarge(logits: Tensor) -> Tensor:
+    """Logits (B, 1, H/2, W/2) to (B, 1, H, W), float32, bilinear."""
+    return fn.interpolate(logits.float(), scale_factor=2, mode="bilinear", align_corners=False)
 
 
 def pad_to_multiple(pixels: Tensor, multiple: int) -> Tensor:

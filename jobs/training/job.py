@@ -44,6 +44,7 @@ def run_training(
     worker = worker_of(config.engine, 0, torch.device("cpu") if on_ray else None)
     check_stages(config, worker)
     data = load_data(config)
+    _check_calibration(config, data)
     found = _found(config, data)
     write_probe(open_store(config.storage))
     if check_only:
@@ -71,6 +72,16 @@ def write_all_cards(config: TrainJobConfig) -> list[str]:
     if not cards:
         raise ConfigError(f"storage: {config.storage}: no stage that was finished and assessed")
     return cards
+
+
+def _check_calibration(config: TrainJobConfig, data: TrainingData) -> None:
+    """What a stage is calibrated by at its end must be there at the beginning."""
+    wanting = [name for name in config.stages if config.section(name).calibrate]
+    if wanting and not any(pair.mask.any() for pair in data.validation):
+        raise ConfigError(
+            f"{wanting[0]}.calibrate: none of the {len(data.validation)} validation pictures has an object; "
+            "give data.validation more of them, or leave it out"
+        )
 
 
 def _found(config: TrainJobConfig, data: TrainingData) -> dict[str, object]:

@@ -82,8 +82,8 @@ def test_no_map_gains_by_leaving_small_objects_out():
         Scored(Calibration(1.5), 0.85, 0.9 - MOST_LOST / 2),
         Scored(Calibration(2.0), 0.85, 0.9),
     ]
-    assert choose(scored) == Calibration(1.5)
-    assert choose(scored[:2]) == AS_IT_IS
+    assert choose(scored).calibration == Calibration(1.5)
+    assert choose(scored[:2]).calibration == AS_IT_IS
 
 
 def test_what_is_chosen_is_what_the_network_has_then_and_it_scores_no_lower(network):

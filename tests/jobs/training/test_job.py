@@ -6,8 +6,10 @@ from contextlib import contextmanager
 
 import pytest
 import torch
+from PIL import Image
 
 from jobs.training.job import run_training, write_all_cards
+from jobs.training.session import load_data
 from jobs.training.storage import lease_on
 from models.data import DataError
 from sgddiff_batch.errors import ConfigError, FatalError, LeaseHeldError
@@ -67,6 +69,21 @@ def test_a_check_says_what_there_is_and_leaves_nothing(config, tmp_path, caplog)
 def test_a_check_of_a_training_on_ray_needs_no_cluster(config, tmp_path):
     engine = config.engine.model_copy(update={"kind": "ray"})
     run_training(config.model_copy(update={"engine": engine}), check_only=True)
+    assert files(tmp_path / "run") == []
+
+
+def test_a_calibration_without_an_object_to_go_by_is_refused_before_anything_is_trained(tmp_path):
+    write_set(tmp_path / "squares", range(8))
+    data = {"sets": [{"uri": str(tmp_path / "squares")}], "validation": 2, "cache": str(tmp_path / "cache")}
+    config = config_of(tmp_path / "run", data=data, direct={**STAGE, "calibrate": True})
+    run_training(config, check_only=True)
+    for held_out in load_data(config).validation:
+        (label,) = (tmp_path / "squares").rglob(f"*label*/{held_out.name}.png")
+        Image.new("L", held_out.mask.shape[::-1]).save(label)
+    with pytest.raises(
+        ConfigError, match=r"direct\.calibrate: none of the 2 validation pictures has an object"
+    ):
+        run_training(config)
     assert files(tmp_path / "run") == []
 
 
